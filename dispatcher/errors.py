@@ -1,0 +1,213 @@
+"""The one exception tree. An error type per thing a caller would do differently.
+
+    DispatcherError                      exit 1   a bug, or anything not named below
+    ├── UsageError                       exit 2   the command or the Python call is wrong
+    │   ├── SettingsError                exit 2   a setting is wrong or missing
+    │   ├── InputError                   exit 2   the file cannot be used
+    │   │   └── ColumnError              exit 2   a named column is not in the file
+    │   ├── CampaignNotFound             exit 2
+    │   ├── CampaignMismatch             exit 2   the name belongs to another flow or account
+    │   ├── FlowNotFound                 exit 2   404 for the flow: wrong flow or wrong account
+    │   └── PreflightFailed              exit 2   the flow cannot do what the campaign wants
+    ├── AuthenticationError              exit 4   credentials missing or refused (401)
+    │   └── PermissionRefused            exit 4   credentials without the right (403)
+    ├── StudioError                      exit 5   Studio could not be asked: try again later
+    │   └── CertificateUntrusted         exit 2   TLS: not the server we were to talk to
+    ├── StoppedEarly                     exit 5   sending stopped; resumable
+    │   ├── BreakerOpen                  exit 5   a run of failures
+    │   └── AccountLocked                exit 5   another process is sending for this account
+    ├── LedgerError                      exit 5   the ledger cannot be used now
+    │   ├── LedgerFull                   exit 5   disk full: sending stops at once
+    │   ├── LedgerUnwritable             exit 2   read-only folder, no permission
+    │   ├── LedgerCorrupt                exit 2   not a ledger, or damaged
+    │   ├── LedgerTooNew                 exit 2   written by a newer program
+    │   └── LeaseLost                    exit 5   another run has taken the account over
+    ├── ReportError                      exit 2   the report cannot be written there
+    └── Interrupted                      exit 130 Ctrl-C or SIGTERM; resumable
+
+Each carries what happened (the message), what was found, and how to fix it. Texts never hold secrets or personal data.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The program's exit codes; scripts depend on them."""
+
+    OK = 0  #: all created (or skipped on purpose)
+    BUG = 1
+    USAGE = 2  #: usage, configuration or input
+    SOME_REFUSED = 3  #: finished, some rows rejected, busy or invalid
+    AUTHENTICATION = 4
+    STOPPED = 5  #: stopped early, resumable
+    SOME_UNKNOWN = 6  #: rows left unknown
+    INTERRUPTED = 130
+
+
+class DispatcherError(Exception):
+    """Something went wrong that the program has no better word for."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str | None = None, *, found: str | None = None, fix: str | None = None) -> None:
+        self.message = message or (self.__doc__ or "").strip().splitlines()[0]
+        self.found = found
+        self.fix = fix
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        found = f" (found: {self.found})" if self.found else ""
+        return f"{self.message}{found}"
+
+
+class UsageError(DispatcherError):
+    """The command cannot be carried out as given."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class SettingsError(UsageError):
+    """A setting is wrong or missing."""
+
+    code = "settings"
+
+
+class InputError(UsageError):
+    """The input file cannot be used."""
+
+    code = "input"
+
+
+class ColumnError(InputError):
+    """A column that the settings name is not in the file."""
+
+    code = "column"
+
+
+class CampaignNotFound(UsageError):
+    """The ledger has no campaign of this name."""
+
+    code = "campaign_not_found"
+
+
+class CampaignMismatch(UsageError):
+    """The campaign belongs to another flow or account."""
+
+    code = "campaign_mismatch"
+
+
+class FlowNotFound(UsageError):
+    """Studio has no such flow for this account."""
+
+    code = "flow_not_found"
+
+
+class PreflightFailed(UsageError):
+    """The flow cannot do what the campaign wants of it."""
+
+    code = "preflight"
+
+
+class AuthenticationError(DispatcherError):
+    """Studio refused the credentials."""
+
+    code = "authentication"
+    exit_code = ExitCode.AUTHENTICATION
+
+
+class PermissionRefused(AuthenticationError):
+    """The credentials lack the right to do this."""
+
+    code = "permission"
+
+
+class StudioError(DispatcherError):
+    """Studio could not be asked."""
+
+    code = "studio"
+    exit_code = ExitCode.STOPPED
+
+
+class CertificateUntrusted(StudioError):
+    """The server's TLS certificate is not trusted."""
+
+    code = "certificate"
+    exit_code = ExitCode.USAGE
+
+
+class StoppedEarly(DispatcherError):
+    """Sending stopped before the end; the campaign can be resumed."""
+
+    code = "stopped"
+    exit_code = ExitCode.STOPPED
+
+
+class BreakerOpen(StoppedEarly):
+    """Too many requests in a row failed."""
+
+    code = "breaker_open"
+
+
+class AccountLocked(StoppedEarly):
+    """Another process is sending for this account."""
+
+    code = "account_locked"
+
+
+class LedgerError(DispatcherError):
+    """The ledger cannot be used now."""
+
+    code = "ledger"
+    exit_code = ExitCode.STOPPED
+
+
+class LedgerFull(LedgerError):
+    """The disk is full: the ledger can take no more intents, so nothing more is sent."""
+
+    code = "disk_full"
+
+
+class LedgerUnwritable(LedgerError):
+    """The state folder cannot be written."""
+
+    code = "state_unwritable"
+    exit_code = ExitCode.USAGE
+
+
+class LedgerCorrupt(LedgerError):
+    """The ledger file is damaged or no ledger."""
+
+    code = "ledger_corrupt"
+    exit_code = ExitCode.USAGE
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer version of this program."""
+
+    code = "ledger_too_new"
+    exit_code = ExitCode.USAGE
+
+
+class LeaseLost(LedgerError):
+    """Another run has taken this account over."""
+
+    code = "lease_lost"
+
+
+class ReportError(DispatcherError):
+    """The report cannot be written."""
+
+    code = "report"
+    exit_code = ExitCode.USAGE
+
+
+class Interrupted(DispatcherError):
+    """Interrupted; the campaign can be resumed."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,341 @@
+"""The project's words as values: states, outcomes, and what passes between the rooms. Imports nothing of ours.
+
+One word per thing, the same string in code, SQL, JSON, command line and documentation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+#: Our report columns start with this, so that they never collide with the user's and can be dropped again.
+REPORT_PREFIX = "dispatch_"
+
+
+class RowState(StrEnum):
+    """Where a row stands. Each row is in exactly one state; the ledger's transaction moves it."""
+
+    #: Valid, waiting (perhaps until a time). Moved on when a run claims it.
+    planned = "planned"
+    #: The intent to send is on disk and the request may be on the wire. Moved on by its outcome; at start-up it is unknown.
+    sending = "sending"
+    #: Studio answered with an execution SID. Final.
+    created = "created"
+    #: Studio refused this row for good (4xx). Left only by `retry`, or by a run whose file has corrected the row.
+    rejected = "rejected"
+    #: The contact has another active execution (409/20409). Left by policy (wait, end) or by `retry`.
+    busy = "busy"
+    #: It may or may not have been created. Left only by reconcile, which looks for proof.
+    unknown = "unknown"
+    #: Never sent: the row itself is wrong. Left when the file's row is corrected.
+    invalid = "invalid"
+    #: Never sent, on purpose: duplicate, suppressed, cancelled. Left only by the user.
+    skipped = "skipped"
+
+
+class Outcome(StrEnum):
+    """What one attempt (one HTTP create request) proved."""
+
+    #: An execution of ours exists.
+    created = "created"
+    #: Studio refused the request for good; nothing was created.
+    rejected = "rejected"
+    #: 429: never processed, nothing was created. Costs no attempt.
+    throttled = "throttled"
+    #: Another execution is active for this contact; nothing was created.
+    busy = "busy"
+    #: Proved that nothing was created: the request never left, or the list shows no trace of it.
+    not_sent = "not_sent"
+    #: No proof either way.
+    unknown = "unknown"
+
+
+#: The state that an attempt's outcome moves its row to.
+STATE_AFTER: dict[Outcome, RowState] = {
+    Outcome.created: RowState.created,
+    Outcome.rejected: RowState.rejected,
+    Outcome.throttled: RowState.planned,
+    Outcome.busy: RowState.busy,
+    Outcome.not_sent: RowState.planned,
+    Outcome.unknown: RowState.unknown,
+}
+
+
+class Reason(StrEnum):
+    """Why a row is `invalid` or `skipped`. `advice` says what to do about it."""
+
+    to_missing = "to_missing"
+    to_mangled = "to_mangled"
+    to_invalid = "to_invalid"
+    to_no_country = "to_no_country"
+    from_missing = "from_missing"
+    from_invalid = "from_invalid"
+    address_too_long = "address_too_long"
+    parameters_too_large = "parameters_too_large"
+    row_malformed = "row_malformed"
+    key_missing = "key_missing"
+    duplicate = "duplicate"
+    suppressed = "suppressed"
+    cancelled = "cancelled"
+    test_only = "test_only"
+
+    @property
+    def advice(self) -> str:
+        """One sentence: what the person with the spreadsheet does about it."""
+        return _ADVICE[self]
+
+
+_ADVICE: dict[Reason, str] = {
+    Reason.to_missing: "Fill in the phone number and run again.",
+    Reason.to_mangled: "Format the phone column as text in the spreadsheet, enter the number again, and run again.",
+    Reason.to_invalid: "Correct the phone number and run again.",
+    Reason.to_no_country: "Write the number with its country code (+…), or set [columns] region, and run again.",
+    Reason.from_missing: "Fill in the sender, or set [campaign] from, and run again.",
+    Reason.from_invalid: "Use a number with its country code (+…) or a Messaging Service SID (MG…) as sender.",
+    Reason.address_too_long: "Shorten the addresses: To and From together may have 300 bytes.",
+    Reason.parameters_too_large: "Shorten the texts of this row, or send fewer columns ([columns] parameters).",
+    Reason.row_malformed: "Correct the row in the file (see the message) and run again.",
+    Reason.key_missing: "Fill in the column that identifies the row ([columns] key) and run again.",
+    Reason.duplicate: "Nothing to do: the first of the equal rows is sent. Set [columns] key if they differ on purpose.",
+    Reason.suppressed: "Nothing to do: the contact is on the suppression list.",
+    Reason.cancelled: "Nothing to do: the row was taken out of the campaign. `retry` with --cancelled puts it back.",
+    Reason.test_only: "Nothing to do: this was a test run.",
+}
+
+
+class FoundBy(StrEnum):
+    """How an execution came to be known as ours."""
+
+    answer = "answer"  #: the create request's own answer
+    conflict = "conflict"  #: a 409 whose conflicting execution carries our dispatch_id
+    reconcile = "reconcile"  #: found later in the Executions list and confirmed in its Context
+
+
+def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) -> str:
+    """The id that travels inside `Parameters` and proves an execution ours: 26 characters, `d-` and 24 hex digits.
+
+    The same campaign and row key always give the same id, so the proof outlives a lost ledger.
+    """
+    text = "\x1f".join((account_sid, flow_sid, campaign, row_key))
+    return "d-" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One Studio account at one host. The limit, the lock and the hold belong to it."""
+
+    account_id: int
+    account_sid: str
+    #: The host belongs to the identity: a rehearsal against the sandbox is another account than the real one.
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecord:
+    """A campaign as the ledger keeps it; it outlives every run."""
+
+    campaign_id: int
+    name: str
+    account: Account
+    flow_sid: str
+    created_at_ms: int
+    #: The latest input that was planned whole, None before the first.
+    input_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """One file as it was planned into a campaign."""
+
+    input_id: int
+    campaign_id: int
+    #: The file's path or name as the user gave it; `-` is standard input.
+    source: str
+    sha256: str
+    #: Column names in file order, as written.
+    header: tuple[str, ...]
+    #: Parameter name -> index into a row's cells.
+    parameter_columns: dict[str, int]
+    #: Parameter name -> the same text for every row.
+    parameter_constants: dict[str, str]
+    #: The sender of rows that have none of their own.
+    from_address: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInput:
+    """What the ledger needs to know of a file before its rows are loaded."""
+
+    source: str
+    header: tuple[str, ...]
+    parameter_columns: dict[str, int]
+    parameter_constants: dict[str, str] = field(default_factory=dict)
+    from_address: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RowBatch:
+    """Some thousand checked rows on their way from intake to the ledger, column by column (lists of one length).
+
+    Columns, not objects: a million rows pass here, and a list per column is what both ends work with fastest.
+    """
+
+    row_numbers: Sequence[int]
+    #: None for a row that can never be sent (invalid).
+    row_keys: Sequence[str | None]
+    #: planned, invalid or skipped. Duplicates are found by the ledger, not here.
+    states: Sequence[str]
+    to_addresses: Sequence[str | None]
+    #: None: the input's own sender.
+    from_addresses: Sequence[str | None]
+    #: The row's cells as a JSON array of text, one element per header column, exactly as written.
+    cells: Sequence[str]
+    #: Sparse: position in the batch -> (reason, column or None, sentence).
+    reasons: dict[int, tuple[Reason, str | None, str]] = field(default_factory=dict)
+    #: Sparse: position in the batch -> earliest time to send, in ms since the epoch.
+    not_before_ms: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCounts:
+    """What planning a file into a campaign did. `rows` is how the file's rows stand now, by state."""
+
+    input_id: int
+    total: int
+    rows: dict[RowState, int]
+    #: Skipped and invalid rows by reason.
+    reasons: dict[str, int]
+    #: Rows that the campaign did not have before.
+    new: int
+    #: Rows that were refused before and have changed in the file: planned again.
+    corrected: int
+    #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
+    left_planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedRow:
+    """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`."""
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    row_number: int
+    row_key: str
+    to_address: str
+    from_address: str | None
+    #: JSON array of text.
+    cells: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """What an attempt proved; written by the ledger's `end_rows`."""
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    outcome: Outcome
+    #: When the request left, and when its answer was known: ms since the epoch. None: it never left.
+    left_at_ms: int | None
+    ended_at_ms: int
+    execution_sid: str | None = None
+    http_status: int | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    found_by: FoundBy | None = None
+    #: A row that waits (busy contact, on_busy = wait) comes back planned, not before this time.
+    not_before_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRow:
+    """A row in doubt, as reconcile needs it."""
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    row_number: int
+    row_key: str
+    to_address: str
+    from_address: str | None
+    #: When the intent was written: the execution, if it exists, is not older (but for clock skew).
+    begun_at_ms: int
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One process sending a campaign's rows. `epoch` fences it: the ledger grants rows only to the newest holder."""
+
+    run_id: int
+    campaign: CampaignRecord
+    epoch: int
+    started_at_ms: int
+    #: Rows that an earlier run left in `sending`; they are `unknown` now.
+    recovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTotals:
+    """What a run has done so far; kept in the ledger with every commit of results."""
+
+    requests: int = 0
+    throttled: int = 0
+    #: Most create requests that left in any window, earlier runs on this ledger included.
+    worst_window: int = 0
+    window_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """A row as the report shows it: the input's cells and our own columns."""
+
+    row_id: int
+    input_id: int
+    row_number: int
+    cells: str
+    state: RowState
+    to_address: str | None
+    from_address: str | None
+    reason_code: str | None
+    reason_column: str | None
+    reason: str | None
+    #: Attempts that counted (429s do not).
+    attempts: int
+    execution_sid: str | None
+    http_status: int | None
+    error_code: int | None
+    error_message: str | None
+    found_by: str | None
+    left_at_ms: int | None
+    ended_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """A campaign's counts, as `status` shows them."""
+
+    campaign: CampaignRecord
+    #: Rows of the latest file by state; every state is present.
+    rows: dict[RowState, int]
+    #: Rows of earlier files that the latest file does not have, by state (only those present).
+    earlier_rows: dict[RowState, int]
+    attempts: int
+    throttled: int
+    worst_window: int
+    window_limit: int
+    first_started_at_ms: int | None
+    #: Sending time over all runs, in seconds.
+    duration_s: float
+    running: bool
+    stop_reason: str | None
+    report_path: str | None
+
+
+def empty_counts() -> dict[RowState, int]:
+    """Every state with zero rows, in the order of a row's life."""
+    return dict.fromkeys(RowState, 0)
