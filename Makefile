@@ -31,7 +31,7 @@ test: $(VENV)/.dev ## set up, then run the tests; ARGS="-k limiter -n0" for some
 lint: $(VENV)/.dev types ## check style, format, types and the import contracts
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/.dev ## check types alone
 	@$(PY) -m mypy --strict

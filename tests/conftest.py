@@ -1,0 +1,68 @@
+"""What holds for every test: no settings of this machine, no network but loopback, a folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import hypothesis.configuration
+import pytest
+
+from tests.guard import loopback
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _forget_this_machine() -> None:
+    """Remove what would make a test's result depend on the machine: credentials, settings, colours, proxies."""
+    prefixes = ("TWILIO_", "DISPATCHER_", "CLICOLOR", "XDG_", "TTY_")
+    names = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    for name in list(os.environ):
+        if name.startswith(prefixes) or name.upper() in names:
+            del os.environ[name]
+
+
+# At import: before any module of ours, or a worker of xdist, reads the environment.
+_forget_this_machine()
+loopback.install()
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
+
+hypothesis.configuration.set_hypothesis_home_dir(ROOT / ".hypothesis")  # tests run in folders of their own
+# No deadline: a shared machine's pauses are not failures. A failure is printed with the decorator that repeats it.
+hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("chaos", parent=hypothesis.settings.get_profile("default"), max_examples=2_000)
+hypothesis.settings.load_profile("default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take many more examples where the long form was asked for (`-m chaos`)."""
+    if config.option.markexpr == "chaos":
+        hypothesis.settings.load_profile("chaos")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The clone's folder."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes this person's own settings."""
+    os.environ["HOME"] = os.environ["USERPROFILE"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths (`.dispatcher/`, reports) land in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Fail the test that tried to reach another machine, also where the code swallowed the refusal."""
+    loopback.attempts.clear()
+    yield
+    assert not loopback.attempts, f"left this machine: {', '.join(loopback.attempts)}"
