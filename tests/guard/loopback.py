@@ -22,7 +22,7 @@ _getaddrinfo = socket.getaddrinfo
 
 
 def install() -> None:
-    """Guard `socket.socket.connect`, `connect_ex` and `socket.getaddrinfo`; asyncio's own loop goes through them too."""
+    """Guard `socket.socket.connect`, `connect_ex` and `socket.getaddrinfo`; asyncio's loop goes through them too."""
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign, assignment]
     socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign, assignment]
     socket.getaddrinfo = _guarded_getaddrinfo
