@@ -61,7 +61,7 @@ clean: ## remove the environment and the caches; ledgers and reports stay
 # The environment, in steps that are redone when what they rest on changes.
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "error: dispatcher needs Python 3.11 or newer, found: $$($(PYTHON) -V 2>&1)" >&2; \
 		echo "fix: make PYTHON=python3.12 $(MAKECMDGOALS)   (any newer one that is installed)" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys, pip; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (22, 3))' 2>/dev/null || { \
