@@ -1,0 +1,131 @@
+"""What a client sees of each fault, on a real socket, and whether the execution is there afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from dispatcher.sandbox import DEFAULT_FLOW_SID, FAULTS, Sandbox, SandboxSettings
+
+ACCOUNT_SID = "AC" + "0" * 32
+AUTHORIZATION = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT_SID, "not-a-real-token")}
+PATIENCE = aiohttp.ClientTimeout(total=0.4)
+EXECUTIONS = f"/v2/Flows/{DEFAULT_FLOW_SID}/Executions"
+
+
+@dataclass
+class Seen:
+    """One exchange: a status and body, or the exception that the client raised."""
+
+    status: int | None = None
+    body: bytes = b""
+    error: type[BaseException] | None = None
+
+
+async def exchange(sandbox: Sandbox, method: str, path: str, data: dict[str, str] | None = None) -> Seen:
+    async with aiohttp.ClientSession(headers=AUTHORIZATION, timeout=PATIENCE) as session:
+        status = None
+        try:
+            async with session.request(method, sandbox.base_url + path, data=data, allow_redirects=False) as response:
+                status = response.status
+                return Seen(status, await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Seen(status, error=type(error))
+
+
+async def create(sandbox: Sandbox, to: str = "+15550000001") -> Seen:
+    return await exchange(sandbox, "POST", EXECUTIONS, {"To": to, "From": "+15550001111"})
+
+
+#: The effect, without before/after → what the client sees: a status, or an exception class.
+SEEN: dict[str, int | type[BaseException]] = {
+    "429": 429,
+    "reject": 400,
+    "401": 401,
+    "403": 403,
+    "404": 404,
+    "500": 500,
+    "503": 503,
+    "html_502": 502,
+    "redirect_307": 307,
+    "page_token": 400,
+    "reset": aiohttp.ClientOSError,
+    "reset_late": aiohttp.ClientOSError,
+    "disconnect": aiohttp.ServerDisconnectedError,
+    "hang": TimeoutError,
+    "garbage": aiohttp.ClientResponseError,
+    "slow": TimeoutError,
+    "drip": TimeoutError,
+    "cut_head": aiohttp.ServerDisconnectedError,
+    "cut_body": aiohttp.ClientPayloadError,
+}
+
+
+def assert_seen(seen: Seen, effect: str, success: int) -> None:
+    if effect in ("unparsable", "no_sid"):
+        assert seen.status == success
+        assert b'"sid": "FN' not in seen.body or effect == "unparsable"
+    else:
+        expected = SEEN[effect]
+        assert expected == (seen.status if isinstance(expected, int) else seen.error), seen
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == ""])
+async def test_each_create_fault_shows_the_client_its_effect_and_creates_only_if_it_strikes_after(name: str) -> None:
+    settings = SandboxSettings(faults={name: 1.0}, slow_s=5, drip_s=0.01, late_s=0.2, retry_after_s=3)
+    async with Sandbox(settings) as sandbox:
+        seen = await create(sandbox)
+        fault = FAULTS[name]
+        assert_seen(seen, fault.effect.value, 201)
+        created = sandbox.stats()["creates"]
+        assert created == (1 if fault.after else 0)
+        assert sandbox.stats()["faults"] == {name: 1}
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == "read_"])
+async def test_each_read_fault_shows_the_client_its_effect_and_leaves_creates_alone(name: str) -> None:
+    async with Sandbox(SandboxSettings(faults={name: 1.0}, drip_s=0.01)) as sandbox:
+        assert (await create(sandbox)).status == 201
+        token = "PA" + "f" * 32 if name == "read_page_token" else ""
+        seen = await exchange(sandbox, "GET", f"{EXECUTIONS}?PageToken={token}")
+        assert_seen(seen, FAULTS[name].effect.value, 200)
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == "update_"])
+async def test_each_update_fault_shows_the_client_its_effect_and_ends_only_if_it_strikes_after(name: str) -> None:
+    async with Sandbox(SandboxSettings(faults={name: 1.0}, drip_s=0.01, ends_after_s=None)) as sandbox:
+        await create(sandbox)
+        sid = sandbox.studio.executions.sids.at(0)
+        seen = await exchange(sandbox, "POST", f"{EXECUTIONS}/{sid}", {"Status": "ended"})
+        fault = FAULTS[name]
+        assert_seen(seen, fault.effect.value, 200)
+        assert sandbox.stats()["active"] == (0 if fault.after else 1)
+
+
+async def test_a_late_create_appears_after_the_client_was_reset() -> None:
+    now = 1_000_000.0
+    settings = SandboxSettings(faults={"reset_late": 1.0}, late_s=30, ends_after_s=None)
+    async with Sandbox(settings, clock=lambda: now) as sandbox:
+        assert (await create(sandbox)).error is aiohttp.ClientOSError
+        now += 29.9
+        assert sandbox.stats()["creates"] == 0
+        now += 0.1
+        assert sandbox.stats()["creates"] == 1
+        listed = await exchange(sandbox, "GET", EXECUTIONS)
+        assert b'"date_created":"1970-01-12T13:47:10Z"' in listed.body
+
+
+async def test_stopping_ends_connections_that_hang_on_purpose() -> None:
+    sandbox = Sandbox(SandboxSettings(faults={"hang_before": 0.5, "hang_after": 0.5}))
+    await sandbox.start()
+    hanging = [asyncio.create_task(create(sandbox, f"+1555000{n:04}")) for n in range(10)]
+    while sandbox.stats()["creates_total_requests"] < 10:
+        await asyncio.sleep(0.005)
+    await asyncio.wait_for(sandbox.stop(), 0.3)
+    assert {seen.error for seen in await asyncio.gather(*hanging)} <= {
+        aiohttp.ClientOSError,
+        aiohttp.ServerDisconnectedError,
+    }
