@@ -225,9 +225,12 @@ class GrantedRow:
     row_number: int
     row_key: str
     to_address: str
+    #: None: the input's own sender.
     from_address: str | None
-    #: JSON array of text.
-    cells: str
+    #: The row's cells in the order of its input's header.
+    cells: list[str]
+    #: The earliest moment its request may leave, ms since the epoch.
+    may_leave_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +300,8 @@ class ReportRow:
     row_id: int
     input_id: int
     row_number: int
-    cells: str
+    #: In the order of its input's header.
+    cells: list[str]
     state: RowState
     to_address: str | None
     from_address: str | None

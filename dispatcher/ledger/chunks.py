@@ -1,0 +1,84 @@
+"""Rows' cells, some hundred rows to a chunk: they never change, so they lie apart from what does."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import orjson
+
+from dispatcher.ledger.queries import queries
+from dispatcher.model import RowBatch
+
+ROWS_MAX = 256
+BYTES_MAX = 256 * 1024
+#: A gap in the row numbers (blank lines) wider than this starts a new chunk.
+GAP_MAX = 64
+CACHED_CHUNKS = 8
+
+ROW_NUMBER_BITS = 32
+ROW_NUMBER_MASK = (1 << ROW_NUMBER_BITS) - 1
+
+
+def row_id(input_id: int, row_number: int) -> int:
+    """The ledger's number for a row: its input's number and its own."""
+    return input_id << ROW_NUMBER_BITS | row_number
+
+
+def id_range(input_id: int) -> dict[str, int]:
+    """The row ids of an input, as the parameters `first` and `last` of a query."""
+    return {"first": input_id << ROW_NUMBER_BITS, "last": (input_id + 1 << ROW_NUMBER_BITS) - 1}
+
+
+def encode(input_id: int, batch: RowBatch) -> Iterator[tuple[int, bytes]]:
+    """A batch's cells as (chunk_id, JSON)."""
+    first = previous = -1
+    parts: list[str] = []
+    size = 0
+    for number, cells in zip(batch.row_numbers, batch.cells, strict=True):
+        gap = number - previous - 1
+        if parts and (len(parts) >= ROWS_MAX or size >= BYTES_MAX or gap > GAP_MAX):
+            yield row_id(input_id, first), ("[" + ",".join(parts) + "]").encode()
+            parts, size = [], 0
+        if not parts:
+            first = number
+        elif gap:
+            parts.extend(["null"] * gap)
+        parts.append(cells)
+        size += len(cells)
+        previous = number
+    if parts:
+        yield row_id(input_id, first), ("[" + ",".join(parts) + "]").encode()
+
+
+class ChunkReader:
+    """Looks up rows' cells; neighbours come from the same chunk, so a few chunks are kept."""
+
+    def __init__(self) -> None:
+        self._cached: OrderedDict[int, list[list[str] | None]] = OrderedDict()
+        self._latest: tuple[int, list[list[str] | None]] = (-1, [])
+
+    def cells(self, connection: sqlite3.Connection, wanted_id: int) -> list[str]:
+        """The cells of the row with this id, in the order of its input's header."""
+        first, rows = self._latest
+        if not (0 <= first <= wanted_id < first + len(rows)):
+            first, rows = self._find(connection, wanted_id)
+            self._latest = first, rows
+        return rows[wanted_id - first] or []
+
+    def _find(self, connection: sqlite3.Connection, wanted_id: int) -> tuple[int, list[list[str] | None]]:
+        for first, rows in self._cached.items():
+            if first <= wanted_id < first + len(rows):
+                self._cached.move_to_end(first)
+                return first, rows
+        found = connection.execute(queries()["chunk_of_row"], (wanted_id,)).fetchone()
+        if found is None:
+            return wanted_id, [[]]
+        rows = orjson.loads(found[1])
+        if wanted_id >= found[0] + len(rows):
+            return wanted_id, [[]]
+        self._cached[found[0]] = rows
+        if len(self._cached) > CACHED_CHUNKS:
+            self._cached.popitem(last=False)
+        return found[0], rows

@@ -1,0 +1,117 @@
+"""What a ledger can do. Batches only; every method that writes is one durable transaction when it returns.
+
+SQLite is the one implementation today; the same protocol fits a database server shared by many machines, which is why
+`begin_rows` checks the caller's epoch and says when each granted row may leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from dispatcher.model import (
+    Account,
+    AttemptEnd,
+    CampaignRecord,
+    CampaignStatus,
+    GrantedRow,
+    InputRecord,
+    NewInput,
+    PlanCounts,
+    ReportRow,
+    RowBatch,
+    Run,
+    RunTotals,
+    UnknownRow,
+)
+
+
+class Ledger(Protocol):
+    """The durable store of campaigns, rows, attempts and runs."""
+
+    async def close(self) -> None:
+        """Finish what is queued and close. Safe to call twice."""
+
+    async def account(self, account_sid: str, base_url: str) -> Account:
+        """The account's record, made where it is new."""
+
+    async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
+        """The campaign of that name, made where it is new.
+
+        Raises: CampaignMismatch where the name belongs to another flow or account.
+        """
+
+    async def find_campaign(self, name: str) -> CampaignRecord:
+        """Raises: CampaignNotFound, naming the nearest that there is."""
+
+    async def campaigns(self) -> list[CampaignRecord]:
+        """All, oldest first."""
+
+    async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
+        """The campaign's files that were planned whole, oldest first."""
+
+    async def begin_input(self, campaign: CampaignRecord, new: NewInput) -> InputRecord:
+        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lock."""
+
+    async def load_rows(self, input_id: int, batch: RowBatch) -> None:
+        """Store some rows, in file order; they do not count yet."""
+
+    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
+        """The file is whole: find duplicates, join its rows to the campaign's, and let them count. All or nothing."""
+
+    async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
+        """Take the account over: raise its epoch and turn rows left in `sending` into `unknown`."""
+
+    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
+        """Record the run's end."""
+
+    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
+        """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
+
+        When it returns, the intents are on disk. Each row granted may leave once.
+        Raises: LeaseLost where another run has taken the account over; LedgerFull.
+        """
+
+    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+        """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then)."""
+
+    async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
+        """When the next waiting row may be sent; None: no row waits for a time."""
+
+    async def departures(self, account: Account, *, since_ms: int, now_ms: int) -> list[int]:
+        """When create requests left since then, in ms, ascending; one whose moment is not known counts as now."""
+
+    async def status(self, campaign: CampaignRecord) -> CampaignStatus:
+        """Counts, from the ledger alone."""
+
+    async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
+        """The rows in doubt, of all the campaign's inputs."""
+
+    async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
+        """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def settle_rows(self, run: Run | None, ends: Sequence[AttemptEnd], *, now_ms: int) -> None:
+        """Move `unknown` rows by what reconcile has proved (created, busy, not_sent)."""
+
+    async def retry_rows(
+        self,
+        campaign: CampaignRecord,
+        *,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        cancelled: bool = False,
+    ) -> int:
+        """Plan refused rows again; returns how many. Their history is kept."""
+
+    async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
+        """Take planned rows out of the campaign; returns how many."""
+
+    async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
+        """Remember where the last report was written."""
+
+    def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
+        """One input's rows in file order, some hundred at a time.
+
+        Synchronous, on a connection of its own: call it in a thread.
+        """

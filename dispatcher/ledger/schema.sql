@@ -1,0 +1,115 @@
+-- The ledger, version 1. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+
+CREATE TABLE accounts (
+  account_id   INTEGER PRIMARY KEY,
+  account_sid  TEXT NOT NULL,
+  base_url     TEXT NOT NULL,              -- a rehearsal against another host is another account
+  epoch        INTEGER NOT NULL DEFAULT 0, -- raised by each run that takes the account over; fences the runs before it
+  UNIQUE (account_sid, base_url)
+);
+
+CREATE TABLE campaigns (
+  campaign_id   INTEGER PRIMARY KEY,
+  name          TEXT NOT NULL UNIQUE,
+  account_id    INTEGER NOT NULL REFERENCES accounts,
+  flow_sid      TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  input_id      INTEGER,                   -- the latest file that was planned whole
+  report_path   TEXT
+);
+
+-- A file as it was planned into a campaign. Its rows count only once ready_at_ms is set: a load that was cut short is removed.
+CREATE TABLE inputs (
+  input_id            INTEGER PRIMARY KEY,
+  campaign_id         INTEGER NOT NULL REFERENCES campaigns,
+  source              TEXT NOT NULL,
+  sha256              TEXT NOT NULL DEFAULT '',
+  header              TEXT NOT NULL,       -- JSON array
+  parameter_columns   TEXT NOT NULL,       -- JSON object, parameter -> index into the cells
+  parameter_constants TEXT NOT NULL,       -- JSON object
+  from_address        TEXT,
+  begun_at_ms         INTEGER NOT NULL,
+  ready_at_ms         INTEGER
+);
+CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
+
+-- What changes of a row. row_id = input_id << 32 | row_number, so a file's rows lie together and in the file's order.
+CREATE TABLE rows (
+  row_id        INTEGER PRIMARY KEY,
+  identity      INTEGER,                   -- the row_id it had in the first file that held it; NULL: this one
+  row_key       TEXT,                      -- NULL: can never be sent
+  state         TEXT NOT NULL DEFAULT 'planned'
+                CHECK (state IN ('planned', 'sending', 'created', 'rejected', 'busy', 'unknown', 'invalid', 'skipped')),
+  to_address    TEXT,                      -- NULL: the row key is the address
+  from_address  TEXT,                      -- NULL: the input's sender
+  not_before_ms INTEGER NOT NULL DEFAULT 0,
+  reason_code   TEXT,                      -- why it is invalid or skipped
+  reason_column TEXT,
+  reason        TEXT,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  last_attempt  INTEGER
+);
+CREATE INDEX rows_planned ON rows (not_before_ms) WHERE state = 'planned';
+CREATE INDEX rows_sending ON rows (state) WHERE state = 'sending';
+CREATE INDEX rows_unknown ON rows (state) WHERE state = 'unknown';
+
+-- What never changes of a row: its cells, some hundred rows to a chunk, as a JSON array of arrays of text.
+-- chunk_id is the row_id of its first row; a row_number without a contact (a blank line) is null.
+CREATE TABLE chunks (
+  chunk_id INTEGER PRIMARY KEY,
+  cells    BLOB NOT NULL
+);
+
+-- One row per key and campaign: this is what makes a row the same row on a re-run. Filled in key order, hence a table of its own.
+CREATE TABLE row_keys (
+  campaign_id INTEGER NOT NULL,
+  row_key     TEXT NOT NULL,
+  row_id      INTEGER NOT NULL,
+  PRIMARY KEY (campaign_id, row_key)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  run_id        INTEGER PRIMARY KEY,
+  campaign_id   INTEGER NOT NULL REFERENCES campaigns,
+  account_id    INTEGER NOT NULL REFERENCES accounts,
+  epoch         INTEGER NOT NULL,
+  pid           INTEGER NOT NULL,
+  started_at_ms INTEGER NOT NULL,
+  seen_at_ms    INTEGER NOT NULL,          -- last commit of results
+  stopped_at_ms INTEGER,                   -- NULL: running, or killed
+  stop_reason   TEXT,
+  requests      INTEGER NOT NULL DEFAULT 0,
+  throttled     INTEGER NOT NULL DEFAULT 0,
+  worst_window  INTEGER NOT NULL DEFAULT 0,
+  window_limit  INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX runs_of_campaign ON runs (campaign_id);
+
+-- One HTTP create request. Written before its first byte leaves, completed by its outcome.
+CREATE TABLE attempts (
+  attempt_id    INTEGER PRIMARY KEY,
+  row_id        INTEGER NOT NULL,          -- the row's identity
+  number        INTEGER NOT NULL,          -- 1 for a row's first; a 429 does not count
+  run_id        INTEGER NOT NULL,
+  begun_at_ms   INTEGER NOT NULL,          -- the intent was written
+  left_at_ms    INTEGER,                   -- the request left; NULL: not known, or never
+  ended_at_ms   INTEGER,
+  outcome       TEXT CHECK (outcome IN ('created', 'rejected', 'throttled', 'busy', 'not_sent', 'unknown')),
+  http_status   INTEGER,
+  error_code    INTEGER,
+  error_message TEXT,
+  execution_sid TEXT,
+  request_id    TEXT,
+  found_by      TEXT
+);
+-- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
+CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
+  WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+
+-- How many rows of each input are in which state; moved in the same transaction as the rows.
+CREATE TABLE tallies (
+  input_id INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  n        INTEGER NOT NULL,
+  PRIMARY KEY (input_id, state)
+) WITHOUT ROWID;

@@ -1,0 +1,440 @@
+"""Settings: defaults < config.toml < environment < flags, each value with where it came from; and the secrets.
+
+| source      | what it may hold                                                              |
+|-------------|-------------------------------------------------------------------------------|
+| config.toml | every setting below; never a secret                                           |
+| environment | DISPATCHER_<TABLE>_<NAME> (for example DISPATCHER_RATE_PER_SECOND), TWILIO_REGION, TWILIO_EDGE; secrets |
+| flags       | the command's own                                                             |
+
+`load` reports every problem it finds, not only the first, each with the setting's name and where it was set.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dispatcher.errors import AuthenticationError, SettingsError
+
+DEFAULT_BASE_URL = "https://studio.twilio.com"
+DEFAULT_CONFIG = "config.toml"
+SECRET_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+
+
+class AccountSettings(_Table):
+    """Which Studio to talk to."""
+
+    base_url: str = Field(DEFAULT_BASE_URL, description="Studio's address. Point it at a sandbox to rehearse.")
+    api_version: Literal["v1", "v2"] = Field(
+        "v2", description="The API version. v2 tells a busy contact from a new execution."
+    )
+    region: str | None = Field(
+        None, description="Twilio region, for example ie1. Set edge with it. Default: TWILIO_REGION."
+    )
+    edge: str | None = Field(
+        None, description="Twilio edge, for example dublin. Set region with it. Default: TWILIO_EDGE."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        value = value.rstrip("/")
+        parts = urlsplit(value)
+        if "engagements" in value.lower():
+            raise ValueError("/Engagements ceased in January 2019 and is called /Executions now; give only the host")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be http(s)://host[:port]")
+        if parts.username or parts.password:
+            raise ValueError("must not hold credentials; set TWILIO_API_KEY and TWILIO_API_SECRET instead")
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError("must be the host alone, without a path")
+        return value
+
+
+class CampaignSettings(_Table):
+    """What is started, and for whom."""
+
+    flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
+    from_: str | None = Field(
+        None, alias="from", description="The sender: +E.164, MG… or another address. Or set from_column."
+    )
+    from_column: str | None = Field(None, description="The column that holds each row's own sender.")
+    on_busy: Literal["skip", "wait", "end"] = Field(
+        "skip",
+        description="When the contact has another active execution: skip the row, wait and ask again, or end the other"
+        " one first (this cuts a live conversation).",
+    )
+    busy_wait_s: Positive = Field(60.0, description="With on_busy = wait: seconds until a busy contact is asked again.")
+    busy_give_up_s: Positive = Field(
+        3600.0, description="With on_busy = wait: seconds after which a busy contact is left busy."
+    )
+    id_parameter: str = Field(
+        "dispatch_id",
+        description="The name under which each row's id travels inside Parameters. It is the proof that reconcile looks"
+        ' for; "" turns it off, and rows in doubt then stay unknown.',
+    )
+
+    @field_validator("flow")
+    @classmethod
+    def _check_flow(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"FW[0-9a-fA-F]{32}", value):
+            raise ValueError("must be FW and 32 hex digits, as the Studio console shows it")
+        return value
+
+
+class ColumnsSettings(_Table):
+    """Which column is what. Nothing is guessed."""
+
+    to: str | None = Field(None, description="The column that holds the contact's number or address. Required.")
+    region: str | None = Field(
+        None, description="Two-letter country for numbers without a country code, for example US."
+    )
+    parameters: list[str] | dict[str, str] | None = Field(
+        None,
+        description="The columns sent as Parameters: a list of columns, or a table parameter = column."
+        " Default: every column that is not used otherwise.",
+    )
+    constants: dict[str, str] = Field(default_factory=dict, description="Parameters that are the same for every row.")
+    key: list[str] = Field(
+        default_factory=list,
+        description="The columns that make a row the same row on a re-run. Default: the normalised number.",
+    )
+
+    @field_validator("region")
+    @classmethod
+    def _check_region(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{2}", value):
+            raise ValueError("must be a two-letter country code, for example US")
+        return value.upper() if value else value
+
+
+class InputSettings(_Table):
+    """How the file is read."""
+
+    sheet: str | None = Field(
+        None, description="The sheet of a workbook. Default: the only one, or the first with rows."
+    )
+    delimiter: str | None = Field(None, description='One character, or "tab". Default: found out from the header line.')
+    encoding: str | None = Field(
+        None, description="The text's encoding, for example cp1252. Default: UTF-8, or what its BOM says."
+    )
+    parameters_max_bytes: Annotated[int, Field(gt=0)] = Field(
+        16_384, description="The most bytes a row's Parameters may have as JSON; longer rows are invalid."
+    )
+    cell_max_bytes: Annotated[int, Field(gt=0)] = Field(
+        1_000_000, description="The most bytes one cell may have; a longer one makes the row invalid."
+    )
+
+
+class RateSettings(_Table):
+    """How fast requests may leave."""
+
+    per_second: Positive = Field(20.0, description="The account's limit, in create requests per second.")
+    window_s: Positive = Field(10.0, description="The seconds over which the limit is averaged.")
+    pace: Literal["even", "spike"] = Field(
+        "even", description="even: one after the other; spike: a whole window's worth at once, then a window's wait."
+    )
+    headroom: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.01, description="The share of the limit that is never used."
+    )
+    in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The most requests on the wire at once.")
+
+
+class RetrySettings(_Table):
+    """What happens after a 429, a failed connection, a row of failures."""
+
+    backoff_base_s: Positive = Field(
+        1.0, description="The first pause after a 429 without Retry-After, in seconds; it doubles."
+    )
+    backoff_max_s: Positive = Field(30.0, description="The longest such pause, in seconds.")
+    connect_attempts: Annotated[int, Field(ge=1)] = Field(
+        5,
+        description="How often a row is tried whose connection could not be made (nothing was sent), before the run stops.",
+    )
+    breaker_failures: Annotated[int, Field(ge=1)] = Field(
+        20, description="So many failures in a row (5xx, resets, time-outs, no connection) stop the run."
+    )
+    throttled_give_up_s: Positive = Field(
+        900.0, description="So many seconds of nothing but 429 stop the run (resumable)."
+    )
+    read_attempts: Annotated[int, Field(ge=1)] = Field(5, description="How often a read (list, fetch) is tried.")
+
+
+class TimeoutSettings(_Table):
+    """How long to wait for what, in seconds."""
+
+    connect_s: Positive = Field(10.0, description="Until a connection stands, TLS included.")
+    answer_s: Positive = Field(
+        30.0, description="From sending a request to the end of its answer; then the row is unknown."
+    )
+    stop_s: Positive = Field(
+        35.0, description="After Ctrl-C: until requests in flight are given up (their rows are unknown)."
+    )
+
+
+class ReconcileSettings(_Table):
+    """How rows in doubt are settled."""
+
+    settle_s: NotNegative = Field(
+        60.0,
+        description="How long the Executions list may take to show an execution; only then is a missing one sent again.",
+    )
+    clock_skew_s: NotNegative = Field(
+        5.0, description="Added to the measured difference between this clock and the server's."
+    )
+    at_end: bool = Field(
+        True, description="Settle rows in doubt at the end of a run too (a run may take settle_s longer)."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100)] = Field(4, description="Reads at once.")
+
+
+class StateSettings(_Table):
+    """Where the ledger is."""
+
+    dir: str = Field(".dispatcher", description="The folder of the ledger. Keep it: it knows who was contacted.")
+
+
+class Settings(_Table):
+    """Every setting, checked."""
+
+    account: AccountSettings = AccountSettings()
+    campaign: CampaignSettings = CampaignSettings()
+    columns: ColumnsSettings = ColumnsSettings()
+    input: InputSettings = InputSettings()
+    rate: RateSettings = RateSettings()
+    retry: RetrySettings = RetrySettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    state: StateSettings = StateSettings()
+
+    @property
+    def window_limit(self) -> int:
+        """The most create requests in any window, by the account's limit (headroom not taken off)."""
+        return max(1, int(self.rate.per_second * self.rate.window_s + 1e-9))
+
+    @property
+    def studio_url(self) -> str:
+        """The host to call, region and edge put in as Twilio's SDKs do: studio.EDGE.REGION.twilio.com."""
+        base = self.account.base_url
+        region, edge = self.account.region, self.account.edge
+        if base != DEFAULT_BASE_URL or not (region or edge):
+            return base
+        labels = ["studio"] + ([edge] if edge else []) + [region or "us1"]
+        return f"https://{'.'.join(labels)}.twilio.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a setting's value came from, and which sources it stands above."""
+
+    source: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """The settings, and for each `table.name` that is not a default, where it came from."""
+
+    settings: Settings
+    provenance: Mapping[str, Provenance]
+    config_path: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """HTTP Basic credentials. `repr` shows no secret."""
+
+    account_sid: str
+    username: str
+    password: str = field(repr=False)
+
+    def canaries(self) -> tuple[str, ...]:
+        """The texts that must never appear in a log."""
+        return (self.password,)
+
+
+def tables() -> Iterator[tuple[str, type[_Table]]]:
+    """Each table's name and model, in the order of config.example.toml."""
+    for name, info in Settings.model_fields.items():
+        model = info.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, _Table)
+        yield name, model
+
+
+def setting_names(model: type[_Table]) -> dict[str, str]:
+    """A table's setting names as the user writes them -> field names."""
+    return {info.alias or name: name for name, info in model.model_fields.items()}
+
+
+def load(
+    config: Path | str | None = None,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> LoadedSettings:
+    """Merge the sources. `config` None: config.toml in the working folder, where there is one.
+
+    `flags` maps `table.name` to a value; None values are passed over.
+
+    Raises: SettingsError, naming every wrong or unknown setting.
+    """
+    environ = os.environ if environ is None else environ
+    path = Path(config) if config is not None else Path(DEFAULT_CONFIG)
+    merged: dict[str, dict[str, Any]] = {}
+    history: dict[str, list[str]] = {}
+
+    def put(dotted: str, value: Any, source: str) -> None:
+        table, _, name = dotted.partition(".")
+        merged.setdefault(table, {})[name] = value
+        history.setdefault(dotted, []).append(source)
+
+    problems: list[str] = []
+    found_config = config is not None or path.is_file()
+    if found_config:
+        for table, values in _read_toml(path).items():
+            if not isinstance(values, dict):
+                problems.append(f"{table}: stands outside a [table] ({path})")
+                continue
+            for name, value in values.items():
+                put(f"{table}.{name}", value, str(path))
+    for dotted, variable in _environment_names().items():
+        text = environ.get(variable)
+        if text:
+            put(dotted, _from_text(dotted, text), variable)
+    for dotted, variable in (("account.region", "TWILIO_REGION"), ("account.edge", "TWILIO_EDGE")):
+        if environ.get(variable) and dotted not in history:
+            put(dotted, environ[variable], variable)
+    for dotted, value in (flags or {}).items():
+        if value is not None:
+            put(dotted, value, "flag")
+
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems.extend(_explain(error, history))
+        settings = Settings()
+    if problems:
+        raise SettingsError(
+            "the settings cannot be used:\n  " + "\n  ".join(problems),
+            fix="dispatcher config show"
+            if len(problems) > 1
+            else "correct the setting; `dispatcher config init` writes a commented example",
+        )
+    provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
+    return LoadedSettings(settings=settings, provenance=provenance, config_path=path if found_config else None)
+
+
+def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
+    """Read the secrets: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or with TWILIO_AUTH_TOKEN.
+
+    Each may instead be named as a file: TWILIO_AUTH_TOKEN_FILE and so on. The API key stands above the token.
+
+    Raises: AuthenticationError, saying which variable is missing or malformed, never its value.
+    """
+    environ = os.environ if environ is None else environ
+    values = {name: _secret(name, environ) for name in SECRET_NAMES}
+    account_sid = values["TWILIO_ACCOUNT_SID"]
+    fix = "export TWILIO_ACCOUNT_SID=AC… TWILIO_API_KEY=SK… TWILIO_API_SECRET=… (Twilio Console, Account, API keys)"
+    if not account_sid:
+        raise AuthenticationError("TWILIO_ACCOUNT_SID is not set", fix=fix)
+    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account_sid):
+        raise AuthenticationError("TWILIO_ACCOUNT_SID must be AC and 32 hex digits", fix=fix)
+    key, secret, token = values["TWILIO_API_KEY"], values["TWILIO_API_SECRET"], values["TWILIO_AUTH_TOKEN"]
+    if key or secret:
+        if not (key and secret):
+            missing = "TWILIO_API_SECRET" if key else "TWILIO_API_KEY"
+            raise AuthenticationError(f"{missing} is not set, and its other half is", fix=fix)
+        if not re.fullmatch(r"SK[0-9a-fA-F]{32}", key):
+            raise AuthenticationError("TWILIO_API_KEY must be SK and 32 hex digits", fix=fix)
+        return Credentials(account_sid=account_sid, username=key, password=secret)
+    if not token:
+        raise AuthenticationError("neither TWILIO_API_KEY with TWILIO_API_SECRET nor TWILIO_AUTH_TOKEN is set", fix=fix)
+    return Credentials(account_sid=account_sid, username=account_sid, password=token)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str:
+    file_variable = f"{name}_FILE"
+    file = environ.get(file_variable)
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthenticationError(
+                f"{file_variable} names a file that cannot be read",
+                found=type(error).__name__,
+                fix=f"correct {file_variable}",
+            ) from None
+    return environ.get(name, "").strip()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist", fix="dispatcher config init") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML", found=str(error), fix=f"correct {path}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=f"chmod u+r {path}") from None
+
+
+def _environment_names() -> dict[str, str]:
+    return {
+        f"{table}.{name}": f"DISPATCHER_{table}_{name}".upper()
+        for table, model in tables()
+        for name in setting_names(model)
+    }
+
+
+def _from_text(dotted: str, text: str) -> Any:
+    """A list or table in the environment is written as TOML; everything else as plain text."""
+    if text[:1] in "[{":
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    if dotted in ("columns.parameters", "columns.key"):
+        return [part.strip() for part in text.split(",")]
+    return text
+
+
+def _explain(error: ValidationError, history: Mapping[str, list[str]]) -> Iterator[str]:
+    known = {f"{table}.{name}" for table, model in tables() for name in setting_names(model)}
+    known_tables = [table for table, _ in tables()]
+    for item in error.errors():
+        location = [str(part) for part in item["loc"]]
+        dotted = ".".join(location[:2])
+        source = history.get(dotted, ["?"])[-1]
+        name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
+        if item["type"] == "extra_forbidden":
+            candidates = known if len(location) > 1 else known_tables
+            near = difflib.get_close_matches(dotted, candidates, n=1, cutoff=0.6)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name}: no such setting{hint} ({source})"
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            shown = "" if "credential" in message else f"; found {item['input']!r}"
+            yield f"{name}: {message}{shown} ({source})"
+
+
+def choices(model: type[_Table], name: str) -> tuple[str, ...]:
+    """The values a Literal setting may take."""
+    return tuple(str(value) for value in get_args(model.model_fields[setting_names(model)[name]].annotation))
