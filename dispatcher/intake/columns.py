@@ -1,0 +1,207 @@
+"""Which column is what. Nothing is guessed: a name that does not fit gets the names there are, and the nearest.
+
+In: the header as written, and the settings. Out: positions. A name in the settings means the column whose header is
+the same after outer spaces are taken off; no other leniency.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from dispatcher.errors import ColumnError
+from dispatcher.model import InputRecord
+
+if TYPE_CHECKING:
+    from dispatcher.intake.plan import IntakeOptions
+
+#: The report's own columns. A report fed back as input loses them again; other columns named dispatch_… are the user's.
+REPORT_COLUMNS = frozenset(
+    {
+        "dispatch_row_number",
+        "dispatch_to",
+        "dispatch_status",
+        "dispatch_execution_sid",
+        "dispatch_http_status",
+        "dispatch_error_code",
+        "dispatch_error_message",
+        "dispatch_advice",
+        "dispatch_attempts",
+        "dispatch_sent_at",
+        "dispatch_finished_at",
+    }
+)
+REPORT_OUTCOME_PREFIX = "dispatch_outcome_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnMap:
+    """Positions in a row's cells, that is, after the report's own columns are dropped."""
+
+    #: Names as written, without the report's own.
+    header: tuple[str, ...]
+    #: The file's columns that are kept, by position; None: all.
+    kept: tuple[int, ...] | None
+    to: int
+    from_: int | None
+    key: tuple[int, ...]
+    #: Parameter name -> position.
+    parameters: dict[str, int]
+    constants: dict[str, str]
+
+    def name(self, position: int) -> str:
+        """A column's name as a message shows it."""
+        return self.header[position].strip() or f"column {position + 1}"
+
+
+def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap:
+    """Find the columns that the settings name.
+
+    Raises: ColumnError: a name is missing, not in the file, there twice, or two parameters share a name.
+    """
+    kept = tuple(position for position, name in enumerate(file_header) if not _is_ours(name.strip()))
+    header = tuple(file_header[position] for position in kept)
+    names = _Names(header)
+    if options.to is None:
+        raise ColumnError(
+            "the column with the phone numbers is not set",
+            found=names.shown(),
+            fix=f"--to {_quoted(names.likely_to())}, or [columns] to in config.toml",
+        )
+    to = names.position(options.to, "[columns] to")
+    from_ = names.position(options.from_column, "[campaign] from_column") if options.from_column else None
+    key = tuple(names.position(name, "[columns] key") for name in options.key)
+    parameters = _parameters(names, options, used={to, from_})
+    _check_names(parameters, options)
+    return ColumnMap(
+        header=header,
+        kept=None if len(kept) == len(file_header) else kept,
+        to=to,
+        from_=from_,
+        key=key,
+        parameters=parameters,
+        constants=dict(options.constants),
+    )
+
+
+def parameters_of(cells_json: str, input_: InputRecord) -> dict[str, str]:
+    """The Parameters of one planned row, from its stored cells: the constants, and above them its columns.
+
+    The row's id is not among them: whoever sends the row adds it.
+    """
+    cells = orjson.loads(cells_json)
+    parameters = dict(input_.parameter_constants)
+    for name, position in input_.parameter_columns.items():
+        parameters[name] = cells[position]
+    return parameters
+
+
+class _Names:
+    """A header that can be asked for names."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self.stripped = [name.strip() for name in header]
+
+    def position(self, name: str, setting: str) -> int:
+        wanted = name.strip()
+        found = [position for position, column in enumerate(self.stripped) if column == wanted and column]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ColumnError(
+                f"{setting}: the file has {len(found)} columns named {_quoted(wanted)}",
+                found=f"columns {_listed(str(position + 1) for position in found)}",
+                fix="give them different names in the header line",
+            )
+        near = self.near(wanted)
+        raise ColumnError(
+            f"{setting}: the file has no column {_quoted(wanted)}",
+            found=self.shown(),
+            fix=f"did you mean {_quoted(near)}?" if near else f"set {setting} to one of the file's columns",
+        )
+
+    def near(self, wanted: str) -> str | None:
+        by_lower = {column.lower(): column for column in self.stripped if column}
+        close = difflib.get_close_matches(wanted.lower(), by_lower, n=1, cutoff=0.6)
+        return by_lower[close[0]] if close else None
+
+    def likely_to(self) -> str:
+        """A column for the hint only: it is shown, never used."""
+        for word in ("phone", "mobile", "cell", "number", "tel", "to"):
+            for column in self.stripped:
+                if word in column.lower():
+                    return column
+        return "COLUMN"
+
+    def shown(self) -> str:
+        if not any(self.stripped):
+            return "no named column"
+        names = [_quoted(name) for name in self.stripped if name]
+        more = len(names) - 40
+        return "the columns " + ", ".join(names[:40]) + (f" and {more} more" if more > 0 else "")
+
+
+def _parameters(names: _Names, options: IntakeOptions, used: set[int | None]) -> dict[str, int]:
+    chosen = options.parameters
+    if isinstance(chosen, Mapping):
+        return {
+            parameter: names.position(column, f"[columns.parameters] {parameter}") for parameter, column in chosen.items()
+        }
+    if chosen is not None:
+        twice = _first_repeated(name.strip() for name in chosen)
+        if twice is not None:
+            raise ColumnError(f"[columns] parameters names {_quoted(twice)} twice", fix="name each column once")
+        return {name.strip(): names.position(name, "[columns] parameters") for name in chosen}
+    parameters: dict[str, int] = {}
+    for position, column in enumerate(names.stripped):
+        # A column without a name has no name to be sent under.
+        if position in used or not column:
+            continue
+        if column in parameters:
+            names.position(column, "[columns] parameters (every column, as none are named)")
+        parameters[column] = position
+    return parameters
+
+
+def _check_names(parameters: Mapping[str, int], options: IntakeOptions) -> None:
+    for name in options.constants:
+        if name in parameters:
+            raise ColumnError(
+                f"the parameter {_quoted(name)} is set twice: by a column and by [columns.constants]",
+                fix="name the columns to send in [columns] parameters, or rename the constant",
+            )
+    id_parameter = options.id_parameter
+    if id_parameter and (id_parameter in parameters or id_parameter in options.constants):
+        raise ColumnError(
+            f"the parameter {_quoted(id_parameter)} is the name under which each row's id travels",
+            fix="give the column another parameter name ([columns.parameters]), or set [campaign] id_parameter",
+        )
+    for name in (*parameters, *options.constants):
+        if not name:
+            raise ColumnError("a parameter has no name", fix="[columns.parameters] name = \"column\"")
+
+
+def _is_ours(name: str) -> bool:
+    return name in REPORT_COLUMNS or name.startswith(REPORT_OUTCOME_PREFIX)
+
+
+def _first_repeated(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return " and ".join(parts)
+
+
+def _quoted(name: str | None) -> str:
+    shown = name or ""
+    return f'"{shown if len(shown) <= 60 else shown[:57] + "…"}"'

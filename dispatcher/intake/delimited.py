@@ -1,0 +1,259 @@
+"""CSV and its relatives: records of text with a delimiter, streamed."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+
+from dispatcher.errors import InputError
+from dispatcher.intake.records import IrregularRecords, regular_prefix
+from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk
+from dispatcher.intake.sources import Plain, Source
+from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
+
+DELIMITERS = ",;\t|"
+#: No record of a table is longer; a file without line ends is no table.
+RECORD_MAX_BYTES = 64 << 20
+_SNIFF_BYTES = 1 << 16
+#: Excel's own way of saying it, in a first line that it does not show as a row.
+_SEP_LINE = re.compile(rb'"?sep=(.)"?(?:\r\n|\r|\n)', re.IGNORECASE)
+_IRREGULAR_ROWS = 2_000
+
+
+class DelimitedTable:
+    """A delimited text file, its header read. Rows are as `rows.Table` says."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        delimiter: str | None,
+        encoding: str | None,
+        quoted_max_bytes: int,
+        fill_short_rows: bool = False,
+    ) -> None:
+        """`quoted_max_bytes`: a quoted cell that has not ended by then is taken for a missing quotation mark.
+
+        Raises: InputError: there is no header, or it is no text.
+        """
+        # Cells may be longer than csv's 128 KiB; how long is decided by whoever screens the rows.
+        csv.field_size_limit(max(csv.field_size_limit(), RECORD_MAX_BYTES))
+        self._source = source
+        self._text = Text(Plain(source), encoding, source.name)
+        self._buffer = b""
+        self._at_end = False
+        self._next_row = 1
+        self._quoted_max_bytes = quoted_max_bytes
+        self._fill_short_rows = fill_short_rows
+        self._delimiter = delimiter or ""
+        self._fill(_SNIFF_BYTES)
+        if not self._buffer:
+            raise InputError(f"{source.name} is empty", fix="save the contacts into it, with a header line")
+        self._check_text()
+        if delimiter is None:
+            self._delimiter = self._find_delimiter()
+        self.header: Sequence[str] = self._read_header()
+
+    @property
+    def total_bytes(self) -> int | None:
+        return self._source.total_bytes
+
+    @property
+    def done_bytes(self) -> int:
+        return self._source.done_bytes
+
+    def sha256(self) -> str:
+        return self._source.sha256()
+
+    def close(self) -> None:
+        self._source.close()
+
+    def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
+        from dispatcher.intake.tables import parse_block
+
+        delimiter, width = ord(self._delimiter), len(self.header)
+        while True:
+            self._fill(CHUNK_BYTES)
+            if not self._buffer:
+                return
+            prefix = regular_prefix(self._buffer, delimiter, width, self._at_end)
+            if prefix.records:
+                block, self._buffer = self._buffer[: prefix.end], self._buffer[prefix.end :]
+                self._check_utf8(block)
+                first, self._next_row = self._next_row, self._next_row + prefix.records
+                rows = parse_block(block, self._delimiter, width, kept)
+                if len(rows) != prefix.records:
+                    raise AssertionError(f"{prefix.records} records, {len(rows)} rows")
+                yield Chunk(range(first, self._next_row), rows)
+            if prefix.rest_is_cut:
+                if not prefix.records:
+                    self._lengthen()
+                continue
+            if self._buffer:
+                yield from self._irregular(kept)
+
+    def _irregular(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
+        records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
+        self._check_text()
+        width = len(self.header)
+        numbers: list[int] = []
+        rows: list[Sequence[str]] = []
+        problems: dict[int, str] = {}
+        while len(rows) < _IRREGULAR_ROWS and (record := records.read()) is not None:
+            row_number, self._next_row = self._next_row, self._next_row + 1
+            fields, problem = record.fields, record.problem
+            if not any(fields) and problem is None:
+                continue
+            if problem is None:
+                problem = self._count_fields(fields, record.lines)
+            if problem is not None:
+                problems[len(rows)] = problem
+            fields += [""] * (width - len(fields))
+            numbers.append(row_number)
+            rows.append(fields if kept is None else [*_pick(fields, kept), *fields[width:]])
+        if records.used:
+            self._buffer = self._buffer[records.used :]
+        else:
+            self._lengthen()
+        if rows:
+            yield Chunk(numbers, rows, problems)
+
+    def _count_fields(self, fields: list[str], lines: int) -> str | None:
+        width = len(self.header)
+        while len(fields) > width and not fields[-1]:
+            fields.pop()
+        if len(fields) == width or (len(fields) < width and self._fill_short_rows):
+            return None
+        cells = f"{len(fields)} cell{'s' if len(fields) != 1 else ''}"
+        message = f"the row has {cells}, and the header has {width}"
+        if lines > 1:
+            return f"{message}; it runs over {lines} lines: a quotation mark may be missing"
+        if len(fields) > width:
+            return f"{message}: a cell with {_named(self._delimiter)} in it needs quotation marks"
+        return message
+
+    def _read_header(self) -> list[str]:
+        while True:
+            records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
+            while (record := records.read()) is not None:
+                self._next_row += 1
+                if any(field.strip() for field in record.fields):
+                    break
+            if record is not None:
+                break
+            if self._at_end:
+                raise InputError(f"{self._source.name} has no header line", fix="put the columns' names into the first row")
+            if records.used:
+                self._buffer = self._buffer[records.used :]
+                self._fill(_SNIFF_BYTES)
+            else:
+                self._lengthen()
+            self._check_text()
+        self._buffer = self._buffer[records.used :]
+        if record.problem is not None:
+            raise InputError(f"{self._source.name}: the header line cannot be read", found=record.problem)
+        if len(record.fields) > COLUMNS_MAX:
+            raise InputError(
+                f"{self._source.name} has more than {COLUMNS_MAX:,} columns", found=f"{len(record.fields):,} columns"
+            )
+        return record.fields
+
+    def _find_delimiter(self) -> str:
+        sep = _SEP_LINE.match(self._buffer)
+        if sep:
+            self._buffer = self._buffer[sep.end() :]
+            return sep[1].decode("ascii", "replace")
+        widths = {delimiter: self._sample_widths(delimiter) for delimiter in DELIMITERS}
+        fit = {
+            delimiter: (sum(width == sample[0] for width in sample) / len(sample), sample[0])
+            for delimiter, sample in widths.items()
+            if sample and sample[0] > 1
+        }
+        if not fit:
+            return DELIMITERS[0]
+        best = max(fit.values())
+        winners = [delimiter for delimiter, value in fit.items() if value == best]
+        if len(winners) > 1:
+            raise InputError(
+                f"{self._source.name}: the delimiter is not clear",
+                found=" or ".join(_named(winner) for winner in winners),
+                fix='[input] delimiter = "," (or ";", "tab", "|")',
+            )
+        return winners[0]
+
+    def _sample_widths(self, delimiter: str) -> list[int]:
+        """How many fields the first records have, the header's first."""
+        records = IrregularRecords(self._buffer, delimiter, self._at_end, self._quoted_max_bytes)
+        widths: list[int] = []
+        while len(widths) < 100 and (record := records.read()) is not None:
+            if any(field.strip() for field in record.fields):
+                widths.append(len(record.fields))
+        if not widths and self._buffer:
+            line = self._buffer.splitlines()[0].decode("utf-8", "ignore")
+            widths.append(line.count(delimiter) + 1)
+        return widths
+
+    def _fill(self, size: int) -> None:
+        """Read until the buffer has `size` bytes or the file is at its end."""
+        parts = [self._buffer]
+        have = len(self._buffer)
+        while have < size and not self._at_end:
+            try:
+                data = self._text.read(size - have)
+            except Undecodable as error:
+                row = self._next_row + _line_ends(b"".join(parts) + error.before)
+                raise undecodable(self._source.name, self._text.encoding, row, error.found) from None
+            if not data:
+                self._at_end = True
+            parts.append(data)
+            have += len(data)
+        self._buffer = b"".join(parts)
+
+    def _lengthen(self) -> None:
+        """Read more, since the buffer holds no whole record.
+
+        Raises: InputError: a record is longer than any table's.
+        """
+        if len(self._buffer) > RECORD_MAX_BYTES:
+            raise InputError(
+                f"{self._source.name}, row {self._next_row}: the row is longer than {RECORD_MAX_BYTES >> 20} MiB",
+                found="no line end",
+                fix="check that this is the right file",
+            )
+        self._fill(len(self._buffer) * 2)
+
+    def _check_text(self) -> None:
+        """Check the buffer, all but a character that may be cut at its end."""
+        data = self._buffer
+        if not self._at_end:
+            data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1] or data[:-4]
+        self._check_utf8(data, self._next_row)
+
+    def _check_utf8(self, data: bytes, first_row: int | None = None) -> None:
+        broken = check_utf8(data)
+        if broken is not None:
+            row = (first_row or self._next_row) + _line_ends(data[: broken[0]])
+            raise undecodable(self._source.name, self._text.encoding, row, broken[1])
+
+
+def _line_ends(data: bytes) -> int:
+    """Records that end in the data, by RFC 4180's quotation marks."""
+    count = 0
+    inside = False
+    for part in data.split(b'"'):
+        if not inside:
+            count += part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
+        inside = not inside
+    return count
+
+
+def _pick(fields: list[str], kept: Sequence[int]) -> tuple[str, ...]:
+    if len(kept) == 1:
+        return (fields[kept[0]],)
+    return itemgetter(*kept)(fields)
+
+
+def _named(delimiter: str) -> str:
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar (|)"}.get(delimiter, repr(delimiter))

@@ -1,0 +1,291 @@
+"""A cell's text -> the address that Studio is given (E.164, client:, whatsapp:, SIP, MG…), or why there is none.
+
+The safe answer to a doubtful number is a refusal with its reason: a guessed digit texts a stranger.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import phonenumbers
+
+from dispatcher.intake import patterns
+from dispatcher.model import Reason
+
+Fullmatch = Callable[[str], re.Match[str] | None]
+
+#: Studio's bound on To and From together, error 81023.
+ADDRESSES_MAX_BYTES = 300
+
+#: What plain national numbers start with; and besides digits they hold only `()- `, not dots: "15551234567.0".
+_PLAIN_START = frozenset("(0123456789")
+#: Everything that a number may be written with, besides digits and plus.
+_PUNCTUATION = str.maketrans("", "", " \t()-./‐‑‒–—―−")
+_ALLOWED = re.compile(r"[\d+\s()\-./‐‑‒–—―−]*", re.ASCII)
+
+_EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"\+?\d{5,}[.,]\d{1,2}0*", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?", re.ASCII)
+_SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:\b|\d)(?:ext\w*|extn|x|#|poste|anexo|int|durchwahl|доб)\.?\s*:?\s*\d{1,7}\s*#?\Z", re.IGNORECASE)
+_BETWEEN_NUMBERS = re.compile(r"[/,;|&\n\r]|\bor\b|\band\b|\bund\b|\bou\b|\bet\b", re.IGNORECASE)
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
+_SHORT_CODE = re.compile(r"\d{5,6}", re.ASCII)
+_SIP = re.compile(r"(sips?:)?([^\s@:;<>\"]+(?::[^\s@;<>\"]*)?)@([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([;?]\S*)?", re.IGNORECASE)
+_CLIENT = re.compile(r"client:\S+", re.IGNORECASE)
+#: Words that people and programs write where there is nothing.
+_NOTHING = frozenset({"-", "--", "n/a", "na", "nan", "none", "null", "nil", "nat", "unknown", "tbd", "?"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a text is no address."""
+
+    reason: Reason
+    sentence: str
+
+
+class Addresses:
+    """Reads addresses for one region."""
+
+    def __init__(self, region: str | None) -> None:
+        """`region`: the two-letter country of numbers without country code; None: such numbers are refused.
+
+        Raises: ValueError: phonenumbers knows no such region.
+        """
+        if region is not None:
+            region = region.upper()
+            if region not in phonenumbers.SUPPORTED_REGIONS:
+                raise ValueError(region)
+        self.region = region
+        self._calling_code = str(phonenumbers.country_code_for_region(region)) if region else ""
+        national = patterns.national_pattern(region) if region else None
+        self._national: Fullmatch = national.fullmatch if national else _never
+        self._optional_trunk = patterns.has_optional_trunk(region) if region else False
+        #: The number's first three digits -> the matcher of its calling code; filled as codes are met.
+        self._international: dict[str, Fullmatch] = {}
+
+    def read_column(self, texts: Iterable[str]) -> tuple[list[str | None], dict[int, Refusal]]:
+        """The addresses of a column, None where there is none, and the refusals by position."""
+        addresses: list[str | None] = []
+        refusals: dict[int, Refusal] = {}
+        append, international, national, read = addresses.append, self._international, self._read_national, self.read
+        for position, text in enumerate(texts):
+            match = international.get(text[1:4])
+            if match is not None and match(text):
+                append(text)
+                continue
+            answer: str | Refusal | None = None
+            if text[:1] in _PLAIN_START:
+                answer = national(text.replace("-", "").replace(" ", "").replace("(", "").replace(")", ""))
+            answer = answer or read(text)
+            if isinstance(answer, Refusal):
+                refusals[position] = answer
+                append(None)
+            else:
+                append(answer)
+        return addresses, refusals
+
+    def read(self, text: str) -> str | Refusal:
+        """One contact's address, normalised: numbers as E.164, `whatsapp:` with E.164, the rest as written."""
+        text = _clean(text)
+        if not text or text.lower() in _NOTHING:
+            return Refusal(Reason.to_missing, f"{_shown(text)} is no number" if text else "the cell is empty")
+        if ":" in text or "@" in text:
+            return self._read_identifier(text)
+        return self._read_number(text)
+
+    def read_sender(self, text: str) -> str | Refusal:
+        """One sender: an address as `read` takes it, a Messaging Service SID, or a short code."""
+        cleaned = _clean(text)
+        if not cleaned or cleaned.lower() in _NOTHING:
+            return Refusal(Reason.from_missing, "no sender is given")
+        if cleaned[:2] == "MG" and not cleaned[2:3].isspace():
+            if _SERVICE.fullmatch(cleaned):
+                return cleaned
+            return Refusal(Reason.from_invalid, f"{_shown(cleaned)} is no Messaging Service SID: it is MG and 32 hex digits")
+        if _SHORT_CODE.fullmatch(cleaned):
+            return cleaned
+        answer = self.read(cleaned)
+        if isinstance(answer, Refusal):
+            return Refusal(Reason.from_invalid, answer.sentence)
+        return answer
+
+    def _read_identifier(self, text: str) -> str | Refusal:
+        scheme, colon, rest = text.partition(":")
+        kind = scheme.strip().lower() if colon else ""
+        if kind == "whatsapp":
+            number = self._read_number(_clean(rest)) if rest.strip() else None
+            if number is None:
+                return Refusal(Reason.to_invalid, "whatsapp: is not followed by a number")
+            return number if isinstance(number, Refusal) else f"whatsapp:{number}"
+        if kind == "client":
+            if _CLIENT.fullmatch(text):
+                return f"client:{rest}"
+            return Refusal(Reason.to_invalid, "client: must be followed by a name without spaces")
+        sip = _SIP.fullmatch(text)
+        if sip:
+            # Names may differ by case, schemes and hosts do not.
+            scheme, user, host, port, rest = (part or "" for part in sip.groups())
+            return f"{scheme.lower()}{user}@{host.lower()}{port}{rest}"
+        if "@" in text:
+            return Refusal(Reason.to_invalid, "is neither a phone number nor a SIP address (name@host)")
+        if kind.isalpha():
+            return Refusal(Reason.to_invalid, f"{_shown(kind)}: is no kind of address that Studio takes")
+        return self._read_number(text)
+
+    def _read_number(self, text: str) -> str | Refusal:
+        mangled = _mangled(text)
+        if mangled:
+            return Refusal(Reason.to_mangled, mangled)
+        unusable = _unusable(text)
+        if unusable:
+            return Refusal(Reason.to_invalid, unusable)
+        digits = text.translate(_PUNCTUATION)
+        if digits[:1] == "+":
+            if self._is_international(digits):
+                return digits
+        else:
+            number = self._read_national(digits)
+            if number:
+                return number
+        return self._read_special(text, digits)
+
+    def _read_national(self, digits: str) -> str | None:
+        match = self._national(digits)
+        if match is None:
+            return None
+        group = match.lastindex or 0
+        if group == 1 and self._optional_trunk and self._is_foreign(digits):
+            return None
+        return f"+{self._calling_code}{match[group]}"
+
+    def _read_special(self, text: str, digits: str) -> str | Refusal:
+        """What the patterns left over: rules of single countries, and everything that is wrong."""
+        plus = digits[:1] == "+"
+        if not plus and self.region is None:
+            return Refusal(Reason.to_no_country, f"{_shown(text)} has no country code")
+        ambiguous = (
+            not plus
+            and self._is_foreign(digits)
+            and not digits.startswith("0")
+        )
+        try:
+            number = phonenumbers.parse(text if not plus else digits, self.region)
+        except phonenumbers.NumberParseException:
+            return Refusal(Reason.to_invalid, f"{_shown(text)} is no phone number")
+        if not phonenumbers.is_valid_number(number) or number.extension:
+            if ambiguous:
+                return Refusal(Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it is a number of another country)")
+            return Refusal(Reason.to_invalid, f"{_shown(text)} {self._what_is_wrong(number)}")
+        if ambiguous and self._optional_trunk:
+            match = self._national(digits)
+            if match is None or match.lastindex == 1:
+                return Refusal(
+                    Reason.to_mangled,
+                    f"{_shown(text)} may be a number of {self.region} that lost its leading 0,"
+                    " or one of another country that lost its +",
+                )
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    def _what_is_wrong(self, number: phonenumbers.PhoneNumber) -> str:
+        where = f"country code +{number.country_code}"
+        match phonenumbers.is_possible_number_with_reason(number):
+            case phonenumbers.ValidationResult.TOO_SHORT | phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+                return f"is too short for a number of {where}"
+            case phonenumbers.ValidationResult.TOO_LONG:
+                return f"is too long for a number of {where}"
+            case phonenumbers.ValidationResult.INVALID_LENGTH:
+                return f"has the wrong number of digits for {where}"
+            case _:
+                return f"is a number that {where} does not have"
+
+    def _is_international(self, plus_and_digits: str) -> bool:
+        key = plus_and_digits[1:4]
+        match = self._international.get(key)
+        if match is None:
+            digits = plus_and_digits[1:]
+            code = patterns.calling_code_of(digits) if digits.isascii() and digits.isdigit() else None
+            if code is None or len(key) < 3:
+                return False
+            known = next((m for k, m in self._international.items() if k.startswith(code)), None)
+            match = self._international[key] = known or patterns.international_pattern(code).fullmatch
+        return match(plus_and_digits) is not None
+
+    def _is_foreign(self, digits: str) -> bool:
+        """Whether the digits with a plus before them are a valid number of another calling code than the region's."""
+        return not digits.startswith(self._calling_code or "+") and self._is_international(f"+{digits}")
+
+
+def _never(text: str) -> None:
+    return None
+
+
+def _clean(text: str) -> str:
+    """Without what nobody sees: outer spaces, no-break spaces, zero-width and direction marks, Excel's apostrophe.
+
+    Decimal digits of other scripts (full-width, Arabic-Indic) become ASCII digits: they are the same numbers.
+    """
+    if not text.isascii():
+        characters = []
+        for character in text:
+            if character.isdecimal():
+                characters.append(str(unicodedata.digit(character)))
+            elif character == "＋":
+                characters.append("+")
+            elif (category := unicodedata.category(character)) == "Zs":
+                characters.append(" ")
+            elif category != "Cf":
+                characters.append(character)
+        text = "".join(characters)
+    text = text.strip()
+    if text[:1] in ("'", "’") and len(text) > 1:
+        text = text[1:].lstrip()
+    return text
+
+
+def _mangled(text: str) -> str | None:
+    """What a spreadsheet did to the number, if it did."""
+    first = text[0]
+    if _SHEET_ERROR.match(text):
+        return f"{text[:12]} is a spreadsheet's error, not a number"
+    if first == "=":
+        return "the cell holds a formula, not its result"
+    if _EXPONENT.fullmatch(text):
+        return f"{_shown(text)} is a rounded number (E-notation): its last digits are lost"
+    if _FLOAT.fullmatch(text):
+        return f"{_shown(text)} was turned into a decimal number; its + or leading zeros may be lost"
+    if _THOUSANDS.fullmatch(text):
+        return f"{_shown(text)} was turned into an amount; its + or leading zeros may be lost"
+    if first in "-−" and text[1:2].isdigit():
+        return f"{_shown(text)} is a negative number"
+    return None
+
+
+def _unusable(text: str) -> str | None:
+    """Why the text is not one plain number, if it is not."""
+    if not _ALLOWED.fullmatch(text) or "/" in text:
+        parts = [part for part in _BETWEEN_NUMBERS.split(text) if sum(map(str.isdigit, part)) >= 7]
+        if len(parts) > 1:
+            return f"the cell holds {len(parts)} numbers"
+    if text.count("+") > 1 or "+" in text.lstrip("( \t")[1:]:
+        return f"{_shown(text)} has a + inside: two numbers in one cell?"
+    if _ALLOWED.fullmatch(text):
+        return None
+    if _EXTENSION.search(text) and sum(map(str.isdigit, text)) >= 7:
+        return f"{_shown(text)} has an extension, which cannot be reached"
+    letters = [character for character in text if character.isalpha()]
+    if letters:
+        return f"{_shown(text)} has letters in it"
+    strange = next(character for character in text if not _ALLOWED.fullmatch(character))
+    return f"{_shown(text)} has {strange!r} in it"
+
+
+def _shown(text: str) -> str:
+    """The value as a message may show it: numbers by their last digits only, other texts by their beginning."""
+    if sum(map(str.isdigit, text)) >= 7 and not _EXPONENT.fullmatch(text):
+        return f"…{text[-4:]}"
+    return repr(text if len(text) <= 20 else text[:17] + "…")

@@ -1,0 +1,157 @@
+"""Opening a file: its format, its columns, and its rows batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dispatcher.errors import InputError, SettingsError
+from dispatcher.model import NewInput, RowBatch
+
+if TYPE_CHECKING:
+    from dispatcher.intake.rows import Table
+    from dispatcher.intake.screening import Screening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeOptions:
+    """What the settings say about reading a file."""
+
+    #: [columns]
+    to: str | None
+    region: str | None = None
+    #: Columns, or parameter -> column; None: every column but To and From.
+    parameters: Sequence[str] | Mapping[str, str] | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    #: Empty: the normalised To.
+    key: Sequence[str] = ()
+    #: [campaign]
+    from_address: str | None = None
+    from_column: str | None = None
+    #: "": off.
+    id_parameter: str = "dispatch_id"
+    #: [input]
+    sheet: str | None = None
+    #: One character, or "tab".
+    delimiter: str | None = None
+    encoding: str | None = None
+    parameters_max_bytes: int = 16_384
+    cell_max_bytes: int = 1_000_000
+    #: Take rows with too few cells as if the rest were empty (some spreadsheets leave trailing delimiters out).
+    fill_short_rows: bool = False
+
+
+class OpenedInput:
+    """A file, open. Use it in a `with` block; `batches` once."""
+
+    def __init__(self, new_input: NewInput, table: Table, screening: Screening, kept: Sequence[int] | None) -> None:
+        self.new_input = new_input
+        self._table = table
+        self._screening = screening
+        self._kept = kept
+        self._sha256: str | None = None
+
+    @property
+    def total_bytes(self) -> int | None:
+        """The file's size; None where it is not known (standard input)."""
+        return self._table.total_bytes
+
+    @property
+    def done_bytes(self) -> int:
+        """How much of it is read; safe to ask from another thread."""
+        return self._table.done_bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes; known when `batches` is exhausted."""
+        if self._sha256 is None:
+            raise RuntimeError("sha256 is known when batches() is exhausted")
+        return self._sha256
+
+    def batches(self) -> Iterator[RowBatch]:
+        """Every contact of the file in order, checked. Synchronous: run it in a thread.
+
+        Raises: InputError: the file cannot be read on, has no rows, or was changed meanwhile. What was handed out
+        before must then not be planned.
+        """
+        count = 0
+        for chunk in self._table.chunks(self._kept):
+            batch = self._screening.screen(chunk)
+            if batch.row_numbers:
+                count += len(batch.row_numbers)
+                yield batch
+        if not count:
+            raise InputError(
+                f"{self.new_input.source} has a header and no rows", fix="put a row for each contact below the header"
+            )
+        self._sha256 = self._table.sha256()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._table.close()
+
+    def __enter__(self) -> OpenedInput:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_input(source: str | Path, options: IntakeOptions) -> OpenedInput:
+    """Open a file of contacts; `-` is standard input.
+
+    Raises: InputError: the file cannot be used. ColumnError: a column that the settings name is not in it.
+    SettingsError: the sender, region or delimiter is wrong.
+    """
+    # Reading a file takes pandas and phonenumbers; asking for help or the status does not.
+    from dispatcher.intake.columns import map_columns
+    from dispatcher.intake.formats import open_table
+    from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.intake.screening import Limits, Screening
+
+    try:
+        addresses = Addresses(options.region)
+    except ValueError:
+        raise SettingsError(
+            f"[columns] region: there is no country {options.region!r}", fix='[columns] region = "US" (two letters, ISO 3166)'
+        ) from None
+    sender: str | None = None
+    if options.from_address:
+        answer = addresses.read_sender(options.from_address)
+        if isinstance(answer, Refusal):
+            raise SettingsError(
+                f"[campaign] from: {answer.sentence}", fix='[campaign] from = "+1…" (E.164), or "MG…" (a Messaging Service)'
+            )
+        sender = answer
+    elif not options.from_column:
+        raise SettingsError(
+            "the sender is not set", fix='--from "+1…", or [campaign] from, or [campaign] from_column in config.toml'
+        )
+    table = open_table(source, options)
+    try:
+        columns = map_columns(table.header, options)
+        screening = Screening(
+            columns,
+            addresses,
+            from_address=sender,
+            id_parameter=options.id_parameter,
+            limits=Limits(
+                parameters_max_bytes=options.parameters_max_bytes, cell_max_bytes=options.cell_max_bytes
+            ),
+        )
+    except BaseException:
+        table.close()
+        raise
+    new_input = NewInput(
+        source=str(source),
+        header=columns.header,
+        parameter_columns=columns.parameters,
+        parameter_constants=columns.constants,
+        from_address=sender,
+    )
+    return OpenedInput(new_input, table, screening, columns.kept)
