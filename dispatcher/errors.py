@@ -11,7 +11,9 @@
     │   └── PreflightFailed              exit 2   the flow cannot do what the campaign wants
     ├── AuthenticationError              exit 4   credentials missing or refused (401)
     │   └── PermissionRefused            exit 4   credentials without the right (403)
-    ├── StudioError                      exit 5   Studio could not be asked: try again later
+    ├── StudioError                      exit 5   Studio answered a read with something unusable
+    │   ├── StudioUnavailable            exit 5   429, 5xx or no connection: worth another try
+    │   ├── ResourceNotFound             exit 2   404 for an execution, a step, a page
     │   └── CertificateUntrusted         exit 2   TLS: not the server we were to talk to
     ├── StoppedEarly                     exit 5   sending stopped; resumable
     │   ├── BreakerOpen                  exit 5   a run of failures
@@ -37,13 +39,18 @@ from typing import ClassVar
 class ExitCode(IntEnum):
     """The program's exit codes; scripts depend on them."""
 
-    OK = 0  #: all created (or skipped on purpose)
+    #: all created (or skipped on purpose)
+    OK = 0
     BUG = 1
-    USAGE = 2  #: usage, configuration or input
-    SOME_REFUSED = 3  #: finished, some rows rejected, busy or invalid
+    #: usage, configuration or input
+    USAGE = 2
+    #: finished, some rows rejected, busy or invalid
+    SOME_REFUSED = 3
     AUTHENTICATION = 4
-    STOPPED = 5  #: stopped early, resumable
-    SOME_UNKNOWN = 6  #: rows left unknown
+    #: stopped early, resumable
+    STOPPED = 5
+    #: rows left unknown
+    SOME_UNKNOWN = 6
     INTERRUPTED = 130
 
 
@@ -131,6 +138,23 @@ class StudioError(DispatcherError):
 
     code = "studio"
     exit_code = ExitCode.STOPPED
+
+
+class StudioUnavailable(StudioError):
+    """Studio could not be reached, or asked to come back later."""
+
+    code = "studio_unavailable"
+    #: What Retry-After asked for, in seconds.
+    retry_after_s: float | None = None
+    #: A 429: every request to the account waits, not only this one.
+    throttled: bool = False
+
+
+class ResourceNotFound(StudioError):
+    """Studio has no such resource (any more)."""
+
+    code = "not_found"
+    exit_code = ExitCode.USAGE
 
 
 class CertificateUntrusted(StudioError):

@@ -1,0 +1,382 @@
+"""The only HTTP client: a pooled aiohttp session, every timeout explicit, nothing retried in secret.
+
+`Studio.create` never raises for what the network does: it returns an `Answer`, because each failure proves something
+about a row. Reads raise our errors; they are safe to repeat, and the caller says how (`retrying`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import orjson
+from multidict import CIMultiDict
+from yarl import URL
+
+from dispatcher import __version__
+from dispatcher.errors import (
+    CertificateUntrusted,
+    ResourceNotFound,
+    StudioError,
+    StudioUnavailable,
+)
+from dispatcher.settings import Credentials
+from dispatcher.studio.outcomes import Answer, Failure, parse_retry_after, server_time_s, stop_reason
+from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
+
+#: The API's largest page (OpenAPI: PageSize 1 to 1000).
+PAGE_SIZE_MAX = 1000
+#: Idle connections are given up before a load balancer would close them under a request.
+KEEPALIVE_S = 20.0
+#: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
+ANSWER_MAX_BYTES = 32 * 1024 * 1024
+
+
+class Gate(Protocol):
+    """What every request to the account waits at: the shared hold after a 429."""
+
+    async def wait(self) -> None:
+        """Return when requests may leave."""
+
+    def throttled(self, retry_after_s: float | None) -> None:
+        """A read was answered 429."""
+
+
+async def _once(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
+
+
+class Studio:
+    """One account's Studio. Use as an async context manager.
+
+    `retrying` wraps each read, so that it is tried again on StudioUnavailable.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str,
+        api_version: str = "v2",
+        connect_s: float = 10.0,
+        answer_s: float = 30.0,
+        gate: Gate | None = None,
+        retrying: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]] = _once,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.api_version = api_version
+        self.gate = gate
+        #: How far the server's clock is ahead of ours, in seconds, by its Date header; None before the first answer.
+        self.clock_skew_s: float | None = None
+        self._retrying = retrying
+        self._connect_s = connect_s
+        self._answer_s = answer_s
+        token = b64encode(f"{credentials.username}:{credentials.password}".encode()).decode("ascii")
+        self._headers = CIMultiDict(
+            {
+                "Authorization": f"Basic {token}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"dispatcher/{__version__}",
+            }
+        )
+        self._form_headers = self._headers.copy()
+        self._form_headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._proxy = _proxy(self.base_url)
+        self._session: aiohttp.ClientSession | None = None
+        self._create_urls: dict[str, URL] = {}
+
+    async def __aenter__(self) -> Studio:
+        # The pool is bounded by the number of workers; aiohttp's own limit of 100 would only add a second queue.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=300)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=self._connect_s, sock_connect=self._connect_s, sock_read=self._answer_s
+            ),
+            auto_decompress=True,
+            trust_env=False,
+            raise_for_status=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # --- creating ---
+
+    async def create(self, flow_sid: str, form: bytes) -> Answer:
+        """Send one create request, once. Never raises for what the network or the server does."""
+        url = self._create_urls.get(flow_sid)
+        if url is None:
+            url = self._create_urls[flow_sid] = self._url(f"Flows/{flow_sid}/Executions")
+        return await self._send("POST", url, self._form_headers, form)
+
+    async def _send(self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None) -> Answer:
+        session = self._session
+        assert session is not None, "use Studio as an async context manager"
+        started = time.monotonic()
+        status = 0
+        try:
+            # One deadline for the whole request: a server that drips bytes would never trip the read timeout.
+            async with (
+                asyncio.timeout(self._connect_s + self._answer_s),
+                session.request(
+                    method, url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
+                ) as response,
+            ):
+                status = response.status
+                payload = await _read(response)
+                answer_headers = response.headers
+                date = answer_headers.get("Date")
+                answer = Answer(
+                    status=status,
+                    body=payload,
+                    date=date,
+                    retry_after=answer_headers.get("Retry-After"),
+                    request_id=answer_headers.get("Twilio-Request-Id"),
+                    elapsed_s=time.monotonic() - started,
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
+            return _failed(error, status, time.monotonic() - started)
+        self._measure_skew(date)
+        return answer
+
+    def _measure_skew(self, date: str | None) -> None:
+        # Once a second is enough: the header itself has whole seconds.
+        now = time.time()
+        if self.clock_skew_s is None or int(now) != getattr(self, "_skew_second", None):
+            self._skew_second = int(now)
+            server_s = server_time_s(date)
+            if server_s is not None:
+                self.clock_skew_s = server_s + 0.5 - now
+
+    # --- reading ---
+
+    def flows(self) -> AsyncIterator[Flow]:
+        """Every flow of the account, all pages."""
+        return self._pages("Flows", "flows", {"PageSize": str(PAGE_SIZE_MAX)}, Flow)
+
+    async def flow(self, flow_sid: str) -> Flow:
+        """One flow; on v2 with its definition."""
+        return Flow.from_json(await self._get(f"Flows/{flow_sid}"))
+
+    async def flow_revision(self, flow_sid: str, revision: str = "LatestPublished") -> Flow:
+        """A revision of a flow (v2 only): a number, LatestPublished or LatestRevision."""
+        return Flow.from_json(await self._get(f"Flows/{flow_sid}/Revisions/{quote(revision)}"))
+
+    def executions(
+        self,
+        flow_sid: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        status: str | None = None,
+        page_size: int = PAGE_SIZE_MAX,
+    ) -> AsyncIterator[Execution]:
+        """A flow's executions, newest first.
+
+        `created_from` is inclusive, `created_to` exclusive; `status` (active or ended) is known only on v2.
+        """
+        query: dict[str, str] = {"PageSize": str(page_size)}
+        if created_from is not None:
+            query["DateCreatedFrom"] = _time_text(created_from)
+        if created_to is not None:
+            query["DateCreatedTo"] = _time_text(created_to)
+        if status is not None and self.api_version != "v1":
+            query["status"] = status
+        return self._pages(f"Flows/{flow_sid}/Executions", "executions", query, Execution)
+
+    async def execution(self, flow_sid: str, execution_sid: str) -> Execution:
+        """One execution. Raises: ResourceNotFound (deleted, or past its 30 days)."""
+        return Execution.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}"))
+
+    async def execution_context(self, flow_sid: str, execution_sid: str) -> ExecutionContext:
+        """What an execution knows, our Parameters among it."""
+        return ExecutionContext.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}/Context"))
+
+    def steps(self, flow_sid: str, execution_sid: str) -> AsyncIterator[Step]:
+        """An execution's steps, newest first."""
+        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Steps"
+        return self._pages(path, "steps", {"PageSize": str(PAGE_SIZE_MAX)}, Step)
+
+    async def step(self, flow_sid: str, execution_sid: str, step_sid: str) -> Step:
+        """One step."""
+        return Step.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}/Steps/{step_sid}"))
+
+    async def step_context(self, flow_sid: str, execution_sid: str, step_sid: str) -> StepContext:
+        """What an execution knew at a step."""
+        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Steps/{step_sid}/Context"
+        return StepContext.from_json(await self._get(path))
+
+    async def end_execution(self, flow_sid: str, execution_sid: str) -> Execution | None:
+        """End an execution (`Status=ended`). None: it had ended already (409). Asking twice does no harm."""
+        url = self._url(f"Flows/{flow_sid}/Executions/{execution_sid}")
+
+        async def call() -> Execution | None:
+            answer = await self._ask("POST", url, self._form_headers, b"Status=ended", accept=(409,))
+            return None if answer.status == 409 else Execution.from_json(_json(answer))
+
+        result: Execution | None = await self._retrying(call)
+        return result
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        url = self._url(path)
+
+        async def call() -> dict[str, Any]:
+            return _json(await self._ask("GET", url, self._headers, None))
+
+        result: dict[str, Any] = await self._retrying(call)
+        return result
+
+    async def _ask(
+        self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None, accept: tuple[int, ...] = ()
+    ) -> Answer:
+        """One read. Raises: StudioUnavailable, ResourceNotFound, AuthenticationError, CertificateUntrusted, StudioError."""
+        if self.gate is not None:
+            await self.gate.wait()
+        answer = await self._send(method, url, headers, body)
+        status = answer.status
+        if answer.failure is None and (200 <= status < 300 or status in accept):
+            return answer
+        if answer.failure is Failure.certificate:
+            raise CertificateUntrusted(
+                found=answer.detail, fix="check [account] base_url and the machine's certificates"
+            )
+        if answer.failure is not None:
+            raise StudioUnavailable(found=answer.detail, fix="check the network, then try again")
+        message, code = _error_text(answer)
+        if status == 404:
+            raise ResourceNotFound(
+                found=f"404 {message}", fix="check the SID and the account; data are kept for 30 days"
+            )
+        stop = stop_reason(status, code, message)
+        if stop is not None:
+            raise stop
+        if status == 429 or status >= 500 or status == 408:
+            unavailable = StudioUnavailable(found=f"{status} {message}", fix="try again later")
+            unavailable.retry_after_s = parse_retry_after(answer.retry_after, answer.date)
+            unavailable.throttled = status == 429
+            if status == 429 and self.gate is not None:
+                self.gate.throttled(unavailable.retry_after_s)
+            raise unavailable
+        raise StudioError("Studio refused a read", found=f"{status} {message}")
+
+    async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
+        url: URL | None = self._url(path, query)
+        while url is not None:
+            here = url
+
+            async def call(url: URL = here) -> dict[str, Any]:
+                return _json(await self._ask("GET", url, self._headers, None))
+
+            page: dict[str, Any] = await self._retrying(call)
+            meta = page.get("meta") or {}
+            for item in page.get(meta.get("key") or key) or ():
+                yield kind.from_json(item)
+            following = meta.get("next_page_url")
+            url = self._same_host(following) if following else None
+
+    def _url(self, path: str, query: Mapping[str, str] | None = None) -> URL:
+        text = f"{self.base_url}/{self.api_version}/{path}"
+        return URL(text + (f"?{urlencode(query)}" if query else ""), encoded=True)
+
+    def _same_host(self, url: str) -> URL:
+        """A page's address on the host we were told to call: credentials go nowhere else."""
+        parts = urlsplit(url)
+        return URL(f"{self.base_url}{parts.path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length > ANSWER_MAX_BYTES:
+        raise ValueError(f"an answer of {length} bytes")
+    body = await response.read()
+    if len(body) > ANSWER_MAX_BYTES:
+        raise ValueError(f"an answer of {len(body)} bytes")
+    return body
+
+
+def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
+    """What a failed request proves. The order matters: aiohttp's connector errors are OSErrors too.
+
+    Texts are ours: an exception's own text may hold addresses.
+    """
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+        failure, detail = Failure.certificate, type(error).__name__
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        failure, detail = Failure.not_connected, "the host's name cannot be resolved"
+    elif isinstance(error, aiohttp.ClientConnectorSSLError):
+        failure, detail = Failure.not_connected, "TLS could not be agreed"
+    elif isinstance(error, aiohttp.ClientProxyConnectionError):
+        failure, detail = Failure.not_connected, "the proxy cannot be reached"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        failure, detail = Failure.not_connected, error.os_error.strerror or "refused"
+    elif isinstance(error, aiohttp.ConnectionTimeoutError):
+        failure, detail = Failure.not_connected, "the connection took too long"
+    elif isinstance(error, aiohttp.InvalidURL):
+        failure, detail = Failure.not_connected, "the address is not a URL"
+    elif isinstance(error, TimeoutError):
+        failure, detail = Failure.timeout, "the answer took too long"
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        failure, detail = Failure.broken, "the server closed the connection"
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        failure, detail = Failure.broken, "the answer was cut short"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        failure, detail = Failure.broken, "the answer is not HTTP"
+    else:
+        failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
+    return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        raise StudioUnavailable(
+            "Studio's answer is not JSON", found=f"{answer.status}, {len(answer.body)} bytes"
+        ) from None
+    if not isinstance(payload, dict):
+        raise StudioUnavailable("Studio's answer is no JSON object", found=str(answer.status))
+    return payload
+
+
+def _error_text(answer: Answer) -> tuple[str, int | None]:
+    try:
+        payload = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return "", None
+    if not isinstance(payload, dict):
+        return "", None
+    code = payload.get("code")
+    return str(payload.get("message") or "")[:200], code if isinstance(code, int) else None
+
+
+def _time_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for this host, looked up once instead of at every request."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)

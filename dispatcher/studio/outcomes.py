@@ -1,0 +1,227 @@
+"""What an answer proves: `classify(answer) -> Verdict`, a pure function, tested by table.
+
+| answer                                             | outcome   | and                                             |
+|----------------------------------------------------|-----------|-------------------------------------------------|
+| 200/201 with an execution SID                      | created   | v1: busy where the execution is an older one    |
+| 2xx without one, cut or unparsable                 | unknown   |                                                 |
+| 429                                                | throttled | never processed (docs/api/errors/20429)         |
+| 409                                                | busy      | created where the conflicting one carries our id|
+| 401, 403, 404, 407                                 | not_sent  | the run stops: it would be the same for all     |
+| 408                                                | unknown   | an intermediary's word, not Studio's            |
+| other 4xx                                          | rejected  |                                                 |
+| 3xx, 5xx                                           | unknown   | a 500 may have created (docs/api/errors/20500)  |
+| no connection: refused, DNS, connect or TLS timeout| not_sent  | the request never left                          |
+| certificate not trusted                            | not_sent  | the run stops                                   |
+| reset, disconnect, timeout, garbage after that     | unknown   | the server may have read the whole request      |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from dispatcher.errors import (
+    AuthenticationError,
+    CertificateUntrusted,
+    DispatcherError,
+    FlowNotFound,
+    PermissionRefused,
+)
+from dispatcher.model import Outcome
+
+#: Studio's times are whole seconds; an execution this much older than the request's own second is an older one.
+DATE_GRANULARITY_S = 1.0
+MESSAGE_MAX = 300
+
+
+class Failure(StrEnum):
+    """Why there is no whole HTTP answer."""
+
+    #: The connection could not be made: nothing left.
+    not_connected = "not_connected"
+    #: The server is not the one it should be: nothing left.
+    certificate = "certificate"
+    #: The connection broke, or its time was up, after the request may have left.
+    broken = "broken"
+    timeout = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one request: an HTTP answer (status) or a failure."""
+
+    status: int = 0
+    body: bytes = b""
+    failure: Failure | None = None
+    #: For a failure: what it was, without addresses or secrets.
+    detail: str = ""
+    date: str | None = None
+    retry_after: str | None = None
+    request_id: str | None = None
+    #: From sending to the end of the answer.
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer proved about its row."""
+
+    outcome: Outcome
+    execution_sid: str | None = None
+    http_status: int | None = None
+    error_code: int | None = None
+    message: str | None = None
+    #: The execution whose Context tells whether it is ours after all (409, v1's older execution).
+    check_sid: str | None = None
+    #: What stops the whole run.
+    stop: DispatcherError | None = None
+    retry_after_s: float | None = None
+    #: No connection could be made, or it broke: counts towards the breaker.
+    trouble: bool = False
+
+
+_CREATED_STATUS = (200, 201)
+
+
+def classify(answer: Answer, *, api_version: str, always_check: bool = False) -> Verdict:
+    """What `answer` proves. `always_check`: on v1, confirm every 200 by its Context (two rows may share a contact)."""
+    if answer.failure is not None:
+        return _failure(answer)
+    status = answer.status
+    if status in _CREATED_STATUS:
+        payload = _object(answer.body)
+        sid = payload.get("sid")
+        if isinstance(sid, str) and sid.startswith("FN"):
+            if api_version == "v1" and (always_check or _is_older(answer, payload)):
+                return Verdict(Outcome.busy, http_status=status, check_sid=sid, message=_v1_message(sid))
+            return Verdict(Outcome.created, sid, status)
+        return Verdict(Outcome.unknown, http_status=status, message="the answer has no execution SID", trouble=True)
+    payload = _object(answer.body)
+    code = payload.get("code") if isinstance(payload.get("code"), int) else None
+    message = _message(payload, status)
+    if status == 429:
+        return Verdict(
+            Outcome.throttled,
+            http_status=status,
+            error_code=code,
+            message=message,
+            retry_after_s=parse_retry_after(answer.retry_after, answer.date),
+        )
+    if status == 409:
+        details = payload.get("details")
+        conflicting = details.get("conflicting_execution_sid") if isinstance(details, dict) else None
+        check = conflicting if isinstance(conflicting, str) and conflicting.startswith("FN") else None
+        return Verdict(Outcome.busy, http_status=status, error_code=code, message=message, check_sid=check)
+    stop = stop_reason(status, code, message)
+    if stop is not None:
+        return Verdict(Outcome.not_sent, http_status=status, error_code=code, message=message, stop=stop)
+    if 400 <= status < 500 and status != 408:
+        return Verdict(Outcome.rejected, http_status=status, error_code=code, message=message)
+    return Verdict(Outcome.unknown, http_status=status, error_code=code, message=message, trouble=True)
+
+
+def stop_reason(status: int, code: int | None, message: str) -> DispatcherError | None:
+    """The error for answers that would be the same for every row; None where the answer is about this one."""
+    shown = f"{status}" + (f"/{code}" if code else "")
+    if status in (401, 407):
+        return AuthenticationError(
+            "Studio refused the credentials" if status == 401 else "the proxy asks for credentials",
+            found=f"{shown} {message}",
+            fix="check TWILIO_ACCOUNT_SID and TWILIO_API_KEY/TWILIO_API_SECRET, and their region",
+        )
+    if status == 403:
+        return PermissionRefused(
+            found=f"{shown} {message}",
+            fix="use a key that may create Studio executions; check that the account is active",
+        )
+    if status == 404:
+        return FlowNotFound(
+            found=f"{shown} {message}", fix="check [campaign] flow and the account; dispatcher flows lists them"
+        )
+    return None
+
+
+def _failure(answer: Answer) -> Verdict:
+    if answer.failure is Failure.not_connected:
+        return Verdict(Outcome.not_sent, message=f"no connection: {answer.detail}", trouble=True)
+    if answer.failure is Failure.certificate:
+        return Verdict(
+            Outcome.not_sent,
+            message="the server's certificate is not trusted",
+            stop=CertificateUntrusted(
+                found=answer.detail,
+                fix="check [account] base_url, the clock, and the machine's certificates (SSL_CERT_FILE)",
+            ),
+        )
+    status = answer.status or None
+    return Verdict(Outcome.unknown, http_status=status, message=f"no answer: {answer.detail}", trouble=True)
+
+
+def _is_older(answer: Answer, payload: dict[str, Any]) -> bool:
+    """v1 answers a busy contact with the old execution: it was created before our request reached the server."""
+    created = parse_time(payload.get("date_created"))
+    now = _http_date(answer.date)
+    if created is None or now is None:
+        return True  # nothing shows that it is new: the Context decides
+    return (now - created).total_seconds() >= answer.elapsed_s + DATE_GRANULARITY_S
+
+
+def _v1_message(sid: str) -> str:
+    return f"Execution {sid} was already active for this contact"
+
+
+def parse_time(text: object) -> datetime | None:
+    """Studio's `YYYY-MM-DDThh:mm:ssZ`; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _http_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def server_time_s(date: str | None) -> float | None:
+    """A Date header as seconds since the epoch."""
+    parsed = _http_date(date)
+    return parsed.timestamp() if parsed else None
+
+
+def parse_retry_after(text: str | None, date: str | None = None) -> float | None:
+    """Retry-After in seconds (RFC 9110 §10.2.3: seconds, or a date read against the answer's own Date)."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        until, now = _http_date(text), _http_date(date) or datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds()) if until else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _message(payload: dict[str, Any], status: int) -> str:
+    message = payload.get("message")
+    text = message if isinstance(message, str) and message else f"HTTP {status}"
+    return text[:MESSAGE_MAX]

@@ -1,0 +1,123 @@
+"""Studio's resources as values. Fields that the documents call nullable are optional; unknown fields are kept in `extra`.
+
+Source: the OpenAPI descriptions twilio_studio_v1 and twilio_studio_v2. v1 lacks some fields; they are None there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Self
+
+from dispatcher.studio.outcomes import parse_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What all have in common."""
+
+    account_sid: str | None = None
+    url: str | None = None
+    links: Mapping[str, str] | None = None
+    #: Fields that this version of the program does not know.
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> Self:
+        """Build from an API object; times become aware datetimes."""
+        known = {item.name: str(item.type) for item in fields(cls) if item.name != "extra"}
+        values: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for name, value in payload.items():
+            if name not in known:
+                extra[name] = value
+            elif known[name].startswith("datetime"):
+                values[name] = parse_time(value)
+            elif value is not None:
+                values[name] = value
+        return cls(**values, extra=extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow(Resource):
+    """A Studio Flow, `FW…`. `revision` is called `version` on v1; in lists `definition` and `valid` are None."""
+
+    sid: str = ""
+    friendly_name: str | None = None
+    status: str | None = None
+    revision: int | None = None
+    version: int | None = None
+    definition: Mapping[str, Any] | None = None
+    commit_message: str | None = None
+    valid: bool | None = None
+    errors: list[Any] | None = None
+    warnings: list[Any] | None = None
+    author_sid: str | None = None
+    webhook_url: str | None = None
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution(Resource):
+    """One contact's walk through a flow, `FN…`. `status` is active or ended."""
+
+    sid: str = ""
+    flow_sid: str | None = None
+    contact_channel_address: str | None = None
+    contact_sid: str | None = None
+    flow_version: int | None = None
+    initiated_by: str | None = None
+    status: str | None = None
+    context: Mapping[str, Any] | None = None
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionContext(Resource):
+    """What an execution knows: trigger, contact, flow.data (our Parameters), widgets."""
+
+    flow_sid: str | None = None
+    execution_sid: str | None = None
+    context: Mapping[str, Any] | None = None
+
+    def parameter(self, name: str) -> str | None:
+        """A Parameter as it was sent, from `flow.data` or `trigger.request.parameters`; None where neither has it."""
+        context = self.context or {}
+        for path in (("flow", "data"), ("trigger", "request", "parameters")):
+            place: Any = context
+            for part in path:
+                place = place.get(part) if isinstance(place, Mapping) else None
+            if isinstance(place, Mapping) and isinstance(place.get(name), str):
+                value: str = place[name]
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Resource):
+    """One transition of an execution, `FT…`."""
+
+    sid: str = ""
+    flow_sid: str | None = None
+    execution_sid: str | None = None
+    parent_step_sid: str | None = None
+    name: str | None = None
+    type: str | None = None
+    context: Mapping[str, Any] | None = None
+    transitioned_from: str | None = None
+    transitioned_to: str | None = None
+    date_created: datetime | None = None
+    date_updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext(Resource):
+    """What an execution knew at a step."""
+
+    flow_sid: str | None = None
+    execution_sid: str | None = None
+    step_sid: str | None = None
+    context: Mapping[str, Any] | None = None
