@@ -8,6 +8,7 @@ for itself.
 
 from __future__ import annotations
 
+from dispatcher.sandbox.contacts import ContactScript
 from dispatcher.sandbox.faults import FAULTS, Fault, FaultPhase, parse_fault
 from dispatcher.sandbox.flows import DEFAULT_FLOW_SID, FlowRevision, SandboxFlow, default_flow, load_flow
 from dispatcher.sandbox.server import Sandbox
@@ -16,6 +17,7 @@ from dispatcher.sandbox.settings import SandboxSettings
 __all__ = [
     "DEFAULT_FLOW_SID",
     "FAULTS",
+    "ContactScript",
     "Fault",
     "FaultPhase",
     "FlowRevision",

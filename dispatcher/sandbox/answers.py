@@ -59,6 +59,10 @@ def invalid(message: str) -> Answer:
     return problem(400, 20001, message)
 
 
+def not_a_form() -> Answer:
+    return invalid("The post body is not a valid form")
+
+
 def missing_parameter(name: str) -> Answer:
     return invalid(f"Missing required parameter {name} in the post body")
 

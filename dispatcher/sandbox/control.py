@@ -102,7 +102,7 @@ def _plant(sandbox: Sandbox, order: dict[str, Any]) -> web.Response:
             raise SettingsError(f"{name} is a number of seconds, not below 0", found=repr(value))
     parameters = order.get("parameters")
     ends_after_s = times_s["ends_after_s"]
-    sid = sandbox.studio.plant(
+    sid = sandbox.studio.creator.plant(
         flow_sid,
         to,
         sender,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 SECOND_US = 1_000_000
 NEVER_US = 1 << 62  #: later than any time: an execution that does not end by itself
@@ -16,11 +17,22 @@ def to_us(seconds: float) -> int:
 
 def iso(time_us: int) -> str:
     """`2015-07-30T20:00:00Z`: whole seconds and a Z, the only form the official clients parse."""
-    return datetime.fromtimestamp(time_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(time_us // SECOND_US)
 
 
 def http_date(time_us: int) -> str:
-    return formatdate(time_us // SECOND_US, usegmt=True)
+    return _http_date(time_us // SECOND_US)
+
+
+# Most answers of one second share their dates.
+@lru_cache(maxsize=4096)
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=16)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def parse_filter(text: str) -> int | None:

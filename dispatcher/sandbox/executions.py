@@ -39,6 +39,11 @@ class Execution:
         return "active" if now_us < self.ends_us else "ended"
 
     @property
+    def is_of_a_draft(self) -> bool:
+        """Whether nothing runs, because the flow was never published and the contact is no test user."""
+        return self.revision.status == "draft" and self.to not in self.flow.test_users
+
+    @property
     def key(self) -> tuple[int, int]:
         """Orders executions as lists show them, from old to new."""
         return (self.created_us, self.n)
@@ -70,6 +75,7 @@ class Executions:
         self._by_flow: dict[str, list[Execution]] = {flow.sid: [] for flow in settings.flows}
         self._active: dict[tuple[str, str, str], Execution] = {}
         self._sweep_at = 1024
+        self._senders: dict[str, str] = {}
         self._key_includes_flow = settings.conflict_key_includes_flow
         self._lag_us = to_us(settings.list_lag_s)
         self._retention_us = round(settings.retention_days * _DAY_US)
@@ -95,13 +101,14 @@ class Executions:
         request_n: int,
         planted: bool = False,
     ) -> Execution:
-        """A new execution, open until `set_end`."""
+        """A new execution, which does not end until `set_end` says when."""
         execution = Execution(
             n=len(self.log),
             flow=flow,
             revision=revision,
             to=to,
-            sender=sender,
+            # Nearly all executions of a campaign have one sender: they share the text.
+            sender=self._senders.setdefault(sender, sender),
             parameters=parameters,
             created_us=created_us,
             ends_us=NEVER_US,

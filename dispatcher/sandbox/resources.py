@@ -9,10 +9,8 @@ from dispatcher.sandbox.dates import iso
 from dispatcher.sandbox.executions import Execution
 from dispatcher.sandbox.flows import FlowRevision, SandboxFlow
 from dispatcher.sandbox.routes import Version
-from dispatcher.sandbox.runner import Step
+from dispatcher.sandbox.runner import STEPS_MAX, Step
 from dispatcher.sandbox.sids import SidSpace, derived_sid
-
-STEPS_MAX = 1000  #: of one execution (twilio.com/docs/studio/user-guide/studio-faq)
 
 
 class Resources:

@@ -49,6 +49,16 @@ class Route:
     sids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An API request without its transport. `base` is scheme and host as the client wrote them, `n` counts requests."""
+
+    base: str
+    query: str = ""
+    body: bytes = b""
+    n: int = 0
+
+
 _FLOWS = {"GET": Operation.FLOWS}
 _FLOW = {"GET": Operation.FLOW}
 _UNDER_FLOW = {

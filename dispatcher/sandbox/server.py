@@ -18,11 +18,12 @@ from multidict import CIMultiDict
 from dispatcher.errors import SettingsError
 from dispatcher.sandbox import answers, control, routes
 from dispatcher.sandbox.answers import Answer
+from dispatcher.sandbox.credentials import authorized
 from dispatcher.sandbox.dates import http_date, to_us
 from dispatcher.sandbox.faults import Effect, Fault, FaultPhase, FaultPlan, Target
-from dispatcher.sandbox.routes import Operation, Route
+from dispatcher.sandbox.routes import Operation, Request, Route
 from dispatcher.sandbox.settings import SandboxSettings
-from dispatcher.sandbox.studio import Request, Studio, authorized
+from dispatcher.sandbox.studio import Studio
 from dispatcher.sandbox.window import RateLimit
 from dispatcher.sandbox.wire import Wire, replaced
 
@@ -136,7 +137,7 @@ class Sandbox:
     def stats(self, *, brief: bool = False) -> dict[str, Any]:
         """What `GET /_sandbox/stats` answers; `brief` leaves out created_by_to, which has an entry for each contact."""
         now_us = self._now_us()
-        self.studio.settle(now_us)
+        self.studio.creator.settle(now_us)
         return self.studio.tally.report(brief=brief) | {
             "active": self.studio.executions.active_count(now_us),
             "worst_window": self._rate.accepted.worst,
@@ -203,7 +204,7 @@ class Sandbox:
     ) -> tuple[Answer | None, Fault | None]:
         """The answer, and the fault it suffers on its way. No answer: the fault struck before anything was done."""
         tally, studio = self.studio.tally, self.studio
-        studio.settle(now_us)
+        studio.creator.settle(now_us)
         route = routes.match(request.method, path)
         if isinstance(route, Route) and route.operation is Operation.CREATE:
             tally.create_requests += 1
@@ -227,7 +228,7 @@ class Sandbox:
             return refused, None
         if fault is not None and not fault.after:
             if fault.effect is Effect.RESET_LATE:
-                self.studio.create_late(route, asked, now_us + to_us(self.settings.late_s))
+                self.studio.creator.create_late(route, asked, now_us + to_us(self.settings.late_s))
             return None, fault
         return self.studio.carry_out(route, asked, now_us), fault
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dispatcher.errors import SettingsError
+from dispatcher.sandbox.contacts import ContactScript
 from dispatcher.sandbox.dates import to_us
 from dispatcher.sandbox.faults import FaultPhase
 from dispatcher.sandbox.flows import SandboxFlow, default_flow
@@ -61,6 +62,8 @@ class SandboxSettings:
     """Unknown: the undocumented form field ExternalId. Ignored, or 400/20001."""
     max_body_bytes: int = 1 << 20  #: a larger body is answered 413
 
+    contacts: ContactScript = field(default_factory=ContactScript)
+    """Who answers what, in the flows that walk."""
     flows: tuple[SandboxFlow, ...] = field(default_factory=lambda: (default_flow(),))
     dispatch_id_parameter: str = "dispatch_id"
     """The name inside Parameters whose value the statistics count, to show what was created twice."""

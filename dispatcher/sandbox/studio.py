@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import binascii
-import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-
-from dispatcher.sandbox import answers, runner
+from dispatcher.sandbox import answers
 from dispatcher.sandbox.answers import Answer
-from dispatcher.sandbox.dates import NEVER_US, parse_filter, to_us
+from dispatcher.sandbox.creating import Creator
+from dispatcher.sandbox.dates import parse_filter
 from dispatcher.sandbox.executions import Execution, Executions, ExecutionStatus
-from dispatcher.sandbox.flows import FlowRevision, SandboxFlow
+from dispatcher.sandbox.flows import FlowRevision
+from dispatcher.sandbox.forms import parse_form
 from dispatcher.sandbox.paging import envelope, parse_page_query, slice_page
 from dispatcher.sandbox.resources import Resources
-from dispatcher.sandbox.routes import Operation, Route
+from dispatcher.sandbox.routes import Operation, Request, Route
+from dispatcher.sandbox.runner import FlowRunner, Step
 from dispatcher.sandbox.settings import SandboxSettings
 from dispatcher.sandbox.tally import Tally
-
-CONTACT_BYTES_MAX = 300  #: To and From together, else 81023 (Twilio's error dictionary)
-_FIELDS_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An API request without its transport. `base` is scheme and host as the client wrote them, `n` counts requests."""
-
-    base: str
-    query: str = ""
-    body: bytes = b""
-    n: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Create:
-    """A create request that is in order; whether the contact is free is asked when it is carried out."""
-
-    flow: SandboxFlow
-    revision: FlowRevision
-    to: str
-    sender: str
-    parameters: str | None
-    dispatch_id: str | None
-    request_n: int
 
 
 class Studio:
@@ -55,12 +27,13 @@ class Studio:
     def __init__(self, settings: SandboxSettings, started_us: int) -> None:
         self._settings = settings
         self._flows = {flow.sid: flow for flow in settings.flows}
-        self._late: list[tuple[int, int, _Create]] = []
+        self._runner = FlowRunner(settings)
         self.executions = Executions(settings)
         self.resources = Resources(settings.account_sid, settings.seed, self.executions.sids, started_us)
         self.tally = Tally()
+        self.creator = Creator(settings, self.executions, self._runner, self.resources, self.tally)
         self._operations: Mapping[Operation, Callable[[Route, Request, int], Answer]] = {
-            Operation.CREATE: self.create,
+            Operation.CREATE: self.creator.create,
             Operation.LIST: self._list,
             Operation.FETCH: self._fetch,
             Operation.UPDATE: self._update,
@@ -79,129 +52,8 @@ class Studio:
     def carry_out(self, route: Route, request: Request, now_us: int) -> Answer:
         return self._operations[route.operation](route, request, now_us)
 
-    # -- creating ------------------------------------------------------------------------------------------------------
-
-    def create(self, route: Route, request: Request, now_us: int) -> Answer:
-        """v2: 201, or 409 for a busy contact. v1: 200, for a busy contact with the *old* execution and no sign."""
-        order = self._read_create(route, request)
-        if isinstance(order, Answer):
-            return order
-        busy = self.executions.conflict(order.flow.sid, order.to, order.sender, now_us)
-        if busy is not None and route.version == "v2":
-            return answers.conflict(self.executions.sids.at(busy.n))
-        execution = busy or self._start(order, now_us)
-        resource = self.resources.execution(execution, route.version, request.base, now_us)
-        return answers.ok(resource, 201 if route.version == "v2" else 200)
-
-    def create_late(self, route: Route, request: Request, due_us: int) -> None:
-        """Carry the create out at a later time, if it is in order then."""
-        order = self._read_create(route, request)
-        if not isinstance(order, Answer):
-            heapq.heappush(self._late, (due_us, request.n, order))
-
-    def settle(self, now_us: int) -> None:
-        """Carry out the late creates that are due. To be called before anything looks at the executions."""
-        while self._late and self._late[0][0] <= now_us:
-            due_us, _, order = heapq.heappop(self._late)
-            if self.executions.conflict(order.flow.sid, order.to, order.sender, due_us) is None:
-                self._start(order, due_us)
-
-    def plant(
-        self,
-        flow_sid: str,
-        to: str,
-        sender: str,
-        parameters: str | None,
-        *,
-        now_us: int,
-        age_us: int,
-        ends_after_us: int,
-    ) -> str | None:
-        """An execution as another program would have started it `age_us` ago. Its SID; None if the contact is busy."""
-        flow = self._flows[flow_sid]
-        if self.executions.conflict(flow_sid, to, sender, now_us) is not None:
-            return None
-        execution = self.executions.add(
-            flow,
-            flow.published or flow.latest,
-            to,
-            sender,
-            parameters,
-            created_us=now_us - age_us,
-            request_n=0,
-            planted=True,
-        )
-        self.executions.set_end(execution, execution.created_us + ends_after_us)
-        self.tally.planted += 1
-        return self.executions.sids.at(execution.n)
-
     def has_flow(self, flow_sid: str) -> bool:
         return flow_sid in self._flows
-
-    def _read_create(self, route: Route, request: Request) -> _Create | Answer:
-        settings = self._settings
-        flow = self._flows.get(route.sids[0])
-        if flow is None:
-            return answers.not_found(f"/{route.version}/Flows/{route.sids[0]}")
-        form = _form(request.body)
-        if isinstance(form, Answer):
-            return form
-        to, sender = form.get("To", ""), form.get("From", "")
-        if not to.strip():
-            return answers.missing_parameter("To")
-        if not sender.strip():
-            return answers.missing_parameter("From")
-        if len(to.encode()) + len(sender.encode()) > CONTACT_BYTES_MAX:
-            return answers.problem(
-                400, 81023, f"Malformed contact parameters: To and From together exceed {CONTACT_BYTES_MAX} bytes"
-            )
-        if "ExternalId" in form and settings.external_id == "reject":
-            return answers.invalid("Unknown parameter ExternalId")
-        parameters = form.get("Parameters") or None
-        dispatch_id = None
-        if parameters is not None:
-            if settings.parameters_max_bytes and len(parameters.encode()) > settings.parameters_max_bytes:
-                return answers.invalid(f"Parameters exceed {settings.parameters_max_bytes} bytes")
-            try:
-                value = orjson.loads(parameters)
-            except orjson.JSONDecodeError:
-                if settings.parameters_check != "none":
-                    return answers.invalid("Parameters is not valid JSON")
-            else:
-                if isinstance(value, dict):
-                    found = value.get(settings.dispatch_id_parameter)
-                    dispatch_id = None if found is None else str(found)
-                elif settings.parameters_check == "object":
-                    return answers.invalid("Parameters is not a JSON object")
-        revision = flow.revision_for(to)
-        if revision is None:
-            if settings.unpublished_flow == "reject":
-                return answers.invalid(f"Flow {flow.sid} has no published revision")
-            if settings.unpublished_flow == "not_found":
-                return answers.not_found(f"/{route.version}/Flows/{flow.sid}")
-            revision = flow.latest
-        return _Create(flow, revision, to, sender, parameters, dispatch_id, request.n)
-
-    def _start(self, order: _Create, now_us: int) -> Execution:
-        execution = self.executions.add(
-            order.flow,
-            order.revision,
-            order.to,
-            order.sender,
-            order.parameters,
-            created_us=now_us,
-            request_n=order.request_n,
-        )
-        self.executions.set_end(execution, self._end_us(order, execution))
-        self.executions.sweep(now_us)
-        self.tally.created(order.to, order.dispatch_id)
-        return execution
-
-    def _end_us(self, order: _Create, execution: Execution) -> int:
-        if order.revision.status == "draft" and order.to not in order.flow.test_users:
-            return execution.created_us
-        after_s = self._settings.ends_after_s
-        return NEVER_US if after_s is None else execution.created_us + to_us(after_s)
 
     # -- executions ----------------------------------------------------------------------------------------------------
 
@@ -264,9 +116,9 @@ class Studio:
         execution = self._find(route, now_us)
         if isinstance(execution, Answer):
             return execution
-        form = _form(request.body)
-        if isinstance(form, Answer):
-            return form
+        form = parse_form(request.body)
+        if form is None:
+            return answers.not_a_form()
         status = form.get("Status", "")
         if not status:
             return answers.missing_parameter("Status")
@@ -289,14 +141,14 @@ class Studio:
         self.executions.delete(execution, now_us)
         return Answer(204)
 
-    def _walked(self, execution: Execution, now_us: int) -> list[runner.Step]:
-        return runner.steps(execution, self.executions.sids.at(execution.n), now_us)
+    def _walked(self, execution: Execution, now_us: int) -> list[Step]:
+        return self._runner.steps(execution, self.executions.sids.at(execution.n), now_us)
 
     def _context(self, route: Route, request: Request, now_us: int) -> Answer:
         execution = self._find(route, now_us)
         if isinstance(execution, Answer):
             return execution
-        context = self._walked(execution, now_us)[-1].context
+        context = self._walked(execution, now_us)[-1].entered
         return answers.ok(self.resources.execution_context(execution, context, route.version, request.base))
 
     def _steps(self, route: Route, request: Request, now_us: int) -> Answer:
@@ -321,7 +173,7 @@ class Studio:
         execution, step = found
         return answers.ok(self.resources.step_context(execution, step, route.version, request.base))
 
-    def _find_step(self, route: Route, now_us: int) -> tuple[Execution, runner.Step] | Answer:
+    def _find_step(self, route: Route, now_us: int) -> tuple[Execution, Step] | Answer:
         execution = self._find(route, now_us)
         if isinstance(execution, Answer):
             return execution
@@ -392,38 +244,6 @@ class Studio:
                 filters={},
             )
         )
-
-
-def authorized(authorization: str | None, credentials: Mapping[str, str] | None) -> bool:
-    """Whether a Basic Authorization header is accepted: one of the credentials, or without any, a well-formed pair."""
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        username, colon, password = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode().partition(":")
-    except ValueError:  # not ASCII, not base64, or not UTF-8 inside
-        return False
-    if not colon or not password:
-        return False
-    if credentials is not None:
-        return credentials.get(username) == password
-    return (
-        len(username) == 34
-        and username[:2] in ("AC", "SK")
-        and all(character in "0123456789abcdefABCDEF" for character in username[2:])
-    )
-
-
-def _form(body: bytes) -> dict[str, str] | Answer:
-    """The fields of a form body; the first of a name counts."""
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX)
-    except ValueError:
-        return answers.invalid("The post body is not a valid form")
-    form: dict[str, str] = {}
-    for name, value in pairs:
-        form.setdefault(name, value)
-    return form
 
 
 def _query(text: str) -> dict[str, str]:
