@@ -1,8 +1,8 @@
 """What a refused or failed row means and what to do about it: one table by error code, one by HTTP status. Pure.
 
-The codes are Twilio's; what they stand for is in its error dictionary (twilio.com/docs/api/errors) and, for Studio's own
-answers, in its API documentation. The sentences are ours. They begin with a letter and hold no line break, so that they
-may stand in any table or page as they are.
+The codes are Twilio's; what they stand for is in its error dictionary (twilio.com/docs/api/errors) and, for Studio's
+own answers, in its API documentation. The sentences are ours. They begin with a letter and hold no line break, so that
+they may stand in any table or page as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _SETUP = "Ask whoever looks after the Twilio account"
 _OPTED_OUT = "Take the contact off the list; only their own START lets messages through again."
 _BAD_NUMBER = "Correct the phone number or take the contact off the list."
 _LATER = "Try the contact again later."
+_FLOW_LIMIT = "Make the flow smaller: with its subflows it may have 2,000 widgets."
 _SLOWER = "Send more slowly, or from more numbers, and try the contact again later."
 
 #: By Twilio error code: answers to the create request first, then what shows up later inside an execution.
@@ -93,11 +94,9 @@ CODES: dict[int, Explained] = {
     81017: Explained("a Function failed", "Look at the Function's log."),
     81018: Explained("a Liquid expression of the flow failed", "Correct the expression in the flow."),
     81020: Explained("the flow has no transition for REST calls", "Connect the trigger's REST API exit and publish."),
-    81024: Explained("a subflow failed", "Look at the subflow's own execution."),
-    81025: Explained("a subflow failed", "Look at the subflow's own execution."),
-    81026: Explained(
-        "the flow has too many widgets", "Make the flow smaller: at most 2,000 widgets with its subflows."
-    ),
+    81024: Explained("a limit of the flow or its subflows was reached", _FLOW_LIMIT),
+    81025: Explained("a limit of the flow or its subflows was reached", _FLOW_LIMIT),
+    81026: Explained("a limit of the flow or its subflows was reached", _FLOW_LIMIT),
 }
 
 _BY_HTTP_STATUS: dict[int, str] = {

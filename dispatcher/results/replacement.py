@@ -1,0 +1,116 @@
+"""A file that takes another's place whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from dispatcher.errors import ReportError
+
+#: A temporary file of ours that nobody has written to for so long was left by a process that was killed.
+LEFT_OVER_S = 3600.0
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def check_target(path: Path) -> Path:
+    """The file that a report under this name would replace, symbolic links followed.
+
+    Raises: ReportError where the folder is missing or cannot be written, or the name is taken by something else.
+    """
+    try:
+        target = path.resolve()
+        taken = target.stat() if target.exists() else None
+        folder = target.parent
+        if not folder.is_dir():
+            raise ReportError(
+                "the report's folder does not exist", found=str(folder), fix=f"mkdir -p {folder}, or another --report"
+            )
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a forbidden folder, a NUL in the name
+        found = error.strerror if isinstance(error, OSError) else str(error)
+        raise ReportError("the report's path cannot be used", found=found, fix="--report another path") from None
+    if taken is not None and not stat.S_ISREG(taken.st_mode):
+        kind = "a folder" if stat.S_ISDIR(taken.st_mode) else "not a regular file"
+        raise ReportError("the report cannot be written there", found=f"{target} is {kind}", fix="--report FILE.csv")
+    if taken is not None and not os.access(target, os.W_OK):
+        raise ReportError(
+            "the report would replace a file that is write-protected",
+            found=str(target),
+            fix=f"chmod u+w {target}, or another --report",
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ReportError(
+            "the report's folder cannot be written", found=str(folder), fix="--report a path in another folder"
+        )
+    return target
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write to; it takes `path`'s place when the block ends well, and vanishes when it does not.
+
+    It is made in the same folder, is on disk before the old file goes, and keeps the old file's permissions. Where
+    there was none, only its owner may read it: a report holds personal data.
+    Raises: ReportError where it cannot be written; what the block raises otherwise passes through.
+    """
+    target = check_target(path)
+    _remove_left_over(target)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    except OSError as error:
+        raise mapped(error, target) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise mapped(error, target) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def mapped(error: OSError, target: Path) -> ReportError:
+    """What the system said, as our error."""
+    if error.errno in _DISK_FULL:
+        fix = "free some space, then `dispatcher report CAMPAIGN` writes it again"
+    elif os.name == "nt" and isinstance(error, PermissionError):
+        fix = "close the file in other programs, then `dispatcher report CAMPAIGN` writes it again"
+    else:
+        fix = "--report another path"
+    return ReportError(f"the report {target} cannot be written", found=error.strerror or type(error).__name__, fix=fix)
+
+
+def _remove_left_over(target: Path) -> None:
+    for left in target.parent.glob(f".{_escaped(target.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_OVER_S:
+                left.unlink()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself durable. Windows has no such call."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
