@@ -28,9 +28,10 @@ demo: $(VENV)/.runtime ## set up, then rehearse a campaign against a local Studi
 test: $(VENV)/.dev ## set up, then run the tests; ARGS="-k limiter -n0" for some of them
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
-lint: $(VENV)/.dev types ## check style, format, types and the import contracts
+lint: $(VENV)/.dev ## check style, format, types and the import contracts
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --strict
 	@$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/.dev ## check types alone
