@@ -1,0 +1,43 @@
+"""Settings that make no sense are refused before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import SettingsError
+from dispatcher.sandbox import SandboxSettings, default_flow
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"port": -1},
+        {"port": 65536},
+        {"account_sid": "AC1"},
+        {"limit_per_s": -1},
+        {"limit_per_s": float("nan")},
+        {"window_s": 0},
+        {"limit_per_s": 0.05},
+        {"latency_s": -0.1},
+        {"retry_after_s": -1},
+        {"ends_after_s": -1},
+        {"max_body_bytes": 0},
+        {"clock_skew_s": float("inf")},
+        {"flows": (default_flow(), default_flow())},
+        {"faults": {"no such": 1}},
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_name(changed: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        SandboxSettings(**changed)
+
+
+@pytest.mark.parametrize(
+    ("limit_per_s", "window_s", "expected"), [(20, 10, 200), (0.3, 10, 3), (0.7, 10, 7), (1.15, 10, 11), (0, 10, None)]
+)
+def test_the_creates_of_a_window_are_the_limit_times_its_length(
+    limit_per_s: float, window_s: float, expected: int | None
+) -> None:
+    assert SandboxSettings(limit_per_s=limit_per_s, window_s=window_s).limit_per_window == expected
