@@ -267,6 +267,8 @@ class UnknownRow:
     from_address: str | None
     #: When the intent was written: the execution, if it exists, is not older (but for clock skew).
     begun_at_ms: int
+    #: When the answer was given up, or the row was found in `sending` after a crash.
+    ended_at_ms: int
     error_message: str | None
 
 

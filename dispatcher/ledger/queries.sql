@@ -228,7 +228,7 @@ WHERE a.attempt_id > (SELECT coalesce(max(attempt_id), 0) FROM attempts) - :newe
   AND r.account_id = :account_id AND (a.begun_at_ms >= :since_ms OR a.left_at_ms >= :since_ms);
 
 -- name: unknown_rows
-SELECT r.row_id, r.last_attempt, r.row_key, r.to_address, r.from_address, a.begun_at_ms, a.error_message
+SELECT r.row_id, r.last_attempt, r.row_key, r.to_address, r.from_address, a.begun_at_ms, a.ended_at_ms, a.error_message
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last;
 

@@ -323,10 +323,11 @@ class SqliteLedger:
                     to_address=to or key,
                     from_address=sender,
                     begun_at_ms=begun_at,
+                    ended_at_ms=ended_at or begun_at,
                     error_message=message,
                 )
                 for scope in _scopes(db, campaign, None)
-                for row_id, attempt_id, key, to, sender, begun_at, message in db.execute(
+                for row_id, attempt_id, key, to, sender, begun_at, ended_at, message in db.execute(
                     queries()["unknown_rows"], id_range(scope)
                 )
             ]

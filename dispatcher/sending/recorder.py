@@ -1,0 +1,75 @@
+"""Outcomes on their way to the ledger: gathered for a moment, written together, kept until they are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dispatcher.errors import LedgerError, LedgerFull
+from dispatcher.ledger.protocol import Ledger
+from dispatcher.model import AttemptEnd, Run, RunTotals
+
+#: How long results gather before a commit: bounds both what a crash leaves in doubt and the number of commits.
+GATHER_S = 0.04
+#: A full disk is asked again so often, for so long: someone may free some space.
+FULL_RETRY_S = 1.0
+FULL_GIVE_UP_S = 30.0
+
+
+class Recorder:
+    """Writes outcomes in the background. While the disk is full it keeps them and says so through `trouble`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: Run,
+        *,
+        now_ms: Callable[[], int],
+        totals: Callable[[], RunTotals],
+        trouble: Callable[[LedgerError], None],
+    ) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._now_ms = now_ms
+        self._totals = totals
+        self._trouble = trouble
+        self._pending: list[AttemptEnd] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._loop(), name="recorder")
+
+    def add(self, end: AttemptEnd) -> None:
+        """Take an outcome; it is on disk some 40 ms later."""
+        self._pending.append(end)
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Write what is left. Raises: LedgerError where it could not be written (those rows will be in doubt)."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    async def _loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        full_since_s: float | None = None
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not self._closing:
+                await asyncio.sleep(GATHER_S)
+            while self._pending:
+                batch, self._pending = self._pending, []
+                try:
+                    await self._ledger.end_rows(self._run, batch, now_ms=self._now_ms(), totals=self._totals())
+                except LedgerError as error:
+                    self._pending[:0] = batch
+                    self._trouble(error)
+                    if full_since_s is None:
+                        full_since_s = loop.time()
+                    if not isinstance(error, LedgerFull) or loop.time() - full_since_s > FULL_GIVE_UP_S:
+                        raise
+                    await asyncio.sleep(FULL_RETRY_S)
+                else:
+                    full_since_s = None
+            if self._closing:
+                return
