@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import orjson
-
 from dispatcher.errors import ColumnError
 from dispatcher.model import InputRecord
 
@@ -88,12 +86,11 @@ def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap
     )
 
 
-def parameters_of(cells_json: str, input_: InputRecord) -> dict[str, str]:
+def parameters_of(cells: Sequence[str], input_: InputRecord) -> dict[str, str]:
     """The Parameters of one planned row, from its stored cells: the constants, and above them its columns.
 
     The row's id is not among them: whoever sends the row adds it.
     """
-    cells = orjson.loads(cells_json)
     parameters = dict(input_.parameter_constants)
     for name, position in input_.parameter_columns.items():
         parameters[name] = cells[position]
@@ -149,7 +146,8 @@ def _parameters(names: _Names, options: IntakeOptions, used: set[int | None]) ->
     chosen = options.parameters
     if isinstance(chosen, Mapping):
         return {
-            parameter: names.position(column, f"[columns.parameters] {parameter}") for parameter, column in chosen.items()
+            parameter: names.position(column, f"[columns.parameters] {parameter}")
+            for parameter, column in chosen.items()
         }
     if chosen is not None:
         twice = _first_repeated(name.strip() for name in chosen)
@@ -182,7 +180,7 @@ def _check_names(parameters: Mapping[str, int], options: IntakeOptions) -> None:
         )
     for name in (*parameters, *options.constants):
         if not name:
-            raise ColumnError("a parameter has no name", fix="[columns.parameters] name = \"column\"")
+            raise ColumnError("a parameter has no name", fix='[columns.parameters] name = "column"')
 
 
 def _is_ours(name: str) -> bool:
