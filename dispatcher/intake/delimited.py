@@ -10,7 +10,7 @@ from operator import itemgetter
 from dispatcher.errors import InputError
 from dispatcher.intake.records import IrregularRecords, regular_prefix
 from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk
-from dispatcher.intake.sources import Plain, Source
+from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
 DELIMITERS = ",;\t|"
@@ -38,10 +38,11 @@ class DelimitedTable:
 
         Raises: InputError: there is no header, or it is no text.
         """
+        self.notes: list[str] = []
         # Cells may be longer than csv's 128 KiB; how long is decided by whoever screens the rows.
         csv.field_size_limit(max(csv.field_size_limit(), RECORD_MAX_BYTES))
         self._source = source
-        self._text = Text(Plain(source), encoding, source.name)
+        self._text = Text(source.content, encoding)
         self._buffer = b""
         self._at_end = False
         self._next_row = 1
@@ -144,7 +145,9 @@ class DelimitedTable:
             if record is not None:
                 break
             if self._at_end:
-                raise InputError(f"{self._source.name} has no header line", fix="put the columns' names into the first row")
+                raise InputError(
+                    f"{self._source.name} has no header line", fix="put the columns' names into the first row"
+                )
             if records.used:
                 self._buffer = self._buffer[records.used :]
                 self._fill(_SNIFF_BYTES)
@@ -252,7 +255,8 @@ def _line_ends(data: bytes) -> int:
 def _pick(fields: list[str], kept: Sequence[int]) -> tuple[str, ...]:
     if len(kept) == 1:
         return (fields[kept[0]],)
-    return itemgetter(*kept)(fields)
+    picked: tuple[str, ...] = itemgetter(*kept)(fields)
+    return picked
 
 
 def _named(delimiter: str) -> str:

@@ -1,14 +1,72 @@
-"""Which reader reads a file: by its suffix, and by its first bytes where they say more."""
+"""Which reader reads a file: its suffix says, and its first bytes must not say otherwise.
+
+| suffix                       | reader                                   |
+|------------------------------|------------------------------------------|
+| .csv .tsv .tab .psv .txt     | delimited text                           |
+| .jsonl .ndjson               | JSON Lines                               |
+| .parquet .pq                 | Parquet                                  |
+| .xlsx .xlsm                  | workbook                                 |
+| none, unknown, standard input| what the first bytes say                 |
+
+`.gz` after a text suffix, or gzip's own first bytes, make it compressed.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from enum import StrEnum
+from pathlib import Path, PurePath
 
-from dispatcher.errors import SettingsError
+from dispatcher.errors import InputError, SettingsError
 from dispatcher.intake.delimited import DelimitedTable
+from dispatcher.intake.jsonlines import JsonLinesTable
 from dispatcher.intake.plan import IntakeOptions
 from dispatcher.intake.rows import Table
-from dispatcher.intake.sources import Source
+from dispatcher.intake.sources import STDIN, Source
+from dispatcher.intake.text import has_mark
+
+
+class Format(StrEnum):
+    """The readers there are."""
+
+    delimited = "delimited text"
+    jsonlines = "JSON Lines"
+    parquet = "Parquet"
+    workbook = "an XLSX workbook"
+
+
+_BY_SUFFIX = {
+    ".csv": Format.delimited,
+    ".tsv": Format.delimited,
+    ".tab": Format.delimited,
+    ".psv": Format.delimited,
+    ".txt": Format.delimited,
+    ".jsonl": Format.jsonlines,
+    ".ndjson": Format.jsonlines,
+    ".parquet": Format.parquet,
+    ".pq": Format.parquet,
+    ".xlsx": Format.workbook,
+    ".xlsm": Format.workbook,
+}
+_SUFFIX_OF = {
+    Format.delimited: ".csv",
+    Format.jsonlines: ".jsonl",
+    Format.parquet: ".parquet",
+    Format.workbook: ".xlsx",
+}
+_UNREADABLE = {
+    ".xls": "save it as .xlsx or CSV",
+    ".xlsb": "save it as .xlsx or CSV",
+    ".ods": "save it as .xlsx or CSV",
+    ".numbers": "export it as .xlsx or CSV",
+    ".zip": "unzip it first",
+    ".bz2": "decompress it first (only .gz is read as it is)",
+    ".xz": "decompress it first (only .gz is read as it is)",
+    ".zst": "decompress it first (only .gz is read as it is)",
+}
+_PEEK = 4096
+#: More control characters than this share make it something else than text.
+_CONTROL_SHARE = 0.05
+_TEXT_CONTROLS = b"\t\n\r\x0b\x0c\x1a\x1b"
 
 
 def open_table(name: str | Path, options: IntakeOptions) -> Table:
@@ -19,16 +77,97 @@ def open_table(name: str | Path, options: IntakeOptions) -> Table:
     delimiter = _delimiter(options.delimiter)
     source = Source(str(name))
     try:
-        return DelimitedTable(
-            source,
-            delimiter=delimiter,
-            encoding=options.encoding,
-            quoted_max_bytes=options.cell_max_bytes,
-            fill_short_rows=options.fill_short_rows,
-        )
+        return _open(source, options, delimiter)
     except BaseException:
         source.close()
         raise
+
+
+def _open(source: Source, options: IntakeOptions, delimiter: str | None) -> Table:
+    content = source.content
+    suffix = _suffix(source.name)
+    if suffix in _UNREADABLE:
+        raise InputError(f"{source.name}: {suffix} files are not read", fix=_UNREADABLE[suffix])
+    said = _BY_SUFFIX.get(suffix)
+    shown = _by_content(source)
+    if said and shown and said is not shown:
+        raise InputError(
+            f"{source.name} is named like {said.value}, and is not",
+            found=f"the content of {shown.value}",
+            fix=f"rename it to end in {_SUFFIX_OF[shown]}",
+        )
+    chosen = said or shown or Format.delimited
+    if chosen in (Format.parquet, Format.workbook):
+        if content.is_gzip:
+            raise InputError(f"{source.name}: only text is read compressed", fix=f"gunzip {source.name}")
+        return _open_binary(source, options, chosen)
+    head = content.peek(_PEEK)
+    _check_text(source.name, head, options.encoding)
+    if chosen is Format.jsonlines or (said is None and head.lstrip()[:1] == b"{"):
+        return JsonLinesTable(source, encoding=options.encoding)
+    if suffix == ".json":
+        raise InputError(
+            f"{source.name} is one JSON document, not one object a line",
+            fix=f"jq -c '.[]' {source.name} > {PurePath(source.name).stem}.jsonl",
+        )
+    return DelimitedTable(
+        source,
+        delimiter=delimiter,
+        encoding=options.encoding,
+        quoted_max_bytes=options.cell_max_bytes,
+        fill_short_rows=options.fill_short_rows,
+    )
+
+
+def _open_binary(source: Source, options: IntakeOptions, chosen: Format) -> Table:
+    # Two libraries that take a while to load; text needs neither of them to open.
+    if chosen is Format.parquet:
+        from dispatcher.intake.tables import ParquetTable
+
+        return ParquetTable(source)
+    from dispatcher.intake.workbook import WorkbookTable
+
+    return WorkbookTable(source, sheet=options.sheet)
+
+
+def _suffix(name: str) -> str:
+    if name == STDIN:
+        return ""
+    path = PurePath(name)
+    return (PurePath(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def _by_content(source: Source) -> Format | None:
+    """What the first bytes prove; None: text, or anything."""
+    head = source.peek(8)
+    if head.startswith(b"PAR1"):
+        return Format.parquet
+    # Encrypted workbooks are OLE files; their reader says so.
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+        return Format.workbook
+    return None
+
+
+def _check_text(name: str, head: bytes, encoding: str | None) -> None:
+    """Refuse what is plainly no text, before it is called badly encoded text.
+
+    Raises: InputError.
+    """
+    if encoding is not None or not head or has_mark(head):
+        return
+    controls = sum(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head)
+    if controls <= len(head) * _CONTROL_SHARE:
+        return
+    nul = head.count(0)
+    if 0.3 < nul / len(head) < 0.6 and controls == nul:
+        raise InputError(
+            f"{name} is not UTF-8 text", found="every other byte is zero", fix='[input] encoding = "utf-16-le"'
+        )
+    raise InputError(
+        f"{name} is no table: it looks like binary data",
+        found=f"it starts with {head[:4].hex(' ')}",
+        fix="give a CSV, XLSX, Parquet or JSON Lines file",
+    )
 
 
 def _delimiter(text: str | None) -> str | None:
@@ -36,5 +175,7 @@ def _delimiter(text: str | None) -> str | None:
         return None
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
-        raise SettingsError(f"[input] delimiter: {text!r} is not one character", fix='[input] delimiter = ";" (or "tab")')
+        raise SettingsError(
+            f"[input] delimiter: {text!r} is not one character", fix='[input] delimiter = ";" (or "tab")'
+        )
     return delimiter

@@ -23,8 +23,9 @@ ADDRESSES_MAX_BYTES = 300
 #: What plain national numbers start with; and besides digits they hold only `()- `, not dots: "15551234567.0".
 _PLAIN_START = frozenset("(0123456789")
 #: Everything that a number may be written with, besides digits and plus.
-_PUNCTUATION = str.maketrans("", "", " \t()-./‐‑‒–—―−")
-_ALLOWED = re.compile(r"[\d+\s()\-./‐‑‒–—―−]*", re.ASCII)
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_PUNCTUATION = str.maketrans("", "", " \t()./" + _DASHES)
+_ALLOWED = re.compile(rf"[\d+\s()./{_DASHES[1:]}\-]*", re.ASCII)
 
 _EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+", re.ASCII)
 _FLOAT = re.compile(r"\+?\d{5,}[.,]\d{1,2}0*", re.ASCII)
@@ -241,7 +242,7 @@ def _clean(text: str) -> str:
         for character in text:
             if character.isdecimal():
                 characters.append(str(unicodedata.digit(character)))
-            elif character == "＋":
+            elif character == "\uff0b":  # full-width plus
                 characters.append("+")
             elif (category := unicodedata.category(character)) == "Zs":
                 characters.append(" ")
@@ -267,7 +268,7 @@ def _mangled(text: str) -> str | None:
         return f"{_shown(text)} was turned into a decimal number; its + or leading zeros may be lost"
     if _THOUSANDS.fullmatch(text):
         return f"{_shown(text)} was turned into an amount; its + or leading zeros may be lost"
-    if first in "-−" and text[1:2].isdigit():
+    if first in _DASHES and text[1:2].isdigit():
         return f"{_shown(text)} is a negative number"
     return None
 

@@ -55,6 +55,16 @@ class OpenedInput:
         self._sha256: str | None = None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the file was read: the sheet, blank rows left out, … A sentence each.
+
+        Whole when `batches` is exhausted.
+        """
+        blank = self._screening.blank_rows
+        left_out = (f"{blank:,} blank row{'s' if blank > 1 else ''} left out",) if blank else ()
+        return (*self._table.notes, *left_out)
+
+    @property
     def total_bytes(self) -> int | None:
         """The file's size; None where it is not known (standard input)."""
         return self._table.total_bytes
@@ -118,14 +128,16 @@ def open_input(source: str | Path, options: IntakeOptions) -> OpenedInput:
         addresses = Addresses(options.region)
     except ValueError:
         raise SettingsError(
-            f"[columns] region: there is no country {options.region!r}", fix='[columns] region = "US" (two letters, ISO 3166)'
+            f"[columns] region: there is no country {options.region!r}",
+            fix='[columns] region = "US" (two letters, ISO 3166)',
         ) from None
     sender: str | None = None
     if options.from_address:
         answer = addresses.read_sender(options.from_address)
         if isinstance(answer, Refusal):
             raise SettingsError(
-                f"[campaign] from: {answer.sentence}", fix='[campaign] from = "+1…" (E.164), or "MG…" (a Messaging Service)'
+                f"[campaign] from: {answer.sentence}",
+                fix='[campaign] from = "+1…" (E.164), or "MG…" (a Messaging Service)',
             )
         sender = answer
     elif not options.from_column:
@@ -140,9 +152,7 @@ def open_input(source: str | Path, options: IntakeOptions) -> OpenedInput:
             addresses,
             from_address=sender,
             id_parameter=options.id_parameter,
-            limits=Limits(
-                parameters_max_bytes=options.parameters_max_bytes, cell_max_bytes=options.cell_max_bytes
-            ),
+            limits=Limits(parameters_max_bytes=options.parameters_max_bytes, cell_max_bytes=options.cell_max_bytes),
         )
     except BaseException:
         table.close()

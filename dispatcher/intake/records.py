@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+
+Places = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 _QUOTE, _CR, _LF = 0x22, 0x0D, 0x0A
 
@@ -30,59 +34,56 @@ class Prefix:
 
 def regular_prefix(buffer: bytes, delimiter: int, width: int, final: bool) -> Prefix:
     """The longest run of regular records at the buffer's start. `final`: nothing comes after the buffer."""
-    if b"\0" in buffer:
+    nul = buffer.find(b"\0")
+    if nul >= 0:
         # pandas' C parser ends a cell there.
-        nul = buffer.index(b"\0")
         head = regular_prefix(buffer[:nul], delimiter, width, final=False)
         return Prefix(head.end, head.records, rest_is_cut=False)
-    table = np.zeros(256, dtype=bool)
-    table[[delimiter, _QUOTE, _CR, _LF]] = True
+    size = len(buffer)
     data = np.frombuffer(buffer, dtype=np.uint8)
-    places = np.flatnonzero(table[data])
-    kinds = data[places]
-    irregular_at = len(buffer)
-    quotes = kinds == _QUOTE
-    if quotes.any():
+    has_returns = b"\r" in buffer
+    mask = data == delimiter
+    mask |= data == _LF
+    if has_returns:
+        mask |= data == _CR
+    irregular_at = size
+    open_end = False
+    if b'"' in buffer:
+        mask |= data == _QUOTE
+        places = np.flatnonzero(mask)
+        quotes = data[places] == _QUOTE
         inside = np.cumsum(quotes) & 1 == 1
-        bad = _misplaced(places, quotes, inside, len(buffer), final)
-        if bad is not None:
-            irregular_at = bad
-        outside = ~inside & ~quotes
-        places, kinds = places[outside], kinds[outside]
+        irregular_at = _misplaced(places, quotes, inside, size)
         open_end = bool(inside[-1])
+        places = places[~(inside | quotes)]
     else:
-        open_end = False
+        places = np.flatnonzero(mask)
+    kinds = data[places]
     is_end = kinds == _LF
-    returns = kinds == _CR
-    if returns.any():
-        followed = np.zeros(len(buffer) + 1, dtype=bool)
-        followed[places[is_end]] = True
-        next_is_lf = followed[places + 1]
-        # A return at the buffer's end may be the first half of a line end.
-        is_end |= returns & ~next_is_lf & ((places + 1 < len(buffer)) | final)
+    if has_returns:
+        following = np.minimum(places + 1, size - 1)
+        lone = (kinds == _CR) & ((data[following] != _LF) | (following == places))
+        if not final:
+            # A return at the buffer's end may be the first half of a line end.
+            lone &= places + 1 < size
+        is_end |= lone
     ends = places[is_end] + 1
-    delimiters = np.cumsum(kinds == delimiter)[is_end]
-    if final and not open_end and (len(ends) == 0 or ends[-1] < len(buffer)) and buffer:
-        ends = np.append(ends, len(buffer))
-        delimiters = np.append(delimiters, int((kinds == delimiter).sum()))
-    ends = ends[ends <= irregular_at]
-    fields = np.diff(delimiters[: len(ends)], prepend=0) + 1
-    wrong = np.flatnonzero(fields != width)
-    records = int(wrong[0]) if len(wrong) else len(ends)
-    if width == 1:
-        # A line with nothing in it is a blank row, not a row of one empty cell; csv tells them apart.
-        starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
-        blank = np.flatnonzero(ends - starts <= 2)
-        if len(blank) and blank[0] < records:
-            records = int(blank[0])
+    fields_before = np.cumsum(kinds == delimiter)[is_end]
+    if final and not open_end and size and (len(ends) == 0 or ends[-1] < size):
+        ends = np.append(ends, size)
+        fields_before = np.append(fields_before, np.count_nonzero(kinds == delimiter))
+    ends = ends[: np.searchsorted(ends, irregular_at, side="right")]
+    wrong = np.diff(fields_before[: len(ends)], prepend=0) != width - 1
+    if width == 1 and len(ends):
+        # A line with nothing in it is a blank row, not a row of one empty cell: csv tells them apart.
+        wrong |= np.diff(ends, prepend=0) <= 2
+    records = int(np.argmax(wrong)) if wrong.any() else len(ends)
     end = int(ends[records - 1]) if records else 0
-    return Prefix(end, records, rest_is_cut=records == len(ends) and irregular_at == len(buffer) and not final)
+    return Prefix(end, records, rest_is_cut=records == len(ends) and irregular_at == size and not final)
 
 
-def _misplaced(
-    places: np.ndarray, quotes: np.ndarray, inside: np.ndarray, size: int, final: bool
-) -> int | None:
-    """The first quotation mark that neither opens nor closes a whole field.
+def _misplaced(places: Places, quotes: Mask, inside: Mask, size: int) -> int:
+    """The first quotation mark that neither opens nor closes a whole field; `size` if none.
 
     One that opens stands at the start, after a delimiter or line end, or right after one that closes (doubled). One
     that closes stands before a delimiter, a line end, one that opens, or the end.
@@ -91,11 +92,9 @@ def _misplaced(
     at = places[which]
     opens = inside[which]
     before = np.concatenate(([-1], places[:-1]))[which]
-    after = np.concatenate((places[1:], [size if final else size]))[which]
-    fine = np.where(opens, before == at - 1, after == at + 1)
-    # Nothing seen before the first place: it opens at the very start, or it is misplaced.
-    wrong = np.flatnonzero(~fine)
-    return int(at[wrong[0]]) if len(wrong) else None
+    after = np.concatenate((places[1:], [size]))[which]
+    wrong = np.where(opens, before != at - 1, after != at + 1)
+    return int(at[np.argmax(wrong)]) if wrong.any() else size
 
 
 class Unclosed(Exception):
@@ -125,6 +124,7 @@ class IrregularRecords:
         self._index = 0
         self._budget = record_max_bytes
         self._left = 0
+        self._first = 0
         self._delimiter = delimiter
         self._reader = csv.reader(self, delimiter=delimiter, strict=True)
 

@@ -30,8 +30,12 @@ class Table(Protocol):
 
     #: As written.
     header: Sequence[str]
-    #: None: not known (standard input).
-    total_bytes: int | None
+    #: What a person should know of how the file was read, a sentence each.
+    notes: list[str]
+
+    @property
+    def total_bytes(self) -> int | None:
+        """The file's size; None: not known (standard input)."""
 
     @property
     def done_bytes(self) -> int:

@@ -23,6 +23,9 @@ _ID_BYTES = 32
 
 _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, RowState.skipped.value
 
+Rows = Sequence[Sequence[str]]
+#: Position -> (reason, column or None, sentence).
+Reasons = dict[int, tuple[Reason, str | None, str]]
 #: A row-wise rule: (To, From or None, the row's cells) -> why it is skipped, or None.
 Rule = Callable[[str, str | None, Sequence[str]], tuple[Reason, str] | None]
 
@@ -55,6 +58,8 @@ class Screening:
         self._from_bytes = len((from_address or "").encode())
         self._limits = limits
         self._rules = rules
+        #: Wholly blank rows met so far; what a reader of text leaves out itself is not among them.
+        self.blank_rows = 0
         fixed = orjson.dumps({**columns.constants, **dict.fromkeys(columns.parameters, "")})
         self._fixed_bytes = len(fixed) + (_ID_BYTES + len(orjson.dumps(id_parameter)) if id_parameter else 0)
         positions = list(columns.parameters.values())
@@ -62,28 +67,37 @@ class Screening:
 
     def screen(self, chunk: Chunk) -> RowBatch:
         """One batch of the ledger's. Wholly blank rows are not contacts: they are left out."""
-        rows, numbers, problems = _without_blank(chunk, self._columns.to)
-        size = len(rows)
-        cells, sizes = _encode(rows)
-        to_addresses, refusals = self._addresses.read_column([row[self._columns.to] for row in rows])
-        from_addresses: list[str | None] = [None] * size
-        if self._columns.from_ is not None:
+        rows, columns = chunk.rows, self._columns
+        to_addresses, refusals = self._addresses.read_column([row[columns.to] for row in rows])
+        blank = {
+            position
+            for position, refusal in refusals.items()
+            if refusal.reason is Reason.to_missing
+            and position not in chunk.problems
+            and not any(cell.strip() for cell in rows[position])
+        }
+        if blank:
+            self.blank_rows += len(blank)
+            return self.screen(_without(chunk, blank))
+        from_addresses: list[str | None] = [None] * len(rows)
+        if columns.from_ is not None:
             self._read_senders(rows, from_addresses, refusals)
-        reasons: dict[int, tuple[Reason, str | None, str]] = {}
-        to_name = self._columns.name(self._columns.to)
+        reasons: Reasons = {}
         for position, refusal in refusals.items():
             sender = refusal.reason in (Reason.from_missing, Reason.from_invalid)
-            column = self._columns.name(self._columns.from_) if sender and self._columns.from_ is not None else to_name
-            reasons[position] = (refusal.reason, column, refusal.sentence)
-        self._check_sizes(rows, sizes, reasons)
-        self._check_nul(rows, cells, reasons)
-        for position, problem in problems.items():
+            index = columns.from_ if sender and columns.from_ is not None else columns.to
+            reasons[position] = (refusal.reason, columns.name(index), refusal.sentence)
+        cells, has_nul = encode_rows(rows)
+        self._check_sizes(rows, cells, reasons)
+        if has_nul:
+            self._check_nul(rows, reasons)
+        for position, problem in chunk.problems.items():
             reasons[position] = (Reason.row_malformed, None, problem)
         self._check_lengths(to_addresses, from_addresses, reasons)
-        row_keys: list[str | None] = to_addresses if not self._columns.key else self._keys(rows, reasons)
-        states = [_PLANNED] * size
+        row_keys = to_addresses if not columns.key else self._keys(rows, reasons)
+        states = [_PLANNED] * len(rows)
         if reasons:
-            row_keys, to_addresses, from_addresses = list(row_keys), list(to_addresses), list(from_addresses)
+            row_keys = list(row_keys)
             for position in reasons:
                 states[position] = _INVALID
                 row_keys[position] = None
@@ -95,7 +109,7 @@ class Screening:
                         states[position] = _SKIPPED
                         reasons[position] = (verdict[0], None, verdict[1])
         return RowBatch(
-            row_numbers=numbers,
+            row_numbers=chunk.row_numbers,
             row_keys=row_keys,
             states=states,
             to_addresses=to_addresses,
@@ -104,9 +118,7 @@ class Screening:
             reasons=reasons,
         )
 
-    def _read_senders(
-        self, rows: Sequence[Sequence[str]], from_addresses: list[str | None], refusals: dict[int, Refusal]
-    ) -> None:
+    def _read_senders(self, rows: Rows, from_addresses: list[str | None], refusals: dict[int, Refusal]) -> None:
         position_of_from = self._columns.from_
         assert position_of_from is not None
         known: dict[str, str | Refusal] = {}
@@ -120,31 +132,28 @@ class Screening:
             elif answer.reason is not Reason.from_missing or self._from_address is None:
                 refusals.setdefault(position, answer)
 
-    def _check_sizes(
-        self, rows: Sequence[Sequence[str]], sizes: Sequence[int], reasons: dict[int, tuple[Reason, str | None, str]]
-    ) -> None:
+    def _check_sizes(self, rows: Rows, cells: Sequence[str], reasons: Reasons) -> None:
         """Only rows whose cells together could be too long are looked at closely."""
         limits = self._limits
         spare = (limits.parameters_max_bytes - self._fixed_bytes) // max(self._most_often, 1)
-        bound = min(limits.cell_max_bytes, spare if self._most_often or spare < 0 else limits.cell_max_bytes)
-        if not sizes or max(sizes) <= bound:
+        # Of four bytes at most is a character; a row's JSON holds all that its Parameters and cells hold.
+        bound = min(limits.cell_max_bytes, spare) // 4
+        if max(map(len, cells), default=0) <= bound:
             return
-        for position, size in enumerate(sizes):
-            if size <= bound:
-                continue
-            row = rows[position]
-            for index, cell in enumerate(row):
-                if len(cell) * 4 > limits.cell_max_bytes and (length := len(_utf8(cell))) > limits.cell_max_bytes:
-                    column = self._columns.name(index) if index < len(self._columns.header) else None
-                    sentence = f"the cell has {length:,} bytes; at most {limits.cell_max_bytes:,} are allowed"
-                    reasons[position] = (Reason.row_malformed, column, sentence)
-                    break
-            else:
-                self._check_parameters(position, row, reasons)
+        for position, text in enumerate(cells):
+            if len(text) > bound:
+                self._check_cells(position, rows[position], reasons)
+                self._check_parameters(position, rows[position], reasons)
 
-    def _check_parameters(
-        self, position: int, row: Sequence[str], reasons: dict[int, tuple[Reason, str | None, str]]
-    ) -> None:
+    def _check_cells(self, position: int, row: Sequence[str], reasons: Reasons) -> None:
+        most = self._limits.cell_max_bytes
+        for index, cell in enumerate(row):
+            if len(cell) * 4 > most and (size := len(_utf8(cell))) > most:
+                sentence = f"the cell has {size:,} bytes; at most {most:,} are allowed"
+                reasons[position] = (Reason.row_malformed, self._name(index), sentence)
+                return
+
+    def _check_parameters(self, position: int, row: Sequence[str], reasons: Reasons) -> None:
         if position in reasons:
             return
         sizes = {name: len(orjson.dumps(row[index])) - 2 for name, index in self._columns.parameters.items()}
@@ -155,29 +164,30 @@ class Screening:
             sentence = f"the Parameters have {total:,} bytes; at most {self._limits.parameters_max_bytes:,} are allowed"
             reasons[position] = (Reason.parameters_too_large, column, sentence)
 
-    def _check_nul(
-        self, rows: Sequence[Sequence[str]], cells: Sequence[str], reasons: dict[int, tuple[Reason, str | None, str]]
-    ) -> None:
-        for position, text in enumerate(cells):
-            if "\\u0000" not in text:
-                continue
-            for index, cell in enumerate(rows[position]):
+    def _check_nul(self, rows: Rows, reasons: Reasons) -> None:
+        for position, row in enumerate(rows):
+            for index, cell in enumerate(row):
                 if "\0" in cell:
-                    column = self._columns.name(index) if index < len(self._columns.header) else None
-                    reasons[position] = (Reason.row_malformed, column, "the cell has a NUL character in it")
+                    sentence = "the cell has a NUL character in it"
+                    reasons[position] = (Reason.row_malformed, self._name(index), sentence)
                     break
+
+    def _name(self, index: int) -> str | None:
+        return self._columns.name(index) if index < len(self._columns.header) else None
 
     def _check_lengths(
         self,
         to_addresses: Sequence[str | None],
         from_addresses: Sequence[str | None],
-        reasons: dict[int, tuple[Reason, str | None, str]],
+        reasons: Reasons,
     ) -> None:
         own = self._columns.from_ is not None
-        # An E.164 number has at most 16 characters; a character has at most four bytes.
+        # A character has at most four bytes. Numbers are never too long; names may be.
         bound = (ADDRESSES_MAX_BYTES - self._from_bytes) // 4
+        if not own and max(map(len, filter(None, to_addresses)), default=0) <= bound:
+            return
         for position, to in enumerate(to_addresses):
-            if to is None or (not own and len(to) <= bound):
+            if to is None:
                 continue
             sender = from_addresses[position]
             from_bytes = self._from_bytes if sender is None else len(sender.encode())
@@ -186,9 +196,7 @@ class Screening:
                 sentence = f"To and From together have {total} bytes; Studio takes {ADDRESSES_MAX_BYTES}"
                 reasons[position] = (Reason.address_too_long, self._columns.name(self._columns.to), sentence)
 
-    def _keys(
-        self, rows: Sequence[Sequence[str]], reasons: dict[int, tuple[Reason, str | None, str]]
-    ) -> list[str | None]:
+    def _keys(self, rows: Rows, reasons: Reasons) -> list[str | None]:
         keys: list[str | None] = []
         for position, row in enumerate(rows):
             parts = [row[index].strip() for index in self._columns.key]
@@ -199,30 +207,29 @@ class Screening:
         return keys
 
 
-def _without_blank(chunk: Chunk, to: int) -> tuple[Sequence[Sequence[str]], Sequence[int], dict[int, str]]:
-    rows, numbers, problems = chunk.rows, chunk.row_numbers, chunk.problems
-    # A blank row has a blank To: only such rows are looked at.
-    blank = {
-        position
-        for position, row in enumerate(rows)
-        if not row[to].strip() and position not in problems and not any(cell.strip() for cell in row)
-    }
-    if not blank:
-        return rows, numbers, problems
-    kept = [position for position in range(len(rows)) if position not in blank]
+def encode_rows(rows: Rows) -> tuple[list[str], bool]:
+    """Each row as a JSON array of text, and whether a NUL may be in one.
+
+    All rows are encoded at once and cut apart: a call for each row costs more than its work. The cut is where one array
+    of text ends and the next begins; cells can look like that too, and then there are more pieces than rows.
+    """
+    if not rows:
+        return [], False
+    whole = orjson.dumps(rows).decode()
+    cells = whole[1:-1].replace('"],["', '"]\0["').split("\0")
+    if len(cells) != len(rows):
+        cells = [orjson.dumps(row).decode() for row in rows]
+    return cells, "\\u0000" in whole
+
+
+def _without(chunk: Chunk, left_out: set[int]) -> Chunk:
+    kept = [position for position in range(len(chunk.rows)) if position not in left_out]
     moved = {old: new for new, old in enumerate(kept)}
-    return (
-        [rows[position] for position in kept],
-        [numbers[position] for position in kept],
-        {moved[position]: problem for position, problem in problems.items()},
+    return Chunk(
+        [chunk.row_numbers[position] for position in kept],
+        [chunk.rows[position] for position in kept],
+        {moved[position]: problem for position, problem in chunk.problems.items()},
     )
-
-
-def _encode(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:
-    """Each row as a JSON array, and its size in bytes."""
-    dumps = orjson.dumps
-    blobs = [dumps(row) for row in rows]
-    return [blob.decode() for blob in blobs], [len(blob) for blob in blobs]
 
 
 def _utf8(text: str) -> bytes:

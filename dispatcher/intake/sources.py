@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
+import shutil
 import sys
+import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from dispatcher.errors import InputError
 
@@ -34,6 +37,9 @@ class Source(io.RawIOBase):
         self._stamp = self._stat()
         self.total_bytes = self._stamp[0] if self._stamp else None
         self._ahead = b""
+        self._spool: tempfile.TemporaryDirectory[str] | None = None
+        #: What is read for text. It lives as long as the source: a buffered reader that goes closes what it reads.
+        self.content = Plain(self)
 
     def _open(self) -> BinaryIO:
         if self._path is None:
@@ -41,7 +47,7 @@ class Source(io.RawIOBase):
         try:
             if self._path.is_dir():
                 raise InputError(f"{self.name} is a folder", fix="name the file in it")
-            return self._path.open("rb", buffering=0)  # type: ignore[return-value]
+            return self._path.open("rb")
         except FileNotFoundError:
             raise InputError(f"{self.name} does not exist", fix=f"ls {self._path.parent}") from None
         except PermissionError:
@@ -110,7 +116,29 @@ class Source(io.RawIOBase):
         except InputError:
             return None
 
+    @property
+    def path(self) -> Path:
+        """Where the bytes can be read in any order. Standard input is kept in a temporary file for that.
+
+        Readers that use it leave the source itself unread; `sha256` then reads it.
+        """
+        if self._path is not None:
+            return self._path
+        if self._spool is None:
+            # Its folder is readable by this user alone, and goes when the source is closed.
+            self._spool = tempfile.TemporaryDirectory(prefix="dispatcher-")
+            path = Path(self._spool.name) / "stdin"
+            try:
+                with path.open("wb") as file:
+                    shutil.copyfileobj(self, file, 1 << 20)
+            except OSError as error:
+                raise InputError("standard input cannot be kept for reading", found=_strerror(error)) from None
+        return Path(self._spool.name) / "stdin"
+
     def close(self) -> None:
+        if self._spool is not None:
+            self._spool.cleanup()
+            self._spool = None
         if not self.closed and self._path is not None:
             self._file.close()
         super().close()
@@ -121,32 +149,34 @@ class Plain:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._file: IO[bytes] = (
-            gzip.GzipFile(fileobj=io.BufferedReader(source, 1 << 18)) if is_gzip(source) else io.BufferedReader(source, 1 << 18)
+        self.is_gzip = source.peek(2) == _GZIP
+        buffered = io.BufferedReader(source, 1 << 18)
+        self._file: gzip.GzipFile | io.BufferedReader[Source] = (
+            gzip.GzipFile(fileobj=buffered) if self.is_gzip else buffered
         )
+
+    def peek(self, size: int) -> bytes:
+        """Up to `size` of the first bytes, without taking them."""
+        with self._errors():
+            return self._file.peek(size)[:size]
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes; b"" at the end.
 
         Raises: InputError: the compressed data is damaged or cut off.
         """
-        try:
+        with self._errors():
             return self._file.read(size)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(
                 f"{self._source.name} is damaged or cut off", found=str(error), fix="fetch or compress the file again"
             ) from None
 
 
-def is_gzip(source: Source) -> bool:
-    """Whether the bytes are gzip's, whatever the name says."""
-    return source.peek(2) == _GZIP
-
-
 def _strerror(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
-def is_seekable_file(name: str) -> bool:
-    """Whether the source can be read out of order (an ordinary file)."""
-    return name != STDIN and os.path.isfile(name)

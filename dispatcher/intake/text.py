@@ -29,13 +29,12 @@ class Undecodable(Exception):
 class Text:
     """A text file as UTF-8 bytes without byte order mark. UTF-8 itself passes unchecked: whoever cuts it checks it."""
 
-    def __init__(self, content: Plain, encoding: str | None, name: str) -> None:
+    def __init__(self, content: Plain, encoding: str | None) -> None:
         """`encoding` None: what the byte order mark says, else UTF-8.
 
         Raises: InputError: no such encoding.
         """
         self._content = content
-        self._name = name
         head = content.read(4)
         mark = next(((mark, codec) for mark, codec in _MARKS if head.startswith(mark)), None)
         if encoding is not None:
@@ -46,7 +45,8 @@ class Text:
                 text_codec = False
             if not text_codec:
                 raise InputError(
-                    f"[input] encoding: no encoding is called {encoding!r}", fix='[input] encoding = "utf-8" or "cp1252"'
+                    f"[input] encoding: no encoding is called {encoding!r}",
+                    fix='[input] encoding = "utf-8" or "cp1252"',
                 )
             if codec in ("utf-8-sig", "utf-16", "utf-32"):
                 codec = mark[1] if mark else {"utf-8-sig": "utf-8"}.get(codec, codec)
@@ -99,3 +99,8 @@ def check_utf8(data: bytes) -> tuple[int, str] | None:
 
 def _hex(data: bytes) -> str:
     return " ".join(f"0x{byte:02x}" for byte in data)
+
+
+def has_mark(head: bytes) -> bool:
+    """Whether a file's first bytes are a byte order mark."""
+    return any(head.startswith(mark) for mark, _ in _MARKS)
