@@ -160,11 +160,11 @@ class RetrySettings(_Table):
     """What happens after a 429, a failed connection, a row of failures."""
 
     backoff_base_s: Positive = Field(
-        1.0, description="The first pause after a 429 without Retry-After, in seconds; it doubles."
+        0.2, description="The first pause after a 429 without Retry-After, in seconds; it doubles."
     )
     backoff_max_s: Positive = Field(30.0, description="The longest such pause, in seconds.")
     connect_attempts: Annotated[int, Field(ge=1)] = Field(
-        5,
+        10,
         description="How often a row is tried whose connection could not be made (nothing was sent), before the run stops.",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(

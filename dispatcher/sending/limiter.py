@@ -19,7 +19,7 @@ SPIKE_MARGIN_SHARE = 0.015
 #: How many hundredths of a second of the rate may leave at once: makes up for timers that wake late.
 BURST_S = 0.01
 #: The slowest the limiter goes after 429s, as a share of the limit.
-FLOOR_SHARE = 0.05
+FLOOR_SHARE = 0.2
 
 
 class WindowLog:
