@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 #: Our report columns start with this, so that they never collide with the user's and can be dropped again.
 REPORT_PREFIX = "dispatch_"
@@ -295,9 +296,11 @@ class RunTotals:
     window_limit: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportRow:
-    """A row as the report shows it: the input's cells and our own columns."""
+class ReportRow(NamedTuple):
+    """A row as the report shows it: the input's cells and our own columns.
+
+    A tuple, since a million of them are made for a report: a frozen dataclass of this size takes four times as long.
+    """
 
     row_id: int
     input_id: int

@@ -251,7 +251,8 @@ SELECT run_id, window_limit, stopped_at_ms, stop_reason FROM runs WHERE campaign
 SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: report_rows
-SELECT r.row_id, r.row_key, r.state, r.to_address, r.from_address, r.reason_code, r.reason_column, r.reason, r.attempts,
+-- In the order of model.ReportRow's fields.
+SELECT r.row_id, r.state, coalesce(r.to_address, r.row_key), r.from_address, r.reason_code, r.reason_column, r.reason, r.attempts,
   a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.left_at_ms, a.ended_at_ms
 FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
 WHERE r.row_id BETWEEN :first AND :last ORDER BY r.row_id;

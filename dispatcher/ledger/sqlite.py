@@ -47,6 +47,7 @@ CACHE_KIB = 32 * 1024
 #: How many of the newest attempts are looked at for the window after a restart.
 DEPARTURES_MAX = 50_000
 REPORT_ROWS_PER_BATCH = 500
+_STATES = {state.value: state for state in RowState}
 
 
 class SqliteLedger:
@@ -427,7 +428,7 @@ class SqliteLedger:
                 chunks = ChunkReader()
                 cursor = db.execute(queries()["report_rows"], id_range(input_id))
                 while rows := cursor.fetchmany(REPORT_ROWS_PER_BATCH):
-                    yield [_report_row(db, chunks, row) for row in rows]
+                    yield _report_rows(db, chunks, rows)
             finally:
                 db.close()
         except sqlite3.Error as error:
@@ -571,42 +572,12 @@ def _end(db: sqlite3.Connection, ends: Sequence[AttemptEnd], from_state: RowStat
     _tally(db, moves)
 
 
-def _report_row(db: sqlite3.Connection, chunks: ChunkReader, row: Any) -> ReportRow:
-    (
-        row_id,
-        key,
-        state,
-        to,
-        sender,
-        code,
-        column,
-        reason,
-        attempts,
-        sid,
-        status,
-        error,
-        message,
-        found_by,
-        left,
-        ended,
-    ) = row
-    return ReportRow(
-        row_id=row_id,
-        input_id=row_id >> ROW_NUMBER_BITS,
-        row_number=row_id & ROW_NUMBER_MASK,
-        cells=chunks.cells(db, row_id),
-        state=RowState(state),
-        to_address=to or key,
-        from_address=sender,
-        reason_code=code,
-        reason_column=column,
-        reason=reason,
-        attempts=attempts,
-        execution_sid=sid,
-        http_status=status,
-        error_code=error,
-        error_message=message,
-        found_by=found_by,
-        left_at_ms=left,
-        ended_at_ms=ended,
-    )
+def _report_rows(db: sqlite3.Connection, chunks: ChunkReader, rows: list[Any]) -> list[ReportRow]:
+    # The query's columns stand in the order of ReportRow's fields: a million rows pass here, and tuples are what is fast.
+    cells = chunks.cells
+    return [
+        ReportRow._make(
+            (row_id, row_id >> ROW_NUMBER_BITS, row_id & ROW_NUMBER_MASK, cells(db, row_id), _STATES[state], *rest)
+        )
+        for row_id, state, *rest in rows
+    ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from dispatcher.model import REPORT_PREFIX, FoundBy, Reason, ReportRow, RowState
 from dispatcher.studio.advice import advice
@@ -30,8 +30,6 @@ REPORT_COLUMNS: tuple[str, ...] = tuple(
 #: Those that are whole numbers; the others are text.
 NUMBER_COLUMNS: frozenset[str] = frozenset(REPORT_PREFIX + name for name in ("row_number", "http_status", "attempts"))
 
-Value: TypeAlias = str | int | None
-
 
 class ExtraColumns(Protocol):
     """Columns that stand after ours, such as what became of the executions."""
@@ -39,10 +37,12 @@ class ExtraColumns(Protocol):
     #: Each starts with `dispatch_`, so that a report that is fed back loses them again.
     names: Sequence[str]
 
-    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str | None]]:
-        """For each of some hundred rows, in order, one text (or nothing) per name."""
+    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
+        """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""
 
 
+_STATE_WORDS: dict[RowState, str] = {state: state.value for state in RowState}
+_MS = [f".{ms:03d}Z" for ms in range(1000)]
 _REASON_ADVICE: dict[str, str] = {reason.value: reason.advice for reason in Reason}
 _FOUND: dict[str | None, str] = {
     FoundBy.conflict: "found by conflict: its own execution was already active",
@@ -54,20 +54,19 @@ _FORMULA = re.compile(r"(?:\A|(?<=[\r\n]))(?=[^\S\r\n]*[\ufeff\u200b]*[^\S\r\n]*
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
-def harmless(text: str | None) -> str | None:
+def harmless(text: str) -> str:
     """The text, with `'` put before whatever a spreadsheet would run; a plain E.164 number stays as it is."""
-    if not text or _PHONE.fullmatch(text):
-        return text
-    return _FORMULA.sub("'", text)
+    return text if _PHONE.fullmatch(text) else _FORMULA.sub("'", text)
 
 
-def own_values(row: ReportRow) -> list[Value]:
-    """The values of REPORT_COLUMNS for a row; None where there is nothing to say."""
+def own_values(row: ReportRow) -> list[str]:
+    """The values of REPORT_COLUMNS for a row, as text; empty where there is nothing to say."""
     state = row.state
     code: str | int | None
+    message: str | None
     if state is RowState.created:
         # An error before (a 409 that named our own execution) would only mislead: the row is done.
-        code, message, what_to_do = None, _FOUND.get(row.found_by), None
+        code, message, what_to_do = None, _FOUND.get(row.found_by), ""
     elif row.reason_code and (state is RowState.invalid or state is RowState.skipped):
         code = row.reason_code
         message = f"{row.reason_column}: {row.reason}" if row.reason_column else row.reason
@@ -76,26 +75,27 @@ def own_values(row: ReportRow) -> list[Value]:
         code, message = row.error_code, row.error_message
         what_to_do = advice(state, row.http_status, row.error_code)
     return [
-        row.row_number,
-        row.to_address,
-        state.value,
-        row.execution_sid,
-        row.http_status,
-        code,
-        message,
+        str(row.row_number),
+        row.to_address or "",
+        _STATE_WORDS[state],
+        row.execution_sid or "",
+        _text(row.http_status),
+        _text(code),
+        message or "",
         what_to_do,
-        row.attempts,
+        str(row.attempts),
         iso_utc(row.left_at_ms),
         iso_utc(row.ended_at_ms),
     ]
 
 
-def iso_utc(moment_ms: int | None) -> str | None:
-    """`2026-01-31T09:05:00.123Z`."""
-    if moment_ms is None:
-        return None
-    second, ms = divmod(moment_ms, 1000)
-    return f"{_second(second)}.{ms:03d}Z"
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def iso_utc(moment_ms: int | None) -> str:
+    """`2026-01-31T09:05:00.123Z`; empty for None."""
+    return "" if moment_ms is None else _second(moment_ms // 1000) + _MS[moment_ms % 1000]
 
 
 @lru_cache(maxsize=4096)
