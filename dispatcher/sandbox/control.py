@@ -56,7 +56,7 @@ def handle(sandbox: Sandbox, request: web.BaseRequest, path: str, query_text: st
 
 def creates(sandbox: Sandbox, *, after: int = -1, size: int = 1000) -> dict[str, Any]:
     """Executions created over the API in order, also the deleted; `next` is the `after` of the next page, or None."""
-    sandbox.stats(brief=True)
+    sandbox.studio.creator.settle(sandbox.now_us())
     skew_us = to_us(sandbox.settings.clock_skew_s)
     log, sids = sandbox.studio.executions.log, sandbox.studio.executions.sids
     size = max(1, min(size, _CREATES_PAGE_MAX))

@@ -215,7 +215,7 @@ class FaultPlan:
         self._ladders: dict[Target, list[tuple[float, Fault]]] = {}
         self._end_us: int | None = None
         self._requests_left: int | None = None
-        self.injected: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()  #: what struck; a request that the rate limit refuses suffers no other
 
     def replace(self, phases: Sequence[FaultPhase], now_us: int) -> None:
         """From now on these phases, one after the other, instead of whatever held."""
@@ -234,8 +234,6 @@ class FaultPlan:
             self._requests_left -= 1
             if self._requests_left == 0:
                 self._next_phase(now_us)
-        if hit is not None:
-            self.injected[hit.name] += 1
         return hit
 
     def _next_phase(self, start_us: int) -> None:

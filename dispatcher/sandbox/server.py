@@ -13,7 +13,6 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
-from multidict import CIMultiDict
 
 from dispatcher.errors import SettingsError
 from dispatcher.sandbox import answers, control, routes
@@ -122,7 +121,7 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the state at the start: no executions, no counts, the fault table and seed of the settings."""
         settings = self.settings
-        now_us = self._now_us()
+        now_us = self.now_us()
         self.studio = Studio(settings, now_us)
         self.fault_plan = FaultPlan(settings.seed)
         self.fault_plan.replace((FaultPhase(faults=settings.faults),), now_us)
@@ -133,25 +132,28 @@ class Sandbox:
         )
         self._jitter = random.Random(f"{settings.seed}/latency")
         self._requests = 0
+        self._worst_in_flight = 0
 
     def stats(self, *, brief: bool = False) -> dict[str, Any]:
         """What `GET /_sandbox/stats` answers; `brief` leaves out created_by_to, which has an entry for each contact."""
-        now_us = self._now_us()
+        now_us = self.now_us()
         self.studio.creator.settle(now_us)
         return self.studio.tally.report(brief=brief) | {
             "active": self.studio.executions.active_count(now_us),
             "worst_window": self._rate.accepted.worst,
             "worst_window_requests": self._rate.arrived.worst,
+            "worst_concurrency": self._worst_in_flight,
             "window_s": self.settings.window_s,
             "window_limit": self.settings.limit_per_window,
             "faults": dict(self.fault_plan.injected),
         }
 
+    def creates(self, *, after: int = -1, page_size: int = 1000) -> dict[str, Any]:
+        """What `GET /_sandbox/creates` answers: `{"creates": […], "next": the next page's after, or None}`."""
+        return control.creates(self, after=after, size=page_size)
+
     def now_us(self) -> int:
         """The sandbox's time, its skew included."""
-        return self._now_us()
-
-    def _now_us(self) -> int:
         return to_us(self._clock() + self.settings.clock_skew_s)
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -174,13 +176,14 @@ class Sandbox:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             too_large = answers.problem(413, None, f"The body exceeds {self.settings.max_body_bytes} bytes")
-            return _response(too_large, self._headers(self._now_us(), 0, 0.0))
+            return _response(too_large, self._headers(self.now_us(), 0, 0.0))
         if path.startswith("/_sandbox/"):
             return control.handle(self, request, path, query, body)
         self._in_flight += 1
+        self._worst_in_flight = max(self._worst_in_flight, self._in_flight)
         started = time.perf_counter()
         try:
-            now_us = self._now_us()
+            now_us = self.now_us()
             self._requests += 1
             host = request.headers.get("Host") or "{}:{}".format(*self._address or ("", 0))
             asked = Request(f"http://{host}", query, body, self._requests)
@@ -226,6 +229,8 @@ class Sandbox:
         refused = self._refuse(target, fault, now_us)
         if refused is not None:
             return refused, None
+        if fault is not None:
+            self.fault_plan.injected[fault.name] += 1
         if fault is not None and not fault.after:
             if fault.effect is Effect.RESET_LATE:
                 self.studio.creator.create_late(route, asked, now_us + to_us(self.settings.late_s))
@@ -237,6 +242,7 @@ class Sandbox:
         creating = target is Target.CREATE
         limit = self.settings.concurrency_limit
         if fault is not None and fault.effect is Effect.THROTTLED:
+            self.fault_plan.injected[fault.name] += 1
             message = "Too Many Requests"
         elif limit and self._in_flight > limit:
             message = "Too many concurrent requests"
@@ -274,4 +280,4 @@ class Sandbox:
 
 
 def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=CIMultiDict(headers))
+    return web.Response(status=answer.status, body=answer.body, headers=headers)

@@ -39,7 +39,7 @@ def replaced(fault: Fault, answer: Answer | None, path: str, retry_after_s: floa
         case Effect.FORBIDDEN:
             return answers.problem(403, 20403, "The credentials do not have the permission for this resource")
         case Effect.NOT_FOUND:
-            return answers.not_found(path)
+            return answers.not_found(path.partition("?")[0])
         case Effect.SERVER_ERROR:
             return answers.problem(500, 20500, "An internal server error has occurred")
         case Effect.UNAVAILABLE:

@@ -141,7 +141,8 @@ async def test_a_late_create_appears_after_the_client_was_reset() -> None:
 async def test_stopping_ends_connections_that_hang_on_purpose() -> None:
     sandbox = Sandbox(SandboxSettings(faults={"hang_before": 0.5, "hang_after": 0.5}))
     await sandbox.start()
-    hanging = [asyncio.create_task(create(sandbox, f"+1555000{n:04}")) for n in range(10)]
+    forms = [{"To": f"+1555000{n:04}", "From": "+15550001111"} for n in range(10)]
+    hanging = [asyncio.create_task(request(sandbox, "POST", EXECUTIONS, form)) for form in forms]
     while sandbox.stats()["creates_total_requests"] < 10:  # noqa: ASYNC110 - the sandbox has no event for it
         await asyncio.sleep(0.005)
     await asyncio.wait_for(sandbox.stop(), 1)

@@ -170,6 +170,7 @@ async def test_more_requests_at_once_than_the_concurrency_limit_are_429(http: Ht
         replies = await asyncio.gather(*(create(http, sandbox, f"+1555000{n:04}") for n in range(8)))
         assert sorted(reply.status for reply in replies) == [201] * 3 + [429] * 5
         assert max(int(reply.headers["Twilio-Concurrent-Requests"]) for reply in replies) == 8
+        assert sandbox.stats()["worst_concurrency"] == 8
 
 
 async def test_latency_delays_the_answer_but_not_the_create(http: Http) -> None:
@@ -230,6 +231,7 @@ async def test_the_creates_can_be_paged_through_and_joined_by_dispatch_id(http: 
         assert [one["deleted"] for one in found] == [n == 3 for n in range(7)]
         assert {one["at"] for one in found} == {clock.now}
         assert (found[0]["to"], found[0]["from"], found[0]["flow_sid"]) == ("+0", FROM, DEFAULT_FLOW_SID)
+        assert sandbox.creates()["creates"] == found
 
 
 async def test_another_program_s_execution_is_in_the_way_and_in_the_lists_but_not_in_the_counts(
@@ -260,6 +262,13 @@ async def test_faults_can_be_replaced_while_it_runs_and_scheduled(http: Http, cl
         assert (await create(http, sandbox, "+15550000002")).status == 201
         assert sandbox.stats()["creates"] == 2
         assert sandbox.stats()["faults"] == {"429": 1, "503_before": 1, "500_after": 1}
+
+
+async def test_a_create_that_the_limit_refuses_suffers_no_fault(http: Http, clock: FakeClock) -> None:
+    async with Sandbox(SandboxSettings(faults={"500_after": 1}, limit_per_s=0.2), clock=clock) as sandbox:
+        statuses = [(await create(http, sandbox, f"+1555000000{n}")).status for n in range(4)]
+        assert statuses == [500, 500, 429, 429]
+        assert sandbox.stats()["faults"] == {"500_after": 2}
 
 
 async def test_reset_forgets_everything_and_starts_over(http: Http) -> None:

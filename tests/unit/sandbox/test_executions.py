@@ -75,7 +75,8 @@ def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
     assert [one.n for page in pages for one in page] == [one.n for one in expected]
     assert all(len(page) == size for page in pages[:-1])
     # And back again, from the last page to the first.
-    backwards, page = [], store.page(DEFAULT_FLOW_SID, now_us, size=size, **query)
+    backwards: list[list[int]] = []
+    page = store.page(DEFAULT_FLOW_SID, now_us, size=size, **query)
     while page.next is not None:
         page = store.page(DEFAULT_FLOW_SID, now_us, size=size, cursor=page.next, **query)
     while True:

@@ -111,12 +111,6 @@ def test_an_empty_table_lets_its_number_of_creates_through() -> None:
     assert drawn(plan_of({"for_requests": 2, "then": {"429": 1}}), 4) == ["", "", "429", "429"]
 
 
-def test_what_was_injected_is_counted_by_name() -> None:
-    plan = plan_of({"429": 1, "for_requests": 3})
-    drawn(plan, 5)
-    assert plan.injected == {"429": 3}
-
-
 @pytest.mark.parametrize(
     "payload",
     [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,8 +164,7 @@ def test_later_one_sees_the_same_steps_and_perhaps_more(contact: int, first_us: 
     for now_us, steps in ((min(first_us, second_us), earlier), (max(first_us, second_us), later)):
         assert (execution.status(now_us) == "ended") == (steps[-1].transitioned_to == "Ended")
         assert all(
-            one.transitioned_to == other.transitioned_from and one.at_us < other.at_us
-            for one, other in zip(steps, steps[1:], strict=False)
+            one.transitioned_to == other.transitioned_from and one.at_us < other.at_us for one, other in pairwise(steps)
         )
 
 
@@ -245,7 +246,7 @@ def test_a_split_compares_as_its_condition_says(kind: str, value: str, given_tex
         "properties": {"input": "{{flow.data.x}}"},
     }
     ends = [state(name, "set-variables", {"next": None}) for name in ("yes", "no")]
-    taken = path(flow_of(split, *ends), YES, '{"x": "%s"}' % given_text)
+    taken = path(flow_of(split, *ends), YES, orjson.dumps({"x": given_text}).decode())
     assert taken[1] == ("split", "match" if expected else "noMatch", "yes" if expected else "no")
 
 
