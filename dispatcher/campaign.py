@@ -83,6 +83,8 @@ class RunResult:
     found_by_reconcile: int = 0
     #: Why rows in doubt could not be settled.
     reconcile_error: DispatcherError | None = None
+    #: Planned rows that this run was to send and did not.
+    left: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
@@ -90,6 +92,8 @@ class RunResult:
         rows = self.status.rows
         if self.error is not None:
             return self.error.exit_code
+        if self.left:
+            return ExitCode.STOPPED
         if rows[RowState.unknown] or self.status.earlier_rows.get(RowState.unknown, 0):
             return ExitCode.SOME_UNKNOWN
         if rows[RowState.rejected] or rows[RowState.invalid] or rows[RowState.busy]:
@@ -244,8 +248,7 @@ class Campaign:
         totals = RunTotals(window_limit=limiter.window_limit)
         async with self._studio(hold) as studio:
             try:
-                first = await self._reconcile(studio, run)
-                found += first.created
+                found += (await self._reconcile(studio, run)).created
                 sent = 0
                 for _ in range(ROUNDS_MAX):
                     left = None if limit is None else limit - sent
@@ -253,17 +256,17 @@ class Campaign:
                         break
                     totals = await self._send_round(studio, run, hold, limiter, input_id, left, totals)
                     sent = totals.requests - totals.throttled
-                    if self._stop.error is not None or not settings.reconcile.at_end:
+                    if self._stop.error is not None:
                         break
-                    settled = await self._settle(studio, run)
-                    found += settled.created
-                    if not settled.planned:
+                    if settings.reconcile.at_end:
+                        try:
+                            found += (await self._settle(studio, run)).created
+                        except StudioError as error:
+                            # What could be sent is sent; only the rows in doubt could not be asked for.
+                            reconcile_error = error
+                            break
+                    if not await self._planned(record, input_id):
                         break
-            except LedgerError as error:
-                self._stop.error = self._stop.error or error
-            except StudioError as error:
-                # The sends are done or were not begun; only the rows in doubt could not be asked for.
-                reconcile_error = error
             except DispatcherError as error:
                 self._stop.error = self._stop.error or error
         stopped = self._stop.error
@@ -273,7 +276,16 @@ class Campaign:
         bus.progress.phase = "finished"
         bus.emit(RunStopped(campaign=self.name, reason=reason))
         status = await self._ledger.status(record)
-        return RunResult(status=status, error=stopped, found_by_reconcile=found, reconcile_error=reconcile_error)
+        left = await self._planned(record, input_id) if limit is None else 0
+        return RunResult(
+            status=status, error=stopped, found_by_reconcile=found, reconcile_error=reconcile_error, left=left
+        )
+
+    async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
+        """Rows that wait to be sent, of one input or of the whole campaign."""
+        status = await self._ledger.status(record)
+        earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
+        return status.rows[RowState.planned] + earlier
 
     async def _send_round(
         self,
@@ -426,9 +438,7 @@ class Campaign:
         progress = self.bus.progress
         progress.campaign = self.name
         progress.rows = dict(status.rows)
-        planned = status.rows[RowState.planned]
-        if input_id is None:
-            planned += status.earlier_rows.get(RowState.planned, 0)
+        planned = await self._planned(record, input_id)
         progress.to_send = planned if limit is None else min(planned, limit)
         progress.done = 0
         progress.rate_limit_per_s = self.settings.rate.per_second

@@ -20,7 +20,7 @@ class RowState(StrEnum):
 
     #: Valid, waiting (perhaps until a time). Moved on when a run claims it.
     planned = "planned"
-    #: The intent to send is on disk and the request may be on the wire. Moved on by its outcome; at start-up it is unknown.
+    #: The intent is on disk, the request may be on the wire. Moved on by its outcome; at start-up it is unknown.
     sending = "sending"
     #: Studio answered with an execution SID. Final.
     created = "created"
@@ -99,7 +99,7 @@ _ADVICE: dict[Reason, str] = {
     Reason.parameters_too_large: "Shorten the texts of this row, or send fewer columns ([columns] parameters).",
     Reason.row_malformed: "Correct the row in the file (see the message) and run again.",
     Reason.key_missing: "Fill in the column that identifies the row ([columns] key) and run again.",
-    Reason.duplicate: "Nothing to do: the first of the equal rows is sent. Set [columns] key if they differ on purpose.",
+    Reason.duplicate: "Nothing to do: the first of equal rows is sent. Set [columns] key if they are meant to differ.",
     Reason.suppressed: "Nothing to do: the contact is on the suppression list.",
     Reason.cancelled: "Nothing to do: the row was taken out of the campaign. `retry` with --cancelled puts it back.",
     Reason.test_only: "Nothing to do: this was a test run.",

@@ -3,7 +3,7 @@
 | source      | what it may hold                                                              |
 |-------------|-------------------------------------------------------------------------------|
 | config.toml | every setting below; never a secret                                           |
-| environment | DISPATCHER_<TABLE>_<NAME> (for example DISPATCHER_RATE_PER_SECOND), TWILIO_REGION, TWILIO_EDGE; secrets |
+| environment | DISPATCHER_<TABLE>_<NAME> (DISPATCHER_RATE_PER_SECOND), TWILIO_REGION, _EDGE; secrets |
 | flags       | the command's own                                                             |
 
 `load` reports every problem it finds, not only the first, each with the setting's name and where it was set.
@@ -165,7 +165,7 @@ class RetrySettings(_Table):
     backoff_max_s: Positive = Field(30.0, description="The longest such pause, in seconds.")
     connect_attempts: Annotated[int, Field(ge=1)] = Field(
         10,
-        description="How often a row is tried whose connection could not be made (nothing was sent), before the run stops.",
+        description="How many attempts to connect may fail in a row (nothing was sent) before the run stops.",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
         20, description="So many failures in a row (5xx, resets, time-outs, no connection) stop the run."
@@ -193,7 +193,7 @@ class ReconcileSettings(_Table):
 
     settle_s: NotNegative = Field(
         60.0,
-        description="How long the Executions list may take to show an execution; only then is a missing one sent again.",
+        description="How long the Executions list may take to show an execution; then a missing one is sent again.",
     )
     clock_skew_s: NotNegative = Field(
         5.0, description="Added to the measured difference between this clock and the server's."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
@@ -10,6 +11,9 @@ from dispatcher.errors import DispatcherError, ResourceNotFound
 from dispatcher.model import FoundBy, GrantedRow, Outcome
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Verdict
+
+#: With on_busy = end: so often another execution is ended for one row; a program that starts them again wins.
+ENDS_MAX = 3
 
 
 class BusyPolicy:
@@ -34,6 +38,7 @@ class BusyPolicy:
         self._id_parameter = id_parameter
         self._dispatch_id = dispatch_id
         self._first_busy_s: dict[int, float] = {}
+        self._ends: Counter[int] = Counter()
 
     @property
     def waiting(self) -> int:
@@ -47,6 +52,9 @@ class BusyPolicy:
             try:
                 if await self._is_ours(row, other_sid):
                     self._first_busy_s.pop(row.row_id, None)
+                    if verdict.http_status != 409:
+                        # v1 answers with the execution itself, new or not: it is ours.
+                        return Verdict(Outcome.created, other_sid, verdict.http_status), FoundBy.answer, None
                     message = "our own execution, from an earlier attempt, was still active"
                     created = Verdict(Outcome.created, other_sid, verdict.http_status, verdict.error_code, message)
                     return created, FoundBy.conflict, None
@@ -61,7 +69,8 @@ class BusyPolicy:
             if now_s - first_s < self._give_up_s:
                 return verdict, FoundBy.answer, time.time_ns() // 1_000_000 + int(self._wait_s * 1000)
             self._first_busy_s.pop(row.row_id, None)
-        elif self._policy == "end" and other_sid is not None:
+        elif self._policy == "end" and other_sid is not None and self._ends[row.row_id] < ENDS_MAX:
+            self._ends[row.row_id] += 1
             try:
                 await self._studio.end_execution(self._flow_sid, other_sid)
             except DispatcherError:

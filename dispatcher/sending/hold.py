@@ -48,7 +48,8 @@ class Hold:
 
     async def wait(self) -> None:
         """Return when requests may leave."""
-        while (left_s := self._until_s - self._loop.time()) > 0:
+        # Not an event: the end may move while this waits, and nobody needs to be woken early.
+        while (left_s := self._until_s - self._loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
         if self._waiting:
             self._waiting = False

@@ -1,9 +1,9 @@
 """How fast requests may leave: promise 3. The only place that knows aiolimiter.
 
-Two things stand in a request's way. A leaky bucket (aiolimiter) spreads requests evenly, or lets a spike pass. Behind it, a
-log of what left in the last window is the law: whatever bucket, burst, rate or restart, no window of `window_s` seconds holds
-more than `cap` departures, because the log refuses. The bucket alone would not do: a burst b and a refill r let b + r·window
-through.
+Two things stand in a request's way. A leaky bucket (aiolimiter) spreads requests evenly, or lets a spike pass. Behind
+it, a log of what left in the last window is the law: whatever bucket, burst, rate or restart, no window of `window_s`
+seconds holds more than `cap` departures, because the log refuses. The bucket alone would not do: a burst b and a refill
+r let b + r·window through.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from aiolimiter import AsyncLimiter
 
-#: A spike's requests need some time to leave; the next spike keeps that distance, so that the server too sees two windows.
+#: A spike's requests need some time to leave; the next one keeps that distance, so that the server sees two windows.
 SPIKE_MARGIN_SHARE = 0.015
 #: How many hundredths of a second of the rate may leave at once: makes up for timers that wake late.
 BURST_S = 0.01
@@ -68,7 +68,7 @@ class Limiter:
         pace: str,
         past_s: Iterable[float] = (),
     ) -> None:
-        """`past_s`: when earlier requests left (another run's, before a restart), on the running loop's clock, ascending."""
+        """`past_s`: when earlier requests left (before a restart, say), on the running loop's clock, ascending."""
         self._loop = asyncio.get_running_loop()
         self.window_limit = max(1, int(per_second * window_s + 1e-9))
         self.cap = max(1, int(self.window_limit * (1 - headroom) + 1e-9))

@@ -74,7 +74,7 @@ def decide(
             return Decision(None, note=f"an execution of this contact that is not known to be ours exists: {seen}")
         return Decision(
             None,
-            note=f"an execution of this contact exists ({seen}); without an id in Parameters only address and time speak",
+            note=f"an execution of this contact exists ({seen}); without an id only address and time speak for it",
         )
     if now_s - row.begun_at_ms / 1000 > RETENTION_S:
         return Decision(None, note="too old: Studio keeps executions for 30 days, so the list proves nothing")
@@ -141,7 +141,9 @@ async def reconcile(
     if result.notes:
         await ledger.note_unknown(result.notes)
     settled = result.created + result.planned
-    detail = f"{result.created} found, {result.planned} not created, {result.doubtful} doubtful, {result.waiting} to wait for"
+    detail = (
+        f"{result.created} found, {result.planned} not created, {result.doubtful} doubtful, {result.waiting} waiting"
+    )
     bus.emit(Reconciling(unknown=len(rows) - settled, settled=settled, detail=detail))
     return result
 

@@ -34,7 +34,9 @@ class Recorder:
         self._totals = totals
         self._trouble = trouble
         self._pending: list[AttemptEnd] = []
+        self._writing = False
         self._wake = asyncio.Event()
+        self._written = asyncio.Event()
         self._closing = False
         self._task = asyncio.create_task(self._loop(), name="recorder")
 
@@ -43,6 +45,15 @@ class Recorder:
         self._pending.append(end)
         self._wake.set()
 
+    async def flush(self) -> bool:
+        """Wait until everything added so far is on disk; returns whether there was anything to wait for."""
+        if not self._pending and not self._writing:
+            return False
+        while (self._pending or self._writing) and not self._task.done():
+            self._written.clear()
+            await self._written.wait()
+        return True
+
     async def close(self) -> None:
         """Write what is left. Raises: LedgerError where it could not be written (those rows will be in doubt)."""
         self._closing = True
@@ -50,6 +61,12 @@ class Recorder:
         await self._task
 
     async def _loop(self) -> None:
+        try:
+            await self._write_on()
+        finally:
+            self._written.set()
+
+    async def _write_on(self) -> None:
         loop = asyncio.get_running_loop()
         full_since_s: float | None = None
         while True:
@@ -59,10 +76,12 @@ class Recorder:
                 await asyncio.sleep(GATHER_S)
             while self._pending:
                 batch, self._pending = self._pending, []
+                self._writing = True
                 try:
                     await self._ledger.end_rows(self._run, batch, now_ms=self._now_ms(), totals=self._totals())
                 except LedgerError as error:
                     self._pending[:0] = batch
+                    self._writing = False
                     self._trouble(error)
                     if full_since_s is None:
                         full_since_s = loop.time()
@@ -71,5 +90,7 @@ class Recorder:
                     await asyncio.sleep(FULL_RETRY_S)
                 else:
                     full_since_s = None
+                    self._writing = False
+            self._written.set()
             if self._closing:
                 return

@@ -1,6 +1,6 @@
 """How long to pause before asking again. Decisions only; `backoff` gives the sequences and the jitter.
 
-Creates are never retried here: a row goes back to `planned` where its outcome allows that. Reads may be repeated freely.
+Creates are never retried here: a row goes back to `planned` where its outcome allows that. Reads may be repeated.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     claim (ledger: intent on disk) → permit (limiter) → asyncio.Queue → worker → answer → outcome → recorder (ledger)
 
-A row has left the ledger's `planned` before its permit is taken, and its permit is taken only when a worker is free: so what
-the limiter counts is what leaves, and at most a lot and what is in flight is in doubt after a crash.
+A row has left the ledger's `planned` before its permit is taken, and its permit is taken only when a worker is free: so
+what the limiter counts is what leaves, and at most a lot and what is in flight is in doubt after a crash.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from dispatcher.studio.outcomes import Verdict, classify
 PERMIT_STALE_S = 0.5
 #: How often the feeder looks whether waiting rows have become due, at the least.
 DUE_POLL_S = 5.0
-#: Refusals with one code in a row, from the start of a run, that stop it: the sender or the flow is wrong, not the rows.
+#: Refusals with one code in a row, from a run's start, that stop it: the sender or the flow is wrong, not the rows.
 REJECTED_IN_A_ROW_MAX = 50
 
 
@@ -175,6 +175,8 @@ class Sender:
                     # A row in flight may come back planned (429).
                     await self._someone_is_free()
                     continue
+                if await self._recorder.flush():
+                    continue  # a row that came back (429) is planned only once that is on disk
                 if not await self._wait_until_due():
                     return
                 continue

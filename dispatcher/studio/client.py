@@ -249,7 +249,10 @@ class Studio:
     async def _ask(
         self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None, accept: tuple[int, ...] = ()
     ) -> Answer:
-        """One read. Raises: StudioUnavailable, ResourceNotFound, AuthenticationError, CertificateUntrusted, StudioError."""
+        """One read, once.
+
+        Raises: StudioUnavailable, ResourceNotFound, AuthenticationError, CertificateUntrusted, StudioError.
+        """
         if self.gate is not None:
             await self.gate.wait()
         answer = await self._send(method, url, headers, body)

@@ -1,4 +1,4 @@
-"""Studio's resources as values. Fields that the documents call nullable are optional; unknown fields are kept in `extra`.
+"""Studio's resources as values. Fields that the documents call nullable are optional; unknown ones are kept in `extra`.
 
 Source: the OpenAPI descriptions twilio_studio_v1 and twilio_studio_v2. v1 lacks some fields; they are None there.
 """
