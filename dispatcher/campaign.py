@@ -488,7 +488,7 @@ class Campaign:
         """The campaign's files, oldest first."""
         return await self._ledger.inputs(await self._ledger.find_campaign(self.name))
 
-    async def report(self, path: Path, *, only: Selection | None = None) -> int:
+    async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
         from dispatcher.results.report import write_report
 
@@ -498,7 +498,7 @@ class Campaign:
             raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix="dispatcher run FILE")
         latest = inputs[record.input_id]
         rows = self._ledger.report_rows(record, latest.input_id)
-        count = await asyncio.to_thread(write_report, path, latest.header, rows, only=only)
+        count = await asyncio.to_thread(write_report, Path(path), latest.header, rows, only=only)
         await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
