@@ -54,9 +54,14 @@ _FORMULA = re.compile(r"(?:\A|(?<=[\r\n]))(?=[^\S\r\n]*[\ufeff\u200b]*[^\S\r\n]*
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
+def runs_as_formula(text: str) -> bool:
+    """Whether a spreadsheet might run the text; a plain E.164 number is spared, which at worst becomes a number."""
+    return not _PHONE.fullmatch(text) and _FORMULA.search(text) is not None
+
+
 def harmless(text: str) -> str:
-    """The text, with `'` put before whatever a spreadsheet would run; a plain E.164 number stays as it is."""
-    return text if _PHONE.fullmatch(text) else _FORMULA.sub("'", text)
+    """The text, with `'` put before whatever a spreadsheet might run."""
+    return _FORMULA.sub("'", text) if runs_as_formula(text) else text
 
 
 def own_values(row: ReportRow) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -14,7 +16,7 @@ from typing import BinaryIO
 
 from dispatcher.errors import ReportError
 
-#: A temporary file of ours that nobody has written to for so long was left by a process that was killed.
+#: Temporary files of ours that nobody has written to for so long were left by a process that was killed.
 LEFT_OVER_S = 3600.0
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -56,31 +58,32 @@ def check_target(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file to write to; it takes `path`'s place when the block ends well, and vanishes when it does not.
 
-    It is made in the same folder, is on disk before the old file goes, and keeps the old file's permissions. Where
-    there was none, only its owner may read it: a report holds personal data.
+    It is made beside the old one, in a folder of its own that may take other temporary files, is on disk before the old
+    one goes, and keeps the old one's permissions. Where there was none, only its owner may read it: a report holds
+    personal data.
     Raises: ReportError where it cannot be written; what the block raises otherwise passes through.
     """
     target = check_target(path)
     _remove_left_over(target)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
     except OSError as error:
         raise mapped(error, target) from error
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        new = folder / "new"
+        new.touch(mode=0o600)
+        if target.exists():
+            new.chmod(stat.S_IMODE(target.stat().st_mode))
+        with new.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+        new.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise mapped(error, target) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def mapped(error: OSError, target: Path) -> ReportError:
@@ -95,14 +98,10 @@ def mapped(error: OSError, target: Path) -> ReportError:
 
 
 def _remove_left_over(target: Path) -> None:
-    for left in target.parent.glob(f".{_escaped(target.name)}.*.tmp"):
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > LEFT_OVER_S:
-                left.unlink()
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+            if time.time() - max(file.stat().st_mtime for file in (left, *left.iterdir())) > LEFT_OVER_S:
+                shutil.rmtree(left)
 
 
 def _sync_folder(folder: Path) -> None:

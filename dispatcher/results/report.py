@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeAlias
 
 from dispatcher.errors import ReportError
 from dispatcher.model import ReportRow
-from dispatcher.results.columns import REPORT_COLUMNS, ExtraColumns, harmless, own_values
+from dispatcher.results.columns import NUMBER_COLUMNS, REPORT_COLUMNS, ExtraColumns, harmless, own_values
 from dispatcher.results.replacement import check_target, replacing
 from dispatcher.results.selection import Selection
 
@@ -17,6 +17,9 @@ __all__ = ["REPORT_COLUMNS", "ExtraColumns", "Selection", "check_report_path", "
 
 _TO = REPORT_COLUMNS.index("dispatch_to")
 _MESSAGE = REPORT_COLUMNS.index("dispatch_error_message")
+
+#: The size in memory at which a Parquet row group is written.
+_GROUP_BYTES = 32 << 20
 
 #: Some hundred rows as the report shows them: the input's cells, and ours.
 _Batch: TypeAlias = list[tuple[list[str], list[str]]]
@@ -85,8 +88,8 @@ def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batc
     made_harmless = (_TO, _MESSAGE, *range(len(REPORT_COLUMNS), len(REPORT_COLUMNS) + len(extra)))
     total = 0
     for batch in batches:
-        for _, ours in batch:
-            for index in made_harmless:
+        for index in made_harmless:
+            for _, ours in batch:
                 if ours[index]:
                     ours[index] = harmless(ours[index])
         file.write("".join([f"{_csv(cells)},{_csv(ours)}\r\n" for cells, ours in batch]).encode())
@@ -114,4 +117,58 @@ def _write_csv_gz(file: BinaryIO, header: Sequence[str], extra: Sequence[str], b
         return _write_csv(packed, header, extra, batches)  # type: ignore[arg-type]
 
 
-_FORMATS: dict[str, _Format] = {".csv": _write_csv, ".csv.gz": _write_csv_gz}
+def _write_parquet(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batches: Iterator[_Batch]) -> int:
+    import pyarrow
+    import pyarrow.parquet
+
+    own = (*REPORT_COLUMNS, *extra)
+    types = [pyarrow.string()] * len(header)
+    types += [pyarrow.int64() if name in NUMBER_COLUMNS else pyarrow.string() for name in own]
+    schema = pyarrow.schema(list(zip(unique_names([*header, *own]), types, strict=True)))
+    total = waiting_bytes = 0
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        group: list[pyarrow.RecordBatch] = []
+        for batch in batches:
+            columns: list[Sequence[object]] = list(zip(*[cells for cells, _ in batch], strict=True))
+            for name, values in zip(own, zip(*[ours for _, ours in batch], strict=True), strict=True):
+                number = name in NUMBER_COLUMNS
+                columns.append([(int(value) if number else value) if value else None for value in values])
+            arrays = [pyarrow.array(values, kind) for values, kind in zip(columns, types, strict=True)]
+            group.append(pyarrow.record_batch(arrays, schema=schema))
+            total += len(batch)
+            waiting_bytes += group[-1].nbytes
+            if waiting_bytes >= _GROUP_BYTES:
+                writer.write_table(pyarrow.Table.from_batches(group))
+                group.clear()
+                waiting_bytes = 0
+        if group:
+            writer.write_table(pyarrow.Table.from_batches(group))
+    return total
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """A column format needs names that differ: a second `x` becomes `x_2`, or the first number that is free."""
+    taken = set(names)
+    seen: set[str] = set()
+    unique: list[str] = []
+    for name in names:
+        new, number = name, 2
+        while new in seen or (new != name and new in taken):
+            new, number = f"{name}_{number}", number + 1
+        seen.add(new)
+        unique.append(new)
+    return unique
+
+
+def _write_xlsx(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batches: Iterator[_Batch]) -> int:
+    from dispatcher.results.workbook import write_workbook
+
+    return write_workbook(file, header, [*REPORT_COLUMNS, *extra], batches)
+
+
+_FORMATS: dict[str, _Format] = {
+    ".csv": _write_csv,
+    ".csv.gz": _write_csv_gz,
+    ".parquet": _write_parquet,
+    ".xlsx": _write_xlsx,
+}
