@@ -15,8 +15,9 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from dispatcher.errors import (
     LedgerError,
     SettingsError,
     StudioError,
+    UsageError,
 )
 from dispatcher.events import (
     EventBus,
@@ -48,6 +50,7 @@ from dispatcher.model import (
     GrantedRow,
     InputRecord,
     PlanCounts,
+    ReportRow,
     RowBatch,
     RowState,
     Run,
@@ -62,7 +65,8 @@ if TYPE_CHECKING:
     from dispatcher.sending.limiter import Limiter
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.sending.workers import Sender
-    from dispatcher.studio.client import Studio
+    from dispatcher.studio.client import Gate, Studio
+    from dispatcher.studio.outcomes import Verdict
 
 #: How often unknown → not created → sent → unknown may go round before a run ends with rows in doubt.
 ROUNDS_MAX = 20
@@ -99,6 +103,16 @@ class RunResult:
         if rows[RowState.rejected] or rows[RowState.invalid] or rows[RowState.busy]:
             return ExitCode.SOME_REFUSED
         return ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRequest:
+    """A create request as it would leave."""
+
+    row_number: int
+    to: str
+    sender: str
+    parameters: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -396,32 +410,20 @@ class Campaign:
         return total, await self._ledger.status(record)
 
     def _studio(self, hold: Hold | None = None) -> Studio:
-        from dispatcher.sending.retry import reads
-        from dispatcher.studio.client import Studio
+        return studio_client(self.settings, self._own_credentials(), gate=hold)
 
-        settings = self.settings
-        return Studio(
-            self._own_credentials(),
-            base_url=settings.studio_url,
-            api_version=settings.account.api_version,
-            connect_s=settings.timeouts.connect_s,
-            answer_s=settings.timeouts.answer_s,
-            gate=hold,
-            retrying=reads(
-                settings.retry.read_attempts,
-                base_s=settings.retry.backoff_base_s,
-                max_s=settings.retry.backoff_max_s,
-            ),
-        )
-
-    async def _limiter(self, record: CampaignRecord) -> Limiter:
+    async def _limiter(self, record: CampaignRecord, ledger: SqliteLedger | None = None) -> Limiter:
         """A limiter that remembers what left before this run."""
         from dispatcher.sending.limiter import Limiter
 
         rate = self.settings.rate
         now_ms = _now_ms()
         since_ms = now_ms - int(rate.window_s * 1000)
-        past_ms = await self._ledger.departures(record.account, since_ms=since_ms, now_ms=now_ms)
+        if ledger is not None:  # the real one, where this campaign's is a throw-away copy
+            account = await ledger.account(record.account.account_sid, record.account.base_url)
+        else:
+            ledger, account = self._ledger, record.account
+        past_ms = await ledger.departures(account, since_ms=since_ms, now_ms=now_ms)
         now_s = asyncio.get_running_loop().time()
         return Limiter(
             per_second=rate.per_second,
@@ -454,23 +456,92 @@ class Campaign:
     def _form(self, row: GrantedRow) -> bytes:
         from dispatcher.studio.forms import create_form
 
-        source = self._inputs[row.input_id]
-        parameters = parameters_of(row.cells, source)
+        return create_form(row.to_address, self._sender_of(row), self._parameters(row))
+
+    def _parameters(self, row: GrantedRow) -> dict[str, str]:
+        parameters = parameters_of(row.cells, self._inputs[row.input_id])
         if self.settings.campaign.id_parameter:
             parameters[self.settings.campaign.id_parameter] = self._dispatch_id(row.row_key)
-        sender = row.from_address or source.from_address
+        return parameters
+
+    def _sender_of(self, row: GrantedRow) -> str:
+        sender = row.from_address or self._inputs[row.input_id].from_address
         assert sender is not None, "intake plans no row without a sender"
-        return create_form(row.to_address, sender, parameters)
+        return sender
+
+    # --- rehearsing ---
+
+    async def first_request(self) -> PlannedRequest | None:
+        """What would be sent first; None: nothing. Only for a campaign that was opened as `scratch`."""
+        assert self._scratch, "claiming a row is for a throw-away ledger"
+        record = await self._own_record()
+        self._inputs = {item.input_id: item for item in await self._ledger.inputs(record)}
+        now_ms = _now_ms()
+        run = await self._ledger.start_run(record, window_limit=self.settings.window_limit, now_ms=now_ms)
+        rows = await self._ledger.begin_rows(run, 1, now_ms=now_ms, input_id=record.input_id)
+        if not rows:
+            return None
+        row = rows[0]
+        return PlannedRequest(
+            row_number=row.row_number, to=row.to_address, sender=self._sender_of(row), parameters=self._parameters(row)
+        )
+
+    async def test_send(self, to: str, *, wait: bool = False) -> tuple[PlannedRequest, Verdict]:
+        """Send one create to a number of the user's own, with the first planned row's values; once, whatever comes.
+
+        Only for a campaign that was opened as `scratch`: no row changes. The account is locked meanwhile, and the limit
+        kept. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked, LedgerError.
+        """
+        from dispatcher.intake.phones import Addresses, Refusal
+        from dispatcher.studio.forms import create_form
+        from dispatcher.studio.outcomes import classify
+
+        address = Addresses(self.settings.columns.region).read(to)
+        if isinstance(address, Refusal):
+            raise UsageError(f"the test's number: {address.sentence}", fix="--test-to +1…")
+        first = await self.first_request()
+        if first is None:
+            raise UsageError(
+                "no row is planned: there are no values to test with", fix=f"dispatcher status {self.name}"
+            )
+        record = await self._own_record()
+        # An id of its own: reconcile must not take the test for a row of the campaign with the same number.
+        parameters = dict(first.parameters)
+        if self.settings.campaign.id_parameter:
+            parameters[self.settings.campaign.id_parameter] = dispatch_id(
+                record.account.account_sid, record.flow_sid, f"{self.name} test", f"{address} {_now_ms()}"
+            )
+        request = replace(first, to=address, parameters=parameters)
+        state_dir = Path(self.settings.state.dir)
+        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir)
+        account_lock = AccountLock(state_dir, record.account)
+        try:
+            await _acquire(account_lock, self, wait=wait)
+            limiter = await self._limiter(record, ledger)
+            async with self._studio() as studio:
+                await limiter.acquire(1)
+                form = create_form(request.to, request.sender, request.parameters)
+                answer = await studio.create(record.flow_sid, form)
+        finally:
+            account_lock.release()
+            await ledger.close()
+        return request, classify(answer, api_version=self.settings.account.api_version)
 
     # --- the user's word ---
 
     async def retry(
-        self, *, codes: Sequence[int] = (), all_rejected: bool = False, busy: bool = False, cancelled: bool = False
+        self,
+        *,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        cancelled: bool = False,
+        count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; `send` then sends them. Returns how many."""
+        """Plan refused rows again; `send` then sends them. Returns how many; `count_only` changes nothing."""
         record = await self._ledger.find_campaign(self.name)
         return await self._ledger.retry_rows(
-            record, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled
+            record, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled, count_only=count_only
         )
 
     async def cancel(self, reason: str) -> int:
@@ -487,6 +558,24 @@ class Campaign:
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""
         return await self._ledger.inputs(await self._ledger.find_campaign(self.name))
+
+    async def rows(self, *, only: Selection | None = None) -> AsyncIterator[list[ReportRow]]:
+        """The latest file's rows in file order, some hundred at a time. Raises: CampaignNotFound, LedgerError."""
+        record = await self._ledger.find_campaign(self.name)
+        if record.input_id is None:
+            return
+        batches = self._ledger.report_rows(record, record.input_id)
+        # The reader's connection belongs to the thread that opened it.
+        with ThreadPoolExecutor(1) as thread:
+            loop = asyncio.get_running_loop()
+            try:
+                while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
+                    wanted = batch if only is None else [row for row in batch if row.state in only.states]
+                    if wanted:
+                        yield wanted
+            finally:
+                if isinstance(batches, Generator):
+                    await loop.run_in_executor(thread, batches.close)
 
     async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
@@ -569,6 +658,36 @@ async def _acquire(lock: AccountLock, campaign: Campaign, *, wait: bool) -> None
         stopping.cancel()
     if not await taking:
         raise campaign._stop.error or AccountLocked()
+
+
+def studio_client(settings: Settings, credentials: Credentials, *, gate: Gate | None = None) -> Studio:
+    """Studio as the settings say, its reads tried again; an async context manager."""
+    from dispatcher.sending.retry import reads
+    from dispatcher.studio.client import Studio
+
+    return Studio(
+        credentials,
+        base_url=settings.studio_url,
+        api_version=settings.account.api_version,
+        connect_s=settings.timeouts.connect_s,
+        answer_s=settings.timeouts.answer_s,
+        gate=gate,
+        retrying=reads(
+            settings.retry.read_attempts, base_s=settings.retry.backoff_base_s, max_s=settings.retry.backoff_max_s
+        ),
+    )
+
+
+async def campaign_statuses(state_dir: Path) -> list[CampaignStatus]:
+    """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
+    try:
+        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir, create=False)
+    except CampaignNotFound:
+        return []
+    try:
+        return [await ledger.status(record) for record in await ledger.campaigns()]
+    finally:
+        await ledger.close()
 
 
 def _next_batch(batches: Iterator[RowBatch]) -> RowBatch | None:
