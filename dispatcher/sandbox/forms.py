@@ -17,10 +17,9 @@ def parse_form(body: bytes) -> dict[str, str] | None:
     if len(pairs) > _FIELDS_MAX:
         return None
     try:
-        for pair in pairs:
+        for pair in filter(None, pairs):
             name, _, value = pair.partition(b"=")
-            if name:
-                form.setdefault(_unquote(name), _unquote(value))
+            form.setdefault(_unquote(name), _unquote(value))
     except UnicodeDecodeError:
         return None
     return form

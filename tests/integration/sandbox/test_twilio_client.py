@@ -163,6 +163,8 @@ async def test_steps_of_a_walked_flow_are_listed_fetched_and_have_contexts(
         sid = (await off_loop(executions.create, to="+15550000001", from_=FROM)).sid
         one = executions(sid)
         assert [step.transitioned_to for step in await off_loop(one.steps.list)] == ["ask_yes_no"]
+        waiting = (await off_loop(one.execution_context().fetch)).context["widgets"]["ask_yes_no"]
+        assert (waiting["outbound"]["To"], "inbound" in waiting) == ("+15550000001", False)
         clock.now += 3600
         steps = await off_loop(one.steps.list, page_size=2)
         assert [step.transitioned_to for step in steps] == [

@@ -35,7 +35,8 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(changed: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("limit_per_s", "window_s", "expected"), [(20, 10, 200), (0.3, 10, 3), (0.7, 10, 7), (1.15, 10, 11), (0, 10, None)]
+    ("limit_per_s", "window_s", "expected"),
+    [(20, 10, 200), (0.3, 10, 3), (0.7, 10, 7), (1.15, 10, 11), (0.29, 100, 29), (0, 10, None)],
 )
 def test_the_creates_of_a_window_are_the_limit_times_its_length(
     limit_per_s: float, window_s: float, expected: int | None
