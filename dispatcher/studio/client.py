@@ -7,6 +7,7 @@ about a row. Reads raise our errors; they are safe to repeat, and the caller say
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 import urllib.request
@@ -30,7 +31,7 @@ from dispatcher.errors import (
     StudioUnavailable,
 )
 from dispatcher.settings import Credentials
-from dispatcher.studio.outcomes import Answer, Failure, parse_retry_after, server_time_s, stop_reason
+from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 
 T = TypeVar("T")
@@ -284,17 +285,20 @@ class Studio:
 
     async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
         url: URL | None = self._url(path, query)
+        seen: set[URL] = set()
         while url is not None:
+            if url in seen:
+                raise StudioError("Studio's list leads back to a page that was read", found=f"page {len(seen) + 1}")
+            seen.add(url)
             here = url
 
-            async def call(url: URL = here) -> dict[str, Any]:
-                return _json(await self._ask("GET", url, self._headers, None))
+            async def call(url: URL = here) -> tuple[list[dict[str, Any]], str | None]:
+                return _page(_json(await self._ask("GET", url, self._headers, None)), key)
 
-            page: dict[str, Any] = await self._retrying(call)
-            meta = page.get("meta") or {}
-            for item in page.get(meta.get("key") or key) or ():
+            page: tuple[list[dict[str, Any]], str | None] = await self._retrying(call)
+            items, following = page
+            for item in items:
                 yield kind.from_json(item)
-            following = meta.get("next_page_url")
             url = self._same_host(following) if following else None
 
     def _url(self, path: str, query: Mapping[str, str] | None = None) -> URL:
@@ -302,9 +306,17 @@ class Studio:
         return URL(text + (f"?{urlencode(query)}" if query else ""), encoded=True)
 
     def _same_host(self, url: str) -> URL:
-        """A page's address on the host we were told to call: credentials go nowhere else."""
-        parts = urlsplit(url)
-        return URL(f"{self.base_url}{parts.path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
+        """A page's address on the host we were told to call: credentials go nowhere else.
+
+        Raises: StudioError for a text that is no address.
+        """
+        try:
+            parts = urlsplit(url)
+            # Without its slash a path would run into the host's name: `studio.twilio.com` + `.elsewhere.example`.
+            path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
+            return URL(f"{self.base_url}{path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
+        except ValueError:
+            raise StudioError("Studio's list names a next page that is no address") from None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -331,7 +343,7 @@ def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
     elif isinstance(error, aiohttp.ClientProxyConnectionError):
         failure, detail = Failure.not_connected, "the proxy cannot be reached"
     elif isinstance(error, aiohttp.ClientConnectorError):
-        failure, detail = Failure.not_connected, error.os_error.strerror or "refused"
+        failure, detail = Failure.not_connected, _system_text(error.os_error)
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
         failure, detail = Failure.not_connected, "the connection took too long"
     elif isinstance(error, aiohttp.InvalidURL):
@@ -347,6 +359,23 @@ def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
     else:
         failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
     return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
+
+
+def _system_text(error: OSError) -> str:
+    """The system's words for an error. Asyncio's own (`strerror`) hold the address."""
+    return os.strerror(error.errno) if error.errno else "refused"
+
+
+def _page(payload: dict[str, Any], key: str) -> tuple[list[dict[str, Any]], str | None]:
+    """A page's items and the next one's address. Raises: StudioUnavailable."""
+    meta = payload.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    named = meta.get("key")
+    items = payload.get(named if isinstance(named, str) else key)
+    following = meta.get("next_page_url")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise StudioUnavailable("Studio's answer is no page of a list")
+    return items, following if isinstance(following, str) and following else None
 
 
 def _json(answer: Answer) -> dict[str, Any]:
@@ -368,8 +397,7 @@ def _error_text(answer: Answer) -> tuple[str, int | None]:
         return "", None
     if not isinstance(payload, dict):
         return "", None
-    code = payload.get("code")
-    return str(payload.get("message") or "")[:200], code if isinstance(code, int) else None
+    return str(payload.get("message") or "")[:200], error_code(payload)
 
 
 def _time_text(moment: datetime) -> str:

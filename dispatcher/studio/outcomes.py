@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,6 +38,8 @@ from dispatcher.model import Outcome
 #: Studio's times are whole seconds; an execution this much older than the request's own second is an older one.
 DATE_GRANULARITY_S = 1.0
 MESSAGE_MAX = 300
+#: Twilio's codes have five digits. A larger number is not one, and the ledger's integers end at 2**63.
+CODE_MAX = 2**31 - 1
 
 
 class Failure(StrEnum):
@@ -102,7 +105,7 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
             return Verdict(Outcome.created, sid, status)
         return Verdict(Outcome.unknown, http_status=status, message="the answer has no execution SID", trouble=True)
     payload = _object(answer.body)
-    code = payload.get("code") if isinstance(payload.get("code"), int) else None
+    code = error_code(payload)
     message = _message(payload, status)
     if status == 429:
         return Verdict(
@@ -207,7 +210,8 @@ def parse_retry_after(text: str | None, date: str | None = None) -> float | None
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         until, now = _http_date(text), _http_date(date) or datetime.now(UTC)
         return max(0.0, (until - now).total_seconds()) if until else None
@@ -219,6 +223,12 @@ def _object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return payload if isinstance(payload, dict) else {}
+
+
+def error_code(payload: dict[str, Any]) -> int | None:
+    """Twilio's error code; None where there is none, or something that is no code."""
+    code = payload.get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) and 0 < code <= CODE_MAX else None
 
 
 def _message(payload: dict[str, Any], status: int) -> str:

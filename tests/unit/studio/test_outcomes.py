@@ -1,0 +1,438 @@
+"""What an answer proves: every row of the table in `studio/outcomes.py`, and whatever else a server may say."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from email.utils import formatdate
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.errors import (
+    AuthenticationError,
+    CertificateUntrusted,
+    ExitCode,
+    FlowNotFound,
+    PermissionRefused,
+)
+from dispatcher.model import STATE_AFTER, Outcome, RowState
+from dispatcher.studio.outcomes import (
+    MESSAGE_MAX,
+    Answer,
+    Failure,
+    classify,
+    parse_retry_after,
+    parse_time,
+    server_time_s,
+)
+
+SID = "FN" + "0" * 32
+OTHER_SID = "FN" + "1" * 32
+NOW_S = 1_750_000_000
+HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+def error_body(status: int, code: int | None, message: str = "some words", **more: Any) -> bytes:
+    body: dict[str, Any] = {"message": message, "status": status, **more}
+    if code is not None:
+        body |= {"code": code, "more_info": f"https://www.twilio.com/docs/errors/{code}"}
+    return orjson.dumps(body)
+
+
+def execution_body(*, created_s: float = NOW_S, sid: str = SID, **more: Any) -> bytes:
+    stamp = parse_time_text(created_s)
+    return orjson.dumps({"sid": sid, "status": "active", "context": {}, "date_created": stamp, **more})
+
+
+def parse_time_text(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- created ---
+
+
+@pytest.mark.parametrize(("version", "status"), [("v2", 201), ("v2", 200), ("v1", 200), ("v1", 201)])
+def test_a_success_with_an_execution_sid_is_created(version: str, status: int) -> None:
+    answer = Answer(status, execution_body(), date=formatdate(NOW_S, usegmt=True))
+    verdict = classify(answer, api_version=version)
+    assert (verdict.outcome, verdict.execution_sid, verdict.http_status) == (Outcome.created, SID, status)
+    assert not verdict.trouble
+    assert verdict.stop is None
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"null",
+        b"true",
+        b"17",
+        b"[]",
+        b'["sid"]',
+        b'"FN00000000000000000000000000000000"',
+        b"{}",
+        b'{"sid": null}',
+        b'{"sid": 5}',
+        b'{"sid": ""}',
+        b'{"sid": "CA00000000000000000000000000000000"}',
+        b'{"sid": ["FN00000000000000000000000000000000"]}',
+        b'{"sid": "FN',  # cut
+        b'{"sid": "FN00000000000000000000000000000000"',  # cut one byte early
+        b'{"sid": "\xff\xfe"}',
+        b"\x00" * 64,
+        HTML,
+        b"{" * 100_000,
+        b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    ],
+    ids=lambda body: repr(body[:30]),
+)
+def test_a_success_whose_body_names_no_execution_is_unknown(version: str, body: bytes) -> None:
+    for status in (200, 201):
+        verdict = classify(Answer(status, body), api_version=version)
+        assert (verdict.outcome, verdict.execution_sid) == (Outcome.unknown, None)
+        assert verdict.trouble
+
+
+@pytest.mark.parametrize("status", [202, 203, 204, 205, 206, 207, 226, 299])
+def test_another_2xx_proves_nothing_even_with_a_sid(status: int) -> None:
+    assert classify(Answer(status, execution_body()), api_version="v2").outcome is Outcome.unknown
+
+
+# --- v1's answer for a busy contact: 200 with the old execution ---
+
+
+def v1(created_s: float, *, elapsed_s: float = 0.1, date: str | None = "now", always: bool = False) -> Outcome:
+    answer = Answer(
+        200,
+        execution_body(created_s=created_s),
+        date=formatdate(NOW_S, usegmt=True) if date == "now" else date,
+        elapsed_s=elapsed_s,
+    )
+    verdict = classify(answer, api_version="v1", always_check=always)
+    if verdict.outcome is Outcome.busy:
+        assert verdict.check_sid == SID
+        assert verdict.execution_sid is None
+    return verdict.outcome
+
+
+def test_v1_with_an_older_execution_is_busy_and_names_it_for_a_closer_look() -> None:
+    assert v1(NOW_S - 60) is Outcome.busy
+    assert v1(NOW_S - 2) is Outcome.busy
+
+
+def test_v1_with_an_execution_of_this_very_moment_is_created() -> None:
+    assert v1(NOW_S) is Outcome.created
+    assert v1(NOW_S - 1) is Outcome.created  # whole seconds: it may have begun in the second before
+    assert v1(NOW_S + 1) is Outcome.created
+
+
+def test_v1_takes_the_request_s_own_duration_into_account() -> None:
+    assert v1(NOW_S - 4, elapsed_s=3.5) is Outcome.created
+    assert v1(NOW_S - 5, elapsed_s=3.5) is Outcome.busy
+
+
+def test_v1_without_dates_to_compare_is_looked_at_more_closely() -> None:
+    assert v1(NOW_S, date=None) is Outcome.busy
+    assert v1(NOW_S, date="yesterday") is Outcome.busy
+    no_date = Answer(200, orjson.dumps({"sid": SID}), date=formatdate(NOW_S, usegmt=True))
+    assert classify(no_date, api_version="v1").outcome is Outcome.busy
+
+
+def test_v1_is_always_looked_at_where_two_rows_may_share_a_contact() -> None:
+    assert v1(NOW_S, always=True) is Outcome.busy
+
+
+def test_v2_never_answers_with_an_older_execution_so_its_date_does_not_matter() -> None:
+    answer = Answer(201, execution_body(created_s=NOW_S - 3600), date=formatdate(NOW_S, usegmt=True))
+    assert classify(answer, api_version="v2", always_check=True).outcome is Outcome.created
+
+
+# --- refusals ---
+
+#: (HTTP status, Twilio code) of a create → outcome. Those of the dictionary for creates, and codes that may be absent.
+REFUSED: list[tuple[int, int | None, Outcome]] = [
+    (400, 20001, Outcome.rejected),
+    (400, 81023, Outcome.rejected),
+    (400, 21211, Outcome.rejected),
+    (400, 21212, Outcome.rejected),
+    (400, 21217, Outcome.rejected),
+    (400, 21408, Outcome.rejected),
+    (400, 21610, Outcome.rejected),
+    (400, 21614, Outcome.rejected),
+    (400, None, Outcome.rejected),
+    (402, None, Outcome.rejected),
+    (405, 20004, Outcome.rejected),
+    (406, None, Outcome.rejected),
+    (410, None, Outcome.rejected),
+    (411, None, Outcome.rejected),
+    (413, None, Outcome.rejected),
+    (414, None, Outcome.rejected),
+    (415, None, Outcome.rejected),
+    (418, None, Outcome.rejected),
+    (422, 20422, Outcome.rejected),
+    (431, None, Outcome.rejected),
+    (451, None, Outcome.rejected),
+    (499, None, Outcome.rejected),
+    (408, None, Outcome.unknown),
+    (408, 20408, Outcome.unknown),
+    (500, 20500, Outcome.unknown),
+    (500, None, Outcome.unknown),
+    (501, None, Outcome.unknown),
+    (502, None, Outcome.unknown),
+    (503, 20503, Outcome.unknown),
+    (503, None, Outcome.unknown),
+    (504, None, Outcome.unknown),
+    (520, None, Outcome.unknown),
+    (599, None, Outcome.unknown),
+    (300, None, Outcome.unknown),
+    (301, None, Outcome.unknown),
+    (302, None, Outcome.unknown),
+    (303, None, Outcome.unknown),
+    (304, None, Outcome.unknown),
+    (307, None, Outcome.unknown),
+    (308, None, Outcome.unknown),
+    (101, None, Outcome.unknown),
+    (600, None, Outcome.unknown),
+    (999, None, Outcome.unknown),
+]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(("status", "code", "outcome"), REFUSED)
+def test_a_refusal_moves_one_row_and_an_answer_that_proves_nothing_leaves_it_unknown(
+    version: str, status: int, code: int | None, outcome: Outcome
+) -> None:
+    for body in (error_body(status, code), HTML, b""):
+        verdict = classify(Answer(status, body), api_version=version)
+        assert verdict.outcome is outcome
+        assert verdict.http_status == status
+        assert verdict.error_code == (code if body.startswith(b"{") else None)
+        assert verdict.stop is None
+        assert verdict.trouble is (outcome is Outcome.unknown)
+        assert verdict.message == ("some words" if body.startswith(b"{") else f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "exit_code"),
+    [
+        (401, 20003, AuthenticationError, ExitCode.AUTHENTICATION),
+        (401, None, AuthenticationError, ExitCode.AUTHENTICATION),
+        (403, 20003, PermissionRefused, ExitCode.AUTHENTICATION),
+        (403, 20403, PermissionRefused, ExitCode.AUTHENTICATION),
+        (403, 20005, PermissionRefused, ExitCode.AUTHENTICATION),
+        (403, 20008, PermissionRefused, ExitCode.AUTHENTICATION),
+        (403, 70051, PermissionRefused, ExitCode.AUTHENTICATION),
+        (404, 20404, FlowNotFound, ExitCode.USAGE),
+        (407, None, AuthenticationError, ExitCode.AUTHENTICATION),
+    ],
+)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_what_would_be_the_same_for_every_row_stops_the_run_and_leaves_the_row_planned(
+    version: str, status: int, code: int | None, kind: type[Exception], exit_code: ExitCode
+) -> None:
+    for body in (error_body(status, code), HTML, b""):
+        verdict = classify(Answer(status, body), api_version=version)
+        assert verdict.outcome is Outcome.not_sent
+        assert STATE_AFTER[verdict.outcome] is RowState.planned
+        assert type(verdict.stop) is kind
+        assert verdict.stop.exit_code is exit_code
+        assert verdict.stop.fix
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_429_is_throttled_whatever_its_body_and_gives_the_row_back(version: str) -> None:
+    for body in (error_body(429, 20429), error_body(429, None), HTML, b""):
+        verdict = classify(Answer(429, body, retry_after="7"), api_version=version)
+        assert (verdict.outcome, verdict.retry_after_s, verdict.trouble) == (Outcome.throttled, 7.0, False)
+        assert STATE_AFTER[verdict.outcome] is RowState.planned
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("details", "sid"),
+    [
+        ({"conflicting_execution_sid": OTHER_SID}, OTHER_SID),
+        ({"conflicting_execution_sid": None}, None),
+        ({"conflicting_execution_sid": 7}, None),
+        ({"conflicting_execution_sid": "CA" + "0" * 32}, None),
+        ({}, None),
+        (None, None),
+        ([OTHER_SID], None),
+        ("conflicting_execution_sid", None),
+    ],
+)
+def test_a_409_is_busy_and_names_the_other_execution_where_the_answer_does(
+    version: str, details: Any, sid: str | None
+) -> None:
+    verdict = classify(Answer(409, error_body(409, 20409, details=details)), api_version=version)
+    assert (verdict.outcome, verdict.check_sid, verdict.error_code) == (Outcome.busy, sid, 20409)
+    assert verdict.execution_sid is None
+    assert classify(Answer(409, HTML), api_version=version).outcome is Outcome.busy
+
+
+# --- no answer ---
+
+
+@pytest.mark.parametrize("status", [0, 201, 500])
+def test_only_a_failure_to_connect_proves_that_nothing_was_sent(status: int) -> None:
+    outcomes = {
+        failure: classify(Answer(status, failure=failure, detail="x"), api_version="v2").outcome for failure in Failure
+    }
+    assert outcomes == {
+        Failure.not_connected: Outcome.not_sent,
+        Failure.certificate: Outcome.not_sent,
+        Failure.broken: Outcome.unknown,
+        Failure.timeout: Outcome.unknown,
+    }
+
+
+def test_a_certificate_that_is_not_trusted_stops_the_run_and_a_lost_connection_does_not() -> None:
+    certificate = classify(Answer(failure=Failure.certificate, detail="x"), api_version="v2")
+    assert isinstance(certificate.stop, CertificateUntrusted)
+    for failure in (Failure.not_connected, Failure.broken, Failure.timeout):
+        verdict = classify(Answer(failure=failure, detail="x"), api_version="v2")
+        assert verdict.stop is None
+        assert verdict.trouble
+
+
+def test_a_failure_after_a_success_status_keeps_the_status_and_claims_no_execution() -> None:
+    verdict = classify(Answer(201, failure=Failure.broken, detail="the answer was cut short"), api_version="v2")
+    assert (verdict.outcome, verdict.http_status, verdict.execution_sid) == (Outcome.unknown, 201, None)
+    assert verdict.message == "no answer: the answer was cut short"
+
+
+# --- odd bodies: whatever a server says must fit into the ledger ---
+
+
+@pytest.mark.parametrize(
+    "code", [True, False, "20001", 20001.0, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, 10**30, [1], {}]
+)
+def test_an_odd_error_code_is_left_out_or_fits_the_ledger(code: Any) -> None:
+    body = f'{{"code": {orjson.dumps(code).decode() if code != 10**30 else 10**30}, "message": "m"}}'.encode()
+    verdict = classify(Answer(400, body), api_version="v2")
+    assert verdict.outcome is Outcome.rejected
+    assert not isinstance(verdict.error_code, bool)
+    sqlite3.connect(":memory:").execute("SELECT ?", (verdict.error_code,))
+
+
+@pytest.mark.parametrize("message", [None, 5, [], {}, "", "x" * 100_000, "\x00", "ü" * 1000, "line\nline", True])
+def test_a_message_is_text_and_short_whatever_the_server_says(message: Any) -> None:
+    verdict = classify(Answer(400, orjson.dumps({"message": message})), api_version="v2")
+    assert isinstance(verdict.message, str)
+    assert 0 < len(verdict.message) <= MESSAGE_MAX
+    sqlite3.connect(":memory:").execute("SELECT ?", (verdict.message,))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["sid", "code", "message", "details", "date_created", "conflicting_execution_sid", "x"]),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+BODIES = st.binary(max_size=200) | JSON.map(lambda value: orjson.dumps(value, default=str))
+HEADERS = st.none() | st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 2024 00:00:00 GMT", "5", "nan", "inf"])
+
+
+@given(
+    status=st.integers(100, 999),
+    body=BODIES,
+    date=HEADERS,
+    retry_after=HEADERS,
+    version=st.sampled_from(["v1", "v2"]),
+    always=st.booleans(),
+)
+def test_no_answer_makes_it_raise_and_only_a_named_execution_is_ever_created(
+    status: int, body: bytes, date: str | None, retry_after: str | None, version: str, always: bool
+) -> None:
+    answer = Answer(status, body, date=date, retry_after=retry_after, elapsed_s=0.1)
+    verdict = classify(answer, api_version=version, always_check=always)
+    if verdict.outcome is Outcome.created:
+        assert status in (200, 201)
+        assert verdict.execution_sid is not None
+        assert verdict.execution_sid.encode() in body
+    if verdict.outcome is Outcome.not_sent:
+        assert verdict.stop is not None  # an HTTP answer gives a row back only where the run stops, or by 429
+    if status >= 500 or status < 200 or 300 <= status < 400:
+        assert verdict.outcome is Outcome.unknown
+    assert verdict.retry_after_s is None or 0 <= verdict.retry_after_s < math.inf
+    values = (verdict.execution_sid, verdict.error_code, verdict.message, verdict.http_status)
+    sqlite3.connect(":memory:").execute("SELECT ?, ?, ?, ?", values)
+
+
+# --- dates ---
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("inf", None),
+        ("-inf", None),
+        ("Infinity", None),
+        ("nan", None),
+        ("1e400", None),
+        (formatdate(NOW_S + 30, usegmt=True), 30.0),
+        (formatdate(NOW_S - 30, usegmt=True), 0.0),
+        (formatdate(NOW_S + 30).replace("-0000", "+0100"), 0.0),
+        ("Mon, 99 Foo 2024 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_against_the_answer_s_own_and_never_endless(
+    text: str | None, seconds: float | None
+) -> None:
+    assert parse_retry_after(text, formatdate(NOW_S, usegmt=True)) == seconds
+
+
+def test_a_retry_after_date_without_a_date_of_the_answer_is_read_against_this_clock() -> None:
+    import time
+
+    seconds = parse_retry_after(formatdate(time.time() + 100, usegmt=True), None)
+    assert seconds is not None
+    assert 90 < seconds <= 101
+
+
+@given(st.text(max_size=60))
+def test_no_header_text_makes_the_parsers_raise(text: str) -> None:
+    parse_retry_after(text, text)
+    parse_time(text)
+    server_time_s(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2025-06-15T15:06:40Z", NOW_S),
+        ("2025-06-15T17:06:40+02:00", NOW_S),
+        ("2025-06-15T15:06:40", NOW_S),
+        ("2025-06-15T15:06:40.5Z", NOW_S + 0.5),
+        ("", None),
+        (None, None),
+        (NOW_S, None),
+        ("yesterday", None),
+        ("2025-13-45T00:00:00Z", None),
+    ],
+)
+def test_studio_s_times_are_read_as_utc(text: object, seconds: float | None) -> None:
+    parsed = parse_time(text)
+    assert (parsed.timestamp() if parsed else None) == seconds
