@@ -172,9 +172,9 @@ def test_every_use_among_other_text_is_found(parts: list[tuple[str, str]]) -> No
 @pytest.mark.parametrize("piece", ["{{", "{%", "{{%", "{{a[", "{{flow.data.", "{{'", "{% raw %}"])
 def test_a_huge_text_takes_a_moment(piece: str) -> None:
     started = time.perf_counter()
-    for text in (piece * 50_000, "{{" + piece * 50_000 + "}}"):
+    for text in (piece * 20_000, "{{" + piece * 20_000 + "}}"):
         uses(text)
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 5
 
 
 def test_a_definition_nested_beyond_all_measure_is_read() -> None:
