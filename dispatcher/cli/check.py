@@ -1,0 +1,61 @@
+"""`check`: what is wrong with which row, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dispatcher.cli import options
+from dispatcher.cli.run import campaign_name
+
+EPILOG = """[bold]Examples[/bold]
+  dispatcher check contacts.csv
+  dispatcher check contacts.csv --all
+  dispatcher check contacts.csv --json | jq '.problems[] | .row_number'
+
+[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent · 2 nothing can"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command(epilog=EPILOG)(check)
+
+
+def check(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
+    ],
+    campaign: Annotated[
+        str | None,
+        typer.Option("--campaign", help="Check as the next file of this campaign.", show_default="the file's name"),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Show every problem, not the first 20.")] = False,
+    json: options.Json = False,
+    config: options.Config = None,
+    flow: options.Flow = None,
+    from_: options.From = None,
+    to: options.To = None,
+    region: options.Region = None,
+    sheet: options.Sheet = None,
+    base_url: options.BaseUrl = None,
+    state_dir: options.StateDir = None,
+    debug: options.Debug = False,
+) -> int:
+    """Read and check a file as `run` does, and send nothing.
+
+    Shows each row that would not be sent: its number, column, value, the reason and what to do.
+    """
+    flags = {
+        "campaign.flow": flow,
+        "campaign.from": from_,
+        "columns.to": to,
+        "columns.region": region,
+        "input.sheet": sheet,
+        "account.base_url": base_url,
+        "state.dir": state_dir,
+    }
+    from dispatcher.cli.rehearsal import check_file
+
+    name = campaign_name(file, campaign or ("check" if file == "-" else None))
+    return check_file(file, name, options.load_settings(config, flags), show_all=all_, as_json=json)

@@ -1,0 +1,142 @@
+"""`demo`: a whole campaign against a local Studio on a slightly bad day, in half a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dispatcher.cli import options
+from dispatcher.errors import ExitCode
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Settings
+
+EPILOG = """[bold]Examples[/bold]
+  dispatcher demo
+  dispatcher demo --report demo-report.xlsx"""
+
+NAME = "demo"
+#: Enough to see the limit at work, and over in half a minute.
+LIMIT_PER_S = 20.0
+#: A few per cent of each way in which a day can be bad. All of them end well.
+FAULTS = {"429": 0.02, "500_after": 0.01, "500_before": 0.01, "reset_after": 0.01, "reset_before": 0.01}
+LATENCY_S, JITTER_S = 0.06, 0.12
+SETTLE_S = 1.0
+GENERATED_ROWS = 200
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command(epilog=EPILOG)(demo)
+
+
+def demo(
+    report: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.csv"),
+    debug: options.Debug = False,
+) -> int:
+    """See it work: a local Studio with faults, a contacts file with wrong rows, the live view, a report.
+
+    Nothing leaves this machine, and no account is needed.
+    """
+    import tempfile
+
+    from dispatcher.campaign import open_campaign
+    from dispatcher.cli import live, planning, summary
+    from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.terminal import out, print_error, say
+    from dispatcher.model import RowState
+    from dispatcher.results.report import check_report_path
+    from dispatcher.sandbox import Sandbox, SandboxSettings
+    from dispatcher.settings import Credentials
+
+    check_report_path(report)
+    sandbox_settings = SandboxSettings(
+        limit_per_s=LIMIT_PER_S, latency_s=LATENCY_S, latency_jitter_s=JITTER_S, faults=FAULTS, seed=5
+    )
+    credentials = Credentials(
+        account_sid=sandbox_settings.account_sid, username=sandbox_settings.account_sid, password="rehearsal"
+    )
+
+    async def main(interrupts: Interrupts) -> ExitCode:
+        with tempfile.TemporaryDirectory(prefix="dispatcher-demo-") as folder:
+            source = _contacts(Path(folder))
+            async with Sandbox(sandbox_settings) as sandbox:
+                settings = _settings(sandbox.base_url, Path(folder))
+                bus = planning.event_bus()
+                say(
+                    "A local Studio is up; a few per cent of its answers are 429s, errors and broken connections.",
+                    "bold",
+                )
+                say()
+                async with open_campaign(NAME, settings, credentials, bus=bus) as campaign:
+                    interrupts.watch(campaign)
+                    counts = await planning.plan(campaign, str(source))
+                    summary.print_planned(_shown(source), counts)
+                    say()
+                    async with live.view(bus):
+                        result = await campaign.send()
+                        await campaign.report(report)
+                stats = sandbox.stats(brief=True)
+        status = result.status
+        out().print()
+        lines = summary.status_lines(status, None)
+        twice = len(stats["created_by_dispatch_id_duplicates"])
+        seen = f"{stats['creates']:,} executions, {twice or 'none'} created twice; worst window"
+        lines.append(("Studio saw", f"{seen} {stats['worst_window']:,} of {stats['window_limit']:,}"))
+        if result.found_by_reconcile:
+            lines.append(("settled", f"{result.found_by_reconcile:,} rows without an answer were found to exist"))
+        out().print(summary.pairs(lines))
+        out().print()
+        say("The report has an answer for every row:", "bold")
+        out().print(str(report), markup=False, soft_wrap=True)
+        for error in (result.error, result.reconcile_error):
+            if error is not None:
+                print_error(error)
+                return error.exit_code
+        open_rows = sum(status.rows[state] for state in (RowState.planned, RowState.sending, RowState.unknown))
+        return ExitCode.SOME_UNKNOWN if open_rows or twice else ExitCode.OK
+
+    return run_async(main)
+
+
+def _settings(base_url: str, folder: Path) -> Settings:
+    """The demo's own: nothing of this machine's settings or environment has a say in it."""
+    from dispatcher.sandbox import DEFAULT_FLOW_SID
+    from dispatcher.settings import load
+
+    empty = folder / "config.toml"
+    empty.touch()
+    flags = {
+        "account.base_url": base_url,
+        "campaign.flow": DEFAULT_FLOW_SID,
+        "campaign.from": "+15550001111",
+        "columns.to": "phone",
+        "columns.region": "US",
+        "rate.per_second": LIMIT_PER_S,
+        "reconcile.settle_s": SETTLE_S,
+        "state.dir": str(folder / "state"),
+    }
+    return load(empty, flags=flags, environ={}).settings
+
+
+def _contacts(folder: Path) -> Path:
+    """The sample contacts of a clone; where only the package is installed, some made up."""
+    import dispatcher
+
+    sample = Path(dispatcher.__file__).resolve().parent.parent / "samples" / "contacts.csv"
+    if sample.is_file():
+        return sample
+    path = folder / "contacts.csv"
+    rows = [f"+1202555{n:04d},Contact {n}" for n in range(100, 100 + GENERATED_ROWS)]
+    rows[7], rows[70] = "4.41E+11,Mangled by a spreadsheet", ",Without a number"
+    path.write_text("phone,first_name\n" + "\n".join([*rows, rows[0]]) + "\n", encoding="utf-8")
+    return path
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return path.name

@@ -1,0 +1,138 @@
+"""Ctrl-C and SIGTERM: the first stops in good order, the second leaves at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dispatcher.cli.terminal import err, say
+from dispatcher.errors import ExitCode, Interrupted
+
+if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign
+
+T = TypeVar("T")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """What signals do while an asyncio program runs. Before a campaign is open they cancel the program's task."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.count = 0
+        self._task = task
+        self._campaign: Campaign | None = None
+
+    def watch(self, campaign: Campaign) -> None:
+        """From now on a signal stops this campaign."""
+        self._campaign = campaign
+
+    def handle(self) -> None:
+        """One signal."""
+        self.count += 1
+        campaign = self._campaign
+        if campaign is None:
+            self._task.cancel()
+        elif self.count == 1:
+            if campaign.bus.progress.phase == "sending":
+                say(
+                    "stopping: what is in flight is finished, the rest is released. Ctrl-C again leaves at once",
+                    "yellow",
+                )
+            else:
+                say("stopping. Ctrl-C again leaves at once", "yellow")
+            campaign.stop()
+        elif self.count == 2 and campaign.bus.progress.phase == "sending":
+            say("leaving: the answers still awaited stay unknown until the next run has looked them up", "yellow")
+            campaign.stop(hard=True)
+        else:
+            _leave()
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals inside this block."""
+        loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        for number in _SIGNALS:
+            try:
+                loop.add_signal_handler(number, self.handle)
+            except (NotImplementedError, RuntimeError):  # Windows' loops have none; or not the main thread
+                with contextlib.suppress(ValueError):
+                    signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.handle))
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                with contextlib.suppress(NotImplementedError, RuntimeError):
+                    loop.remove_signal_handler(number)
+                with contextlib.suppress(ValueError):
+                    signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Signals raise KeyboardInterrupt inside this block: for a question that stops everything else.
+
+    Raises: Interrupted.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    # The event loop would be woken, too, and handle the signal once more when it comes to run again.
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        for number in _SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: nothing was done") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+
+
+def run_async(main: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine with the signals handled.
+
+    Raises: Interrupted where a signal came before there was a campaign to stop; what `main` raises.
+    """
+
+    async def body() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        interrupts = Interrupts(task)
+        with interrupts.installed():
+            try:
+                return await main(interrupts)
+            except asyncio.CancelledError:
+                if interrupts.count:
+                    raise Interrupted from None
+                raise
+
+    return asyncio.run(body())
+
+
+def _leave() -> None:
+    """Leave without waiting for anything: the ledger is made for that."""
+    stream = err()
+    if stream.is_terminal:
+        stream.show_cursor()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ExitCode.INTERRUPTED)
+
+
+async def wait_for_signal() -> None:
+    """Return at the first Ctrl-C or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in _SIGNALS:
+        try:
+            loop.add_signal_handler(number, told.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+    await told.wait()

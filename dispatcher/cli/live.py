@@ -1,0 +1,268 @@
+"""The live view of a run: drawn again several times a second on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dispatcher.cli.terminal import STATE_STYLES, err, is_live, say
+from dispatcher.model import RowState
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from dispatcher.events import Event, EventBus, Progress
+
+REDRAW_S = 0.2
+LINE_EVERY_S = 10.0
+#: The rate shown is that of the last seconds: steadier than one second's, and soon true.
+RATE_OVER_S = 3.0
+_PHASES = {
+    "planning": "reading",
+    "sending": "sending",
+    "reconciling": "settling rows in doubt",
+    "finished": "done",
+}
+#: Always shown; the others only where there are such rows.
+_ALWAYS = (RowState.created, RowState.rejected, RowState.unknown, RowState.planned)
+
+
+def clock_text(seconds: float) -> str:
+    """`0:07`, `12:05`, `3:12:05`."""
+    whole = max(0, int(seconds + 0.5))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def rate_text(rate_per_s: float) -> str:
+    """`19.8/s`, `1,000/s`."""
+    return f"{rate_per_s:,.0f}/s" if rate_per_s >= 100 else f"{rate_per_s:.3g}/s"
+
+
+class Speed:
+    """How fast a count grows, over the last few seconds."""
+
+    def __init__(self, over_s: float = RATE_OVER_S) -> None:
+        self._over_s = over_s
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, now_s: float, count: int) -> None:
+        """Take a sample."""
+        samples = self._samples
+        if samples and count < samples[-1][1]:
+            samples.clear()  # another run's count
+        samples.append((now_s, count))
+        while len(samples) > 2 and samples[1][0] <= now_s - self._over_s:
+            samples.popleft()
+
+    @property
+    def per_s(self) -> float:
+        """The count's growth a second; 0 before there are two samples."""
+        if len(self._samples) < 2:
+            return 0.0
+        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+
+
+def eta_s(progress: Progress, per_s: float) -> float | None:
+    """Seconds until the last row has left; None where nothing moves."""
+    left = progress.to_send - progress.done
+    rate = min(per_s or progress.rate_allowed_per_s, progress.rate_allowed_per_s or per_s)
+    if progress.phase != "sending" or left <= 0 or rate <= 0:
+        return None
+    return left / rate
+
+
+class RunView:
+    """The picture, from the numbers as they are now. Rendered for whatever width there is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.now_s = 0.0
+        self.sent = Speed()
+        self.detail: str | None = None
+
+    def sample(self, now_s: float) -> None:
+        """Look at the numbers; `now_s` is on the loop's clock."""
+        self.now_s = now_s
+        self.sent.add(now_s, self.progress.requests)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, 100)
+        yield self._title(width)
+        if self.progress.to_send:
+            yield self._bar(width)
+        yield Text()
+        yield self._states(width)
+        if self.progress.to_send:
+            yield from self._numbers(width)
+        yield self._why(width)
+
+    def _title(self, width: int) -> Table:
+        progress = self.progress
+        line = Table.grid(expand=False)
+        line.width = width
+        line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        line.add_column(justify="right", no_wrap=True)
+        name = Text.assemble(
+            (progress.campaign, "bold"), "  ", (_PHASES.get(progress.phase, progress.phase), "bright_black")
+        )
+        elapsed = self.now_s - progress.started_at_s if progress.started_at_s else 0.0
+        line.add_row(name, Text(clock_text(elapsed), style="bright_black"))
+        return line
+
+    def _bar(self, width: int) -> Table:
+        progress = self.progress
+        total, done = progress.to_send, min(progress.done, progress.to_send)
+        text = f"{done:,} of {total:,}"
+        percent = f"{100 * done // total if total else 100:3d} %"
+        line = Table.grid(padding=(0, 1))
+        line.add_column()
+        line.add_column(no_wrap=True, justify="right")
+        line.add_column(no_wrap=True, justify="right")
+        bar = ProgressBar(
+            total=max(total, 1),
+            completed=done if total else 1,
+            width=max(10, width - len(text) - len(percent) - 2),
+            complete_style="green",
+            finished_style="green",
+        )
+        line.add_row(bar, Text(percent, style="bold"), Text(text))
+        return line
+
+    def _states(self, width: int) -> Text:
+        rows = self.progress.rows
+        text = Text()
+        for state in RowState:
+            if state is RowState.sending or not (rows[state] or state in _ALWAYS):
+                continue
+            if text:
+                text.append("   ")
+            style = STATE_STYLES[state] if rows[state] else "bright_black"
+            text.append(f"{state.value} ", style="bright_black")
+            text.append(f"{rows[state]:,}", style=f"bold {style}" if rows[state] else style)
+        return text
+
+    def _numbers(self, width: int) -> RenderResult:
+        progress = self.progress
+        lowered = 0 < progress.rate_allowed_per_s < 0.98 * progress.rate_limit_per_s
+        rate = Text.assemble((rate_text(self.sent.per_s), "bold"), f" of {rate_text(progress.rate_limit_per_s)}")
+        if lowered:
+            rate.append(f", held at {rate_text(progress.rate_allowed_per_s)}", style="yellow")
+        window = Text.assemble((f"{progress.window_now:,}", "bold"), f" of {progress.window_limit:,}")
+        throttled = Text(f"{progress.throttled:,}", style="bold yellow" if progress.throttled else "")
+        left_s = eta_s(progress, self.sent.per_s)
+        pairs: list[tuple[str, Text]] = [
+            ("rate", rate),
+            ("window", window),
+            ("429s", throttled),
+            ("in flight", Text(f"{progress.in_flight:,}")),
+            ("left", Text("–" if left_s is None else clock_text(left_s))),
+        ]
+        line = Text()
+        for label, value in pairs:
+            piece = Text.assemble((f"{label} ", "bright_black"), value)
+            if line and line.cell_len + 3 + piece.cell_len > width:
+                yield line
+                line = Text()
+            if line:
+                line.append("   ")
+            line.append_text(piece)
+        yield line
+
+    def _why(self, width: int) -> Text:
+        progress = self.progress
+        if progress.waiting is None:
+            text = Text(self.detail or "", style="bright_black")
+        else:
+            text = Text.assemble(("waits: ", "bold yellow"), (progress.waiting, "yellow"))
+            if progress.waiting_until_s is not None:
+                left_s = max(0.0, progress.waiting_until_s - self.now_s)
+                count = f" · {left_s:.1f} s" if left_s < 10 else f" · {clock_text(left_s)}"
+                text.truncate(max(10, width - len(count)), overflow="ellipsis")
+                text.append(count, style="bold yellow")
+                return text
+        text.truncate(width, overflow="ellipsis")
+        return text
+
+
+def line_text(progress: Progress, now_s: float, per_s: float) -> str:
+    """The numbers in one line, for a log."""
+    rows = ", ".join(
+        f"{state.value} {n:,}" for state, n in progress.rows.items() if n and state is not RowState.sending
+    )
+    text = f"{progress.campaign}: {progress.done:,} of {progress.to_send:,} rows; {rows}; {rate_text(per_s)}"
+    if progress.throttled:
+        text += f", {progress.throttled:,} × 429"
+    left_s = eta_s(progress, per_s)
+    if left_s is not None:
+        text += f", {clock_text(left_s)} left"
+    if progress.waiting:
+        until = progress.waiting_until_s
+        text += f"; waits: {progress.waiting}" + (f" ({max(0.0, until - now_s):.0f} s)" if until else "")
+    elif progress.phase != "sending":
+        text += f"; {_PHASES.get(progress.phase, progress.phase)}"
+    return text
+
+
+@contextlib.asynccontextmanager
+async def view(bus: EventBus) -> AsyncIterator[RunView]:
+    """Show a run while the block lasts. Whatever goes wrong with showing never reaches the run."""
+    shown = RunView(bus.progress)
+    unsubscribe = bus.subscribe(_listener(shown))
+    task = asyncio.create_task(_draw(shown) if is_live() else _write_lines(shown))
+    try:
+        yield shown
+    finally:
+        unsubscribe()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _listener(shown: RunView):  # type: ignore[no-untyped-def]
+    from dispatcher.events import Reconciling, RunStarted
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Reconciling):
+            shown.detail = f"{event.unknown:,} rows in doubt: {event.detail}"
+        elif isinstance(event, RunStarted):
+            shown.detail = (
+                f"{event.recovered:,} rows of an earlier run are in doubt: looked up first" if event.recovered else None
+            )
+
+    return listen
+
+
+async def _draw(shown: RunView) -> None:
+    from rich.live import Live
+
+    loop = asyncio.get_running_loop()
+    with Live(shown, console=err(), auto_refresh=False, transient=False) as live:
+        try:
+            while True:
+                shown.sample(loop.time())
+                live.refresh()
+                await asyncio.sleep(REDRAW_S)
+        finally:
+            shown.sample(loop.time())
+
+
+async def _write_lines(shown: RunView) -> None:
+    loop = asyncio.get_running_loop()
+    next_s = loop.time() + LINE_EVERY_S
+    while True:
+        now_s = loop.time()
+        shown.sample(now_s)
+        if now_s >= next_s:
+            next_s = now_s + LINE_EVERY_S
+            say(line_text(shown.progress, now_s, shown.sent.per_s))
+        await asyncio.sleep(1.0)

@@ -1,0 +1,144 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dispatcher.cli import debug
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Credentials, LoadedSettings
+
+SETTINGS = "Settings (above config.toml and the environment)"
+
+
+def show_version(value: bool) -> None:
+    """`--version`."""
+    if value:
+        from dispatcher.cli.app import version_text
+
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+def _debug(value: bool) -> None:
+    if value:
+        debug.switch_on()
+
+
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
+]
+StateDir = Annotated[
+    str | None, typer.Option("--state-dir", help="The ledger's folder.", rich_help_panel=SETTINGS, show_default=False)
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", help="Studio's address, or a sandbox's.", rich_help_panel=SETTINGS, show_default=False),
+]
+ApiVersion = Annotated[
+    Literal["v1", "v2"] | None,
+    typer.Option("--api-version", help="Studio's API.", rich_help_panel=SETTINGS, show_default=False),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--rate", help="The account's limit, requests a second.", rich_help_panel=SETTINGS, show_default=False
+    ),
+]
+Pace = Annotated[
+    Literal["even", "spike"] | None,
+    typer.Option("--pace", help="Evenly, or a window's worth at once.", rich_help_panel=SETTINGS, show_default=False),
+]
+OnBusy = Annotated[
+    Literal["skip", "wait", "end"] | None,
+    typer.Option(
+        "--on-busy",
+        help="When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
+        rich_help_panel=SETTINGS,
+        show_default=False,
+    ),
+]
+Flow = Annotated[
+    str | None, typer.Option("--flow", help="The flow, FW….", rich_help_panel=SETTINGS, show_default=False)
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="The sender, +… or MG….", rich_help_panel=SETTINGS, show_default=False),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="COLUMN", help="The column with the number.", rich_help_panel=SETTINGS, show_default=False
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="CC",
+        help="Country of numbers without a country code, for example US.",
+        rich_help_panel=SETTINGS,
+        show_default=False,
+    ),
+]
+Sheet = Annotated[
+    str | None, typer.Option("--sheet", help="A workbook's sheet.", rich_help_panel=SETTINGS, show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
+
+
+def _campaigns(incomplete: str) -> list[str]:
+    """The ledger's campaigns, for the shell's completion; whatever is wrong, no names are no harm."""
+    import asyncio
+
+    from dispatcher.ledger import SqliteLedger
+
+    async def names() -> list[str]:
+        ledger = SqliteLedger.open(Path(load_settings(None).settings.state.dir), create=False)
+        try:
+            return [record.name for record in await ledger.campaigns() if record.name.startswith(incomplete)]
+        finally:
+            await ledger.close()
+
+    try:
+        return asyncio.run(names())
+    except Exception:
+        return []
+
+
+CampaignName = Annotated[
+    str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.", autocompletion=_campaigns)
+]
+OptionalCampaignName = Annotated[
+    str | None,
+    typer.Argument(metavar="[CAMPAIGN]", help="The campaign's name; all without.", autocompletion=_campaigns),
+]
+
+
+def load_settings(config: Path | None, flags: dict[str, Any] | None = None) -> LoadedSettings:
+    """Settings from all sources, the flags on top. Raises: SettingsError."""
+    from dispatcher import settings
+
+    return settings.load(config, flags=flags)
+
+
+def credentials_if_any() -> Credentials | None:
+    """The credentials, or None where they are missing or malformed: for what can do without."""
+    from dispatcher.errors import AuthenticationError
+    from dispatcher.settings import load_credentials
+
+    try:
+        return load_credentials()
+    except AuthenticationError:
+        return None
