@@ -152,7 +152,7 @@ class Studio:
                     body=payload,
                     date=date,
                     retry_after=answer_headers.get("Retry-After"),
-                    request_id=answer_headers.get("Twilio-Request-Id"),
+                    request_id=_plain(answer_headers.get("Twilio-Request-Id")),
                     elapsed_s=time.monotonic() - started,
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
@@ -323,10 +323,15 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     length = response.content_length
     if length is not None and length > ANSWER_MAX_BYTES:
         raise ValueError(f"an answer of {length} bytes")
-    body = await response.read()
-    if len(body) > ANSWER_MAX_BYTES:
-        raise ValueError(f"an answer of {len(body)} bytes")
-    return body
+    if length is not None and "Content-Encoding" not in response.headers:
+        return await response.read()
+    # Its size is not known beforehand: it may never end.
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_MAX_BYTES:
+            raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
+    return bytes(body)
 
 
 def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
@@ -342,6 +347,9 @@ def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
         failure, detail = Failure.not_connected, "TLS could not be agreed"
     elif isinstance(error, aiohttp.ClientProxyConnectionError):
         failure, detail = Failure.not_connected, "the proxy cannot be reached"
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        # Its answer to CONNECT: the request itself was never written.
+        failure, detail = Failure.not_connected, f"the proxy refused ({error.status})"
     elif isinstance(error, aiohttp.ClientConnectorError):
         failure, detail = Failure.not_connected, _system_text(error.os_error)
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -359,6 +367,11 @@ def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
     else:
         failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
     return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
+
+
+def _plain(header: str | None) -> str | None:
+    """A header that is kept; None where its bytes are no ASCII text, which the ledger could not store."""
+    return header[:100] if header is not None and header.isascii() else None
 
 
 def _system_text(error: OSError) -> str:

@@ -37,6 +37,7 @@ FAILURES: list[tuple[BaseException, Failure]] = [
     (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "WRONG_VERSION_NUMBER")), Failure.not_connected),
     (aiohttp.ClientSSLError(KEY, ssl.SSLError(1, "handshake")), Failure.not_connected),
     (aiohttp.ClientProxyConnectionError(KEY, SECRETIVE), Failure.not_connected),
+    (aiohttp.ClientHttpProxyError(None, (), status=407), Failure.not_connected),  # type: ignore[arg-type]
     (aiohttp.ClientConnectorError(KEY, SECRETIVE), Failure.not_connected),
     (aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNRESET, "reset")), Failure.not_connected),
     (aiohttp.ConnectionTimeoutError("Connection timeout to host"), Failure.not_connected),

@@ -1,0 +1,450 @@
+"""The network's faults, one test a row: what the client concludes, and whether the server had seen the request.
+
+Only failures of the connect phase prove that nothing was sent; all else is `unknown`, though in some of these cases
+nothing had been read: the client cannot know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from dispatcher.model import Outcome
+from dispatcher.studio import client as client_module
+from dispatcher.studio.client import Studio
+from dispatcher.studio.outcomes import Answer, Verdict, classify
+from tests.integration.network.servers import (
+    CREATED,
+    CREDENTIALS,
+    EXECUTION_SID,
+    FLOW_SID,
+    Connection,
+    RawServer,
+    black_hole,
+    http,
+    refused_port,
+    serve,
+    untrusted_tls,
+)
+
+CONNECT_S = 0.3
+ANSWER_S = 0.3
+FORM = b"To=%2B15550000001&From=%2B15550001111"
+
+
+async def create(base_url: str) -> tuple[Answer, Verdict]:
+    async with Studio(CREDENTIALS, base_url=base_url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
+        answer = await studio.create(FLOW_SID, FORM)
+    return answer, classify(answer, api_version="v2")
+
+
+async def outcome_of(handler: Callable[[Connection], Awaitable[None]]) -> tuple[Verdict, RawServer]:
+    async with serve(handler) as server:
+        _, verdict = await create(server.url)
+    return verdict, server
+
+
+def assert_not_sent(verdict: Verdict) -> None:
+    assert verdict.outcome is Outcome.not_sent
+    assert verdict.trouble
+    assert verdict.stop is None
+
+
+def assert_unknown(verdict: Verdict, server: RawServer, *, seen: int) -> None:
+    assert verdict.outcome is Outcome.unknown
+    assert verdict.execution_sid is None
+    assert len(server.seen) == seen
+
+
+# --- the request never left ---
+
+
+async def test_refused_is_not_sent() -> None:
+    _, verdict = await create(f"http://127.0.0.1:{refused_port()}")
+    assert_not_sent(verdict)
+    assert verdict.message == "no connection: Connection refused"
+
+
+async def test_a_name_that_cannot_be_resolved_is_not_sent() -> None:
+    _, verdict = await create("http://studio.invalid")
+    assert_not_sent(verdict)
+    assert verdict.message == "no connection: the host's name cannot be resolved"
+
+
+async def test_a_connection_that_is_never_made_is_not_sent_after_connect_s() -> None:
+    with black_hole() as port:
+        started = time.monotonic()
+        _, verdict = await create(f"http://127.0.0.1:{port}")
+        elapsed_s = time.monotonic() - started
+    assert_not_sent(verdict)
+    assert verdict.message == "no connection: the connection took too long"
+    assert CONNECT_S * 0.9 < elapsed_s < CONNECT_S + ANSWER_S
+
+
+async def test_a_certificate_that_nobody_trusts_is_not_sent_and_stops_the_run() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+
+    async with serve(handler, tls=untrusted_tls()) as server:
+        _, verdict = await create(server.url)
+    assert verdict.outcome is Outcome.not_sent
+    assert verdict.stop is not None
+    assert verdict.stop.code == "certificate"
+    assert server.seen == []
+
+
+async def test_tls_to_a_port_that_answers_without_it_is_not_sent() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.reader.read(1)
+        await connection.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with serve(handler, scheme="https") as server:
+        _, verdict = await create(server.url)
+    assert_not_sent(verdict)
+    assert server.seen == []
+
+
+async def test_tls_to_a_port_that_says_nothing_is_not_sent_after_connect_s() -> None:
+    async def handler(connection: Connection) -> None:
+        await asyncio.sleep(60)
+
+    async with serve(handler, scheme="https") as server:
+        _, verdict = await create(server.url)
+    assert_not_sent(verdict)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_connection_that_ends_within_the_tls_handshake_is_not_sent(how: str) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.reader.read(1)
+        getattr(connection, how)()
+
+    async with serve(handler, scheme="https") as server:
+        _, verdict = await create(server.url)
+    assert_not_sent(verdict)
+    assert server.seen == []
+
+
+# --- the request left: whatever happens is unknown ---
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_an_end_after_accept_and_before_reading_is_unknown_because_it_looks_like_the_next(how: str) -> None:
+    async def handler(connection: Connection) -> None:
+        getattr(connection, how)()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=0)
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_an_end_after_the_request_is_unknown(how: str) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        getattr(connection, how)()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+
+
+async def test_an_end_inside_the_request_is_unknown() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.reader.read(10)
+        connection.reset()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=0)
+
+
+@pytest.mark.parametrize("length", [1, 12, 40, len(http()) - len(CREATED) - 1])
+async def test_headers_that_are_cut_are_unknown(length: int) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http()[:length])
+        connection.close()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.parametrize("kept", [0, 1, len(CREATED) - 1])
+async def test_a_body_that_is_cut_is_unknown_although_201_was_seen(how: str, kept: int) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http(201, CREATED[:kept], length=len(CREATED)))
+        await asyncio.sleep(0.05)  # an RST throws away what was not read yet
+        getattr(connection, how)()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+    assert verdict.http_status == 201
+
+
+async def test_a_chunked_body_that_is_cut_is_unknown() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await connection.answer(head + b"%x\r\n" % len(CREATED) + CREATED + b"\r\n")  # no last chunk
+        connection.close()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+
+
+async def test_a_server_that_hangs_is_unknown_after_answer_s() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await asyncio.sleep(60)
+
+    started = time.monotonic()
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+    assert ANSWER_S * 0.9 < time.monotonic() - started < CONNECT_S + ANSWER_S + 0.3
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+async def test_a_server_that_drips_bytes_is_unknown_at_the_deadline_of_the_whole_request(where: str) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        if where == "body":
+            await connection.answer(http(201, b"", length=1 << 20))
+        else:
+            await connection.answer(b"HTTP/1.1 201 Created\r\n")
+        while True:
+            # More often than any read timeout.
+            await asyncio.sleep(0.02)
+            await connection.answer(b" " if where == "body" else b"X-Drip: 1\r\n")
+
+    started = time.monotonic()
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+    assert time.monotonic() - started < CONNECT_S + ANSWER_S + 0.3
+
+
+#: Bytes that are no answer to a create.
+GARBAGE: dict[str, bytes] = {
+    "not HTTP": b"\x15\x03\x03\x00\x02\x02\x46 this is not HTTP\r\n\r\n",
+    "HTTP/0.9": CREATED,
+    "another protocol": b"SSH-2.0-OpenSSH_9.7\r\n",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "a status of letters": b"HTTP/1.1 OK Created\r\n\r\n",
+    "a status of four digits": http().replace(b"201", b"2011", 1),
+    "a header without a name": b"HTTP/1.1 201 Created\r\n: x\r\n\r\n",
+    "a length that is no number": http().replace(b"Content-Length: ", b"Content-Length: x", 1),
+    "a length below zero": http().replace(b"Content-Length: ", b"Content-Length: -", 1),
+    "two lengths": http(201, CREATED, "Content-Length: 3"),
+    "length and chunks": http(201, CREATED, "Transfer-Encoding: chunked"),
+    "chunks of no size": b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "gzip that is none": http(201, CREATED, "Content-Encoding: gzip"),
+    "gzip that is cut": http(201, gzip.compress(CREATED)[:-9], "Content-Encoding: gzip"),
+    "deflate that is none": http(201, CREATED, "Content-Encoding: deflate"),
+    "headers without end": b"HTTP/1.1 201 Created\r\n" + b"X-Long: " + b"x" * 70_000,
+    "a header of 70 kB": http(201, CREATED, "X-Long: " + "x" * 70_000),
+    "10,000 headers": http(201, CREATED, *["X-Many: 1"] * 10_000)[:-1] + b"!",
+    "only an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "switching protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "201 without a body": http(201, b""),
+    "201 with a page": http(201, b"<html>Created</html>"),
+    "201 of another resource": http(201, b'{"sid": "CA' + b"0" * 32 + b'"}'),
+    "an empty 500": http(500, b""),
+    "a 502 page": http(502, b"<html>Bad Gateway</html>", "Content-Type: text/html"),
+    "a 503": http(503, b'{"code": 20503, "message": "busy", "status": 503}'),
+    "a 504 without length": b"HTTP/1.1 504 Gateway Timeout\r\n\r\n<html>",
+    "nothing but line ends": b"\r\n\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
+async def test_garbage_is_unknown(data: bytes) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(data)
+        await asyncio.sleep(0.02)
+        connection.close()
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+
+
+async def test_whatever_bytes_come_back_the_outcome_is_never_that_nothing_was_sent() -> None:
+    """Cuts, flips and mixtures of real answers, from a seed; only a whole 201 with a SID is `created`."""
+    chance = random.Random(20260321)
+    answers = [http(), http(500, b""), http(429, b"{}"), *GARBAGE.values()]
+
+    def spoiled() -> bytes:
+        data = bytearray(chance.choice(answers)[:4000])
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at:]
+                    data += b"\r\n"
+                case 2:
+                    data[at:at] = chance.randbytes(3)
+                case _:
+                    del data[at]
+        return bytes(data) or b"\n"
+
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(spoiled())
+        connection.close()
+
+    async with (
+        serve(handler) as server,
+        Studio(CREDENTIALS, base_url=server.url, connect_s=10, answer_s=ANSWER_S) as studio,
+    ):
+        slots = asyncio.Semaphore(20)
+
+        async def create_one() -> Answer:
+            async with slots:
+                return await studio.create(FLOW_SID, FORM)
+
+        answered = await asyncio.gather(*(create_one() for _ in range(300)))
+    for answer in answered:
+        verdict = classify(answer, api_version="v2")
+        assert verdict.outcome is not Outcome.not_sent or verdict.stop is not None, answer
+        if verdict.outcome is Outcome.created:
+            assert verdict.execution_sid is not None
+            assert verdict.execution_sid in answer.body.decode("utf-8", "replace")
+    assert len(server.seen) == 300
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_unknown(status: int) -> None:
+    async def elsewhere(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http())
+
+    async with serve(elsewhere) as other:
+
+        async def handler(connection: Connection) -> None:
+            await connection.read_request()
+            await connection.answer(http(status, b"", f"Location: {other.url}/v2/Flows/{FLOW_SID}/Executions"))
+
+        verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+    assert verdict.http_status == status
+    assert (other.connections, other.seen) == (0, [])
+
+
+# --- connections that are kept ---
+
+
+async def test_a_kept_connection_that_closes_under_a_request_is_unknown_and_sent_only_once() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http())
+        await connection.read_request()  # the server has it, and then goes
+        connection.close()
+
+    async with (
+        serve(handler) as server,
+        Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio,
+    ):
+        first = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
+        second = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
+    assert first.outcome is Outcome.created
+    assert second.outcome is Outcome.unknown
+    assert (server.connections, len(server.seen)) == (1, 2)
+
+
+async def test_connections_that_are_closed_between_requests_lose_and_repeat_nothing() -> None:
+    """The race: the server closes an idle connection while the client may already be writing to it."""
+
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http())
+        connection.close()
+
+    outcomes = []
+    async with (
+        serve(handler) as server,
+        Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio,
+    ):
+        for n in range(100):
+            outcomes.append(classify(await studio.create(FLOW_SID, FORM), api_version="v2").outcome)
+            if n % 2:
+                await asyncio.sleep(0.001)
+    created = outcomes.count(Outcome.created)
+    # What the server has seen it has answered; what it has not seen is in doubt, and nothing was sent a second time.
+    assert created == len(server.seen)
+    assert created + outcomes.count(Outcome.unknown) == 100
+
+
+# --- good answers in odd clothes ---
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        http(),
+        http(201, gzip.compress(CREATED), "Content-Encoding: gzip"),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + http(),
+        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(CREATED), CREATED),
+        b"HTTP/1.0 201 Created\r\n\r\n" + CREATED,
+        http(201, CREATED, "Connection: close", "Set-Cookie: a=\x01b; path=/; \xff", "Content-Type: text/html"),
+        http(200, b"\n " + CREATED + b"\n"),
+    ],
+)
+async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(data)
+        connection.close()
+
+    verdict, server = await outcome_of(handler)
+    assert (verdict.outcome, verdict.execution_sid, len(server.seen)) == (Outcome.created, EXECUTION_SID, 1)
+
+
+async def test_an_answer_before_the_request_was_read_is_still_an_answer() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.answer(http())
+        await connection.read_request()
+
+    verdict, _ = await outcome_of(handler)
+    assert verdict.outcome in (Outcome.created, Outcome.unknown)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
+    announced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "ANSWER_MAX_BYTES", 1 << 20)
+    sent = 0
+
+    async def handler(connection: Connection) -> None:
+        nonlocal sent
+        await connection.read_request()
+        length = "Content-Length: 1000000000" if announced else "X-No: length"
+        await connection.answer(f"HTTP/1.1 201 Created\r\n{length}\r\n\r\n".encode())
+        while True:
+            await connection.answer(b" " * 65536)
+            sent += 65536
+
+    verdict, server = await outcome_of(handler)
+    assert_unknown(verdict, server, seen=1)
+    assert sent < 32 << 20
+
+
+async def test_a_header_that_is_no_text_does_not_spoil_the_answer() -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        data = http(201, CREATED, "Twilio-Request-Id: @@", "Retry-After: @@", "Date: @@")
+        await connection.answer(data.replace(b"@@", b"\xff\xfe"))
+
+    async with serve(handler) as server:
+        answer, verdict = await create(server.url)
+    assert verdict.outcome is Outcome.created
+    # It goes into the ledger, which takes only text that can be encoded.
+    assert answer.request_id is None or answer.request_id.encode()

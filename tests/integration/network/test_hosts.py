@@ -1,0 +1,153 @@
+"""Where requests go, and with them the credentials: only to the host that the settings name."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import orjson
+import pytest
+
+from dispatcher.errors import StudioError, StudioUnavailable
+from dispatcher.model import Outcome
+from dispatcher.studio.client import Studio
+from dispatcher.studio.outcomes import classify
+from dispatcher.studio.resources import Execution
+from tests.integration.network.servers import (
+    CREDENTIALS,
+    EXECUTION_SID,
+    FLOW_SID,
+    Connection,
+    Handler,
+    RawServer,
+    http,
+    refused_port,
+    serve,
+)
+
+FORM = b"To=%2B15550000001&From=%2B15550001111"
+AUTHORIZATION = b"Authorization: Basic " + b64encode(f"{CREDENTIALS.username}:{CREDENTIALS.password}".encode())
+
+
+def studio(base_url: str) -> Studio:
+    return Studio(CREDENTIALS, base_url=base_url, connect_s=1, answer_s=1)
+
+
+def page(next_page_url: object, *, key: object = "executions", items: object = None) -> bytes:
+    executions = [{"sid": EXECUTION_SID}] if items is None else items
+    return http(200, orjson.dumps({"meta": {"key": key, "next_page_url": next_page_url}, "executions": executions}))
+
+
+async def listed(server: RawServer) -> list[Execution]:
+    async with studio(server.url) as client:
+        return [execution async for execution in client.executions(FLOW_SID)]
+
+
+def answering(*answers: bytes) -> Handler:
+    left = list(answers)
+
+    async def handler(connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            await connection.answer(left.pop(0) if len(left) > 1 else left[0])
+
+    return handler
+
+
+async def test_a_next_page_on_another_host_is_asked_of_our_own_and_no_credentials_leave() -> None:
+    async with serve(answering(page(None))) as other:
+        following = f"{other.url}/v2/Flows/{FLOW_SID}/Executions?PageToken=PA1&Page=1"
+        async with serve(answering(page(following), page(None))) as server:
+            executions = await listed(server)
+    assert len(executions) == 2
+    assert (other.connections, other.seen) == (0, [])
+    assert len(server.seen) == 2
+    assert server.seen[1].startswith(f"GET /v2/Flows/{FLOW_SID}/Executions?PageToken=PA1&Page=1 HTTP/1.1".encode())
+    assert all(AUTHORIZATION in request for request in server.seen)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirected_read_is_not_followed(status: int) -> None:
+    async with serve(answering(page(None))) as other:
+        redirect = http(status, b"", f"Location: {other.url}/elsewhere")
+        async with serve(answering(redirect)) as server:
+            with pytest.raises(StudioError):
+                await listed(server)
+    assert (other.connections, other.seen) == (0, [])
+
+
+async def test_pages_that_lead_back_to_themselves_end() -> None:
+    async with serve(answering(page("/v2/again?Page=1"), page("/v2/again?Page=2"), page("/v2/again?Page=1"))) as server:
+        with pytest.raises(StudioError, match="leads back"):
+            await listed(server)
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(200, b"[]"),
+        http(200, b"{}"),
+        http(200, b'{"meta": [], "executions": [1]}'),
+        http(200, b'{"meta": {"key": "other"}, "executions": []}'),
+        page(None, items={"sid": EXECUTION_SID}),
+        page(None, items="none"),
+        page(None, items=[None]),
+        page("http://[bad"),
+        http(200, b'{"meta": {}, "executions": [{"sid": "FN'),
+    ],
+)
+async def test_a_page_that_cannot_be_used_is_an_error_and_never_an_empty_list(answer: bytes) -> None:
+    # An empty list would be the proof that nothing was created.
+    async with serve(answering(answer)) as server:
+        with pytest.raises(StudioError):
+            await listed(server)
+
+
+@pytest.mark.parametrize("odd", [5, True, {}, []])
+async def test_a_next_page_that_is_no_text_is_none(odd: object) -> None:
+    async with serve(answering(page(odd))) as server:
+        assert len(await listed(server)) == 1
+
+
+# --- proxies ---
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"])
+async def test_a_proxy_of_the_environment_does_not_see_a_rehearsal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(answering(http(500, b""))) as proxy, serve(answering(http())) as server:
+        monkeypatch.setenv(name, proxy.url)
+        async with studio(server.url) as client:
+            verdict = classify(await client.create(FLOW_SID, FORM), api_version="v2")
+    assert verdict.outcome is Outcome.created
+    assert (proxy.connections, len(server.seen)) == (0, 1)
+
+
+async def test_without_its_proxy_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{refused_port()}")
+    async with studio("https://studio.invalid") as client:
+        verdict = classify(await client.create(FLOW_SID, FORM), api_version="v2")
+    assert verdict.outcome is Outcome.not_sent
+
+
+@pytest.mark.parametrize("status", [403, 407, 502, 503])
+async def test_a_proxy_that_refuses_the_way_to_the_host_has_not_passed_the_request_on(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(answering(http(status, b""))) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        async with studio("https://studio.invalid") as client:
+            verdict = classify(await client.create(FLOW_SID, FORM), api_version="v2")
+    assert verdict.outcome is Outcome.not_sent
+    assert verdict.message == f"no connection: the proxy refused ({status})"
+    assert proxy.seen[0].startswith(b"CONNECT studio.invalid:443 ")
+    assert AUTHORIZATION not in proxy.seen[0]
+
+
+# --- what a read raises ---
+
+
+@pytest.mark.parametrize("data", [http(500, b""), http(503, b"<html>"), http(429, b""), http(200, b"<html>"), b"x\r\n"])
+async def test_a_read_that_may_go_better_next_time_says_so(data: bytes) -> None:
+    async with serve(answering(data)) as server, studio(server.url) as client:
+        with pytest.raises(StudioUnavailable):
+            await client.flow(FLOW_SID)
