@@ -39,6 +39,7 @@ EXAMPLES: dict[str, Any] = {
     "columns.parameters": ["first_name", "appointment"],
     "columns.constants": {"sender_name": "Owl Dental"},
     "columns.key": ["customer_id"],
+    "tracking.variables": ["widgets.ask_yes_no.inbound.Body"],
     "input.sheet": "Contacts",
     "input.delimiter": ";",
     "input.encoding": "cp1252",
