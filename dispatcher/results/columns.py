@@ -34,8 +34,9 @@ NUMBER_COLUMNS: frozenset[str] = frozenset(REPORT_PREFIX + name for name in ("ro
 class ExtraColumns(Protocol):
     """Columns that stand after ours, such as what became of the executions."""
 
-    #: Each starts with `dispatch_`, so that a report that is fed back loses them again.
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]:
+        """Each starts with `dispatch_outcome_`, so that a report that is fed back loses them again."""
 
     def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
         """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""

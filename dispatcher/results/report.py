@@ -78,8 +78,15 @@ def _batches(
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:
-    """Exactly as many cells as the header has: whatever happened to a row, ours stand under their names."""
-    return cells if len(cells) == width else [*cells[:width], *[""] * (width - len(cells))]
+    """As many cells as the header has, so that ours stand under their names.
+
+    A row that the file had with more (which made it invalid) keeps the rest in its last cell.
+    """
+    if len(cells) == width:
+        return cells
+    if len(cells) > width:
+        return [*cells[: width - 1], ",".join(cells[width - 1 :])]
+    return [*cells, *[""] * (width - len(cells))]
 
 
 def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batches: Iterator[_Batch]) -> int:
