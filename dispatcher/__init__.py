@@ -23,6 +23,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dispatcher.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign as Campaign
     from dispatcher.campaign import RunResult as RunResult
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from dispatcher.studio.client import Studio as Studio
 
     load_settings = _load
-
-__version__ = "0.1.0"
 
 #: Public name -> the module that has it, and its name there.
 _PLACES = {

@@ -23,7 +23,6 @@ import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
-from dispatcher import __version__
 from dispatcher.errors import (
     CertificateUntrusted,
     ResourceNotFound,
@@ -33,6 +32,7 @@ from dispatcher.errors import (
 from dispatcher.settings import Credentials
 from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
+from dispatcher.version import __version__
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)

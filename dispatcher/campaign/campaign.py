@@ -1,0 +1,243 @@
+"""A campaign with its ledger open: every thing that can be done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatcher.campaign.requests import Requests
+from dispatcher.campaign.run import CampaignRun, RunResult
+from dispatcher.campaign.stop import Stop
+from dispatcher.campaign.wiring import intake_options
+from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, SettingsError
+from dispatcher.events import EventBus, Planned, PlanProgress, ReportWritten
+from dispatcher.intake import OpenedInput, open_input
+from dispatcher.ledger import SqliteLedger
+from dispatcher.model import CampaignRecord, CampaignStatus, InputRecord, PlanCounts, ReportRow, RowBatch
+from dispatcher.settings import Credentials, Settings
+
+if TYPE_CHECKING:
+    from dispatcher.campaign.rehearsal import PlannedRequest
+    from dispatcher.results.selection import Selection
+    from dispatcher.sending.reconcile import Reconciled
+    from dispatcher.studio.outcomes import Verdict
+
+PLAN_PROGRESS_S = 0.1
+#: Stand in where a check is done without credentials or flow.
+NO_ACCOUNT = "AC" + "0" * 32
+NO_FLOW = "FW" + "0" * 32
+
+
+class Campaign:
+    """A campaign with its ledger open. Made by `open_campaign`; one task at a time may plan or send."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        credentials: Credentials | None,
+        ledger: SqliteLedger,
+        bus: EventBus,
+        *,
+        scratch: bool = False,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.bus = bus
+        self.record: CampaignRecord | None = None
+        self.stopping = Stop()
+        self._credentials = credentials
+        self._ledger = ledger
+        self._scratch = scratch
+
+    # --- planning ---
+
+    async def plan(self, source: str | Path) -> PlanCounts:
+        """Read a file whole, check it, and put it into the campaign. Nothing is sent.
+
+        Raises: InputError, ColumnError, SettingsError, CampaignMismatch, LedgerError, Interrupted.
+        """
+        record = await self.own_record()
+        with await asyncio.to_thread(open_input, source, intake_options(self.settings)) as opened:
+            input_record = await self._ledger.begin_input(record, opened.new_input)
+            await self._load(opened, input_record)
+            counts = await self._ledger.finish_input(input_record.input_id, opened.sha256)
+        self.record = await self._ledger.find_campaign(self.name)
+        self.bus.progress.rows = dict(counts.rows)
+        self.bus.emit(Planned(counts=counts))
+        return counts
+
+    async def _load(self, opened: OpenedInput, input_record: InputRecord) -> None:
+        batches = opened.batches()
+        rows, told_s = 0, 0.0
+        following = asyncio.create_task(asyncio.to_thread(_next_batch, batches))
+        try:
+            while (batch := await following) is not None:
+                # The next batch is read while this one is stored.
+                following = asyncio.create_task(asyncio.to_thread(_next_batch, batches))
+                await self._ledger.load_rows(input_record.input_id, batch)
+                rows += len(batch.row_numbers)
+                if self.stopping.error is not None:
+                    raise self.stopping.error
+                if time.monotonic() - told_s > PLAN_PROGRESS_S:
+                    told_s = time.monotonic()
+                    self.bus.emit(PlanProgress(rows=rows, done_bytes=opened.done_bytes, total_bytes=opened.total_bytes))
+        finally:
+            # The file may be closed only when no thread reads it any more.
+            with contextlib.suppress(Exception):
+                await following
+
+    async def own_record(self) -> CampaignRecord:
+        """The campaign as the ledger has it, made where it is new. Raises: SettingsError, CampaignMismatch."""
+        if self.record is None:
+            flow = self.settings.campaign.flow
+            if self._scratch and (flow is None or self._credentials is None):
+                # Checking a file needs neither: a campaign of that name, if there is one, else one that nobody sees.
+                known = {record.name: record for record in await self._ledger.campaigns()}
+                if self.name in known:
+                    self.record = known[self.name]
+                else:
+                    account = await self._ledger.account(NO_ACCOUNT, self.settings.studio_url)
+                    self.record = await self._ledger.open_campaign(self.name, account, flow or NO_FLOW)
+                return self.record
+            if flow is None:
+                raise SettingsError("the flow is not set", fix="--flow FW…, or [campaign] flow in config.toml")
+            credentials = self.own_credentials()
+            account = await self._ledger.account(credentials.account_sid, self.settings.studio_url)
+            self.record = await self._ledger.open_campaign(self.name, account, flow)
+        return self.record
+
+    def own_credentials(self) -> Credentials:
+        """Raises: SettingsError where the campaign was opened without."""
+        if self._credentials is None:
+            raise SettingsError("this needs credentials", fix="pass credentials to open_campaign")
+        return self._credentials
+
+    # --- sending ---
+
+    def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> None:
+        """Stop at the next possible moment: what is in flight is finished, or with `hard` given up as unknown."""
+        self.stopping.request(error or Interrupted(fix=f"dispatcher resume {self.name}"), hard=hard)
+
+    async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
+        """Send the planned rows of the latest file, or of the whole campaign, and settle rows in doubt.
+
+        Returns when every row has its answer or something stopped the run: see `RunResult.error`.
+        Raises: only what is a bug or a ledger that cannot be written.
+        """
+        run = await self._run()
+        return await run.send(whole_campaign=whole_campaign, limit=limit)
+
+    async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
+        """Settle rows in doubt, without sending. Rows left in `sending` by a run that died become unknown first."""
+        run = await self._run()
+        return await run.reconcile()
+
+    async def requests(self) -> Requests:
+        """How this campaign's rows become create requests."""
+        record = await self.own_record()
+        return Requests(record, await self._ledger.inputs(record), id_parameter=self.settings.campaign.id_parameter)
+
+    async def _run(self) -> CampaignRun:
+        return CampaignRun(
+            await self.own_record(),
+            requests=await self.requests(),
+            settings=self.settings,
+            credentials=self.own_credentials(),
+            ledger=self._ledger,
+            bus=self.bus,
+            stop=self.stopping,
+        )
+
+    # --- rehearsing ---
+
+    async def first_request(self) -> PlannedRequest | None:
+        """What would be sent first; None: nothing. Only for a campaign that was opened as `scratch`."""
+        from dispatcher.campaign.rehearsal import first_request
+
+        assert self._scratch, "claiming a row is for a throw-away ledger"
+        return await first_request(self, self._ledger)
+
+    async def test_send(self, to: str, *, wait: bool = False) -> tuple[PlannedRequest, Verdict]:
+        """Send one create to a number of the user's own, with the first planned row's values; once, whatever comes.
+
+        Only for a campaign that was opened as `scratch`: no row changes. The account is locked meanwhile, and the limit
+        kept. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked, LedgerError.
+        """
+        from dispatcher.campaign.rehearsal import send_test
+
+        return await send_test(self, to, wait=wait)
+
+    # --- the user's word ---
+
+    async def retry(
+        self,
+        *,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        cancelled: bool = False,
+        count_only: bool = False,
+    ) -> int:
+        """Plan refused rows again; `send` then sends them. Returns how many; `count_only` changes nothing."""
+        record = await self._ledger.find_campaign(self.name)
+        return await self._ledger.retry_rows(
+            record, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled, count_only=count_only
+        )
+
+    async def cancel(self, reason: str) -> int:
+        """Take the rows that are not sent yet out of the campaign. Returns how many."""
+        record = await self._ledger.find_campaign(self.name)
+        return await self._ledger.cancel_rows(record, reason)
+
+    # --- reading ---
+
+    async def status(self) -> CampaignStatus:
+        """Counts, from the ledger."""
+        return await self._ledger.status(await self._ledger.find_campaign(self.name))
+
+    async def inputs(self) -> list[InputRecord]:
+        """The campaign's files, oldest first."""
+        return await self._ledger.inputs(await self._ledger.find_campaign(self.name))
+
+    async def rows(self, *, only: Selection | None = None) -> AsyncIterator[list[ReportRow]]:
+        """The latest file's rows in file order, some hundred at a time. Raises: CampaignNotFound, LedgerError."""
+        record = await self._ledger.find_campaign(self.name)
+        if record.input_id is None:
+            return
+        batches = self._ledger.report_rows(record, record.input_id)
+        # The reader's connection belongs to the thread that opened it.
+        with ThreadPoolExecutor(1) as thread:
+            loop = asyncio.get_running_loop()
+            try:
+                while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
+                    wanted = batch if only is None else [row for row in batch if row.state in only.states]
+                    if wanted:
+                        yield wanted
+            finally:
+                if isinstance(batches, Generator):
+                    await loop.run_in_executor(thread, batches.close)
+
+    async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
+        """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
+        from dispatcher.results.report import write_report
+
+        record = await self._ledger.find_campaign(self.name)
+        inputs = {item.input_id: item for item in await self._ledger.inputs(record)}
+        if record.input_id is None:
+            raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix="dispatcher run FILE")
+        latest = inputs[record.input_id]
+        rows = self._ledger.report_rows(record, latest.input_id)
+        count = await asyncio.to_thread(write_report, Path(path), latest.header, rows, only=only)
+        await self._ledger.set_report_path(record, str(path))
+        self.bus.emit(ReportWritten(path=str(path), rows=count))
+        return count
+
+
+def _next_batch(batches: Iterator[RowBatch]) -> RowBatch | None:
+    return next(batches, None)

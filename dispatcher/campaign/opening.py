@@ -1,0 +1,98 @@
+"""Opening a campaign: its ledger, its account's lock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from dispatcher.campaign.campaign import Campaign
+from dispatcher.errors import AccountLocked, CampaignNotFound
+from dispatcher.events import EventBus, Waiting
+from dispatcher.ledger import AccountLock, SqliteLedger
+from dispatcher.ledger.copy import copy_ledger
+from dispatcher.model import CampaignStatus
+from dispatcher.settings import Credentials, Settings
+
+
+@contextlib.asynccontextmanager
+async def open_campaign(
+    name: str,
+    settings: Settings,
+    credentials: Credentials | None = None,
+    *,
+    bus: EventBus | None = None,
+    create: bool = True,
+    lock: bool = True,
+    wait: bool = False,
+    scratch: bool = False,
+) -> AsyncIterator[Campaign]:
+    """Open the ledger and, with `lock`, take the account: whoever plans or sends holds it. `wait` for it if need be.
+
+    `create` off: the ledger and the campaign must be there. `scratch`: work on a throw-away copy of the ledger, for
+    `check` and dry runs. Reading (status, report) needs neither lock nor credentials.
+
+    Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch.
+    """
+    bus = bus or EventBus()
+    with contextlib.ExitStack() as stack:
+        state_dir = Path(settings.state.dir)
+        if scratch:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dispatcher-"))
+            await asyncio.to_thread(copy_ledger, state_dir, Path(folder))
+            state_dir, lock = Path(folder), False
+        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir, create=create)
+        try:
+            campaign = Campaign(name, settings, credentials, ledger, bus, scratch=scratch)
+            if not create:
+                found = await ledger.find_campaign(name)
+                if credentials is not None:
+                    # The flow is the ledger's where the settings name none; the credentials must be the account's.
+                    account = await ledger.account(credentials.account_sid, settings.studio_url)
+                    found = await ledger.open_campaign(name, account, settings.campaign.flow or found.flow_sid)
+                campaign.record = found
+            if lock:
+                owner = campaign.record or await campaign.own_record()
+                account_lock = AccountLock(state_dir, owner.account)
+                await acquire(account_lock, campaign, wait=wait)
+                stack.callback(account_lock.release)
+            yield campaign
+        finally:
+            await ledger.close()
+
+
+async def acquire(lock: AccountLock, campaign: Campaign, *, wait: bool) -> None:
+    """Take an account's lock without blocking the loop. Raises: AccountLocked, or what stopped the waiting."""
+    given_up = threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        reason = "another process is sending for this account"
+        loop.call_soon_threadsafe(campaign.bus.emit, Waiting(reason=reason, until_s=None))
+
+    taking = asyncio.create_task(
+        asyncio.to_thread(lock.acquire, wait=wait, waiting=tell, stop=lambda: given_up.is_set())
+    )
+    stopping = asyncio.create_task(campaign.stopping.event.wait())
+    try:
+        await asyncio.wait([taking, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        given_up.set()
+        stopping.cancel()
+    if not await taking:
+        raise campaign.stopping.error or AccountLocked()
+
+
+async def campaign_statuses(state_dir: Path) -> list[CampaignStatus]:
+    """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
+    try:
+        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir, create=False)
+    except CampaignNotFound:
+        return []
+    try:
+        return [await ledger.status(record) for record in await ledger.campaigns()]
+    finally:
+        await ledger.close()

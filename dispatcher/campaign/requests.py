@@ -1,0 +1,40 @@
+"""A row becomes a create request: its Parameters, its sender, its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dispatcher.intake import parameters_of
+from dispatcher.model import CampaignRecord, GrantedRow, InputRecord, dispatch_id
+from dispatcher.studio.forms import create_form
+
+
+class Requests:
+    """What one campaign sends for its rows. `id_parameter` "": rows carry no id."""
+
+    def __init__(self, record: CampaignRecord, inputs: Iterable[InputRecord], *, id_parameter: str) -> None:
+        self._record = record
+        self._inputs = {item.input_id: item for item in inputs}
+        self._id_parameter = id_parameter
+
+    def dispatch_id(self, row_key: str) -> str:
+        """The id that proves an execution to be this row's."""
+        record = self._record
+        return dispatch_id(record.account.account_sid, record.flow_sid, record.name, row_key)
+
+    def parameters(self, row: GrantedRow) -> dict[str, str]:
+        """The row's Parameters, its id among them."""
+        parameters = parameters_of(row.cells, self._inputs[row.input_id])
+        if self._id_parameter:
+            parameters[self._id_parameter] = self.dispatch_id(row.row_key)
+        return parameters
+
+    def sender(self, row: GrantedRow) -> str:
+        """The row's own From, or its input's."""
+        sender = row.from_address or self._inputs[row.input_id].from_address
+        assert sender is not None, "intake plans no row without a sender"
+        return sender
+
+    def form(self, row: GrantedRow) -> bytes:
+        """The create request's body."""
+        return create_form(row.to_address, self.sender(row), self.parameters(row))
