@@ -83,11 +83,17 @@ class Reason(StrEnum):
     test_only = "test_only"
 
     @property
+    def state(self) -> RowState:
+        """`skipped` where the row is left out on purpose, `invalid` where it is wrong."""
+        return RowState.skipped if self in _ON_PURPOSE else RowState.invalid
+
+    @property
     def advice(self) -> str:
         """One sentence: what the person with the spreadsheet does about it."""
         return _ADVICE[self]
 
 
+_ON_PURPOSE = frozenset({Reason.duplicate, Reason.suppressed, Reason.cancelled, Reason.test_only})
 _ADVICE: dict[Reason, str] = {
     Reason.to_missing: "Fill in the phone number and run again.",
     Reason.to_mangled: "Format the phone column as text in the spreadsheet, enter the number again, and run again.",
@@ -216,9 +222,11 @@ class PlanCounts:
     left_planned: int
 
 
-@dataclass(frozen=True, slots=True)
-class GrantedRow:
-    """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`."""
+class GrantedRow(NamedTuple):
+    """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`.
+
+    A tuple, as `AttemptEnd` is: one is made for each request, and a frozen dataclass takes five times as long.
+    """
 
     row_id: int
     attempt_id: int
@@ -234,8 +242,7 @@ class GrantedRow:
     may_leave_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
+class AttemptEnd(NamedTuple):
     """What an attempt proved; written by the ledger's `end_rows`."""
 
     row_id: int
@@ -343,6 +350,8 @@ class CampaignStatus:
     running: bool
     stop_reason: str | None
     report_path: str | None
+    #: The latest run neither runs nor has stopped: it was killed, and nothing has been started since.
+    interrupted: bool = False
 
 
 def empty_counts() -> dict[RowState, int]:

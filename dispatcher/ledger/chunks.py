@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
+from dispatcher.errors import LedgerCorrupt
 from dispatcher.ledger.queries import queries
 from dispatcher.model import RowBatch
 
@@ -31,15 +32,28 @@ def id_range(input_id: int) -> dict[str, int]:
     return {"first": input_id << ROW_NUMBER_BITS, "last": (input_id + 1 << ROW_NUMBER_BITS) - 1}
 
 
-def encode(input_id: int, batch: RowBatch) -> Iterator[tuple[int, bytes]]:
-    """A batch's cells as (chunk_id, JSON)."""
+def encode(input_id: int, batch: RowBatch, consecutive: bool) -> Iterator[tuple[int, bytes]]:
+    """A batch's cells as (chunk_id, JSON). `consecutive`: its row numbers follow one another."""
+    if not consecutive:
+        yield from _encode(input_id, batch.row_numbers, batch.cells)
+        return
+    for start in range(0, len(batch.cells), ROWS_MAX):
+        cells = batch.cells[start : start + ROWS_MAX]
+        text = ",".join(cells)
+        if len(text) <= BYTES_MAX:
+            yield row_id(input_id, batch.row_numbers[start]), f"[{text}]".encode()
+        else:
+            yield from _encode(input_id, batch.row_numbers[start : start + ROWS_MAX], cells)
+
+
+def _encode(input_id: int, row_numbers: Sequence[int], all_cells: Sequence[str]) -> Iterator[tuple[int, bytes]]:
     first = previous = -1
     parts: list[str] = []
     size = 0
-    for number, cells in zip(batch.row_numbers, batch.cells, strict=True):
+    for number, cells in zip(row_numbers, all_cells, strict=True):
         gap = number - previous - 1
         if parts and (len(parts) >= ROWS_MAX or size >= BYTES_MAX or gap > GAP_MAX):
-            yield row_id(input_id, first), ("[" + ",".join(parts) + "]").encode()
+            yield row_id(input_id, first), f"[{','.join(parts)}]".encode()
             parts, size = [], 0
         if not parts:
             first = number
@@ -49,7 +63,7 @@ def encode(input_id: int, batch: RowBatch) -> Iterator[tuple[int, bytes]]:
         size += len(cells)
         previous = number
     if parts:
-        yield row_id(input_id, first), ("[" + ",".join(parts) + "]").encode()
+        yield row_id(input_id, first), f"[{','.join(parts)}]".encode()
 
 
 class ChunkReader:
@@ -57,15 +71,19 @@ class ChunkReader:
 
     def __init__(self) -> None:
         self._cached: OrderedDict[int, list[list[str] | None]] = OrderedDict()
-        self._latest: tuple[int, list[list[str] | None]] = (-1, [])
+        self._first = 0
+        self._latest: list[list[str] | None] = []
 
     def cells(self, connection: sqlite3.Connection, wanted_id: int) -> list[str]:
-        """The cells of the row with this id, in the order of its input's header."""
-        first, rows = self._latest
-        if not (0 <= first <= wanted_id < first + len(rows)):
-            first, rows = self._find(connection, wanted_id)
-            self._latest = first, rows
-        return rows[wanted_id - first] or []
+        """The cells of the row with this id, in the order of its input's header. Raises: LedgerCorrupt."""
+        position = wanted_id - self._first
+        if not 0 <= position < len(self._latest):
+            self._first, self._latest = self._find(connection, wanted_id)
+            position = wanted_id - self._first
+        cells = self._latest[position]
+        if cells is None:
+            raise _missing(wanted_id)
+        return cells
 
     def _find(self, connection: sqlite3.Connection, wanted_id: int) -> tuple[int, list[list[str] | None]]:
         for first, rows in self._cached.items():
@@ -73,12 +91,19 @@ class ChunkReader:
                 self._cached.move_to_end(first)
                 return first, rows
         found = connection.execute(queries()["chunk_of_row"], (wanted_id,)).fetchone()
-        if found is None:
-            return wanted_id, [[]]
-        rows = orjson.loads(found[1])
-        if wanted_id >= found[0] + len(rows):
-            return wanted_id, [[]]
+        rows = orjson.loads(found[1]) if found else []
+        if not found or wanted_id >= found[0] + len(rows):
+            raise _missing(wanted_id)
         self._cached[found[0]] = rows
         if len(self._cached) > CACHED_CHUNKS:
             self._cached.popitem(last=False)
         return found[0], rows
+
+
+def _missing(wanted_id: int) -> LedgerCorrupt:
+    # Without its cells a row would be sent with empty parameters.
+    return LedgerCorrupt(
+        "the ledger has lost a row's cells",
+        found=f"input {wanted_id >> ROW_NUMBER_BITS}, row {wanted_id & ROW_NUMBER_MASK}",
+        fix="keep the file; restore a copy of it",
+    )

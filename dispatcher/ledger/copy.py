@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from dispatcher.ledger.sqlite import FILE_NAME
+from dispatcher.ledger.connection import FILE_NAME, connect_readonly
 
 
 def copy_ledger(state_dir: Path, target_dir: Path) -> None:
@@ -17,7 +17,7 @@ def copy_ledger(state_dir: Path, target_dir: Path) -> None:
         return
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+            contextlib.closing(connect_readonly(source)) as old,
             contextlib.closing(sqlite3.connect(target_dir / FILE_NAME)) as new,
         ):
             old.backup(new)

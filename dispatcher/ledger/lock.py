@@ -14,6 +14,7 @@ from dispatcher.errors import AccountLocked, LedgerUnwritable
 from dispatcher.model import Account
 
 POLL_S = 0.2
+PATIENCE_S = 0.1
 
 
 class AccountLock:
@@ -25,7 +26,23 @@ class AccountLock:
 
     def __init__(self, state_dir: Path, account: Account) -> None:
         name = hashlib.blake2b(f"{account.account_sid} {account.base_url}".encode(), digest_size=8).hexdigest()
-        self._lock = FileLock(state_dir / f"account-{name}.lock", thread_local=False)
+        # A file system without locks is refused: a lock file that outlives its holder would need a person to remove it.
+        self._lock = FileLock(state_dir / f"account-{name}.lock", thread_local=False, fallback_to_soft=False)
+
+    def held(self) -> bool:
+        """Whether any process, this one included, holds the lock now; False where it cannot be told."""
+        if self._lock.is_locked:
+            return True
+        if not Path(self._lock.lock_file).exists():
+            return False
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        self._lock.release()
+        return False
 
     def acquire(
         self, *, wait: bool, waiting: Callable[[], None] | None = None, stop: Callable[[], bool] = lambda: False
@@ -35,10 +52,15 @@ class AccountLock:
         Blocking: call it in a thread. Raises: AccountLocked without `wait`; LedgerUnwritable.
         """
         told = False
+        # Somebody who only looks (`held`) has the lock for a moment.
+        patient_until_s = time.monotonic() + PATIENCE_S
         while True:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
+                if not wait and time.monotonic() < patient_until_s:
+                    time.sleep(PATIENCE_S / 10)
+                    continue
                 if not wait:
                     raise AccountLocked(
                         "another process is sending for this account with the same ledger",

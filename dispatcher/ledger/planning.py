@@ -3,84 +3,152 @@
 from __future__ import annotations
 
 import sqlite3
-from itertools import islice
+from collections import Counter
+from collections.abc import Sequence
+from operator import lt
+from typing import Any
 
 import orjson
 
-from dispatcher.ledger import chunks
+from dispatcher.ledger import chunks, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
-from dispatcher.ledger.queries import queries
-from dispatcher.model import PlanCounts, RowBatch, RowState, empty_counts
+from dispatcher.ledger.queries import insert_values, queries
+from dispatcher.model import (
+    CampaignRecord,
+    InputRecord,
+    NewInput,
+    PlanCounts,
+    RowBatch,
+    RowState,
+    empty_counts,
+)
 
-#: Rows in one INSERT: three times as fast as a statement per row.
-ROWS_PER_INSERT = 100
+_PLANNED, _SKIPPED = RowState.planned.value, RowState.skipped.value
+
+
+def begin(db: sqlite3.Connection, campaign: CampaignRecord, new: NewInput, now_ms: int) -> InputRecord:
+    """Make room for a file, and remove the rows of loads that were cut short."""
+    sql = queries()
+    for (left_over,) in db.execute(sql["inputs_unfinished"], {"campaign_id": campaign.campaign_id}).fetchall():
+        db.execute(sql["input_delete_rows"], id_range(left_over))
+        db.execute(sql["input_delete_chunks"], id_range(left_over))
+        db.execute(sql["input_delete_tallies"], {"input_id": left_over})
+    values = {
+        "campaign_id": campaign.campaign_id,
+        "source": new.source,
+        "header": orjson.dumps(new.header).decode(),
+        "parameter_columns": orjson.dumps(new.parameter_columns).decode(),
+        "parameter_constants": orjson.dumps(new.parameter_constants).decode(),
+        "from_address": new.from_address,
+        "now_ms": now_ms,
+    }
+    input_id = db.execute(sql["input_insert"], values).lastrowid
+    assert input_id is not None
+    return InputRecord(
+        input_id=input_id,
+        campaign_id=campaign.campaign_id,
+        source=new.source,
+        sha256="",
+        header=new.header,
+        parameter_columns=new.parameter_columns,
+        parameter_constants=new.parameter_constants,
+        from_address=new.from_address,
+    )
+
+
+def inputs(db: sqlite3.Connection, campaign_id: int) -> list[InputRecord]:
+    """A campaign's inputs that were planned whole, oldest first."""
+    return [
+        InputRecord(
+            input_id=row[0],
+            campaign_id=row[1],
+            source=row[2],
+            sha256=row[3],
+            header=tuple(orjson.loads(row[4])),
+            parameter_columns=orjson.loads(row[5]),
+            parameter_constants=orjson.loads(row[6]),
+            from_address=row[7],
+        )
+        for row in db.execute(queries()["inputs_ready"], {"campaign_id": campaign_id})
+    ]
 
 
 def load(db: sqlite3.Connection, input_id: int, batch: RowBatch) -> None:
     """Insert a batch's rows and cells."""
-    sql = queries()
-    plain: list[int | str] = []
-    special = []
-    base = input_id << ROW_NUMBER_BITS
-    reasons, times = batch.reasons, batch.not_before_ms
-    for position, (number, key, state, to, sender) in enumerate(
-        zip(batch.row_numbers, batch.row_keys, batch.states, batch.to_addresses, batch.from_addresses, strict=True)
+    numbers, keys, rows = batch.row_numbers, batch.row_keys, len(batch.row_numbers)
+    columns = (keys, batch.states, batch.to_addresses, batch.from_addresses, batch.cells)
+    if any(len(column) != rows for column in columns):
+        raise ValueError("the columns of a batch have different lengths")
+    if not rows:
+        return
+    consecutive = range(numbers[0], numbers[0] + rows)
+    follow = numbers == consecutive or list(numbers) == list(consecutive)
+    if not follow and not all(map(lt, numbers, numbers[1:])):
+        raise ValueError("the rows of a batch are not in the file's order")
+    if "" in keys:
+        raise ValueError("an empty key")
+    nulls = keys.count(None)
+    planned = batch.states.count(_PLANNED)
+    # Looked at as whole columns, since nearly all files are all of the plain kind.
+    if (
+        follow
+        and nulls == 0
+        and planned == rows
+        and not batch.not_before_ms
+        and batch.from_addresses.count(None) == rows
+        and list(keys) == list(batch.to_addresses)
     ):
-        if key is not None and sender is None and state == "planned" and to == key and position not in times:
-            plain += (base | number, key)
-        else:
-            code, column, sentence = reasons.get(position, (None, None, None))
-            special.append(
-                (
-                    base | number,
-                    key,
-                    state,
-                    None if to == key else to,
-                    sender,
-                    times.get(position, 0),
-                    code,
-                    column,
-                    sentence,
-                )
-            )
-    full = queries()["rows_insert_plain"].format(values=",".join(["(?,?)"] * ROWS_PER_INSERT))
-    width = 2 * ROWS_PER_INSERT
-    whole = len(plain) - len(plain) % width
-    for start in range(0, whole, width):
-        db.execute(full, plain[start : start + width])
-    rest = iter(plain[whole:])
-    one = sql["rows_insert_plain"].format(values="(?,?)")
-    while pair := tuple(islice(rest, 2)):
-        db.execute(one, pair)
-    if special:
-        db.executemany(sql["rows_insert"], special)
-    db.executemany(sql["chunk_insert"], chunks.encode(input_id, batch))
+        values = {"first_id": chunks.row_id(input_id, numbers[0]), "keys": orjson.dumps(list(keys)).decode()}
+        db.execute(queries()["rows_insert_keys"], values)
+    else:
+        insert_values(db, "rows_insert", 9, _columns(input_id, batch))
+    flat: list[int | bytes] = []
+    for chunk in chunks.encode(input_id, batch, follow):
+        flat += chunk
+    insert_values(db, "chunks_insert", 2, flat)
+    states = {_PLANNED: rows} if planned == rows else Counter(map(str, batch.states))
+    tallies.add(db, Counter({(input_id, state): n for state, n in states.items()}))
+    db.execute(queries()["input_loaded"], {"input_id": input_id, "keyed": rows - nulls})
 
 
-def discard(db: sqlite3.Connection, input_id: int) -> None:
-    """Remove the rows of a load that was cut short. Its number stays used."""
+def _columns(input_id: int, batch: RowBatch) -> list[Any]:
+    """The parameters of rows_insert, one row after the other."""
+    base, rows = input_id << ROW_NUMBER_BITS, len(batch.row_numbers)
+    flat: list[Any] = [""] * (9 * rows)
+    flat[0::9] = [base | number for number in batch.row_numbers]
+    flat[1::9] = [key or "" for key in batch.row_keys]
+    flat[2::9] = map(str, batch.states)
+    flat[3::9] = [
+        "" if to is None or to == key else to for to, key in zip(batch.to_addresses, batch.row_keys, strict=True)
+    ]
+    flat[4::9] = [sender or "" for sender in batch.from_addresses]
+    flat[5::9] = [0] * rows
+    for position, time_ms in batch.not_before_ms.items():
+        flat[9 * position + 5] = time_ms
+    for position, (code, column, sentence) in batch.reasons.items():
+        flat[9 * position + 6 : 9 * position + 9] = code.value, column or "", sentence
+    return flat
+
+
+def finish(db: sqlite3.Connection, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
+    """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
     sql, ids = queries(), id_range(input_id)
-    db.execute(sql["input_delete_rows"], ids)
-    db.execute(sql["input_delete_chunks"], ids)
-    db.execute(sql["input_delete_tallies"], {"input_id": input_id})
-
-
-def finish(
-    db: sqlite3.Connection, *, campaign_id: int, input_id: int, keyed: int, earlier: list[int], sha256: str, now_ms: int
-) -> PlanCounts:
-    """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history.
-
-    `keyed`: how many of its rows have a key; `earlier`: the campaign's inputs before it.
-    """
-    sql, ids = queries(), id_range(input_id)
+    campaign_id, previous_id, keyed = db.execute(sql["input_get"], {"input_id": input_id}).fetchone()
+    # After this the file's rows count: what is loaded is whole.
+    if not db.execute(sql["input_ready"], {"input_id": input_id, "sha256": sha256, "now_ms": now_ms}).rowcount:
+        raise ValueError("the input is planned already")
     claimed = db.execute(sql["keys_claim"], {"campaign_id": campaign_id, **ids}).rowcount
     corrected = 0
+    thinned = set() if previous_id is None else {previous_id}
     if claimed < keyed:
-        corrected = _join(db, campaign_id, input_id)
-    for other in earlier:
-        _trim(db, other)
-    db.execute(sql["input_tally"], {"input_id": input_id, **ids})
-    db.execute(sql["input_ready"], {"input_id": input_id, "sha256": sha256, "now_ms": now_ms})
+        corrected = _join(db, campaign_id, input_id, thinned)
+    if previous_id is not None:
+        values = {"input_id": previous_id, **id_range(previous_id)}
+        db.execute(sql["keyless_untally"], values)
+        db.execute(sql["keyless_delete"], id_range(previous_id))
+    for other in thinned:
+        if not db.execute(sql["input_has_rows"], id_range(other)).fetchone()[0]:
+            db.execute(sql["input_delete_chunks"], id_range(other))
     db.execute(sql["campaign_set_input"], {"campaign_id": campaign_id, "input_id": input_id})
     rows, left_planned = empty_counts(), 0
     for tallied_input, state, n in db.execute(sql["tallies_of_campaign"], {"campaign_id": campaign_id}):
@@ -88,69 +156,101 @@ def finish(
             rows[RowState(state)] = n
         elif state == RowState.planned:
             left_planned += n
-    reasons = dict(db.execute(sql["input_reasons"], ids).fetchall())
+    refused = rows[RowState.invalid] + rows[RowState.skipped]
     return PlanCounts(
         input_id=input_id,
         total=sum(rows.values()),
         rows=rows,
-        reasons=reasons,
+        reasons=dict(db.execute(sql["input_reasons"], ids).fetchall()) if refused else {},
         new=claimed,
         corrected=corrected,
         left_planned=left_planned,
     )
 
 
-def _join(db: sqlite3.Connection, campaign_id: int, input_id: int) -> int:
+def _join(db: sqlite3.Connection, campaign_id: int, input_id: int, thinned: set[int]) -> int:
     """Rows whose key is taken: by a row of this file (duplicates) or of an earlier one (the same row again).
 
-    Returns how many refused rows the user has corrected.
+    Adds the inputs that lose rows to `thinned`. Returns how many refused rows the user has corrected.
     """
     sql, ids = queries(), id_range(input_id)
-    db.execute(sql["clashes_drop"])
-    db.execute(sql["takeovers_drop"])
-    db.execute(sql["corrected_drop"])
+    for name in _TEMPORARY:
+        db.execute(sql[name])
     db.execute(sql["clashes_create"], {"campaign_id": campaign_id, **ids})
     db.execute(sql["takeovers_create"], ids)
     db.execute(sql["takeovers_index"])
     db.execute(sql["duplicates_mark"])
-    db.execute(sql["takeovers_corrected"])
-    corrected = _corrected(db)
-    db.executemany(sql["corrected_insert"], [(new_id,) for new_id in corrected])
+    corrected = _corrected(db, campaign_id)
+    db.execute(sql["corrected_create"], {"new_ids": orjson.dumps(corrected).decode()})
+    db.execute(sql["takeovers_keep_addresses"])
     db.execute(sql["takeovers_keep"])
     db.execute(sql["takeovers_renew"])
     db.execute(sql["takeovers_rekey"], {"campaign_id": campaign_id})
+    db.execute(sql["takeovers_untally"])
+    thinned.update(other for (other,) in db.execute(sql["takeovers_inputs"]))
     db.execute(sql["takeovers_delete_old"])
-    for name in ("clashes_drop", "takeovers_drop", "corrected_drop"):
+    for name in _TEMPORARY:
         db.execute(sql[name])
+    db.execute(sql["input_delete_tallies"], {"input_id": input_id})
+    db.execute(sql["input_recount"], {"input_id": input_id, **ids})
     return len(corrected)
 
 
-def _corrected(db: sqlite3.Connection) -> list[int]:
-    """Rows that Studio refused and whose cells have changed since: the user has corrected them."""
-    sql, old_cells, new_cells = queries(), ChunkReader(), ChunkReader()
-    headers: dict[int, list[str]] = {}
-
-    def named(reader: ChunkReader, row_id: int) -> dict[str, str]:
-        input_id = row_id >> ROW_NUMBER_BITS
-        if input_id not in headers:
-            headers[input_id] = _header(db, input_id)
-        return dict(zip(headers[input_id], reader.cells(db, row_id), strict=False))
-
-    pairs = db.execute(sql["takeovers_rejected"]).fetchall()
-    return [new_id for new_id, old_id in pairs if named(new_cells, new_id) != named(old_cells, old_id)]
+_TEMPORARY = ("clashes_drop", "takeovers_drop", "corrected_drop")
 
 
-def _header(db: sqlite3.Connection, input_id: int) -> list[str]:
-    header: list[str] = orjson.loads(db.execute(queries()["input_header"], {"input_id": input_id}).fetchone()[0])
-    return header
+def _corrected(db: sqlite3.Connection, campaign_id: int) -> list[int]:
+    """Refused rows of which something else would be sent now: rejected ones, and busy ones with another contact."""
+    known = {record.input_id: record for record in inputs(db, campaign_id)}
+    old_cells, new_cells = ChunkReader(), ChunkReader()
+
+    def parameters(reader: ChunkReader, row_id: int) -> dict[str, str]:
+        record, cells = known[row_id >> ROW_NUMBER_BITS], reader.cells(db, row_id)
+        named = {name: cells[index] for name, index in record.parameter_columns.items() if index < len(cells)}
+        return {**record.parameter_constants, **named}
+
+    def sender(row_id: int, own: str | None) -> str | None:
+        return own or known[row_id >> ROW_NUMBER_BITS].from_address
+
+    corrected = []
+    for new_id, old_id, state, old_to, old_from, new_to, new_from in db.execute(
+        queries()["takeovers_refused"]
+    ).fetchall():
+        changed = old_to != new_to or sender(old_id, old_from) != sender(new_id, new_from)
+        if not changed and state == RowState.rejected:
+            changed = parameters(old_cells, old_id) != parameters(new_cells, new_id)
+        if changed:
+            corrected.append(new_id)
+    return corrected
 
 
-def _trim(db: sqlite3.Connection, input_id: int) -> None:
-    """An earlier file after a newer one: unsendable lines go, and cells nobody needs any more."""
-    sql, ids = queries(), id_range(input_id)
-    db.execute(sql["earlier_delete_unsendable"], ids)
-    db.execute(sql["input_delete_tallies"], {"input_id": input_id})
-    if db.execute(sql["input_has_rows"], ids).fetchone()[0]:
-        db.execute(sql["input_tally"], {"input_id": input_id, **ids})
-    else:
-        db.execute(sql["input_delete_chunks"], ids)
+def retry(
+    db: sqlite3.Connection, campaign: CampaignRecord, which: Sequence[str], codes: Sequence[int], every: bool
+) -> int:
+    """Plan refused rows again; `which`: the states of rejected, busy, cancelled that are meant. Returns how many."""
+    sql, moves, count = queries(), Counter[tuple[int, str]](), 0
+    chosen = {"all": every, "codes": orjson.dumps(list(codes)).decode()}
+    for record in inputs(db, campaign.campaign_id):
+        ids = {**id_range(record.input_id), **chosen}
+        for state in which:
+            n = db.execute(sql[f"retry_{state}"], ids).rowcount
+            before = _SKIPPED if state == "cancelled" else state
+            moves.update(tallies.moved(record.input_id, before, _PLANNED, n))
+            count += n
+            if state == "cancelled":
+                db.execute(sql["uncancel_open"], ids)
+    tallies.add(db, moves)
+    return count
+
+
+def cancel(db: sqlite3.Connection, campaign: CampaignRecord, reason: str) -> int:
+    """Take planned rows out; returns how many. Those on the wire or in doubt follow if nothing was created."""
+    sql, moves, count = queries(), Counter[tuple[int, str]](), 0
+    for record in inputs(db, campaign.campaign_id):
+        values = {"reason": reason, "input_id": record.input_id, **id_range(record.input_id)}
+        n = db.execute(sql["cancel_rows"], values).rowcount
+        db.execute(sql["cancel_open"], values)
+        moves.update(tallies.moved(record.input_id, _PLANNED, _SKIPPED, n))
+        count += n
+    tallies.add(db, moves)
+    return count

@@ -78,8 +78,12 @@ class Ledger(Protocol):
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         """When the next waiting row may be sent; None: no row waits for a time."""
 
-    async def departures(self, account: Account, *, since_ms: int, now_ms: int) -> list[int]:
-        """When create requests left since then, in ms, ascending; one whose moment is not known counts as now."""
+    async def departures(self, account: Account, *, since_ms: int, now_ms: int, doubtful: bool = True) -> list[int]:
+        """When create requests of any run of the account left since then, in ms, ascending.
+
+        `doubtful`: also those of which it is not known whether or when they left; they count at the latest moment
+        possible (that is right for a limiter, and too many for a measurement).
+        """
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         """Counts, from the ledger alone."""
@@ -101,8 +105,9 @@ class Ledger(Protocol):
         all_rejected: bool = False,
         busy: bool = False,
         cancelled: bool = False,
+        count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; returns how many. Their history is kept."""
+        """Plan refused rows again; returns how many. Their history is kept. `count_only` changes nothing."""
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         """Take planned rows out of the campaign; returns how many."""

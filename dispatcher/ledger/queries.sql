@@ -1,4 +1,5 @@
 -- Named queries: "-- name: what" starts one, and the comment lines under it say what it is for.
+-- {values} stands for "(?, …), (?, …)", as many as there are rows, with 0 and '' for what is missing (see queries.py).
 
 -- name: account_upsert
 INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON CONFLICT DO NOTHING;
@@ -30,26 +31,38 @@ UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
+-- name: campaign_report_path
+SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
+
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
 INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms)
 VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms);
 
+-- name: input_get
+SELECT campaign_id, campaigns.input_id, keyed FROM inputs JOIN campaigns USING (campaign_id)
+WHERE inputs.input_id = :input_id;
+
+-- name: input_loaded
+UPDATE inputs SET keyed = keyed + :keyed WHERE input_id = :input_id AND ready_at_ms IS NULL;
+
 -- name: input_ready
-UPDATE inputs SET ready_at_ms = :now_ms, sha256 = :sha256 WHERE input_id = :input_id;
+UPDATE inputs SET ready_at_ms = :now_ms, sha256 = :sha256 WHERE input_id = :input_id AND ready_at_ms IS NULL;
 
 -- name: inputs_unfinished
-SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NULL;
+-- Those that hold rows; the others stand for numbers that are used.
+SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NULL
+  AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEEN inputs.input_id << 32 AND (inputs.input_id + 1 << 32) - 1);
 
 -- name: inputs_ready
 SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address
 FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER BY input_id;
 
--- name: input_campaign
-SELECT campaign_id FROM inputs WHERE input_id = :input_id;
-
--- name: input_header
-SELECT header FROM inputs WHERE input_id = :input_id;
+-- name: inputs_planned
+-- Inputs with rows to send, oldest first.
+SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL
+  AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = inputs.input_id)
+ORDER BY input_id;
 
 -- name: input_delete_rows
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last;
@@ -60,37 +73,39 @@ DELETE FROM chunks WHERE chunk_id BETWEEN :first AND :last;
 -- name: input_delete_tallies
 DELETE FROM tallies WHERE input_id = :input_id;
 
--- name: input_tally
+-- name: input_recount
 INSERT INTO tallies (input_id, state, n)
 SELECT :input_id, state, count(*) FROM rows WHERE row_id BETWEEN :first AND :last GROUP BY state;
 
 -- name: input_reasons
 SELECT reason_code, count(*) FROM rows
-WHERE row_id BETWEEN :first AND :last AND reason_code IS NOT NULL AND state IN ('invalid', 'skipped') GROUP BY reason_code;
+WHERE row_id BETWEEN :first AND :last AND state IN ('invalid', 'skipped') AND reason_code IS NOT NULL GROUP BY reason_code;
 
--- name: rows_insert_plain
--- {values}: one (?, ?) per row. Most rows are of this kind: planned, the key is the address.
-INSERT INTO rows (row_id, row_key) VALUES {values};
+-- name: rows_insert_keys
+-- Most rows are of this kind: planned, the key is the address, and their numbers follow one another.
+INSERT INTO rows (row_id, row_key) SELECT :first_id + j.key, j.value FROM json_each(:keys) AS j;
 
 -- name: rows_insert
 INSERT INTO rows (row_id, row_key, state, to_address, from_address, not_before_ms, reason_code, reason_column, reason)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+SELECT column1, nullif(column2, ''), column3, nullif(column4, ''), nullif(column5, ''), column6,
+  nullif(column7, ''), nullif(column8, ''), nullif(column9, '') FROM (VALUES {values});
 
--- name: chunk_insert
-INSERT INTO chunks (chunk_id, cells) VALUES (?, ?);
+-- name: chunks_insert
+INSERT INTO chunks (chunk_id, cells) VALUES {values};
 
 -- name: chunk_of_row
 SELECT chunk_id, cells FROM chunks WHERE chunk_id <= ? ORDER BY chunk_id DESC LIMIT 1;
 
 -- name: keys_claim
--- In key order, so that the table grows at its end. The first row of a key gets it.
+-- In key order, so that the table grows at its end. The first row of a key that can be sent gets it.
 INSERT OR IGNORE INTO row_keys (campaign_id, row_key, row_id)
 SELECT :campaign_id, row_key, row_id FROM rows
-WHERE row_id BETWEEN :first AND :last AND row_key IS NOT NULL ORDER BY row_key, row_id;
+WHERE row_id BETWEEN :first AND :last AND row_key IS NOT NULL ORDER BY row_key, state = 'invalid', row_id;
 
 -- name: clashes_create
+-- Rows whose key another row has: of this file, or of an earlier one. `rank` orders the rows of a key: first those in order.
 CREATE TEMP TABLE clashes AS
-SELECT r.row_id AS new_id, k.row_id AS old_id
+SELECT r.row_id AS new_id, k.row_id AS old_id, r.row_id + ((r.state = 'invalid') << 62) AS rank
 FROM rows AS r JOIN row_keys AS k ON k.campaign_id = :campaign_id AND k.row_key = r.row_key
 WHERE r.row_id BETWEEN :first AND :last AND k.row_id <> r.row_id;
 
@@ -100,7 +115,7 @@ DROP TABLE IF EXISTS temp.clashes;
 -- name: takeovers_create
 -- A key that an earlier file brought: its first row in the new file goes on with it.
 CREATE TEMP TABLE takeovers AS
-SELECT min(new_id) AS new_id, old_id FROM temp.clashes WHERE old_id < :first GROUP BY old_id;
+SELECT min(rank) & (1 << 62) - 1 AS new_id, old_id FROM temp.clashes WHERE old_id < :first GROUP BY old_id;
 
 -- name: takeovers_index
 CREATE UNIQUE INDEX temp.takeovers_new ON takeovers (new_id);
@@ -109,59 +124,94 @@ CREATE UNIQUE INDEX temp.takeovers_new ON takeovers (new_id);
 DROP TABLE IF EXISTS temp.takeovers;
 
 -- name: duplicates_mark
--- The other rows of a key, in the same file.
-UPDATE rows SET state = 'skipped', reason_code = 'duplicate', reason_column = NULL,
-  reason = 'the same contact as row ' || (c.first_id & 4294967295)
-FROM (SELECT new_id, coalesce(t.first_id, old_id) AS first_id
+-- The other rows of a key are never sent, so they have none; what is wrong with them anyway stays said.
+UPDATE rows SET row_key = NULL, to_address = coalesce(to_address, row_key),
+  state = CASE state WHEN 'planned' THEN 'skipped' ELSE state END,
+  reason_code = CASE state WHEN 'planned' THEN 'duplicate' ELSE reason_code END,
+  reason = CASE state WHEN 'planned' THEN 'the same contact as row ' || (c.first_id & 4294967295) ELSE reason END
+FROM (SELECT clashes.new_id, coalesce(t.first_id, old_id) AS first_id
       FROM temp.clashes LEFT JOIN (SELECT old_id, new_id AS first_id FROM temp.takeovers) AS t USING (old_id)) AS c
 WHERE rows.row_id = c.new_id AND c.first_id <> c.new_id;
 
--- name: takeovers_rejected
-SELECT t.new_id, t.old_id FROM temp.takeovers AS t JOIN rows AS old ON old.row_id = t.old_id WHERE old.state = 'rejected';
+-- name: takeovers_refused
+-- Rows that may be planned again if the user has corrected them.
+SELECT t.new_id, t.old_id, old.state, coalesce(old.to_address, old.row_key), old.from_address,
+  coalesce(new.to_address, new.row_key), new.from_address
+FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+WHERE old.state IN ('rejected', 'busy') AND new.state = 'planned';
 
--- name: takeovers_corrected
-CREATE TEMP TABLE corrected (new_id INTEGER PRIMARY KEY);
+-- name: corrected_create
+CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 
 -- name: corrected_drop
 DROP TABLE IF EXISTS temp.corrected;
 
--- name: corrected_insert
-INSERT INTO temp.corrected (new_id) VALUES (?);
+-- name: takeovers_keep_addresses
+-- A request that was or may have been answered by an execution went where the old line said.
+UPDATE attempts SET to_address = o.to_address, from_address = o.from_address
+FROM (SELECT old.last_attempt, coalesce(old.to_address, old.row_key) AS to_address,
+        coalesce(old.from_address, oi.from_address) AS from_address
+      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+        JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
+      WHERE old.state IN ('created', 'sending', 'unknown')
+        AND (coalesce(old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
+          OR coalesce(old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address))) AS o
+WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
 
 -- name: takeovers_keep
--- What has been sent, refused or taken out stays as it was, under its new row number.
-UPDATE rows SET identity = o.identity, state = o.state, to_address = o.to_address, from_address = o.from_address,
-  not_before_ms = o.not_before_ms, reason_code = o.reason_code, reason_column = o.reason_column, reason = o.reason,
-  attempts = o.attempts, last_attempt = o.last_attempt
-FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.state, old.to_address, old.from_address,
-        old.not_before_ms, old.reason_code, old.reason_column, old.reason, old.attempts, old.last_attempt
-      FROM temp.takeovers AS t JOIN rows AS old ON old.row_id = t.old_id
-      WHERE old.state IN ('created', 'sending', 'unknown', 'busy')
-        OR (old.state = 'skipped' AND old.reason_code = 'cancelled')
-        OR (old.state = 'rejected' AND t.new_id NOT IN (SELECT new_id FROM temp.corrected))) AS o
+-- What has been sent, refused or taken out stays so under its new row number. What the new file says against a row that
+-- may be on the wire counts once it is known that nothing was created.
+UPDATE rows SET identity = o.identity, state = o.state, attempts = o.attempts, last_attempt = o.last_attempt,
+  reason_code = CASE WHEN o.state = 'created' THEN NULL WHEN o.cancelled THEN 'cancelled' ELSE rows.reason_code END,
+  reason_column = CASE WHEN o.state = 'created' OR o.cancelled THEN NULL ELSE rows.reason_column END,
+  reason = CASE WHEN o.state = 'created' THEN NULL WHEN o.cancelled THEN o.reason ELSE rows.reason END
+FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.state, old.attempts, old.last_attempt,
+        old.reason, coalesce(old.reason_code = 'cancelled', 0) AS cancelled
+      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+      WHERE old.state IN ('created', 'sending', 'unknown')
+        OR (new.state = 'planned' AND t.new_id NOT IN (SELECT new_id FROM temp.corrected)
+            AND (old.state IN ('rejected', 'busy') OR (old.state = 'skipped' AND old.reason_code = 'cancelled')))) AS o
 WHERE rows.row_id = o.new_id;
 
 -- name: takeovers_renew
--- The others are planned (or skipped) as the new file says, with their history.
+-- The others are planned, skipped or invalid as the new file says, with their history.
 UPDATE rows SET identity = o.identity, attempts = o.attempts, last_attempt = o.last_attempt
 FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.attempts, old.last_attempt
-      FROM temp.takeovers AS t JOIN rows AS old ON old.row_id = t.old_id) AS o
+      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id) AS o
 WHERE rows.row_id = o.new_id AND rows.identity IS NULL;
 
 -- name: takeovers_rekey
 UPDATE row_keys SET row_id = t.new_id
-FROM (SELECT t.new_id, r.row_key FROM temp.takeovers AS t JOIN rows AS r ON r.row_id = t.new_id) AS t
+FROM (SELECT t.new_id, r.row_key FROM temp.takeovers AS t CROSS JOIN rows AS r ON r.row_id = t.new_id) AS t
 WHERE row_keys.campaign_id = :campaign_id AND row_keys.row_key = t.row_key;
+
+-- name: takeovers_untally
+INSERT INTO tallies (input_id, state, n)
+SELECT old.row_id >> 32, old.state, -count(*) FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+WHERE true GROUP BY 1, 2 ON CONFLICT DO UPDATE SET n = n + excluded.n;
+
+-- name: takeovers_inputs
+SELECT DISTINCT old_id >> 32 FROM temp.takeovers;
 
 -- name: takeovers_delete_old
 DELETE FROM rows WHERE row_id IN (SELECT old_id FROM temp.takeovers);
 
--- name: earlier_delete_unsendable
+-- name: keyless_untally
+INSERT INTO tallies (input_id, state, n)
+SELECT :input_id, state, -count(*) FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL
+GROUP BY state ON CONFLICT DO UPDATE SET n = n + excluded.n;
+
+-- name: keyless_delete
 -- Lines of an earlier file that never could be sent have no identity: the new file's lines stand in their place.
-DELETE FROM rows WHERE row_id BETWEEN :first AND :last AND (row_key IS NULL OR reason_code = 'duplicate');
+DELETE FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL;
 
 -- name: input_has_rows
 SELECT EXISTS (SELECT 1 FROM rows WHERE row_id BETWEEN :first AND :last);
+
+-- name: runs_orphaned
+-- Whoever starts a run holds the account's lock: runs that have not stopped are dead.
+UPDATE runs SET stopped_at_ms = seen_at_ms, stop_reason = 'interrupted: the process was killed'
+WHERE account_id = :account_id AND stopped_at_ms IS NULL;
 
 -- name: run_insert
 INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, window_limit)
@@ -172,113 +222,147 @@ UPDATE runs SET seen_at_ms = :now_ms, requests = :requests, throttled = :throttl
 WHERE run_id = :run_id;
 
 -- name: run_stop
-UPDATE runs SET stopped_at_ms = :now_ms, seen_at_ms = :now_ms, stop_reason = :reason WHERE run_id = :run_id;
+UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = :reason WHERE run_id = :run_id;
 
--- name: recover_select
+-- name: recover_count
 -- Rows that a run of this account left in flight: whoever was sending them is gone.
-SELECT r.row_id FROM rows AS r INDEXED BY rows_sending JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
-WHERE r.state = 'sending' AND c.account_id = :account_id;
+SELECT r.row_id >> 32, count(*)
+FROM rows AS r INDEXED BY rows_sending JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
+WHERE r.state = 'sending' AND c.account_id = :account_id GROUP BY 1;
 
 -- name: recover_attempts
 UPDATE attempts SET outcome = 'unknown', ended_at_ms = :now_ms,
   error_message = 'the program was stopped before the answer was known'
-WHERE outcome IS NULL AND attempt_id = (SELECT last_attempt FROM rows WHERE rows.row_id = :row_id);
+WHERE outcome IS NULL AND attempt_id IN (
+  SELECT r.last_attempt
+  FROM rows AS r INDEXED BY rows_sending JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
+  WHERE r.state = 'sending' AND c.account_id = :account_id);
 
 -- name: recover_rows
-UPDATE rows SET state = 'unknown', attempts = attempts + 1 WHERE row_id = :row_id AND state = 'sending';
+UPDATE rows SET state = 'unknown', attempts = attempts + 1
+WHERE row_id IN (
+  SELECT r.row_id
+  FROM rows AS r INDEXED BY rows_sending JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
+  WHERE r.state = 'sending' AND c.account_id = :account_id);
 
--- name: tally_add
-INSERT INTO tallies (input_id, state, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n;
+-- name: tallies_add
+INSERT INTO tallies (input_id, state, n)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:moves)
+WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
--- name: planned_now
-SELECT row_id, identity, row_key, to_address, from_address, attempts FROM rows
-WHERE state = 'planned' AND not_before_ms = 0 AND row_id BETWEEN :first AND :last ORDER BY row_id LIMIT :limit;
+-- name: begin_check
+SELECT epoch, (SELECT coalesce(max(attempt_id), 0) FROM attempts) FROM accounts WHERE account_id = :account_id;
 
--- name: planned_due
-SELECT row_id, identity, row_key, to_address, from_address, attempts FROM rows
-WHERE state = 'planned' AND not_before_ms > 0 AND not_before_ms <= :now_ms AND row_id BETWEEN :first AND :last
-ORDER BY not_before_ms LIMIT :limit;
+-- name: planned_rows
+-- One JSON text: each row fetched by itself would be one more wait for the interpreter lock. Rows whose time has come go first.
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) FROM (
+  SELECT * FROM (
+    SELECT row_id, row_key, to_address, from_address FROM rows
+    WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
+    ORDER BY not_before_ms LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (
+    SELECT row_id, row_key, to_address, from_address FROM rows
+    WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0
+    ORDER BY row_id LIMIT :limit)
+  LIMIT :limit);
 
 -- name: planned_next
-SELECT min(not_before_ms) FROM rows
-WHERE state = 'planned' AND not_before_ms > 0 AND row_id BETWEEN :first AND :last;
+SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0;
 
--- name: attempt_last_id
-SELECT coalesce(max(attempt_id), 0) FROM attempts;
+-- name: attempts_begin
+INSERT INTO attempts (attempt_id, row_id, number, run_id, begun_at_ms)
+SELECT :first_id + j.key, coalesce(r.identity, r.row_id), r.attempts + 1, :run_id, :now_ms
+FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value;
 
--- name: attempt_begin
-INSERT INTO attempts (attempt_id, row_id, number, run_id, begun_at_ms) VALUES (?, ?, ?, ?, ?);
+-- name: rows_begin
+UPDATE rows SET state = 'sending', last_attempt = :first_id + j.key
+FROM json_each(:row_ids) AS j WHERE rows.row_id = j.value AND rows.state = 'planned';
 
--- name: row_begin
-UPDATE rows SET state = 'sending', last_attempt = ? WHERE row_id = ?;
+-- name: rows_end
+-- Each of {values}: row_id, attempt_id, not_before_ms. A row with a reason is not simply planned again.
+UPDATE rows SET state = ?, attempts = attempts + ?, not_before_ms = CASE v.column3 WHEN 0 THEN not_before_ms ELSE v.column3 END
+FROM (VALUES {values}) AS v
+WHERE rows.row_id = v.column1 AND rows.last_attempt = v.column2 AND +rows.state = ? AND (? OR rows.reason_code IS NULL);
 
--- name: attempt_end
-UPDATE attempts SET outcome = ?, left_at_ms = coalesce(?, left_at_ms), ended_at_ms = ?, http_status = ?, error_code = ?, error_message = ?,
-  execution_sid = ?, request_id = ?, found_by = ?
-WHERE attempt_id = ? AND (outcome IS NULL OR outcome = 'unknown');
+-- name: attempts_end
+-- Each of {values}: attempt_id and what is set, in that order.
+UPDATE attempts SET outcome = ?,
+  left_at_ms = coalesce(nullif(v.column2, 0), left_at_ms, CASE WHEN ? THEN ended_at_ms END), ended_at_ms = v.column3,
+  http_status = nullif(v.column4, 0), error_code = nullif(v.column5, 0), error_message = nullif(v.column6, ''),
+  execution_sid = nullif(v.column7, ''), request_id = nullif(v.column8, ''), found_by = nullif(v.column9, '')
+FROM (VALUES {values}) AS v
+WHERE attempts.attempt_id = v.column1 AND (attempts.outcome IS NULL OR attempts.outcome = 'unknown');
 
--- name: row_end
-UPDATE rows SET state = ?, attempts = attempts + ?, not_before_ms = ?
-WHERE row_id = ? AND state = ? AND last_attempt = ?;
+-- name: row_standing
+SELECT state, last_attempt, reason_code FROM rows WHERE row_id = ?;
 
 -- name: departures
--- When the newest requests of an account left; NULL where that was not recorded (killed in flight).
-SELECT a.left_at_ms, a.begun_at_ms, a.outcome FROM attempts AS a JOIN runs AS r USING (run_id)
-WHERE a.attempt_id > (SELECT coalesce(max(attempt_id), 0) FROM attempts) - :newest
-  AND r.account_id = :account_id AND (a.begun_at_ms >= :since_ms OR a.left_at_ms >= :since_ms);
+-- The newest requests of all accounts, newest first.
+SELECT a.attempt_id, r.account_id, a.begun_at_ms, a.left_at_ms, a.ended_at_ms, a.outcome
+FROM attempts AS a JOIN runs AS r USING (run_id) WHERE a.attempt_id < :before ORDER BY a.attempt_id DESC LIMIT :limit;
 
 -- name: unknown_rows
-SELECT r.row_id, r.last_attempt, r.row_key, r.to_address, r.from_address, a.begun_at_ms, a.ended_at_ms, a.error_message
+SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
+  coalesce(a.from_address, r.from_address), a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.error_message
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt
-WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last;
+WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: note_unknown
-UPDATE attempts SET error_message = ? WHERE attempt_id = ? AND outcome = 'unknown';
+UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
+WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
+
+-- name: retry_rejected
+UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:all OR EXISTS (
+  SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
+  AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes)))));
+
+-- name: retry_busy
+UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'busy';
+
+-- name: retry_cancelled
+UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
+WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND reason_code = 'cancelled';
+
+-- name: uncancel_open
+UPDATE rows SET reason_code = NULL, reason = NULL
+WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown') AND reason_code = 'cancelled';
+
+-- name: cancel_rows
+UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason
+WHERE state = 'planned' AND row_id >> 32 = :input_id;
+
+-- name: cancel_open
+-- Rows on the wire or in doubt: taken out as soon as it is known that nothing was created.
+UPDATE rows SET reason_code = 'cancelled', reason_column = NULL, reason = :reason
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND row_id BETWEEN :first AND :last
+  UNION ALL
+  SELECT row_id FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND row_id BETWEEN :first AND :last);
 
 -- name: tallies_of_campaign
 SELECT input_id, state, n FROM tallies JOIN inputs USING (input_id)
 WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL AND n > 0;
 
 -- name: runs_summary
+-- A clock set back during a run must not make time run backwards.
 SELECT coalesce(sum(requests), 0), coalesce(sum(throttled), 0), coalesce(max(worst_window), 0),
-  min(started_at_ms), coalesce(sum(coalesce(stopped_at_ms, seen_at_ms) - started_at_ms), 0)
+  min(started_at_ms), coalesce(sum(max(coalesce(stopped_at_ms, seen_at_ms) - started_at_ms, 0)), 0)
 FROM runs WHERE campaign_id = :campaign_id;
 
 -- name: run_latest
-SELECT run_id, window_limit, stopped_at_ms, stop_reason FROM runs WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
-
--- name: campaign_report_path
-SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT window_limit, stopped_at_ms, stop_reason, runs.epoch = accounts.epoch FROM runs JOIN accounts USING (account_id)
+WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
 
 -- name: report_rows
 -- In the order of model.ReportRow's fields.
-SELECT r.row_id, r.state, coalesce(r.to_address, r.row_key), r.from_address, r.reason_code, r.reason_column, r.reason, r.attempts,
+SELECT r.row_id, r.state,
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.to_address END, r.to_address, r.row_key),
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
+  r.attempts,
   a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.left_at_ms, a.ended_at_ms
 FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
 WHERE r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
-
--- name: chunks_of_input
-SELECT chunk_id, cells FROM chunks WHERE chunk_id BETWEEN :first AND :last ORDER BY chunk_id;
-
--- name: retry_rejected
-SELECT r.row_id, r.state FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
-WHERE r.row_id BETWEEN :first AND :last AND r.state = 'rejected'
-  AND (:all OR a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes)));
-
--- name: retry_busy
-SELECT row_id, state FROM rows WHERE row_id BETWEEN :first AND :last AND state = 'busy';
-
--- name: retry_cancelled
-SELECT row_id, state FROM rows
-WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND reason_code = 'cancelled';
-
--- name: row_replan
-UPDATE rows SET state = 'planned', not_before_ms = 0, reason_code = NULL, reason_column = NULL, reason = NULL
-WHERE row_id = ? AND state = ?;
-
--- name: cancel_select
-SELECT row_id FROM rows WHERE row_id BETWEEN :first AND :last AND state = 'planned';
-
--- name: cancel_rows
-UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason
-WHERE state = 'planned' AND row_id BETWEEN :first AND :last;

@@ -28,28 +28,33 @@ CREATE TABLE inputs (
   parameter_columns   TEXT NOT NULL,       -- JSON object, parameter -> index into the cells
   parameter_constants TEXT NOT NULL,       -- JSON object
   from_address        TEXT,
+  keyed               INTEGER NOT NULL DEFAULT 0, -- rows loaded that have a key
   begun_at_ms         INTEGER NOT NULL,
   ready_at_ms         INTEGER
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
 -- What changes of a row. row_id = input_id << 32 | row_number, so a file's rows lie together and in the file's order.
+-- The CHECKs are chains of OR: IN (...) builds a table each time, which tripled the cost of a row.
 CREATE TABLE rows (
   row_id        INTEGER PRIMARY KEY,
   identity      INTEGER,                   -- the row_id it had in the first file that held it; NULL: this one
-  row_key       TEXT,                      -- NULL: can never be sent
+  row_key       TEXT,                      -- NULL: can never be sent (wrong, or not the first of its key); else in row_keys
   state         TEXT NOT NULL DEFAULT 'planned'
-                CHECK (state IN ('planned', 'sending', 'created', 'rejected', 'busy', 'unknown', 'invalid', 'skipped')),
-  to_address    TEXT,                      -- NULL: the row key is the address
+                CHECK (state = 'planned' OR state = 'sending' OR state = 'created' OR state = 'rejected'
+                  OR state = 'busy' OR state = 'unknown' OR state = 'invalid' OR state = 'skipped'),
+  to_address    TEXT,                      -- as the latest file says; NULL: the row key is the address
   from_address  TEXT,                      -- NULL: the input's sender
   not_before_ms INTEGER NOT NULL DEFAULT 0,
-  reason_code   TEXT,                      -- why it is invalid or skipped
+  reason_code   TEXT,                      -- why it is invalid or skipped. On a row in flight or in doubt: why it is not
+                                           -- planned again if nothing was created (cancelled, or no longer in order)
   reason_column TEXT,
   reason        TEXT,
   attempts      INTEGER NOT NULL DEFAULT 0,
   last_attempt  INTEGER
 );
-CREATE INDEX rows_planned ON rows (not_before_ms) WHERE state = 'planned';
+-- By input, since one campaign's waiting rows must not slow another's. row_id >> 32 is the input.
+CREATE INDEX rows_planned ON rows (row_id >> 32, not_before_ms) WHERE state = 'planned';
 CREATE INDEX rows_sending ON rows (state) WHERE state = 'sending';
 CREATE INDEX rows_unknown ON rows (state) WHERE state = 'unknown';
 
@@ -76,7 +81,7 @@ CREATE TABLE runs (
   pid           INTEGER NOT NULL,
   started_at_ms INTEGER NOT NULL,
   seen_at_ms    INTEGER NOT NULL,          -- last commit of results
-  stopped_at_ms INTEGER,                   -- NULL: running, or killed
+  stopped_at_ms INTEGER,                   -- NULL: running, or killed and not yet found out
   stop_reason   TEXT,
   requests      INTEGER NOT NULL DEFAULT 0,
   throttled     INTEGER NOT NULL DEFAULT 0,
@@ -84,6 +89,7 @@ CREATE TABLE runs (
   window_limit  INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_of_campaign ON runs (campaign_id);
+CREATE INDEX runs_open ON runs (account_id) WHERE stopped_at_ms IS NULL;
 
 -- One HTTP create request. Written before its first byte leaves, completed by its outcome.
 CREATE TABLE attempts (
@@ -94,13 +100,16 @@ CREATE TABLE attempts (
   begun_at_ms   INTEGER NOT NULL,          -- the intent was written
   left_at_ms    INTEGER,                   -- the request left; NULL: not known, or never
   ended_at_ms   INTEGER,
-  outcome       TEXT CHECK (outcome IN ('created', 'rejected', 'throttled', 'busy', 'not_sent', 'unknown')),
+  outcome       TEXT CHECK (outcome = 'created' OR outcome = 'rejected' OR outcome = 'throttled'
+                  OR outcome = 'busy' OR outcome = 'not_sent' OR outcome = 'unknown'),
   http_status   INTEGER,
   error_code    INTEGER,
   error_message TEXT,
   execution_sid TEXT,
   request_id    TEXT,
-  found_by      TEXT
+  found_by      TEXT,
+  to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
+  from_address  TEXT
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)

@@ -1,12 +1,14 @@
-"""The one thread that writes: it gathers what is asked for meanwhile and commits it together (group commit)."""
+"""The one thread that works on the file: what is asked for meanwhile is committed together (group commit)."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,11 +26,17 @@ T = TypeVar("T")
 
 #: The most operations in one transaction: bounds how long the first waits for its fsync.
 GROUP_MAX = 64
+#: SQLite's own wait for another process' transaction grows to 100 ms a step, and would hardly ever meet the moment
+#: between two commits of a process that sends: so it waits this long, and we ask again,
+BUSY_STEP_S = 0.005
+#: for so long: another account's five million rows may just be planned.
+BUSY_WAIT_S = 300.0
 
 
 @dataclass(slots=True)
 class _Operation(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
+    writes: bool
     future: Future[T]
 
 
@@ -39,9 +47,14 @@ class Writer:
     back and each is run alone, so that only the faulty one fails.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, busy_wait_s: float = BUSY_WAIT_S) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_STEP_S * 1000)}")
         self._connection = connection
+        self._busy_wait_s = busy_wait_s
+        self._pid = os.getpid()
         self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
+        #: Nothing may be put behind the end of the queue: it would wait for ever.
+        self._closing = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -51,88 +64,117 @@ class Writer:
 
         A caller that is cancelled does not undo the work. Raises: LedgerError and what `work` raises of ours.
         """
-        if self._closed:
-            raise LedgerError("the ledger is closed")
+        return await self._put(work, writes=True)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work`, which only reads: it does not wait for other processes' transactions. Raises: as `do`."""
+        return await self._put(work, writes=False)
+
+    async def _put(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
         future: Future[T] = Future()
+        # From here on it cannot be cancelled: what is queued is done.
         future.set_running_or_notify_cancel()
-        self._queue.put(_Operation(work, future))
+        with self._closing:
+            if self._closed or self._pid != os.getpid():
+                # A forked child has the connection and no thread; using SQLite there would break the parent's file.
+                raise LedgerError("the ledger is closed")
+            self._queue.put(_Operation(work, writes, future))
         return await asyncio.shield(asyncio.wrap_future(future))
 
     def close(self) -> None:
-        """Finish what is queued, then close the connection."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
+        """Finish what is queued, then close the connection. Blocking; safe to call twice."""
+        if self._pid != os.getpid():
+            return
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
         self._thread.join()
 
     def _loop(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                break
-            group = [first]
+        try:
             last = False
-            while len(group) < GROUP_MAX:
-                try:
-                    operation = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if operation is None:
-                    last = True
-                    break
-                group.append(operation)
-            self._run(group)
-            if last:
-                break
-        self._connection.close()
+            while not last:
+                operation = self._queue.get()
+                group: list[_Operation[Any]] = []
+                while operation is not None:
+                    group.append(operation)
+                    if len(group) == GROUP_MAX:
+                        break
+                    try:
+                        operation = self._queue.get_nowait()
+                    except queue.Empty:
+                        break
+                last = operation is None
+                if group:
+                    self._run(group)
+                    group.clear()
+                # A result must not stay in memory until the next operation comes.
+                operation = None
+        finally:
+            self._connection.close()
 
     def _run(self, group: list[_Operation[Any]]) -> None:
         try:
-            results = self._transaction([operation.work for operation in group])
+            results = self._transaction(group)
         except BaseException as error:
-            if len(group) == 1:
-                group[0].future.set_exception(mapped(error))
+            if len(group) > 1 and not is_busy(error):
+                for operation in group:
+                    self._run([operation])
                 return
             for operation in group:
-                self._run([operation])
+                operation.future.set_exception(mapped(error))
             return
         for operation, result in zip(group, results, strict=True):
             operation.future.set_result(result)
 
-    def _transaction(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    def _transaction(self, group: list[_Operation[Any]]) -> list[Any]:
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            results = [work(connection) for work in works]
-            connection.execute("COMMIT")
-        except BaseException:
-            # A full disk may have rolled the transaction back already.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return results
+        begin = "BEGIN IMMEDIATE" if any(operation.writes for operation in group) else "BEGIN"
+        end_s = time.monotonic() + self._busy_wait_s
+        while True:
+            try:
+                connection.execute(begin)
+                results = [operation.work(connection) for operation in group]
+                connection.execute("COMMIT")
+                return results
+            except BaseException as error:
+                # A full disk has rolled the transaction back already.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if not is_busy(error) or time.monotonic() > end_s:
+                    raise
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process held the file just then: worth another try."""
+    return isinstance(error, sqlite3.OperationalError) and _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _name(error: BaseException) -> str:
+    return getattr(error, "sqlite_errorname", None) or ""
 
 
 def mapped(error: BaseException) -> BaseException:
     """sqlite3's errors as ours (codes: sqlite.org/rescode.html); everything else as it is."""
     if isinstance(error, DispatcherError) or not isinstance(error, sqlite3.Error):
         return error
-    name = getattr(error, "sqlite_errorname", "") or ""
-    text = str(error)
-    if name == "SQLITE_FULL" or "disk is full" in text or name == "SQLITE_IOERR_WRITE":
-        mapping: LedgerError = LedgerFull(found=text, fix="free some disk space, then `dispatcher resume CAMPAIGN`")
-    elif name.startswith("SQLITE_READONLY") or name in ("SQLITE_CANTOPEN", "SQLITE_PERM"):
+    name, text = _name(error), str(error)
+    mapping: LedgerError
+    if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or "disk is full" in text:
+        mapping = LedgerFull(found=text, fix="free some disk space, then `dispatcher resume CAMPAIGN`")
+    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or name == "SQLITE_PERM":
         mapping = LedgerUnwritable(found=text, fix="set [state] dir to a folder you may write")
-    elif name in ("SQLITE_NOTADB", "SQLITE_CORRUPT") or "malformed" in text or "not a database" in text:
+    elif name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or "malformed" in text or "not a database" in text:
         mapping = LedgerCorrupt(
             found=text,
-            fix="keep the file, restore a copy of it, or set [state] dir to a new folder (which knows nothing of rows sent)",
+            fix="keep the file; restore a copy, or set [state] dir to a new folder (it knows nothing of rows sent)",
         )
     elif name.startswith("SQLITE_IOERR"):
         mapping = LedgerError(
             "the ledger's disk failed", found=text, fix="check the disk, then `dispatcher resume CAMPAIGN`"
         )
-    elif name in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+    elif is_busy(error):
         mapping = LedgerError("another process kept the ledger locked", found=text, fix="try again")
     else:
         mapping = LedgerError("the ledger refused an operation", found=f"{name or type(error).__name__}: {text}")
