@@ -40,28 +40,24 @@ def walks(flow: SandboxFlow, contacts: int, times_s: list[float], seed: int = 0)
         for at_s in times_s:
             taken = runner.steps(execution, sid, int(at_s * SECOND_US))
             steps = [
-                Step(
-                    sid=f"FT{step.index}",
-                    transitioned_from=step.transitioned_from,
-                    transitioned_to=step.transitioned_to,
-                )
+                Step(transitioned_from=step.transitioned_from, transitioned_to=step.transitioned_to)
                 for step in reversed(taken)
             ]
             yield taken[-1].entered, steps
 
 
-def test_the_sample_flow_s_paths_are_all_proved_by_the_context(root: Path) -> None:
+def test_once_they_have_ended_the_sample_flow_s_paths_are_all_proved_by_the_context(root: Path) -> None:
     flow = load_flow(root / "samples/flow.json", sid=FLOW_SID)
     definition = read_definition(flow.latest.definition)
     seen: Counter[tuple[str, ...] | None] = Counter()
-    for context, steps in walks(flow, 300, [0, 50, 10_000]):
+    for context, steps in walks(flow, 300, [10_000]):
         path = proved_path(definition, context)
         assert path == path_of_steps(steps)
         seen[path] += 1
     assert ("ask_yes_no", "yes_or_no", "say_see_you", "note_coming") in seen
     assert ("ask_yes_no", "note_failure") in seen
     assert ("ask_yes_no", "remind") in seen
-    assert len(seen) >= 6
+    assert len(seen) == 5
 
 
 _KINDS = ("send-message", "send-and-wait-for-reply", "split-based-on", "set-variables", "run-function")
