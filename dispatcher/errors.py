@@ -14,6 +14,7 @@
     ├── StudioError                      exit 5   Studio answered a read with something unusable
     │   ├── StudioUnavailable            exit 5   429, 5xx or no connection: worth another try
     │   ├── ResourceNotFound             exit 2   404 for an execution, a step, a page
+    │   ├── PageExpired                  exit 5   a list's next page is gone: the list must be read again from there
     │   └── CertificateUntrusted         exit 2   TLS: not the server we were to talk to
     ├── StoppedEarly                     exit 5   sending stopped; resumable
     │   ├── BreakerOpen                  exit 5   a run of failures
@@ -155,6 +156,12 @@ class ResourceNotFound(StudioError):
 
     code = "not_found"
     exit_code = ExitCode.USAGE
+
+
+class PageExpired(StudioError):
+    """The list could not be read on: Studio does not know its page token any more."""
+
+    code = "page_expired"
 
 
 class CertificateUntrusted(StudioError):

@@ -25,11 +25,13 @@ from yarl import URL
 
 from dispatcher.errors import (
     CertificateUntrusted,
+    PageExpired,
     ResourceNotFound,
     StudioError,
     StudioUnavailable,
 )
 from dispatcher.settings import Credentials
+from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.version import __version__
@@ -39,6 +41,8 @@ R = TypeVar("R", bound=Resource)
 
 #: The API's largest page (OpenAPI: PageSize 1 to 1000).
 PAGE_SIZE_MAX = 1000
+#: Twilio's error dictionary: the page token is not valid (any more).
+BAD_PAGE_TOKEN = 21481
 #: Idle connections are given up before a load balancer would close them under a request.
 KEEPALIVE_S = 20.0
 #: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
@@ -192,18 +196,22 @@ class Studio:
         status: str | None = None,
         page_size: int = PAGE_SIZE_MAX,
     ) -> AsyncIterator[Execution]:
-        """A flow's executions, newest first.
+        """A flow's executions, newest first. Where a page token expires meanwhile, the list goes on all the same.
 
         `created_from` is inclusive, `created_to` exclusive; `status` (active or ended) is known only on v2.
         """
-        query: dict[str, str] = {"PageSize": str(page_size)}
-        if created_from is not None:
-            query["DateCreatedFrom"] = _time_text(created_from)
-        if created_to is not None:
-            query["DateCreatedTo"] = _time_text(created_to)
-        if status is not None and self.api_version != "v1":
-            query["status"] = status
-        return self._pages(f"Flows/{flow_sid}/Executions", "executions", query, Execution)
+
+        def pages(created_to: datetime | None) -> AsyncIterator[Execution]:
+            query: dict[str, str] = {"PageSize": str(page_size)}
+            if created_from is not None:
+                query["DateCreatedFrom"] = _time_text(created_from)
+            if created_to is not None:
+                query["DateCreatedTo"] = _time_text(created_to)
+            if status is not None and self.api_version != "v1":
+                query["status"] = status
+            return self._pages(f"Flows/{flow_sid}/Executions", "executions", query, Execution)
+
+        return resumed(pages, created_to)
 
     async def execution(self, flow_sid: str, execution_sid: str) -> Execution:
         """One execution. Raises: ResourceNotFound (deleted, or past its 30 days)."""
@@ -281,6 +289,8 @@ class Studio:
             if status == 429 and self.gate is not None:
                 self.gate.throttled(unavailable.retry_after_s)
             raise unavailable
+        if code == BAD_PAGE_TOKEN:
+            raise PageExpired(found=f"{status} {message}", fix="read the list again from its beginning")
         raise StudioError("Studio refused a read", found=f"{status} {message}")
 
     async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
