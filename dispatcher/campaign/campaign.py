@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dispatcher.results.selection import Selection
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
+    from dispatcher.studio.preflight import Finding
 
 PLAN_PROGRESS_S = 0.1
 #: Stand in where a check is done without credentials or flow.
@@ -117,6 +118,17 @@ class Campaign:
         if self._credentials is None:
             raise SettingsError("this needs credentials", fix="pass credentials to open_campaign")
         return self._credentials
+
+    async def preflight(self) -> list[Finding]:
+        """Whether the flow can do what the planned rows want of it: errors first, then warnings and notes.
+
+        Asks Studio for the flow and its published revision (two reads; on v1 one), and sends nothing. `refuse` of
+        `dispatcher.studio.preflight` turns errors into PreflightFailed.
+        Raises: AuthenticationError, PermissionRefused, FlowNotFound, StudioError, SettingsError.
+        """
+        from dispatcher.campaign.preflight import preflight
+
+        return await preflight(self)
 
     # --- sending ---
 
