@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from dispatcher.errors import InputError
 from dispatcher.intake.records import IrregularRecords, regular_prefix
-from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk
+from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
@@ -52,7 +52,7 @@ class DelimitedTable:
         self._fill(_SNIFF_BYTES)
         if not self._buffer:
             raise InputError(f"{source.name} is empty", fix="save the contacts into it, with a header line")
-        self._check_text()
+        self._check_utf8(self._buffer, self._next_row, self._at_end)
         if delimiter is None:
             self._delimiter = self._find_delimiter()
         self.header: Sequence[str] = self._read_header()
@@ -82,7 +82,7 @@ class DelimitedTable:
             prefix = regular_prefix(self._buffer, delimiter, width, self._at_end)
             if prefix.records:
                 block, self._buffer = self._buffer[: prefix.end], self._buffer[prefix.end :]
-                self._check_utf8(block)
+                self._check_utf8(block, self._next_row)
                 first, self._next_row = self._next_row, self._next_row + prefix.records
                 rows = parse_block(block, self._delimiter, width, kept)
                 if len(rows) != prefix.records:
@@ -97,31 +97,32 @@ class DelimitedTable:
 
     def _irregular(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
-        self._check_text()
+        self._check_utf8(self._buffer, self._next_row, self._at_end)
         width = len(self.header)
         numbers: list[int] = []
         rows: list[Sequence[str]] = []
-        problems: dict[int, str] = {}
+        malformed: dict[int, Malformed] = {}
         while len(rows) < _IRREGULAR_ROWS and (record := records.read()) is not None:
             row_number, self._next_row = self._next_row, self._next_row + 1
             fields, problem = record.fields, record.problem
-            if not any(fields) and problem is None:
-                continue
-            if problem is None:
-                problem = self._count_fields(fields, record.lines)
+            if problem is None and any(field.strip() for field in fields):
+                problem = self._count_fields(fields, record.text)
             if problem is not None:
-                problems[len(rows)] = problem
-            fields += [""] * (width - len(fields))
+                malformed[len(rows)] = Malformed(problem, record.text)
+            if len(fields) != width:  # malformed, a blank row of any width, or a short one that may be filled up
+                fields = (fields if problem is None and len(fields) < width else []) + [""] * width
+                del fields[width:]
             numbers.append(row_number)
-            rows.append(fields if kept is None else [*_pick(fields, kept), *fields[width:]])
+            rows.append(fields if kept is None else _pick(fields, kept))
         if records.used:
             self._buffer = self._buffer[records.used :]
         else:
             self._lengthen()
         if rows:
-            yield Chunk(numbers, rows, problems)
+            yield Chunk(numbers, rows, malformed)
 
-    def _count_fields(self, fields: list[str], lines: int) -> str | None:
+    def _count_fields(self, fields: list[str], text: str) -> str | None:
+        """Why the number of cells is wrong, if it is. Empty cells too many are taken off `fields`: nothing is lost."""
         width = len(self.header)
         while len(fields) > width and not fields[-1]:
             fields.pop()
@@ -129,8 +130,8 @@ class DelimitedTable:
             return None
         cells = f"{len(fields)} cell{'s' if len(fields) != 1 else ''}"
         message = f"the row has {cells}, and the header has {width}"
-        if lines > 1:
-            return f"{message}; it runs over {lines} lines: a quotation mark may be missing"
+        if "\n" in text or "\r" in text:
+            return f"{message}; it runs over several lines: a quotation mark may be missing"
         if len(fields) > width:
             return f"{message}: a cell with {_named(self._delimiter)} in it needs quotation marks"
         return message
@@ -153,7 +154,7 @@ class DelimitedTable:
                 self._fill(_SNIFF_BYTES)
             else:
                 self._lengthen()
-            self._check_text()
+            self._check_utf8(self._buffer, self._next_row, self._at_end)
         self._buffer = self._buffer[records.used :]
         if record.problem is not None:
             raise InputError(f"{self._source.name}: the header line cannot be read", found=record.problem)
@@ -227,17 +228,10 @@ class DelimitedTable:
             )
         self._fill(len(self._buffer) * 2)
 
-    def _check_text(self) -> None:
-        """Check the buffer, all but a character that may be cut at its end."""
-        data = self._buffer
-        if not self._at_end:
-            data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1] or data[:-4]
-        self._check_utf8(data, self._next_row)
-
-    def _check_utf8(self, data: bytes, first_row: int | None = None) -> None:
-        broken = check_utf8(data)
+    def _check_utf8(self, data: bytes, first_row: int, final: bool = True) -> None:
+        broken = check_utf8(data, final)
         if broken is not None:
-            row = (first_row or self._next_row) + _line_ends(data[: broken[0]])
+            row = first_row + _line_ends(data[: broken[0]])
             raise undecodable(self._source.name, self._text.encoding, row, broken[1])
 
 

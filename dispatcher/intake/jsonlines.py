@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.errors import InputError
-from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk
+from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Malformed
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
@@ -75,31 +75,30 @@ class JsonLinesTable:
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         numbers: list[int] = []
         rows: list[Sequence[str]] = []
-        problems: dict[int, str] = {}
+        malformed: dict[int, Malformed] = {}
         size = 0
         for number, line in self._all_lines():
             row, problem = self._row(line)
             if problem is not None:
-                problems[len(rows)] = problem
+                malformed[len(rows)] = Malformed(problem, line.decode("utf-8").rstrip("\r"))
             numbers.append(number)
-            rows.append(row if kept is None else [*(row[index] for index in kept), *row[len(self._keys) :]])
+            rows.append(row if kept is None else [row[index] for index in kept])
             size += len(line)
             if size >= CHUNK_BYTES or len(rows) >= CHUNK_ROWS:
-                yield Chunk(numbers, rows, problems)
-                numbers, rows, problems, size = [], [], {}, 0
+                yield Chunk(numbers, rows, malformed)
+                numbers, rows, malformed, size = [], [], {}, 0
         if rows:
-            yield Chunk(numbers, rows, problems)
+            yield Chunk(numbers, rows, malformed)
 
     def _row(self, line: bytes) -> tuple[list[str], str | None]:
-        """The cells, and why the line is malformed. What has no column stands after the columns."""
+        """The cells, and why the line is malformed, if it is."""
         row = [""] * len(self._keys)
         item, problem = _parse(line)
         if item is None:
-            return [*row, line.decode("utf-8")], problem
+            return row, problem
         for key, value in item.items():
             index = self._keys.get(key)
             if index is None:
-                row.append(_cell(value))
                 problem = f"the key {json.dumps(key[:40])} is not among those of the first {_HEADER_LINES:,} lines"
             else:
                 row[index] = _cell(value)

@@ -112,10 +112,12 @@ def _kinds(metadata: Any) -> str:
             continue
         if name == "mobile" and metadata.same_mobile_and_fixed_line_pattern:
             continue
-        kinds.append(rf"{_lengths(kind.possible_length)}(?:{kind.national_number_pattern})\Z")
+        # A kind's lengths are among the general ones; without any of its own it has those.
+        lengths = _lengths(kind.possible_length) or _lengths(general.possible_length)
+        kinds.append(rf"{lengths}(?:{kind.national_number_pattern})\Z")
     if not kinds:
         return ""
-    return f"{_lengths(general.possible_length)}{_fullmatch(general.national_number_pattern)}(?:{'|'.join(kinds)})"
+    return f"{_fullmatch(general.national_number_pattern)}(?:{'|'.join(kinds)})"
 
 
 def _lengths(lengths: tuple[int, ...]) -> str:

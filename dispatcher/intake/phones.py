@@ -32,7 +32,7 @@ _FLOAT = re.compile(r"\+?\d{5,}[.,]\d{1,2}0*", re.ASCII)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?", re.ASCII)
 _SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
 _EXTENSION = re.compile(
-    r"(?:\b|\d)(?:ext\w*|extn|x|#|poste|anexo|int|durchwahl|доб)\.?\s*:?\s*\d{1,7}\s*#?\Z", re.IGNORECASE
+    r"(?:(?<![a-z])(?:ext\w*|x|poste|anexo|int|durchwahl|доб)|#)\.?\s*:?\s*\d{1,7}\s*#?\Z", re.IGNORECASE
 )
 _BETWEEN_NUMBERS = re.compile(r"[/,;|&\n\r]|\bor\b|\band\b|\bund\b|\bou\b|\bet\b", re.IGNORECASE)
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
@@ -80,9 +80,14 @@ class Addresses:
         addresses: list[str | None] = []
         refusals: dict[int, Refusal] = {}
         append, international, national, read = addresses.append, self._international, self._read_national, self.read
+        usual: Fullmatch = _never
         for position, text in enumerate(texts):
-            match = international.get(text[1:4])
-            if match is not None and match(text):
+            if usual(text):
+                append(text)
+                continue
+            match = international.get(text[1:4], _never)
+            if match(text):
+                usual = match
                 append(text)
                 continue
             answer: str | Refusal | None = None
@@ -275,10 +280,9 @@ def _mangled(text: str) -> str | None:
 
 def _unusable(text: str) -> str | None:
     """Why the text is not one plain number, if it is not."""
-    if not _ALLOWED.fullmatch(text) or "/" in text:
-        parts = [part for part in _BETWEEN_NUMBERS.split(text) if sum(map(str.isdigit, part)) >= 7]
-        if len(parts) > 1:
-            return f"the cell holds {len(parts)} numbers"
+    parts = [part for part in _BETWEEN_NUMBERS.split(text) if sum(map(str.isdigit, part)) >= 7]
+    if len(parts) > 1:
+        return f"the cell holds {len(parts)} numbers"
     if text.count("+") > 1 or "+" in text.lstrip("( \t")[1:]:
         return f"{_shown(text)} has a + inside: two numbers in one cell?"
     if _ALLOWED.fullmatch(text):

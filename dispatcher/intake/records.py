@@ -106,10 +106,10 @@ class Record:
     """One record as csv reads it."""
 
     fields: list[str]
-    #: Why it cannot be read, if it cannot; then `fields` are the line cut at each delimiter.
+    #: Why it cannot be read, if it cannot; then there are no fields.
     problem: str | None
-    #: Lines of text that it spans.
-    lines: int
+    #: Its lines as they stand in the file, without the last line end.
+    text: str
 
 
 class IrregularRecords:
@@ -125,7 +125,6 @@ class IrregularRecords:
         self._budget = record_max_bytes
         self._left = 0
         self._first = 0
-        self._delimiter = delimiter
         self._reader = csv.reader(self, delimiter=delimiter, strict=True)
 
     def __iter__(self) -> Iterator[str]:
@@ -162,12 +161,11 @@ class IrregularRecords:
         except (csv.Error, Unclosed, StopIteration) as error:
             # Only the first line is taken: a quotation mark that is missing there must not swallow the lines below.
             self._index = first + 1
-            line = self._lines[first].decode("utf-8").rstrip("\r\n")
-            fields = line.split(self._delimiter)
+            fields = []
             problem = _explain(error)
-        lines = self._index - first
-        self.used += sum(map(len, self._lines[first : self._index]))
-        return Record(fields, problem, lines)
+        text = b"".join(self._lines[first : self._index])
+        self.used += len(text)
+        return Record(fields, problem, text.decode("utf-8").rstrip("\r\n"))
 
 
 class _Cut(Exception):

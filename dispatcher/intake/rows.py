@@ -14,15 +14,25 @@ COLUMNS_MAX = 16_384
 
 
 @dataclass(frozen=True, slots=True)
+class Malformed:
+    """A row that cannot be read as the header says."""
+
+    #: Why.
+    sentence: str
+    #: The row as it stands in the file.
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows as text, in file order. Wholly blank rows may be among them."""
 
     #: 1-based, the header included, blank rows counted: what a spreadsheet shows at the left.
     row_numbers: Sequence[int]
-    #: One sequence of cells per row, as wide as the header; wider only where `problems` says so.
+    #: One sequence of cells per row, as wide as the header; of no meaning for malformed rows.
     rows: Sequence[Sequence[str]]
-    #: Position in the chunk -> why the row cannot be read as the header says.
-    problems: dict[int, str] = field(default_factory=dict)
+    #: Sparse: position in the chunk -> what is wrong.
+    malformed: dict[int, Malformed] = field(default_factory=dict)
 
 
 class Table(Protocol):

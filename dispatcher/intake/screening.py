@@ -1,7 +1,6 @@
 """Rows of text -> rows that can be sent, or the reason why not. Pure: no file, no clock.
 
-Whoever adds a rule that looks at a row (a suppression list, quiet hours) adds it here: it marks the row `skipped` or
-`invalid` with a reason, or gives it an earliest time.
+A rule of a campaign that looks at a row (a suppression list, say) comes in as a `Rule`: it makes the row `skipped`.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from dispatcher.model import Reason, RowBatch, RowState
 
 #: Separates the cells of a row key that has several.
 KEY_SEPARATOR = "\x1f"
-#: `,"dispatch_id":"d-` and 24 hex digits: what the row's id takes inside Parameters, besides the parameter's name.
-_ID_BYTES = 32
+#: As long as every row's (see `model.dispatch_id`).
+_SOME_ID = "d-" + "0" * 24
 
 _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, RowState.skipped.value
 
@@ -60,20 +59,20 @@ class Screening:
         self._rules = rules
         #: Wholly blank rows met so far; what a reader of text leaves out itself is not among them.
         self.blank_rows = 0
-        fixed = orjson.dumps({**columns.constants, **dict.fromkeys(columns.parameters, "")})
-        self._fixed_bytes = len(fixed) + (_ID_BYTES + len(orjson.dumps(id_parameter)) if id_parameter else 0)
+        row_id = {id_parameter: _SOME_ID} if id_parameter else {}
+        self._fixed_bytes = len(orjson.dumps({**columns.constants, **dict.fromkeys(columns.parameters, ""), **row_id}))
         positions = list(columns.parameters.values())
         self._most_often = max((positions.count(position) for position in set(positions)), default=0)
 
     def screen(self, chunk: Chunk) -> RowBatch:
         """One batch of the ledger's. Wholly blank rows are not contacts: they are left out."""
-        rows, columns = chunk.rows, self._columns
+        rows, columns = self._placed(chunk), self._columns
         to_addresses, refusals = self._addresses.read_column([row[columns.to] for row in rows])
         blank = {
             position
             for position, refusal in refusals.items()
             if refusal.reason is Reason.to_missing
-            and position not in chunk.problems
+            and position not in chunk.malformed
             and not any(cell.strip() for cell in rows[position])
         }
         if blank:
@@ -91,8 +90,9 @@ class Screening:
         self._check_sizes(rows, cells, reasons)
         if has_nul:
             self._check_nul(rows, reasons)
-        for position, problem in chunk.problems.items():
-            reasons[position] = (Reason.row_malformed, None, problem)
+        for position, malformed in chunk.malformed.items():
+            to_addresses[position] = None
+            reasons[position] = (Reason.row_malformed, None, malformed.sentence)
         self._check_lengths(to_addresses, from_addresses, reasons)
         row_keys = to_addresses if not columns.key else self._keys(rows, reasons)
         states = [_PLANNED] * len(rows)
@@ -118,6 +118,20 @@ class Screening:
             reasons=reasons,
         )
 
+    def _placed(self, chunk: Chunk) -> Rows:
+        """The rows, malformed ones with their whole text in one cell, which is not To's.
+
+        So a report shows them as they stand in the file; and fed back, they are refused again, whatever they hold.
+        """
+        if not chunk.malformed:
+            return chunk.rows
+        rows = list(chunk.rows)
+        width = len(self._columns.header)
+        place = next((index for index in range(width) if index != self._columns.to), self._columns.to)
+        for position, malformed in chunk.malformed.items():
+            rows[position] = [malformed.text if index == place else "" for index in range(width)]
+        return rows
+
     def _read_senders(self, rows: Rows, from_addresses: list[str | None], refusals: dict[int, Refusal]) -> None:
         position_of_from = self._columns.from_
         assert position_of_from is not None
@@ -136,7 +150,7 @@ class Screening:
         """Only rows whose cells together could be too long are looked at closely."""
         limits = self._limits
         spare = (limits.parameters_max_bytes - self._fixed_bytes) // max(self._most_often, 1)
-        # Of four bytes at most is a character; a row's JSON holds all that its Parameters and cells hold.
+        # A character has at most four bytes, and a row's JSON holds all that its Parameters and its cells hold.
         bound = min(limits.cell_max_bytes, spare) // 4
         if max(map(len, cells), default=0) <= bound:
             return
@@ -150,7 +164,7 @@ class Screening:
         for index, cell in enumerate(row):
             if len(cell) * 4 > most and (size := len(_utf8(cell))) > most:
                 sentence = f"the cell has {size:,} bytes; at most {most:,} are allowed"
-                reasons[position] = (Reason.row_malformed, self._name(index), sentence)
+                reasons[position] = (Reason.row_malformed, self._columns.name(index), sentence)
                 return
 
     def _check_parameters(self, position: int, row: Sequence[str], reasons: Reasons) -> None:
@@ -169,11 +183,8 @@ class Screening:
             for index, cell in enumerate(row):
                 if "\0" in cell:
                     sentence = "the cell has a NUL character in it"
-                    reasons[position] = (Reason.row_malformed, self._name(index), sentence)
+                    reasons[position] = (Reason.row_malformed, self._columns.name(index), sentence)
                     break
-
-    def _name(self, index: int) -> str | None:
-        return self._columns.name(index) if index < len(self._columns.header) else None
 
     def _check_lengths(
         self,
@@ -228,7 +239,7 @@ def _without(chunk: Chunk, left_out: set[int]) -> Chunk:
     return Chunk(
         [chunk.row_numbers[position] for position in kept],
         [chunk.rows[position] for position in kept],
-        {moved[position]: problem for position, problem in chunk.problems.items()},
+        {moved[position]: malformed for position, malformed in chunk.malformed.items()},
     )
 
 

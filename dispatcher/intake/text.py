@@ -88,12 +88,13 @@ def undecodable(name: str, encoding: str, row_number: int, found: str) -> InputE
     )
 
 
-def check_utf8(data: bytes) -> tuple[int, str] | None:
-    """Where UTF-8 is broken: the offset and the bytes as hex; None if it is not."""
+def check_utf8(data: bytes, final: bool = True) -> tuple[int, str] | None:
+    """Where UTF-8 is broken: the offset and the bytes as hex; None if it is not. Not `final`: the end may be cut."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start, _hex(data[error.start : error.end])
+        if final or error.reason != "unexpected end of data":
+            return error.start, _hex(data[error.start : error.end])
     return None
 
 

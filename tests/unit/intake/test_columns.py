@@ -1,0 +1,141 @@
+"""Columns are found by their names, or the settings are refused: nothing is guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import ColumnError
+from dispatcher.intake.columns import ColumnMap, map_columns, parameters_of
+from dispatcher.model import InputRecord
+from tests.unit.intake.reading import options
+
+HEADER = ["id", " first name ", "Phone", "notes", ""]
+
+
+def mapped(header: list[str] = HEADER, **changes: Any) -> ColumnMap:
+    return map_columns(header, options(**{"to": "Phone", **changes}))
+
+
+def refused(header: list[str] = HEADER, **changes: Any) -> ColumnError:
+    with pytest.raises(ColumnError) as caught:
+        mapped(header, **changes)
+    return caught.value
+
+
+def test_a_name_means_the_column_whose_header_is_the_same_without_outer_spaces() -> None:
+    assert mapped(key=["first name"]).key == (1,)
+    assert mapped(key=[" first name"]).key == (1,)
+
+
+def test_the_header_is_kept_as_written() -> None:
+    assert mapped().header == tuple(HEADER)
+
+
+def test_by_default_every_named_column_but_to_and_from_is_a_parameter_under_its_stripped_name() -> None:
+    assert mapped().parameters == {"id": 0, "first name": 1, "notes": 3}
+    assert mapped(from_column="notes").parameters == {"id": 0, "first name": 1}
+
+
+def test_key_columns_are_parameters_too() -> None:
+    assert "id" in mapped(key=["id"]).parameters
+
+
+def test_parameters_may_be_listed_or_renamed() -> None:
+    assert mapped(parameters=["notes", "id"]).parameters == {"notes": 3, "id": 0}
+    assert mapped(parameters=[]).parameters == {}
+    assert mapped(parameters={"name": "first name", "again": "first name"}).parameters == {"name": 1, "again": 1}
+
+
+def test_without_a_to_column_the_error_lists_the_columns_and_proposes_one_but_uses_none() -> None:
+    error = refused(to=None)
+    assert error.found == 'the columns "id", "first name", "Phone", "notes"'
+    assert error.fix == '--to "Phone", or [columns] to in config.toml'
+
+
+@pytest.mark.parametrize("wanted", ["phone", "PHONE", "Phones", "Pone"])
+def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(wanted: str) -> None:
+    error = refused(to=wanted)
+    assert error.message == f'[columns] to: the file has no column "{wanted}"'
+    assert error.found == 'the columns "id", "first name", "Phone", "notes"'
+    assert error.fix == 'did you mean "Phone"?'
+
+
+def test_a_name_like_no_other_is_refused_without_a_proposal() -> None:
+    assert refused(to="xyzzy").fix == "set [columns] to to one of the file's columns"
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"from_column": "sender"}, "[campaign] from_column"),
+        ({"key": ["id", "nope"]}, "[columns] key"),
+        ({"parameters": ["nope"]}, "[columns] parameters"),
+        ({"parameters": {"name": "nope"}}, "[columns.parameters] name"),
+    ],
+)
+def test_the_error_names_the_setting_that_named_the_column(changes: dict[str, Any], setting: str) -> None:
+    assert refused(**changes).message.startswith(f"{setting}: the file has no column")
+
+
+def test_a_column_that_is_there_twice_may_not_be_used() -> None:
+    error = refused(["Phone", "a", "Phone "])
+    assert error.message == '[columns] to: the file has 2 columns named "Phone"'
+    assert error.found == "columns 1 and 3"
+
+
+def test_columns_of_one_name_that_are_not_used_are_kept_apart() -> None:
+    columns = mapped(["Phone", "a", "a", "b"], parameters=["b"])
+    assert columns.header == ("Phone", "a", "a", "b")
+    assert columns.parameters == {"b": 3}
+
+
+def test_columns_of_one_name_are_refused_when_every_column_would_be_sent() -> None:
+    assert refused(["Phone", "a", "a"]).found == "columns 2 and 3"
+
+
+def test_a_column_may_not_take_the_name_under_which_the_row_id_travels() -> None:
+    error = refused(["Phone", "dispatch_id"])
+    assert error.message == 'the parameter "dispatch_id" is the name under which each row\'s id travels'
+    assert mapped(["Phone", "dispatch_id"], id_parameter="").parameters == {"dispatch_id": 1}
+    assert mapped(["Phone", "dispatch_id"], parameters={"theirs": "dispatch_id"}).parameters == {"theirs": 1}
+    assert "row's id" in refused(constants={"dispatch_id": "x"}).message
+
+
+def test_a_parameter_may_not_be_set_twice() -> None:
+    assert "is set twice" in refused(constants={"notes": "x"}).message
+    assert refused(parameters=["id", "id "]).message == '[columns] parameters names "id" twice'
+    assert refused(parameters={"": "id"}).message == "a parameter has no name"
+
+
+def test_the_reports_own_columns_are_dropped_and_other_columns_of_that_prefix_are_the_users() -> None:
+    header = ["Phone", "dispatch_status", "dispatch_note", "dispatch_outcome_reply", " dispatch_to ", "a"]
+    columns = mapped(header)
+    assert columns.header == ("Phone", "dispatch_note", "a")
+    assert columns.kept == (0, 2, 5)
+    assert columns.parameters == {"dispatch_note": 1, "a": 2}
+
+
+def test_to_may_not_be_a_column_of_the_report() -> None:
+    assert refused(["dispatch_to", "a"], to="dispatch_to").found == 'the columns "a"'
+
+
+def test_a_wide_headers_error_is_short() -> None:
+    error = refused([f"column {number}" for number in range(500)], to="nope")
+    assert error.found is not None
+    assert error.found.endswith("and 460 more")
+
+
+def test_the_parameters_of_a_row_are_its_cells_and_the_constants_as_text() -> None:
+    record = InputRecord(
+        input_id=1,
+        campaign_id=1,
+        source="contacts.csv",
+        sha256="",
+        header=("phone", "name", "n"),
+        parameter_columns={"name": 1, "count": 2},
+        parameter_constants={"offer": "10 %"},
+        from_address=None,
+    )
+    assert parameters_of(["+1", "Zoë", "007"], record) == {"offer": "10 %", "name": "Zoë", "count": "007"}

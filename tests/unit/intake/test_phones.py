@@ -1,0 +1,342 @@
+"""A cell is an address, or there is a reason; a doubtful number is never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.intake import patterns
+from dispatcher.intake.phones import Addresses, Refusal
+from dispatcher.model import Reason
+
+ADDRESSES = {region: Addresses(region) for region in (None, "US", "GB", "DE", "ES", "IT")}
+NUMBER = "+12025550123"
+
+
+def read(text: str, region: str | None = "US") -> str | Refusal:
+    """Both ways in must agree: the column's fast one and the single one."""
+    addresses = ADDRESSES[region]
+    one = addresses.read(text)
+    column, refusals = addresses.read_column(["+442079460958", text, "+12025550199"])
+    assert column[0] is not None
+    assert column[2] is not None
+    assert (column[1] if column[1] is not None else refusals[1]) == one
+    return one
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+12025550123",
+        "+1 202 555 0123",
+        "+1 (202) 555-0123",
+        "(+1) 202 555 0123",
+        "+1.202.555.0123",
+        "202-555-0123",
+        "(202) 555-0123",
+        "202.555.0123",
+        "2025550123",
+        "12025550123",
+        "1-202-555-0123",
+        "202/555/0123",
+        "011 1 202 555 0123",
+        " 202 555 0123 ",
+        "'+12025550123",
+        "’2025550123",
+        "\u00a0+1\u00a0202\u00a0555\u00a00123\u00a0",
+        "\u202a+1 202 555 0123\u202c",
+        "\ufeff+1202\u200b555\u200d0123",
+        "202\u2011555\u20130123",
+        "\uff0b" + "".join(chr(0xFF10 + int(digit)) for digit in "12025550123"),
+        "".join(chr(0x0660 + int(digit)) for digit in "2025550123"),
+        "\t+12025550123\n",
+    ],
+)
+def test_one_number_is_understood_in_every_way_people_write_it(text: str) -> None:
+    assert read(text) == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("07400 123456", "GB", "+447400123456"),
+        ("7400123456", "GB", "+447400123456"),
+        ("447400123456", "GB", "+447400123456"),
+        ("0044 7400 123456", "GB", "+447400123456"),
+        ("+44 (0)7400 123456", "US", "+447400123456"),
+        ("030/901820", "DE", "+4930901820"),
+        ("0049 30 901820", "DE", "+4930901820"),
+        ("612.345.678", "ES", "+34612345678"),
+        ("06 1234 5678", "IT", "+390612345678"),
+        ("+39 06 1234 5678", "US", "+390612345678"),
+    ],
+)
+def test_numbers_without_country_code_are_of_the_region(text: str, region: str, number: str) -> None:
+    assert read(text, region) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("4.41E+11", "'4.41E+11' is a rounded number (E-notation): its last digits are lost"),
+        ("1,20256E+10", "'1,20256E+10' is a rounded number (E-notation): its last digits are lost"),
+        ("12025550123.0", "…23.0 was turned into a decimal number; its + or leading zeros may be lost"),
+        ("12025550123,00", "…3,00 was turned into a decimal number; its + or leading zeros may be lost"),
+        ("12,025,550,123", "…,123 was turned into an amount; its + or leading zeros may be lost"),
+        ("-2025550123", "…0123 is a negative number"),
+        ("−2025550123", "…0123 is a negative number"),
+        ("#N/A", "#N/A is a spreadsheet's error, not a number"),
+        ("#REF!", "#REF! is a spreadsheet's error, not a number"),
+        ("#VALUE!", "#VALUE! is a spreadsheet's error, not a number"),
+        ("#NAME?", "#NAME? is a spreadsheet's error, not a number"),
+        ("########", "######## is a spreadsheet's error, not a number"),
+        ("=A2", "the cell holds a formula, not its result"),
+        ('="12025550123"', "the cell holds a formula, not its result"),
+        ("447400123456", "…3456 seems to have lost its + (it is a number of another country)"),
+    ],
+)
+def test_what_a_spreadsheet_mangled_is_refused_with_what_happened_to_it(text: str, sentence: str) -> None:
+    assert read(text) == Refusal(Reason.to_mangled, sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("202555012", "…5012 is too short for a number of country code +1"),
+        ("2025550123456", "…3456 is too long for a number of country code +1"),
+        ("5550100", "…0100 is too short for a number of country code +1"),
+        ("+12005550123", "…0123 is a number that country code +1 does not have"),
+        ("+999123456789", "…6789 is no phone number"),
+        ("+", "'+' is no phone number"),
+        ("1-800-FLOWERS", "'1-800-FLOWERS' has letters in it"),
+        ("202-555-0123 ext. 5", "…t. 5 has an extension, which cannot be reached"),
+        ("202-555-0123x5", "…23x5 has an extension, which cannot be reached"),
+        ("202-555-0123 #5", "…3 #5 has an extension, which cannot be reached"),
+        ("2025550123 / 2025550124", "the cell holds 2 numbers"),
+        ("2025550123, 2025550124", "the cell holds 2 numbers"),
+        ("2025550123; 2025550124; 2025550125", "the cell holds 3 numbers"),
+        ("2025550123 or 2025550124", "the cell holds 2 numbers"),
+        ("2025550123\n2025550124", "the cell holds 2 numbers"),
+        ("+12025550123+12025550124", "…0124 has a + inside: two numbers in one cell?"),
+        ("++12025550123", "…0123 has a + inside: two numbers in one cell?"),
+        ("2025550123*", "…123* has '*' in it"),
+        ("tel:+12025550123", "'tel': is no kind of address that Studio takes"),
+        ("Ann", "'Ann' has letters in it"),
+        ("\U0001f4f1 2025550123", "…0123 has '\U0001f4f1' in it"),
+        ("whatsapp:", "whatsapp: is not followed by a number"),
+        ("client:", "client: must be followed by a name without spaces"),
+        ("client:two words", "client: must be followed by a name without spaces"),
+        ("ann@", "is neither a phone number nor a SIP address (name@host)"),
+        ("a b@example.com", "is neither a phone number nor a SIP address (name@host)"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_the_reason(text: str, sentence: str) -> None:
+    assert read(text) == Refusal(Reason.to_invalid, sentence)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u00a0", "\u200b", "-", "n/a", "N/A", "none", "NULL", "nan", "?"])
+def test_a_cell_with_nothing_in_it_is_missing(text: str) -> None:
+    answer = read(text)
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.to_missing
+
+
+@pytest.mark.parametrize("text", ["2025550123", "12025550123", "00442079460958", "(202) 555-0123", "15551234567"])
+def test_without_plus_and_without_region_a_number_has_no_country(text: str) -> None:
+    answer = read(text, None)
+    assert isinstance(answer, Refusal)
+    assert answer == Refusal(Reason.to_no_country, f"…{text[-4:]} has no country code")
+
+
+@pytest.mark.parametrize("text", ["15712345678", "12025550123"])
+def test_a_number_that_lost_either_its_zero_or_its_plus_is_refused_since_one_of_both_is_a_stranger(text: str) -> None:
+    """+1 571 234 5678 is a number in Virginia, and 0157 12345678 one in Germany."""
+    answer = read(text, "DE")
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.to_mangled
+    assert read("0" + "15712345678", "DE") == "+4915712345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("client:ann", "client:ann"),
+        ("Client:Ann.B", "client:Ann.B"),
+        ("whatsapp:+12025550123", "whatsapp:+12025550123"),
+        ("WhatsApp: +1 (202) 555-0123", "whatsapp:+12025550123"),
+        ("whatsapp:2025550123", "whatsapp:+12025550123"),
+        ("sip:Ann@SIP.Example.com", "sip:Ann@sip.example.com"),
+        ("sips:ann@example.com:5061;transport=tls", "sips:ann@example.com:5061;transport=tls"),
+        ("ann@example.com", "ann@example.com"),
+    ],
+)
+def test_addresses_that_are_no_numbers_are_taken_as_the_api_takes_them(text: str, address: str) -> None:
+    assert read(text) == address
+
+
+def test_whatsapp_numbers_are_checked_like_others() -> None:
+    answer = read("whatsapp:4.41E+11")
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.to_mangled
+
+
+SERVICE = "MG" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (SERVICE, SERVICE),
+        (f" {SERVICE} ", SERVICE),
+        ("+12025550100", "+12025550100"),
+        ("(202) 555-0100", "+12025550100"),
+        ("12345", "12345"),
+        ("whatsapp:+12025550100", "whatsapp:+12025550100"),
+        ("MG12", Refusal(Reason.from_invalid, "'MG12' is no Messaging Service SID: it is MG and 32 hex digits")),
+        ("Acme", Refusal(Reason.from_invalid, "'Acme' has letters in it")),
+        ("+1202", Refusal(Reason.from_invalid, "'+1202' is too short for a number of country code +1")),
+        ("", Refusal(Reason.from_missing, "no sender is given")),
+    ],
+)
+def test_a_sender_is_an_address_a_messaging_service_or_a_short_code(text: str, answer: str | Refusal) -> None:
+    assert ADDRESSES["US"].read_sender(text) == answer
+
+
+def test_a_contact_is_no_messaging_service() -> None:
+    assert isinstance(read(SERVICE), Refusal)
+
+
+def test_a_refusal_shows_at_most_the_last_four_characters_of_a_number() -> None:
+    for text in ("2025550123 ext. 77", "+12005550123", "12025550123.0", "447400123456", "2025550123*"):
+        answer = read(text)
+        assert isinstance(answer, Refusal)
+        assert not re.search(r"\d{5,}", answer.sentence), answer.sentence
+
+
+def test_an_unknown_region_is_refused() -> None:
+    with pytest.raises(ValueError, match="ZZ"):
+        Addresses("ZZ")
+
+
+@given(st.text(max_size=40))
+def test_any_text_has_an_answer_and_an_answer_is_an_address(text: str) -> None:
+    answer = read(text)
+    if isinstance(answer, Refusal):
+        assert answer.sentence
+    else:
+        assert re.fullmatch(r"(whatsapp:)?\+[1-9]\d{6,14}|client:\S+|\S+@\S+", answer)
+
+
+# --- the patterns against phonenumbers ---
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+INTERNATIONAL = {str(code): patterns.international_pattern(str(code)) for code in CODES}
+
+
+def truth(text: str, region: str | None) -> str | None:
+    """What phonenumbers says: E.164 of a valid number."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number) or number.extension:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def metadata_of(region: str, code: int) -> Any:
+    if region == "001":
+        return phonenumbers.PhoneMetadata.metadata_for_nongeo_region(code)
+    return phonenumbers.PhoneMetadata.metadata_for_region(region)
+
+
+def kinds(metadata: Any) -> list[Any]:
+    found = [getattr(metadata, name) for name in patterns._KINDS]
+    return [kind for kind in found if kind is not None and kind.national_number_pattern]
+
+
+def neighbours(number: str) -> Iterator[str]:
+    """The number, and those one digit changed, left out or put in: both sides of every rule."""
+    yield number
+    for at in range(len(number)):
+        yield number[:at] + str((int(number[at]) + 1 + at) % 10) + number[at + 1 :]
+    for at in {0, len(number) // 2, len(number)}:
+        yield number[:at] + "0" + number[at:]
+        yield number[:at] + "1" + number[at:]
+    yield number[1:]
+    yield number[:-1]
+    yield number[:-4] + "0000"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_international_pattern_accepts_only_what_phonenumbers_does(code: int) -> None:
+    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]:
+        for kind in kinds(metadata_of(region, code)):
+            for national in neighbours(kind.example_number or ""):
+                text = f"+{code}{national}"
+                if INTERNATIONAL[str(code)].fullmatch(text):
+                    assert truth(text, None) == text
+
+
+def test_the_patterns_are_of_use_nearly_every_mobile_number_is_plain() -> None:
+    plain = slow = 0
+    for region in REGIONS:
+        metadata = metadata_of(region, 0)
+        text = f"+{metadata.country_code}{metadata.mobile.example_number}"
+        if INTERNATIONAL[str(metadata.country_code)].fullmatch(text):
+            plain += 1
+        elif truth(text, None):
+            slow += 1
+    assert plain > 230
+    assert slow <= 5
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_national_pattern_accepts_only_what_phonenumbers_does(region: str) -> None:
+    pattern = patterns.national_pattern(region)
+    assert pattern is not None
+    metadata = metadata_of(region, 0)
+    code = str(metadata.country_code)
+    trunk = metadata.national_prefix or ""
+    for kind in kinds(metadata):
+        for national in neighbours(kind.example_number or ""):
+            for digits in {national, trunk + national, code + national, trunk + code + national}:
+                match = pattern.fullmatch(digits)
+                if match:
+                    assert f"+{code}{match[match.lastindex or 0]}" == truth(digits, region), (digits, match.lastindex)
+
+
+@given(st.sampled_from(CODES), st.text("0123456789", min_size=4, max_size=14))
+def test_any_international_number_the_pattern_accepts_is_valid(code: int, national: str) -> None:
+    text = f"+{code}{national}"
+    if INTERNATIONAL[str(code)].fullmatch(text):
+        assert truth(text, None) == text
+
+
+@given(st.sampled_from(REGIONS), st.data())
+def test_numbers_made_from_a_regions_own_patterns_are_read_as_phonenumbers_reads_them(
+    region: str, data: st.DataObject
+) -> None:
+    metadata = metadata_of(region, 0)
+    kind = data.draw(st.sampled_from(kinds(metadata)))
+    national = data.draw(st.from_regex(re.compile(kind.national_number_pattern, re.ASCII), fullmatch=True))
+    text = f"+{metadata.country_code}{national}"
+    answer = ADDRESSES[None].read(text)
+    assert (answer if isinstance(answer, str) else None) == truth(text, None)
+
+
+def test_every_kinds_lengths_are_among_the_general_ones() -> None:
+    """The patterns leave the general lengths out because of this."""
+    for region in REGIONS:
+        metadata = metadata_of(region, 0)
+        for kind in kinds(metadata):
+            assert {length for length in kind.possible_length if length > 0} <= set(
+                metadata.general_desc.possible_length
+            )
