@@ -16,17 +16,17 @@ BUCKETS_MAX = 4096
 
 
 class CampaignState(StrEnum):
-    """Where a campaign stands, by its latest file."""
+    """Where a campaign stands, by the rows of its latest file."""
 
-    #: Rows wait to be sent, and no run is active: none has been yet, or the last one had no more to do then.
+    #: Nothing has been sent yet.
     planned = "planned"
-    #: A run is sending now.
+    #: A run is active.
     running = "running"
     #: No row waits. Rows may be unknown: `rows` says.
     finished = "finished"
-    #: The last run ended before its rows were sent: Ctrl-C, a refusal of the account, too many failures.
+    #: The last run has ended, and rows wait: `resume` goes on.
     stopped = "stopped"
-    #: The last run was killed; the next one finds out what became of the rows in flight.
+    #: The last run was killed; `resume` finds out what became of the rows in flight.
     interrupted = "interrupted"
 
 
@@ -39,9 +39,7 @@ def campaign_state(status: CampaignStatus) -> CampaignState:
         return CampaignState.finished
     if status.first_started_at_ms is None:
         return CampaignState.planned
-    if status.interrupted:
-        return CampaignState.interrupted
-    return CampaignState.stopped if status.stop_reason else CampaignState.planned
+    return CampaignState.interrupted if status.interrupted else CampaignState.stopped
 
 
 def rate_per_s(status: CampaignStatus) -> float:

@@ -79,7 +79,6 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\u
         "1e5",
         "\t",
         "=1+1",
-        "\ufeff",
     ]
 )
 

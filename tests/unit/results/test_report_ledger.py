@@ -15,14 +15,14 @@ from tests.unit.results.support import SENT_MS, read_csv, read_dicts
 
 CONTACTS = (
     "mobile,name,name\n"
-    "+120255501001,Zoë,one\n"
-    '+120255501002,"O\'Neill, ""Pat""",two\n'
+    "+12025550101,Zoë,one\n"
+    '+12025550102,"O\'Neill, ""Pat""",two\n'
     ",nobody,three\n"
     "\n"
-    "+120255501001,again,four\n"
+    "+12025550101,again,four\n"
     "+1555010,short,five\n"
-    "+120255501006,Ann,six,seven\n"
-    "+120255501008,=1+1,eight\n"
+    "+12025550106,Ann,six,seven\n"
+    "+12025550108,=1+1,eight\n"
 )
 
 
@@ -87,14 +87,14 @@ async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_t
     header, *records = read_csv(tmp_path / "r.csv")
     assert header[:3] == ["mobile", "name", "name"]
     malformed = records.pop(5)
-    assert "+120255501006,Ann,six,seven" in ",".join(malformed[:3])
+    assert "+12025550106,Ann,six,seven" in ",".join(malformed[:3])
     assert [record[:3] for record in records] == [
-        ["+120255501001", "Zoë", "one"],
-        ["+120255501002", 'O\'Neill, "Pat"', "two"],
+        ["+12025550101", "Zoë", "one"],
+        ["+12025550102", 'O\'Neill, "Pat"', "two"],
         ["", "nobody", "three"],
-        ["+120255501001", "again", "four"],
+        ["+12025550101", "again", "four"],
         ["+1555010", "short", "five"],
-        ["+120255501008", "=1+1", "eight"],
+        ["+12025550108", "=1+1", "eight"],
     ]
     records.insert(5, malformed)
     told = [dict(zip(header[3:], record[3:], strict=True)) for record in records]
@@ -122,7 +122,7 @@ async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_t
 async def test_a_subset_keeps_the_files_row_numbers(ledger: SqliteLedger, tmp_path: Path) -> None:
     """`--only failed` names lines that a person looks up in the spreadsheet."""
     source = tmp_path / "contacts.csv"
-    source.write_text("mobile\n+120255501001\n+120255501002\nx\n+120255501003\n")
+    source.write_text("mobile\n+12025550101\n+12025550102\nx\n+12025550103\n")
     campaign = await _planned(ledger, source)
     await _sent(ledger, campaign)
     assert await _report(ledger, campaign, tmp_path / "r.csv", only="failed") == 2

@@ -96,7 +96,8 @@ def test_before_the_first_request_the_rate_is_nought() -> None:
         (STATE.finished, {RowState.invalid: 2}, {"first_started_at_ms": None}),
         (STATE.stopped, {RowState.created: 2, RowState.planned: 1}, {"stop_reason": "interrupted"}),
         (STATE.interrupted, {RowState.created: 2, RowState.sending: 1}, {"interrupted": True}),
-        (STATE.planned, {RowState.created: 2, RowState.planned: 1}, {}),
+        (STATE.stopped, {RowState.created: 2, RowState.planned: 1}, {}),
+        (STATE.finished, {RowState.created: 2}, {"earlier_rows": {RowState.planned: 1}}),
     ],
 )
 def test_one_word_says_where_the_campaign_stands(
