@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,23 +13,27 @@ from dispatcher.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
 
-RETRY_EPILOG = """[bold]Examples[/bold]
-  dispatcher retry spring --code 21211 --code 21614      rows that Studio refused with these codes
-  dispatcher retry spring --all-rejected                 every refused row, after the cause was removed
-  dispatcher retry spring --busy                         contacts that were in another execution
-  dispatcher retry spring --cancelled                    rows that `cancel` took out"""
-RECONCILE_EPILOG = """[bold]Examples[/bold]
-  dispatcher reconcile spring"""
-CANCEL_EPILOG = """[bold]Examples[/bold]
-  dispatcher cancel spring --reason "wrong price in the text"
-  dispatcher retry spring --cancelled                    puts them back"""
+RETRY_EPILOG = options.examples(
+    ("dispatcher retry spring --code 21211 --code 21614", "rows that Studio refused with these codes"),
+    ("dispatcher retry spring --all-rejected", "once the cause is removed"),
+    ("dispatcher retry spring --busy", "contacts in another execution"),
+    ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
+)
+RECONCILE_EPILOG = options.examples(
+    ("dispatcher reconcile spring", "who of the rows in doubt exists?"),
+    ("dispatcher report spring --only unknown", "the evidence on those that stay"),
+)
+CANCEL_EPILOG = options.examples(
+    'dispatcher cancel spring --reason "wrong price in the text"',
+    ("dispatcher retry spring --cancelled", "puts them back"),
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=RETRY_EPILOG)(retry)
-    app.command(epilog=RECONCILE_EPILOG)(reconcile)
-    app.command(epilog=CANCEL_EPILOG)(cancel)
+    app.command(epilog=RETRY_EPILOG, rich_help_panel=options.AFTERWARDS)(retry)
+    app.command(epilog=RECONCILE_EPILOG, rich_help_panel=options.AFTERWARDS)(reconcile)
+    app.command(epilog=CANCEL_EPILOG, rich_help_panel=options.AFTERWARDS)(cancel)
 
 
 def retry(
@@ -55,9 +58,10 @@ def retry(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Send again what Studio refused, as you ask for it: a new attempt on the same row, its history kept.
+    """Send again what Studio refused, as you ask for it.
 
-    Nothing changes before the number of rows is confirmed. Where no row matches, nothing is sent; the exit code is 0.
+    A new attempt on the same row; its history is kept. Nothing changes before the number of rows is
+    confirmed. Where no row matches, nothing is sent; the exit code is 0.
     """
     if not (code or all_rejected or busy or cancelled):
         raise UsageError("retry needs to know which rows", fix="--code CODE, --all-rejected, --busy or --cancelled")
@@ -129,12 +133,15 @@ def reconcile(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Look up the rows in doubt in Studio's list of executions. Nothing is sent.
+    """Look up the rows in doubt; nothing is sent.
 
-    Found: created. Not there after the list had its time ([reconcile] settle_s): planned, and `resume` sends it.
+    In Studio's list of executions. Found: created. Not there after
+    the list had its time ([reconcile] settle_s): planned, and `resume` sends it.
     Exit code 6 where rows stay unknown; `dispatcher report CAMPAIGN --only unknown` says why.
     """
     flags = {"account.api_version": api_version, "account.base_url": base_url, "state.dir": state_dir}
+    import asyncio
+
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import live, planning, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
@@ -180,7 +187,10 @@ def cancel(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Take the rows that are not sent yet out of a campaign. Executions that run are left alone: see `recall`."""
+    """Take the rows that are not sent yet out of a campaign.
+
+    Executions that exist are left alone. `dispatcher retry CAMPAIGN --cancelled` puts the rows back.
+    """
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending
     from dispatcher.cli.interrupts import Interrupts, run_async

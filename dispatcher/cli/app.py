@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from dispatcher import __version__
 from dispatcher.cli import amend, check, config, demo, doctor, flows, options, reading, run, sandbox
 from dispatcher.cli.terminal import leave_stdout, print_bug, print_error, print_usage
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
+from dispatcher.version import __version__
 
 app = typer.Typer(
     name="dispatcher",
@@ -19,14 +19,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="[bold]A first campaign[/bold]\n"
-    "  dispatcher demo                      see it work, nothing leaves this machine\n"
-    "  dispatcher config init               write config.toml; set flow, from and to\n"
-    "  dispatcher check contacts.csv        what is wrong with which row\n"
-    "  dispatcher run contacts.csv          counts, a question, and off it goes\n"
-    "  dispatcher status                    how all campaigns stand\n\n"
-    "[bold]Exit codes[/bold]  0 all created · 1 a bug · 2 usage, settings or input · 3 some rows refused or invalid ·"
-    " 4 credentials · 5 stopped early, resumable · 6 rows left unknown · 130 interrupted, resumable",
+    epilog=options.examples(
+        ("dispatcher demo", "see it work, nothing is sent"),
+        ("dispatcher config init", "then set flow, from and to"),
+        ("dispatcher check contacts.csv", "what is wrong with which row"),
+        ("dispatcher run contacts.csv", "counts, a question, then it sends"),
+        ("dispatcher status", "how all campaigns stand"),
+        more="[bold]Exit codes[/bold]  0 all created · 1 a bug · 2 usage, settings or input"
+        " · 3 some rows refused or invalid · 4 credentials · 5 stopped early, resumable"
+        " · 6 rows left unknown · 130 interrupted, resumable",
+    ),
 )
 
 # One line for each group of commands, in the order of the help.

@@ -9,17 +9,18 @@ import typer
 from dispatcher.cli import options
 from dispatcher.cli.run import campaign_name
 
-EPILOG = """[bold]Examples[/bold]
-  dispatcher check contacts.csv
-  dispatcher check contacts.csv --all
-  dispatcher check contacts.csv --json | jq '.problems[] | .row_number'
-
-[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent · 2 nothing can"""
+EPILOG = options.examples(
+    ("dispatcher check contacts.csv", "the first 20 problems"),
+    ("dispatcher check contacts.csv --all", "all of them"),
+    ("dispatcher check contacts.csv --json | jq .problems", "for scripts"),
+    more="[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent"
+    " · 2 the file or a setting is wrong",
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=EPILOG)(check)
+    app.command(epilog=EPILOG, rich_help_panel=options.SEND)(check)
 
 
 def check(

@@ -16,13 +16,14 @@ from dispatcher.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-INIT_EPILOG = """[bold]Examples[/bold]
-  dispatcher config init
-  dispatcher config init --path spring.toml"""
-SHOW_EPILOG = """[bold]Examples[/bold]
-  dispatcher config show
-  DISPATCHER_RATE_PER_SECOND=30 dispatcher config show --changed
-  dispatcher config show --json"""
+INIT_EPILOG = options.examples(
+    ("dispatcher config init", "config.toml"),
+    ("dispatcher config init --path spring.toml", "then: dispatcher run … -c spring.toml"),
+)
+SHOW_EPILOG = options.examples(
+    "dispatcher config show",
+    ("DISPATCHER_RATE_PER_SECOND=30 dispatcher config show --changed", "what is not a default, and who says so"),
+)
 
 #: The lines of the example that are not comments: what every campaign must set. Obviously not anyone's.
 REQUIRED = {
@@ -52,7 +53,7 @@ app = typer.Typer(no_args_is_help=True, help="Write, explain and trace the setti
 
 def register(parent: typer.Typer) -> None:
     """Add this file's commands."""
-    parent.add_typer(app, name="config")
+    parent.add_typer(app, name="config", rich_help_panel=options.SET_UP)
 
 
 def example() -> str:
@@ -135,7 +136,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     debug: options.Debug = False,
 ) -> int:
-    """Write a commented config.toml: three settings to fill in, and every other one with its default."""
+    """Write a commented config.toml.
+
+    Three settings to fill in, and every other one with its default and unit.
+    """
     from dispatcher.cli.terminal import out, say
 
     try:
@@ -157,7 +161,10 @@ def show(
     config: options.Config = None,
     debug: options.Debug = False,
 ) -> int:
-    """Show every setting: its value, where it came from, and what it stands above. Secrets only as set or not."""
+    """Show every setting and where it came from.
+
+    Its value, its source, and what that stands above. Secrets only as set or not set.
+    """
     from dispatcher.cli.terminal import print_json
 
     loaded = options.load_settings(config)

@@ -13,9 +13,7 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from dispatcher.settings import Settings
 
-EPILOG = """[bold]Examples[/bold]
-  dispatcher demo
-  dispatcher demo --report demo-report.xlsx"""
+EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-report.xlsx")
 
 NAME = "demo"
 #: Enough to see the limit at work, and over in half a minute.
@@ -29,15 +27,16 @@ GENERATED_ROWS = 200
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=EPILOG)(demo)
+    app.command(epilog=EPILOG, rich_help_panel=options.REHEARSE)(demo)
 
 
 def demo(
     report: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.csv"),
     debug: options.Debug = False,
 ) -> int:
-    """See it work: a local Studio with faults, a contacts file with wrong rows, the live view, a report.
+    """See it work: a campaign against a local Studio with faults.
 
+    A contacts file with some wrong rows, the live view, a report, in half a minute.
     Nothing leaves this machine, and no account is needed.
     """
     import tempfile
@@ -66,7 +65,7 @@ def demo(
                 settings = _settings(sandbox.base_url, Path(folder))
                 bus = planning.event_bus()
                 say(
-                    "A local Studio is up; a few per cent of its answers are 429s, errors and broken connections.",
+                    "A local Studio is up. A few per cent of its answers are faults.",
                     "bold",
                 )
                 say()

@@ -15,12 +15,12 @@ from dispatcher.errors import DispatcherError, ExitCode
 if TYPE_CHECKING:
     from dispatcher.settings import Credentials, LoadedSettings, Settings
 
-EPILOG = """[bold]Examples[/bold]
-  dispatcher doctor
-  dispatcher doctor --json | jq '.checks[] | select(.result != "ok")'
-
-[bold]Exit codes[/bold]  0 fit to send, warnings or not · 2 something must be fixed first · 4 it is the credentials
-  5 Studio or the ledger cannot be used now"""
+EPILOG = options.examples(
+    "dispatcher doctor",
+    ("dispatcher doctor --json", "for scripts"),
+    more="[bold]Exit codes[/bold]  0 fit to send, warnings or not · 2 something must be fixed first · 4 the credentials"
+    " · 5 Studio or the ledger cannot be used now",
+)
 
 SKEW_WARN_S = 5.0
 DISK_WARN_BYTES = 1 << 30
@@ -43,7 +43,7 @@ class Check:
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=EPILOG)(doctor)
+    app.command(epilog=EPILOG, rich_help_panel=options.SET_UP)(doctor)
 
 
 def doctor(
@@ -54,7 +54,10 @@ def doctor(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Check the machine, the settings, the credentials and the ledger. Nothing is sent and nothing is changed."""
+    """Check the machine, the settings, the account and the ledger.
+
+    Nothing is sent and nothing is changed.
+    """
     from dispatcher.cli.terminal import print_json
 
     flags = {"account.api_version": api_version, "account.base_url": base_url, "state.dir": state_dir}
@@ -70,7 +73,12 @@ def doctor(
 
 
 def _object(check: Check) -> dict[str, object]:
-    return {"name": check.name, "result": check.result, "found": check.found, "fix": check.fix}
+    return {
+        "name": check.name,
+        "result": check.result,
+        "found": check.found,
+        "fix": None if check.result == "ok" else check.fix,
+    }
 
 
 def _print(check: Check) -> None:
@@ -115,7 +123,7 @@ def _versions() -> Check:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    from dispatcher import __version__
+    from dispatcher.version import __version__
 
     missing, found = [], []
     for package in PACKAGES:

@@ -12,14 +12,12 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from dispatcher.studio.resources import Flow
 
-EPILOG = """[bold]Examples[/bold]
-  dispatcher flows
-  dispatcher flows --json"""
+EPILOG = options.examples("dispatcher flows", ("dispatcher flows --json", "for scripts"))
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=EPILOG)(flows)
+    app.command(epilog=EPILOG, rich_help_panel=options.SET_UP)(flows)
 
 
 def flows(
@@ -29,7 +27,10 @@ def flows(
     base_url: options.BaseUrl = None,
     debug: options.Debug = False,
 ) -> int:
-    """List the account's flows: SID, name, status, revision, dates."""
+    """List the account's flows.
+
+    SID, name, status, revision and the date of the last change.
+    """
     flags = {"account.api_version": api_version, "account.base_url": base_url}
     from dispatcher.campaign import studio_client
     from dispatcher.cli.interrupts import Interrupts, run_async

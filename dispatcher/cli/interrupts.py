@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
 
 T = TypeVar("T")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _signals() -> list[signal.Signals]:
+    """Those that ask a program to stop, but for those that whoever started it wants ignored (nohup)."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP: the terminal was closed; Windows has none
+    found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+    return [number for number in found if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 class Interrupts:
@@ -57,8 +63,8 @@ class Interrupts:
     def installed(self) -> Iterator[None]:
         """Handle the signals inside this block."""
         loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        for number in _SIGNALS:
+        before = {number: signal.getsignal(number) for number in _signals()}
+        for number in before:
             try:
                 loop.add_signal_handler(number, self.handle)
             except (NotImplementedError, RuntimeError):  # Windows' loops have none; or not the main thread
@@ -80,11 +86,11 @@ def raised() -> Iterator[None]:
 
     Raises: Interrupted.
     """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _signals()}
     # The event loop would be woken, too, and handle the signal once more when it comes to run again.
     wakeup = signal.set_wakeup_fd(-1)
     try:
-        for number in _SIGNALS:
+        for number in before:
             signal.signal(number, signal.default_int_handler)
         yield
     except KeyboardInterrupt:
@@ -130,7 +136,7 @@ async def wait_for_signal() -> None:
     """Return at the first Ctrl-C or SIGTERM."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    for number in _SIGNALS:
+    for number in _signals():
         try:
             loop.add_signal_handler(number, told.set)
         except NotImplementedError:  # Windows

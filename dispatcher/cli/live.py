@@ -18,7 +18,7 @@ from dispatcher.model import RowState
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from dispatcher.events import Event, EventBus, Progress
+    from dispatcher.events import Event, EventBus, Listener, Progress
 
 REDRAW_S = 0.2
 LINE_EVERY_S = 10.0
@@ -97,12 +97,15 @@ class RunView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, 100)
+        progress = self.progress
         yield self._title(width)
-        if self.progress.to_send:
+        if progress.to_send:
             yield self._bar(width)
         yield Text()
         yield self._states(width)
-        if self.progress.to_send:
+        if progress.phase == "finished":
+            return
+        if progress.to_send:
             yield from self._numbers(width)
         yield self._why(width)
 
@@ -116,7 +119,11 @@ class RunView:
             (progress.campaign, "bold"), "  ", (_PHASES.get(progress.phase, progress.phase), "bright_black")
         )
         elapsed = self.now_s - progress.started_at_s if progress.started_at_s else 0.0
-        line.add_row(name, Text(clock_text(elapsed), style="bright_black"))
+        times = Text(clock_text(elapsed), style="bright_black")
+        left_s = eta_s(progress, self.sent.per_s)
+        if left_s is not None:
+            times = Text.assemble((clock_text(left_s), "bold"), (" left · ", "bright_black"), times)
+        line.add_row(name, times)
         return line
 
     def _bar(self, width: int) -> Table:
@@ -159,13 +166,11 @@ class RunView:
             rate.append(f", held at {rate_text(progress.rate_allowed_per_s)}", style="yellow")
         window = Text.assemble((f"{progress.window_now:,}", "bold"), f" of {progress.window_limit:,}")
         throttled = Text(f"{progress.throttled:,}", style="bold yellow" if progress.throttled else "")
-        left_s = eta_s(progress, self.sent.per_s)
         pairs: list[tuple[str, Text]] = [
             ("rate", rate),
             ("window", window),
             ("429s", throttled),
             ("in flight", Text(f"{progress.in_flight:,}")),
-            ("left", Text("–" if left_s is None else clock_text(left_s))),
         ]
         line = Text()
         for label, value in pairs:
@@ -181,7 +186,7 @@ class RunView:
     def _why(self, width: int) -> Text:
         progress = self.progress
         if progress.waiting is None:
-            text = Text(self.detail or "", style="bright_black")
+            text = Text(self.detail or "" if progress.phase == "reconciling" else "", style="bright_black")
         else:
             text = Text.assemble(("waits: ", "bold yellow"), (progress.waiting, "yellow"))
             if progress.waiting_until_s is not None:
@@ -228,7 +233,7 @@ async def view(bus: EventBus) -> AsyncIterator[RunView]:
             await task
 
 
-def _listener(shown: RunView):  # type: ignore[no-untyped-def]
+def _listener(shown: RunView) -> Listener:
     from dispatcher.events import Reconciling, RunStarted
 
     def listen(event: Event) -> None:

@@ -12,6 +12,29 @@ from dispatcher.cli import debug
 if TYPE_CHECKING:
     from dispatcher.settings import Credentials, LoadedSettings
 
+#: Examples are aligned for terminals of 80 columns: a command this long leaves so much room for what it does.
+COMMAND_WIDTH = 42
+DOES_WIDTH = 34
+#: The groups of commands in the help.
+SEND = "Send"
+AFTERWARDS = "Afterwards"
+SET_UP = "Set up"
+REHEARSE = "Rehearse"
+
+
+def examples(*lines: tuple[str, str] | str, more: str = "") -> str:
+    """A command's epilog: examples, each with what it does, and whatever else is worth a line."""
+    shown = []
+    for line in lines:
+        command, does = (line, "") if isinstance(line, str) else line
+        command = command.replace("[", "\\[")
+        if does and (len(command) > COMMAND_WIDTH or len(does) > DOES_WIDTH):
+            shown.append(f"{command}\n    [dim]{does}[/dim]")
+        else:
+            shown.append(f"{command:{COMMAND_WIDTH}}  [dim]{does}[/dim]" if does else command)
+    return "[bold]Examples[/bold]\n" + "\n".join(f"{line}" for line in shown) + (f"\n\n{more}" if more else "")
+
+
 SETTINGS = "Settings (above config.toml and the environment)"
 
 

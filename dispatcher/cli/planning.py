@@ -10,7 +10,7 @@ from dispatcher.cli.terminal import err, is_live, say
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
-    from dispatcher.events import Event, EventBus
+    from dispatcher.events import Event, EventBus, PlanProgress
     from dispatcher.model import PlanCounts
 
 LINE_EVERY_S = 10.0
@@ -50,7 +50,7 @@ async def plan(campaign: Campaign, source: str) -> PlanCounts:
         await asyncio.gather(show, return_exceptions=True)
 
 
-async def _draw(source: str, read: list) -> None:  # type: ignore[type-arg]
+async def _draw(source: str, read: list[PlanProgress]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("reading {task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"))
@@ -64,7 +64,7 @@ async def _draw(source: str, read: list) -> None:  # type: ignore[type-arg]
             await asyncio.sleep(0.2)
 
 
-async def _write_lines(source: str, read: list) -> None:  # type: ignore[type-arg]
+async def _write_lines(source: str, read: list[PlanProgress]) -> None:
     next_s = time.monotonic() + LINE_EVERY_S
     while True:
         await asyncio.sleep(0.5)

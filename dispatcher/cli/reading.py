@@ -10,21 +10,23 @@ import typer
 from dispatcher.cli import options
 from dispatcher.errors import ExitCode
 
-STATUS_EPILOG = """[bold]Examples[/bold]
-  dispatcher status                  all campaigns
-  dispatcher status spring           one, while it runs or later
-  dispatcher status spring --json    for scripts"""
-REPORT_EPILOG = """[bold]Examples[/bold]
-  dispatcher report spring                                 spring-report.csv
-  dispatcher report spring --report spring.xlsx            for people
-  dispatcher report spring --only failed                   rejected, busy and invalid rows
-  dispatcher report spring --only unknown --format xlsx"""
+STATUS_EPILOG = options.examples(
+    ("dispatcher status", "all campaigns"),
+    ("dispatcher status spring", "one, while it runs or later"),
+    ("dispatcher status spring --json", "for scripts"),
+)
+REPORT_EPILOG = options.examples(
+    ("dispatcher report spring", "spring-report.csv"),
+    ("dispatcher report spring --report spring.xlsx", "a workbook, for people"),
+    ("dispatcher report spring --only failed", "rejected, busy and invalid rows"),
+    ("dispatcher report spring --only unknown", "with the evidence why"),
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=STATUS_EPILOG)(status)
-    app.command(epilog=REPORT_EPILOG)(report)
+    app.command(epilog=STATUS_EPILOG, rich_help_panel=options.AFTERWARDS)(status)
+    app.command(epilog=REPORT_EPILOG, rich_help_panel=options.AFTERWARDS)(report)
 
 
 def status(
@@ -34,7 +36,10 @@ def status(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Show how campaigns stand: rows by state, requests, the worst window."""
+    """Show how campaigns stand.
+
+    Rows by state, requests, the worst window; also while a campaign runs. Needs no credentials.
+    """
     import asyncio
 
     settings = options.load_settings(config, {"state.dir": state_dir}).settings
@@ -68,8 +73,9 @@ def report(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Write a campaign's report: every row of its latest file with its answer. Also while it runs.
+    """Write a campaign's report, at any time.
 
+    Every row of its latest file with its answer, in the file's order, the file's columns untouched.
     The path is printed on stdout.
     """
     import asyncio

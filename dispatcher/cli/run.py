@@ -10,17 +10,22 @@ import typer
 from dispatcher.cli import options
 from dispatcher.errors import ExitCode, UsageError
 
-RUN_EPILOG = """[bold]Examples[/bold]
-  dispatcher run contacts.csv                                   counts, a question, then it sends
-  dispatcher run contacts.csv --dry-run                         what would be sent; nothing is
-  dispatcher run contacts.csv --test-to +15550100               one test to yourself, with the first row's values
-  dispatcher run contacts.csv --campaign spring --yes           no question: for cron
-  dispatcher run contacts.xlsx --sheet May --limit 100          the first hundred
-  zcat big.csv.gz | dispatcher run - --campaign big --yes --json
-  dispatcher run contacts.csv --base-url http://127.0.0.1:8080  a rehearsal, see `dispatcher sandbox`"""
-RESUME_EPILOG = """[bold]Examples[/bold]
-  dispatcher resume spring           after Ctrl-C, a crash, or `run --limit`
-  dispatcher resume spring --yes --json"""
+RUN_EPILOG = options.examples(
+    ("dispatcher run contacts.csv", "counts, a question, then it sends"),
+    ("dispatcher run contacts.csv --dry-run", "what would be sent"),
+    ("dispatcher run contacts.csv --test-to +15550100", "the first row's values, to your own phone"),
+    ("dispatcher run contacts.csv --limit 100", "the first hundred"),
+    (
+        "dispatcher run contacts.csv --campaign spring --yes --wait --json",
+        "for cron: no question, no error while another sends",
+    ),
+    "zcat big.csv.gz | dispatcher run - --campaign big --yes",
+    ("dispatcher run contacts.csv --base-url http://127.0.0.1:8700", "a rehearsal: see `dispatcher sandbox`"),
+)
+RESUME_EPILOG = options.examples(
+    ("dispatcher resume spring", "after Ctrl-C, a crash, `run --limit`"),
+    ("dispatcher resume spring --yes --json", "for scripts"),
+)
 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.", show_default=False)]
 Report = Annotated[
@@ -31,8 +36,8 @@ Report = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=RUN_EPILOG)(run)
-    app.command(epilog=RESUME_EPILOG)(resume)
+    app.command(epilog=RUN_EPILOG, rich_help_panel=options.SEND)(run)
+    app.command(epilog=RESUME_EPILOG, rich_help_panel=options.SEND)(resume)
 
 
 def campaign_name(source: str, chosen: str | None) -> str:
@@ -170,9 +175,10 @@ def resume(
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> int:
-    """Go on with a campaign, without its file: send every row of it that still waits.
+    """Go on with a campaign, without its file.
 
-    Rows in doubt are looked up first. Rows that were refused are left: see `dispatcher retry`.
+    Sends every row of it that still waits. Rows in doubt are looked up first.
+    Rows that were refused are left: see `dispatcher retry`.
     """
     flags = {
         "campaign.on_busy": on_busy,

@@ -13,16 +13,16 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from dispatcher.sandbox import Sandbox, SandboxFlow
 
-EPILOG = """[bold]Examples[/bold]
-  dispatcher sandbox --port 8700 --limit 20
-  dispatcher sandbox --fault 429=0.1 --fault reset_after=0.02       a bad day
-  dispatcher sandbox --fault list                                   every fault by its name
-  dispatcher sandbox --flow-file samples/flow.json --speed 60       executions walk a flow, contacts answer
-
-[bold]Then[/bold], in another terminal
-  export TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000 TWILIO_AUTH_TOKEN=rehearsal
-  dispatcher run contacts.csv --base-url http://127.0.0.1:8700
-  curl 'http://127.0.0.1:8700/_sandbox/stats?brief=1'"""
+EPILOG = options.examples(
+    ("dispatcher sandbox --port 8700 --limit 20", "an account with the usual limit"),
+    ("dispatcher sandbox --fault 429=0.1 --fault reset_after=0.02", "a bad day"),
+    ("dispatcher sandbox --fault list", "every fault by its name"),
+    ("dispatcher sandbox --walk --speed 60", "contacts answer, a minute a second"),
+    more="[bold]Then[/bold], in another terminal\n"
+    "export TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000 TWILIO_AUTH_TOKEN=rehearsal\n"
+    "dispatcher run contacts.csv --base-url http://127.0.0.1:8700\n"
+    "curl 'http://127.0.0.1:8700/_sandbox/stats?brief=1'",
+)
 
 _BEHAVIOUR = "Behaviour"
 _FAULTS = "Faults"
@@ -30,7 +30,7 @@ _FAULTS = "Faults"
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    app.command(epilog=EPILOG)(sandbox)
+    app.command(epilog=EPILOG, rich_help_panel=options.REHEARSE)(sandbox)
 
 
 def sandbox(

@@ -17,21 +17,20 @@ from rich.text import Text
 
 from dispatcher.cli import debug
 from dispatcher.errors import DispatcherError
-from dispatcher.model import RowState
 
 TABLE_BOX = box.SIMPLE_HEAD
 #: How wide a table may be where no terminal sets the width.
 PIPE_WIDTH = 160
 
-STATE_STYLES: dict[RowState, str] = {
-    RowState.planned: "cyan",
-    RowState.sending: "bright_blue",
-    RowState.created: "green",
-    RowState.rejected: "red",
-    RowState.busy: "yellow",
-    RowState.unknown: "magenta",
-    RowState.invalid: "bright_red",
-    RowState.skipped: "bright_black",
+STATE_STYLES: dict[str, str] = {
+    "planned": "cyan",
+    "sending": "bright_blue",
+    "created": "green",
+    "rejected": "red",
+    "busy": "yellow",
+    "unknown": "magenta",
+    "invalid": "bright_red",
+    "skipped": "bright_black",
 }
 
 
@@ -71,7 +70,10 @@ def is_live() -> bool:
 def say(message: str | Text = "", style: str | None = None) -> None:
     """A line for the person: on stderr, never wrapped, never read as markup."""
     text = Text(message, style=style or "") if isinstance(message, str) else message
-    err().print(text, soft_wrap=True)
+    try:
+        err().print(text, soft_wrap=True)
+    except OSError:  # the terminal is gone, or the disk that the log is on is full
+        err().quiet = True
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
