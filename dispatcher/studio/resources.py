@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from dispatcher.studio.outcomes import parse_time
@@ -37,6 +37,16 @@ class Resource:
             elif value is not None:
                 values[name] = value
         return cls(**values, extra=extra)
+
+    def to_json(self) -> dict[str, Any]:
+        """As Studio names it, unknown fields included; times in ISO 8601, UTC; what it did not send is left out."""
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "extra"}
+        shown = {name: _json_value(value) for name, value in values.items() if value is not None}
+        return {**shown, **self.extra}
+
+
+def _json_value(value: Any) -> Any:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
