@@ -141,7 +141,7 @@ class DelimitedTable:
             records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
             while (record := records.read()) is not None:
                 self._next_row += 1
-                if any(field.strip() for field in record.fields):
+                if record.problem is not None or any(field.strip() for field in record.fields):
                     break
             if record is not None:
                 break

@@ -78,11 +78,10 @@ class Source(io.RawIOBase):
         return self._ahead[:size]
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._ahead[: len(buffer)]
-        if data:
-            self._ahead = self._ahead[len(data) :]
-        else:
-            data = self._read_file(len(buffer))
+        size = len(buffer)
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        if len(data) < size:
+            data += self._read_file(size - len(data))
         buffer[: len(data)] = data
         return len(data)
 

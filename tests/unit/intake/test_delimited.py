@@ -1,0 +1,278 @@
+"""CSV as spreadsheets and exporters write it: every cell as written, every row under its own number."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from pathlib import Path
+
+import pytest
+
+from dispatcher.errors import InputError, SettingsError
+from dispatcher.intake import delimited
+from dispatcher.model import Reason
+from tests.unit.intake.reading import ANN, BOB, read, write
+
+PLAIN = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
+CELLS = [(ANN, "Ann"), (BOB, "Bob")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_in_the_header_line(tmp_path: Path, delimiter: str) -> None:
+    assert read(write(tmp_path / "a.csv", PLAIN.replace(",", delimiter))).cells == CELLS
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "tab", "txt", "psv"])
+def test_other_text_suffixes_are_read_the_same_way(tmp_path: Path, suffix: str) -> None:
+    assert read(write(tmp_path / f"a.{suffix}", PLAIN.replace(",", "\t"))).cells == CELLS
+
+
+def test_of_two_possible_delimiters_the_one_that_fits_the_rows_is_taken(tmp_path: Path) -> None:
+    text = f"phone;last, first\n{ANN};Example\n{BOB};Example\n"
+    assert read(write(tmp_path / "a.csv", text)).cells == [(ANN, "Example"), (BOB, "Example")]
+
+
+def test_a_delimiter_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone;a,b\n{ANN};x,y\n")
+    with pytest.raises(InputError, match="the delimiter is not clear") as caught:
+        read(path, to="phone;a")
+    assert caught.value.found == "a comma or a semicolon"
+    assert caught.value.fix == '[input] delimiter = "," (or ";", "tab", "|")'
+    assert read(path, delimiter=";").cells == [(ANN, "x,y")]
+
+
+def test_a_delimiter_may_be_given(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", PLAIN.replace(",", "^")), delimiter="^").cells == CELLS
+    assert read(write(tmp_path / "b.csv", PLAIN.replace(",", "\t")), delimiter="tab").cells == CELLS
+    for wrong in ("", ",,", '"', "\n", "é"):
+        with pytest.raises(SettingsError, match="is not one character"):
+            read(tmp_path / "a.csv", delimiter=wrong)
+
+
+def test_excels_sep_line_gives_the_delimiter_and_is_no_row(tmp_path: Path) -> None:
+    reading = read(write(tmp_path / "a.csv", "sep=;\r\n" + PLAIN.replace(",", ";")))
+    assert reading.cells == CELLS
+    assert reading.numbers == [2, 3]
+
+
+def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
+    reading = read(write(tmp_path / "a.csv", f"phone\n{ANN}\n\n{BOB}\n"))
+    assert reading.cells == [(ANN,), (BOB,)]
+    assert reading.numbers == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("mark", "codec"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+    ],
+)
+def test_a_byte_order_mark_says_the_encoding_and_is_no_part_of_the_header(
+    tmp_path: Path, mark: bytes, codec: str
+) -> None:
+    text = PLAIN.replace("Ann", "Zoë \U0001f600")
+    reading = read(write(tmp_path / "a.csv", mark + text.encode(codec)))
+    assert reading.new_input.header == ("phone", "name")
+    assert reading.cells == [(ANN, "Zoë \U0001f600"), CELLS[1]]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16-le", "utf-16", "utf-8-sig"])
+def test_an_encoding_may_be_given(tmp_path: Path, encoding: str) -> None:
+    data = PLAIN.replace("Ann", "Zoë").encode(encoding)
+    assert read(write(tmp_path / "a.csv", data), encoding=encoding).cells == [(ANN, "Zoë"), CELLS[1]]
+
+
+def test_characters_are_not_torn_where_blocks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "CHUNK_BYTES", 7)
+    monkeypatch.setattr(delimited, "_SNIFF_BYTES", 7)
+    text = PLAIN.replace("Ann", "日本語\U0001f600é" * 3)
+    for data in (text.encode(), codecs.BOM_UTF16_LE + text.encode("utf-16-le")):
+        assert read(write(tmp_path / "a.csv", data)).cells[0] == (ANN, "日本語\U0001f600é" * 3)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_one_and_the_last_may_be_missing(tmp_path: Path, line_end: str) -> None:
+    text = PLAIN.replace("\n", line_end)
+    assert read(write(tmp_path / "a.csv", text)).cells == CELLS
+    assert read(write(tmp_path / "a.csv", text.removesuffix(line_end))).cells == CELLS
+
+
+def test_mixed_line_ends_are_all_line_ends(tmp_path: Path) -> None:
+    text = f"phone,name\r{ANN},Ann\r\n{BOB},Bob\n{ANN},C\r{BOB},D"
+    assert read(write(tmp_path / "a.csv", text)).numbers == [2, 3, 4, 5]
+
+
+def test_line_ends_inside_quotation_marks_stay_and_the_row_counts_once(tmp_path: Path) -> None:
+    text = f'phone,note\r\n{ANN},"one\r\ntwo\nthree\rfour"\r\n{BOB},x\r\n'
+    reading = read(write(tmp_path / "a.csv", text))
+    assert reading.cells == [(ANN, "one\r\ntwo\nthree\rfour"), (BOB, "x")]
+    assert reading.numbers == [2, 3]
+
+
+def test_cells_are_exactly_as_written(tmp_path: Path) -> None:
+    """What pandas makes of them unless told otherwise: numbers, dates, nothing."""
+    cells = ("NA", "null", "007", "1e5", " padded ", "TRUE", "2026-01-02", "nan", "'x", "#N/A", '"', "\u2028", "+1555")
+    row = ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells)
+    header = ",".join(f"c{number}" for number in range(len(cells)))
+    reading = read(write(tmp_path / "a.csv", f"phone,{header}\n{ANN},{row}\n"))
+    assert reading.cells == [(ANN, *cells)]
+
+
+def test_blank_rows_are_no_contacts_and_shift_no_number(tmp_path: Path) -> None:
+    text = f"phone,name\n\n{ANN},Ann\n,\n  , \n{BOB},Bob\n\n\n"
+    reading = read(write(tmp_path / "a.csv", text))
+    assert reading.cells == CELLS
+    assert reading.numbers == [3, 6]
+    assert reading.notes == ("5 blank rows left out",)
+
+
+def test_blank_rows_above_the_header_are_counted(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "\n,\n" + PLAIN)).numbers == [4, 5]
+
+
+def test_a_row_with_nothing_but_its_number_missing_is_no_blank_row(tmp_path: Path) -> None:
+    reading = read(write(tmp_path / "a.csv", f"phone,name\n,Ann\n{BOB},\n"))
+    assert reading.reasons == [Reason.to_missing, None]
+    assert reading.rows[0].column == "phone"
+
+
+def test_gzip_is_read_whatever_the_name(tmp_path: Path) -> None:
+    for name in ("a.csv.gz", "a.csv", "a.gz", "a"):
+        assert read(write(tmp_path / name, gzip.compress(PLAIN.encode()))).cells == CELLS
+
+
+def test_two_gzip_members_are_one_file(tmp_path: Path) -> None:
+    half = PLAIN.index(BOB)
+    data = gzip.compress(PLAIN[:half].encode()) + gzip.compress(PLAIN[half:].encode())
+    assert read(write(tmp_path / "a.csv.gz", data)).cells == CELLS
+
+
+def test_trailing_delimiters_are_no_cells(tmp_path: Path) -> None:
+    """Exporters put them there; nothing is in them."""
+    reading = read(write(tmp_path / "a.csv", f"phone,name\n{ANN},Ann,,\n{BOB},Bob,\n"))
+    assert reading.cells == CELLS
+    assert reading.reasons == [None, None]
+
+
+def malformed(tmp_path: Path, text: str, **changes: object) -> list[tuple[int, str | None]]:
+    """The rows of a file with the columns note, phone, city: number, and what is said of the malformed."""
+    reading = read(write(tmp_path / "a.csv", "note,phone,city\n" + text), **changes)
+    for row in reading.rows:
+        assert row.reason in (None, Reason.row_malformed)
+        assert row.reason is None or (row.to, row.key, row.cells[1:]) == (None, None, ("", ""))
+    return [(row.number, row.sentence) for row in reading.rows]
+
+
+def test_a_row_with_too_few_cells_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
+    assert malformed(tmp_path, f"a,{ANN},X\nb,{BOB}\nc,{BOB},X\n") == [
+        (2, None),
+        (3, "the row has 2 cells, and the header has 3"),
+        (4, None),
+    ]
+
+
+def test_short_rows_are_filled_up_where_the_settings_say_so(tmp_path: Path) -> None:
+    reading = read(write(tmp_path / "a.csv", f"phone,name,city\n{ANN},Ann\n{BOB}\n"), fill_short_rows=True)
+    assert reading.cells == [(ANN, "Ann", ""), (BOB, "", "")]
+
+
+def test_a_row_with_too_many_cells_is_refused_with_the_likely_cause(tmp_path: Path) -> None:
+    assert malformed(tmp_path, f"hello, friend,{ANN},X\n") == [
+        (2, "the row has 4 cells, and the header has 3: a cell with a comma in it needs quotation marks")
+    ]
+
+
+def test_a_malformed_row_keeps_its_text_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    text = f'note,phone,city\r\nhello, "friend",{ANN},X\r\n"a\r\nb",{ANN}\r\n'
+    reading = read(write(tmp_path / "a.csv", text))
+    assert [row.cells[0] for row in reading.rows] == [f'hello, "friend",{ANN},X', f'"a\r\nb",{ANN}']
+
+
+@pytest.mark.parametrize("header", ["phone,note", "note,phone"])
+def test_a_malformed_rows_text_never_stands_in_the_to_column(tmp_path: Path, header: str) -> None:
+    """A report of it that is fed back must not turn a part of the row into a contact."""
+    reading = read(write(tmp_path / "a.csv", f"{header}\n{ANN},a,b\n{ANN}\n"))
+    to = header.split(",").index("phone")
+    assert [row.cells[to] for row in reading.rows] == ["", ""]
+    assert [row.cells[1 - to] for row in reading.rows] == [f"{ANN},a,b", ANN]
+
+
+def test_a_missing_closing_quotation_mark_swallows_no_other_row(tmp_path: Path) -> None:
+    rows = "".join(f"n{number},{ANN},X\n" for number in range(3))
+    unclosed = "a quotation mark opens a cell and no other closes it"
+    assert malformed(tmp_path, f'"a,{ANN},X\n{rows}') == [(2, unclosed), (3, None), (4, None), (5, None)]
+
+
+def test_a_missing_closing_quotation_mark_is_found_at_the_next_quoted_cell(tmp_path: Path) -> None:
+    quoted = f'"n","{ANN}","X"\n'
+    result = malformed(tmp_path, f'{quoted}"n","{ANN}","X\n{quoted}{quoted}')
+    assert [number for number, sentence in result if sentence] == [3]
+    assert [number for number, sentence in result if not sentence] == [2, 4, 5]
+
+
+def test_a_missing_quotation_mark_far_from_any_other_costs_one_row_and_bounded_memory(tmp_path: Path) -> None:
+    rows = f"n,{ANN},X\n" * 3_000
+    result = malformed(tmp_path, f'"a,{ANN},X\n{rows}', cell_max_bytes=10_000)
+    assert [number for number, sentence in result if sentence] == [2]
+    assert len(result) == 3_001
+
+
+def test_text_after_a_closing_quotation_mark_is_refused(tmp_path: Path) -> None:
+    """Readers differ in what they make of it, so it is not clear what the cell says."""
+    assert malformed(tmp_path, f'"a" b,{ANN},X\n') == [
+        (2, 'text follows a closing quotation mark (a quotation mark inside a quoted cell is written twice: "")')
+    ]
+
+
+def test_a_quotation_mark_inside_a_plain_cell_is_itself(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", f'phone,note\n{ANN},5" pipe\n')).cells == [(ANN, '5" pipe')]
+
+
+def test_a_quoted_cell_over_several_lines_that_makes_the_row_too_long_says_so(tmp_path: Path) -> None:
+    (only,) = malformed(tmp_path, f'"a\nb",{ANN},X,Y\n')
+    assert only[1] == (
+        "the row has 4 cells, and the header has 3; it runs over several lines: a quotation mark may be missing"
+    )
+
+
+def test_many_malformed_rows_are_all_told(tmp_path: Path) -> None:
+    text = "note,phone,city\n" + f"n,{ANN}\n" * 5_000 + f"n,{ANN},X\n"
+    reading = read(write(tmp_path / "a.csv", text))
+    assert reading.reasons.count(Reason.row_malformed) == 5_000
+    assert reading.numbers == list(range(2, 5_003))
+
+
+def test_a_nul_makes_its_row_invalid_and_cuts_no_cell(tmp_path: Path) -> None:
+    text = f"phone,note\n{ANN},a\n{BOB},b\0c\n{BOB},d\n" + f"{ANN},x\n" * 50
+    reading = read(write(tmp_path / "a.csv", text))
+    assert reading.rows[1].cells == (BOB, "b\0c")
+    assert reading.rows[1].sentence == "the cell has a NUL character in it"
+    assert reading.rows[1].column == "note"
+    assert [row.state for row in reading.rows[:3]] == ["planned", "invalid", "planned"]
+
+
+def test_a_ten_megabyte_cell_makes_its_row_invalid_and_is_kept(tmp_path: Path) -> None:
+    for cell in ("x" * 10_000_000, '"' + "x\n" * 5_000_000 + '"'):
+        text = f"phone,note\n{ANN},a\n{BOB},{cell}\n{BOB},d\n"
+        reading = read(write(tmp_path / "a.csv", text), cell_max_bytes=20_000_000 if cell[0] == '"' else 1_000_000)
+        assert reading.numbers == [2, 3, 4]
+        assert reading.rows[1].state == "invalid"
+        assert len(reading.rows[1].cells[1]) == 10_000_000
+
+
+def test_a_file_is_streamed_in_batches(tmp_path: Path) -> None:
+    from dispatcher.intake import open_input
+    from tests.unit.intake.reading import options
+
+    path = write(tmp_path / "a.csv", "phone,note\n" + f"{ANN},{'x' * 100}\n" * 40_000)
+    with open_input(path, options()) as opened:
+        sizes, done = [], []
+        for batch in opened.batches():
+            sizes.append(len(batch.cells))
+            done.append(opened.done_bytes)
+    assert sum(sizes) == 40_000
+    assert len(sizes) > 3
+    assert done[0] < path.stat().st_size == done[-1]

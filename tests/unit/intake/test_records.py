@@ -1,0 +1,118 @@
+"""Blocks that pandas reads are those on which every parser agrees; where records end does not depend on the blocks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dispatcher.intake import delimited
+from dispatcher.intake.delimited import DelimitedTable
+from dispatcher.intake.records import regular_prefix
+from dispatcher.intake.sources import Source
+from dispatcher.intake.tables import parse_block
+
+#: What makes trouble, and a little that does not.
+PIECES = st.sampled_from(
+    [
+        "a",
+        "bb",
+        '"',
+        '""',
+        ",",
+        ",",
+        ",",
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        "é",
+        " ",
+        '"x"',
+        ',"y,z",',
+        '"q""q"',
+        "\0",
+        "\u2028",
+    ]
+)
+CELLS = st.text(st.sampled_from('ab,"\n\r é\u2028;'), max_size=5)
+
+
+def prefix_rows(text: str, width: int) -> list[tuple[str, ...]]:
+    data = text.encode()
+    prefix = regular_prefix(data, ord(","), width, final=True)
+    rows = parse_block(data[: prefix.end], ",", width, None) if prefix.records else []
+    assert len(rows) == prefix.records
+    return rows
+
+
+def table_rows(path: Path, data: bytes, block: int) -> list[tuple[int, Sequence[str], str | None]]:
+    """Every row with its number and what is wrong with it, read in blocks of so many bytes."""
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "CHUNK_BYTES", block)
+        patch.setattr(delimited, "_SNIFF_BYTES", block)
+        table = DelimitedTable(Source(str(path)), delimiter=",", encoding=None, quoted_max_bytes=10**6)
+        rows: list[tuple[int, Sequence[str], str | None]] = []
+        for chunk in table.chunks(None):
+            for position, (number, row) in enumerate(zip(chunk.row_numbers, chunk.rows, strict=True)):
+                problem = chunk.malformed.get(position)
+                rows.append((number, tuple(row), f"{problem.sentence}: {problem.text}" if problem else None))
+        table.close()
+    return rows
+
+
+@given(st.lists(PIECES, max_size=40).map("".join), st.integers(1, 4))
+@example('a,"b\nc,"d",e\n', 3)
+@example('"a""b",c\r\n"d\r\ne",f\r', 2)
+@example("a,b\0c\nd,e\n", 2)
+@example('""\n""', 1)
+def test_where_pandas_reads_the_standard_librarys_strict_csv_reads_the_same(text: str, width: int) -> None:
+    rows = prefix_rows(text, width)
+    strict = csv.reader(io.StringIO(text, newline=""), strict=True)
+    assert [next(strict) for _ in rows] == [list(row) for row in rows]
+    assert all(len(row) == width for row in rows)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_the_rows_are_the_same_whatever_the_blocks(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "blocks.csv"
+    data = ("h1,h2,h3\n" + text).encode()
+    assert table_rows(path, data, 1 << 20) == table_rows(path, data, 11) == table_rows(path, data, 3)
+
+
+@given(
+    st.integers(2, 4).flatmap(lambda width: st.lists(st.tuples(*[CELLS] * width), min_size=1, max_size=8)),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+)
+def test_what_a_writer_quotes_is_read_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], line_end: str, last_line_ends: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "back.csv"
+    header = [f"h{number}" for number in range(len(rows[0]))]
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows([header, *rows])
+    text = file.getvalue() if last_line_ends else file.getvalue().removesuffix(line_end)
+    expected = [(number, row, None) for number, row in enumerate(rows, 2)]
+    assert table_rows(path, text.encode(), 1 << 20) == expected
+    assert table_rows(path, text.encode(), 13) == expected
+
+
+def test_a_regular_block_is_taken_whole() -> None:
+    prefix = regular_prefix(b"a,b\r\nc,d\r\ne,", ord(","), 2, final=False)
+    assert (prefix.end, prefix.records, prefix.rest_is_cut) == (10, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("rest", "cut"),
+    [(b"e\n", False), (b"e,f,g\n", False), (b'e"x,f\n', False), (b'"e\n', True), (b"e,f\r", True), (b"", True)],
+)
+def test_the_prefix_ends_before_what_is_irregular_or_cut(rest: bytes, cut: bool) -> None:
+    prefix = regular_prefix(b"a,b\nc,d\n" + rest, ord(","), 2, final=False)
+    assert (prefix.end, prefix.records, prefix.rest_is_cut) == (8, 2, cut)
