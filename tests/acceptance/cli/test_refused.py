@@ -1,0 +1,249 @@
+"""What cannot be carried out: the exit code, the three lines on stderr, and that nothing was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli.program import (
+    CREDENTIALS,
+    FLOW,
+    Program,
+    Result,
+    SandboxProcess,
+    finish,
+    sandbox_process,
+    until,
+    write_contacts,
+    write_settings,
+)
+
+OTHER_FLOW = "FW" + "f" * 32
+
+
+def check_error(result: Result, exit_code: int, code: str, *texts: str) -> None:
+    """`error[code]: what`, and `fix:` with something to do; nothing on stdout."""
+    assert result.code == exit_code, result.err
+    assert f"error[{code}]: " in result.err, result.err
+    assert "\nfix: " in result.err, result.err
+    assert result.out == ""
+    for text in texts:
+        assert text in result.err, result.err
+
+
+FILES = {
+    "empty.csv": (b"", "input", "empty"),
+    "header.csv": (b"phone,first_name\n", "input", "no rows"),
+    "column.csv": (b"phnoe,first_name\n+12025550100,A\n", "column", "phnoe"),
+    "binary.csv": (bytes(range(256)) * 40, "input", ""),
+    "cut.parquet": (b"PAR1" + b"\0" * 40, "input", ""),
+    "cut.xlsx": (b"PK\x03\x04" + b"\0" * 40, "input", ""),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_used_is_refused_whole(ready: Program, sandbox: SandboxProcess, name: str) -> None:
+    content, code, text = FILES[name]
+    (ready.folder / name).write_bytes(content)
+    check_error(ready("run", name, "--yes"), 2, code, text)
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_refused(ready: Program) -> None:
+    check_error(ready("run", "nowhere.csv", "--yes"), 2, "input", "nowhere.csv")
+    check_error(ready("check", ready.folder), 2, "input", "folder")
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "value", "flag"),
+    [("campaign", "flow", None, "--flow"), ("campaign", "from", None, "--from"), ("columns", "to", None, "to")],
+)
+def test_a_setting_that_is_missing_is_named_with_its_flag(
+    ready: Program, sandbox: SandboxProcess, table: str, name: str, value: None, flag: str
+) -> None:
+    write_settings(ready.folder, sandbox.base_url, **{table: {name: value}})
+    result = ready("run", write_contacts(ready.folder / "c.csv", 1), "--yes")
+    assert result.code == 2
+    assert flag in result.err
+
+
+def test_every_wrong_setting_is_told_at_once_and_the_near_miss_is_named(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    write_settings(ready.folder, sandbox.base_url, rate={"per_secnd": 5, "pace": "slow"})
+    result = ready("run", write_contacts(ready.folder / "c.csv", 1), "--yes")
+    check_error(result, 2, "settings", "per_secnd", "did you mean rate.per_second", "pace")
+
+
+def test_without_credentials_nothing_is_read_and_the_exit_code_is_4(ready: Program) -> None:
+    bare: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    check_error(ready("run", "c.csv", "--yes", env=bare), 4, "authentication", "TWILIO_ACCOUNT_SID")
+    check_error(ready("flows", env=bare), 4, "authentication", "TWILIO_ACCOUNT_SID")
+
+
+def test_wrong_credentials_stop_the_run_at_once_with_4_and_every_row_still_waits(program: Program) -> None:
+    with sandbox_process(program.folder, "--require-env") as sandbox:
+        write_settings(program.folder, sandbox.base_url)
+        contacts = write_contacts(program.folder / "c.csv", 10)
+        result = program("run", contacts, "--yes", "--json", env={"TWILIO_AUTH_TOKEN": "another"})
+        assert result.code == 4, result.err
+        assert "error[authentication]: " in result.err
+        assert result.json["rows"]["planned"] == 10
+        assert sandbox.stats()["creates"] == 0
+        # The report is there all the same, and with the right ones the campaign goes on.
+        assert (program.folder / "c-report.csv").exists()
+        assert program("resume", "c", "--yes", "--json").json["rows"]["created"] == 10
+
+
+def test_credentials_without_the_right_stop_the_run_with_4(ready: Program, sandbox: SandboxProcess) -> None:
+    sandbox.faults(_403=1)
+    result = ready("run", write_contacts(ready.folder / "c.csv", 3), "--yes", "--json")
+    assert result.code == 4, result.err
+    assert "error[permission]: " in result.err
+
+
+def test_an_unknown_flow_stops_the_run_with_2_and_says_where_flows_are_listed(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    result = ready("run", write_contacts(ready.folder / "c.csv", 3), "--yes", "--flow", OTHER_FLOW, "--json")
+    assert result.code == 2, result.err
+    assert "error[flow_not_found]: " in result.err
+    assert "dispatcher flows" in result.err
+    assert sandbox.stats()["creates"] == 0
+
+
+def test_a_campaign_belongs_to_one_flow(ready: Program, sandbox: SandboxProcess) -> None:
+    contacts = write_contacts(ready.folder / "c.csv", 1)
+    assert ready("run", contacts, "--yes").code == 0
+    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, "--campaign")
+
+
+def test_a_server_that_only_fails_stops_the_run_with_5_and_it_can_be_resumed(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    write_settings(ready.folder, sandbox.base_url, retry={"breaker_failures": 3, "backoff_base_s": 0.02})
+    sandbox.faults(_503_before=1)
+    contacts = write_contacts(ready.folder / "c.csv", 30)
+    result = ready("run", contacts, "--yes", "--json")
+    assert result.code == 5, result.err
+    assert "error[breaker_open]: " in result.err
+    sandbox.faults()
+    rest = ready("resume", "c", "--yes", "--json")
+    assert rest.code == 0, rest.err
+    assert rest.json["rows"]["created"] == sandbox.stats()["creates"] == 30
+
+
+def test_rows_that_nothing_proves_anything_about_end_unknown_with_6(ready: Program, sandbox: SandboxProcess) -> None:
+    write_settings(ready.folder, sandbox.base_url, campaign={"id_parameter": ""})
+    sandbox.faults(_500_after=1, for_requests=2)
+    result = ready("run", write_contacts(ready.folder / "c.csv", 5), "--yes", "--json")
+    assert result.code == 6, result.err
+    assert (result.json["rows"]["created"], result.json["rows"]["unknown"]) == (3, 2)
+    assert ready("reconcile", "c").code == 6
+    assert sandbox.stats()["duplicates"] == {}
+
+
+def test_a_second_process_on_the_account_is_refused_with_5_or_waits(program: Program) -> None:
+    with sandbox_process(program.folder, "--latency", "0.3") as sandbox:
+        write_settings(program.folder, sandbox.base_url, rate={"per_second": 20, "in_flight": 1})
+        write_contacts(program.folder / "a.csv", 12)
+        write_contacts(program.folder / "b.csv", 1, first=500)
+        first = program.start("run", "a.csv", "--yes", "--json")
+        until(lambda: sandbox.stats()["creates"], "the first create")
+        refused = program("run", "b.csv", "--yes")
+        check_error(refused, 5, "account_locked", "--wait")
+        waiting = program("run", "b.csv", "--yes", "--json", "--wait")
+        assert finish(first).code == 0
+        assert waiting.code == 0, waiting.err
+        assert "another process is sending" in waiting.err
+        assert sandbox.stats()["creates"] == 13
+
+
+def test_a_state_folder_that_cannot_be_written_is_refused(ready: Program, sandbox: SandboxProcess) -> None:
+    (ready.folder / "file").write_text("in the way", encoding="utf-8")
+    contacts = write_contacts(ready.folder / "c.csv", 1)
+    result = ready("run", contacts, "--yes", "--state-dir", "file/state")
+    check_error(result, 2, "state_unwritable", "[state] dir")
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status", "report"])
+def test_a_damaged_ledger_is_refused_and_left_as_it_is(
+    ready: Program, sandbox: SandboxProcess, command: str
+) -> None:
+    contacts = write_contacts(ready.folder / "c.csv", 1)
+    ledger = ready.folder / ".dispatcher" / "ledger.sqlite3"
+    ledger.parent.mkdir()
+    rubbish = b"this is no ledger " * 500
+    ledger.write_bytes(rubbish)
+    arguments = {"run": ["run", contacts, "--yes"], "check": ["check", contacts]}.get(command, [command, "c"])
+    check_error(ready(*arguments), 2, "ledger_corrupt", "[state] dir")
+    assert ledger.read_bytes() == rubbish
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_sent(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    contacts = write_contacts(ready.folder / "c.csv", 1)
+    check_error(ready("run", contacts, "--yes", "--report", "nowhere/r.csv"), 2, "report", "nowhere")
+    check_error(ready("run", contacts, "--yes", "--report", "r.pdf"), 2, "report", ".pdf")
+    check_error(ready("run", contacts, "--yes", "--report", contacts), 2, "usage", "file that is read")
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_a_report_that_fails_after_sending_says_the_command_that_writes_it_again(program: Program) -> None:
+    folder = program.folder / "reports"
+    folder.mkdir()
+    with sandbox_process(program.folder, "--latency", "0.3") as sandbox:
+        write_settings(program.folder, sandbox.base_url, rate={"in_flight": 1})
+        contacts = write_contacts(program.folder / "c.csv", 3)
+        running = program.start("run", contacts, "--yes", "--json", "--report", "reports/r.csv")
+        until(lambda: sandbox.stats()["creates"], "the first create")
+        folder.rmdir()
+        result = finish(running)
+    assert result.code == 2, result.err
+    assert "error[report]: " in result.err
+    assert "dispatcher report c --report PATH" in result.err
+    assert (result.json["rows"]["created"], result.json["report"]) == (3, None)
+    assert program("report", "c", "--report", "r.csv").out.strip() == "r.csv"
+    assert (program.folder / "r.csv").exists()
+
+
+def test_an_unknown_campaign_is_refused_and_the_nearest_named(ready: Program) -> None:
+    check_error(ready("status", "spring"), 2, "campaign_not_found")
+    assert ready("run", write_contacts(ready.folder / "spring.csv", 1), "--yes").code == 0
+    for command in (["status"], ["report"], ["resume", "--yes"], ["retry", "--busy", "--yes"], ["reconcile"]):
+        result = ready(command[0], "sprnig", *command[1:])
+        check_error(result, 2, "campaign_not_found", "'spring'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["nonsense"], "No such command"),
+        (["run"], "FILE"),
+        (["run", "c.csv", "--rate", "fast"], "--rate"),
+        (["run", "c.csv", "--on-busy", "call"], "--on-busy"),
+        (["run", "c.csv", "--dry-run", "--test-to", "+12025550100"], "--dry-run"),
+        (["retry", "c"], "--all-rejected"),
+        (["cancel", "c"], "--reason"),
+        (["report", "c", "--only", "faild"], "failed"),
+        (["sandbox", "--fault", "428=1"], "429"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_in_the_same_lines(program: Program, arguments: list[str], text: str) -> None:
+    check_error(program(*arguments), 2, "usage" if arguments[0] != "sandbox" else "settings", text)
+
+
+def test_debug_shows_the_traceback_and_keeps_the_secret(ready: Program, sandbox: SandboxProcess) -> None:
+    result = ready("run", "nowhere.csv", "--yes", "--debug")
+    assert result.code == 2
+    assert "Traceback" in result.err
+    assert CREDENTIALS["TWILIO_AUTH_TOKEN"] not in result.err
+
+
+def test_settings_that_name_a_missing_file_say_how_to_make_one(program: Program) -> None:
+    result = program("run", "c.csv", "--yes", "--config", Path("other.toml"))
+    check_error(result, 2, "settings", "other.toml", "dispatcher config init")

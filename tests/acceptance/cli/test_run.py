@@ -1,0 +1,212 @@
+"""`run`: what is sent, what is not, and that the sandbox's own counts agree."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli.program import (
+    FLOW,
+    Program,
+    SandboxProcess,
+    phone,
+    read_report,
+    sandbox_process,
+    write_contacts,
+    write_settings,
+)
+
+KEYS = {
+    "campaign",
+    "state",
+    "rows",
+    "worst_window",
+    "window_limit",
+    "attempts",
+    "throttled",
+    "duration_s",
+    "rate_per_s",
+    "report",
+}
+STATES = {"planned", "sending", "created", "rejected", "busy", "unknown", "invalid", "skipped"}
+
+
+def test_every_valid_row_of_the_sample_is_created_once_within_the_limit_and_reported_in_order(
+    program: Program, root: Path
+) -> None:
+    sample = root / "samples" / "contacts.csv"
+    with sandbox_process(program.folder, "--limit", "20") as sandbox:
+        write_settings(program.folder, sandbox.base_url, rate={"per_second": 20})
+        result = program("run", sample, "--yes", "--json")
+        stats, creates = sandbox.stats(), sandbox.creates()
+    assert result.code == 3, result.err  # some rows are wrong on purpose
+    assert result.json["rows"]["created"] == stats["creates"] == len(creates) > 100
+    assert set(stats["created_by_to"].values()) == {1}
+    assert stats["throttled"] == 0
+    assert stats["worst_window"] <= 200
+    report = read_report(program.folder / "contacts-report.csv")
+    with sample.open(encoding="utf-8-sig", newline="") as file:
+        given = list(csv.DictReader(file))
+    assert [{name: row[name] for name in given[0]} for row in report] == given
+    created = {row["dispatch_to"]: row["dispatch_execution_sid"] for row in report if row["dispatch_status"] == "created"}
+    assert created == {create["to"]: create["sid"] for create in creates}
+    assert all(row["dispatch_advice"] for row in report if row["dispatch_status"] != "created")
+
+
+def test_when_three_of_ten_creates_are_answered_429_no_row_is_rejected_and_none_is_sent_twice(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults(_429=0.3)
+    result = ready("run", write_contacts(ready.folder / "contacts.csv", 60), "--yes", "--json")
+    assert result.code == 0, result.err
+    assert result.json["rows"]["created"] == sandbox.stats()["creates"] == 60
+    assert sandbox.stats()["throttled"] == result.json["throttled"] > 0
+    assert sandbox.stats()["duplicates"] == {}
+
+
+def test_a_spike_of_190_rows_at_20_a_second_is_sent_in_under_3_seconds_within_the_limit(program: Program) -> None:
+    with sandbox_process(program.folder, "--limit", "20") as sandbox:
+        write_settings(program.folder, sandbox.base_url, rate={"per_second": 20, "pace": "spike"})
+        result = program("run", write_contacts(program.folder / "contacts.csv", 190), "--yes", "--json")
+        stats = sandbox.stats()
+    assert result.code == 0, result.err
+    assert stats["creates"] == 190
+    assert stats["throttled"] == 0
+    assert stats["worst_window"] <= 200
+    assert result.json["duration_s"] < 3
+
+
+def test_the_second_run_creates_nothing_and_a_corrected_row_alone_is_sent(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    good = [f"{phone(n)},Name" for n in range(100, 110)]
+    contacts = write_contacts(ready.folder / "contacts.csv", [*good, "123,Wrong"])
+    assert ready("run", contacts, "--yes").code == 3
+    again = ready("run", contacts, "--yes", "--json")
+    assert again.code == 3
+    assert sandbox.stats()["creates"] == again.json["rows"]["created"] == 10
+    write_contacts(contacts, [*good, f"{phone(777)},Corrected"])
+    corrected = ready("run", contacts, "--yes", "--json")
+    assert corrected.code == 0, corrected.err
+    assert sandbox.stats()["creates"] == corrected.json["rows"]["created"] == 11
+    assert sandbox.creates()[-1]["to"] == phone(777)
+
+
+def test_the_report_fed_back_goes_on_with_its_campaign_and_sends_nobody_twice(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
+    assert ready("run", contacts, "--yes").code == 3
+    report = ready.folder / "spring-report.csv"
+    text = report.read_text(encoding="utf-8")
+    report.write_text(text.replace("123,Wrong", f"{phone(101)},Wrong"), encoding="utf-8")
+    result = ready("run", report, "--yes", "--json")
+    assert result.code == 0, result.err
+    assert result.json["campaign"] == "spring"
+    assert sandbox.stats()["created_by_to"] == {phone(100): 1, phone(101): 1}
+    # The file that was read is not written over.
+    assert Path(result.json["report"]).name == "spring-report-2.csv"
+
+
+def test_the_json_of_a_run_and_of_its_status_is_the_contracts_object(ready: Program, sandbox: SandboxProcess) -> None:
+    result = ready("run", write_contacts(ready.folder / "spring.csv", 5), "--yes", "--json")
+    status = ready("status", "spring", "--json", env={"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None})
+    for found in (result, status):
+        assert found.code == 0, found.err
+        assert set(found.json) == KEYS
+        assert set(found.json["rows"]) == STATES
+        assert (found.json["campaign"], found.json["state"], found.json["attempts"]) == ("spring", "finished", 5)
+        assert found.json["report"].endswith("spring-report.csv")
+        assert found.json["window_limit"] == 5000
+
+
+def test_limit_sends_so_many_rows_and_resume_the_rest_without_the_file(ready: Program, sandbox: SandboxProcess) -> None:
+    contacts = write_contacts(ready.folder / "spring.csv", 20)
+    first = ready("run", contacts, "--yes", "--json", "--limit", "7")
+    assert first.code == 0, first.err
+    assert (first.json["rows"]["created"], first.json["rows"]["planned"], first.json["state"]) == (7, 13, "stopped")
+    contacts.unlink()
+    rest = ready("resume", "spring", "--yes", "--json")
+    assert rest.code == 0, rest.err
+    assert rest.json["rows"]["created"] == sandbox.stats()["creates"] == 20
+    assert len(read_report(ready.folder / "spring-report.csv")) == 20
+
+
+def test_a_dry_run_shows_the_first_request_sends_nothing_and_keeps_nothing(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    write_settings(ready.folder, sandbox.base_url, campaign={"flow": None})
+    contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ada", "123,Wrong"])
+    bare = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    shown = ready("run", contacts, "--dry-run", env=bare)
+    assert shown.code == 0, shown.err
+    for text in (phone(100), "Ada", "+15550001111"):
+        assert text in shown.out
+    as_json = ready("run", contacts, "--dry-run", "--json", env=bare)
+    assert as_json.json["would_send"] == 1
+    assert as_json.json["first_request"]["Parameters"]["first_name"] == "Ada"
+    assert sandbox.stats()["creates_total_requests"] == 0
+    assert not (ready.folder / ".dispatcher").exists()
+    assert not list(ready.folder.glob("*-report*"))
+
+
+def test_a_test_send_goes_to_the_given_number_once_with_the_first_rows_values_and_changes_no_row(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ada", f"{phone(101)},Bob"])
+    result = ready("run", contacts, "--test-to", "(202) 555-0199", "--json")
+    assert result.code == 0, result.err
+    assert (result.json["to"], result.json["outcome"]) == ("+12025550199", "created")
+    (create,) = sandbox.creates()
+    assert create["to"] == "+12025550199"
+    assert create["parameters"]["first_name"] == "Ada"
+    run = ready("run", contacts, "--yes", "--json")
+    assert run.json["rows"]["created"] == 2
+    assert sandbox.stats()["created_by_to"] == {"+12025550199": 1, phone(100): 1, phone(101): 1}
+
+
+def test_rows_from_standard_input_need_a_name_and_a_yes(ready: Program, sandbox: SandboxProcess) -> None:
+    text = write_contacts(ready.folder / "spring.csv", 3).read_text(encoding="utf-8")
+    nameless = ready("run", "-", "--yes", stdin=text)
+    assert (nameless.code, "--campaign" in nameless.err) == (2, True)
+    silent = ready("run", "-", "--campaign", "spring", stdin=text)
+    assert (silent.code, "--yes" in silent.err) == (2, True)
+    result = ready("run", "-", "--campaign", "spring", "--yes", "--json", stdin=text)
+    assert result.code == 0, result.err
+    assert result.json["rows"]["created"] == sandbox.stats()["creates"] == 3
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(ready: Program, sandbox: SandboxProcess) -> None:
+    result = ready("run", write_contacts(ready.folder / "spring.csv", 3))
+    assert result.code == 2
+    assert "error[usage]" in result.err
+    assert "--yes" in result.err
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_flags_stand_above_settings(ready: Program, sandbox: SandboxProcess) -> None:
+    write_settings(
+        ready.folder,
+        "http://127.0.0.1:9",
+        campaign={"flow": None, "from": None},
+        columns={"to": None, "region": None},
+    )
+    (ready.folder / "list.csv").write_text("mobile,name\n(202) 555-0100,Ada\n", encoding="utf-8")
+    flags = ["--base-url", sandbox.base_url, "--flow", FLOW, "--from", "+15550001111", "--to", "mobile", "--region", "US"]
+    more = ["--rate", "50", "--api-version", "v1", "--state-dir", "elsewhere", "--on-busy", "skip", "--report", "out.csv"]
+    result = ready("run", "list.csv", "--yes", "--json", *flags, *more)
+    assert result.code == 0, result.err
+    assert result.json["window_limit"] == 500
+    assert (ready.folder / "out.csv").exists()
+    assert (ready.folder / "elsewhere" / "ledger.sqlite3").exists()
+    assert sandbox.creates()[0]["to"] == "+12025550100"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "xlsx", "parquet"])
+def test_the_report_is_written_in_the_format_of_its_name(ready: Program, sandbox: SandboxProcess, suffix: str) -> None:
+    path = ready.folder / f"out.{suffix}"
+    assert ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--report", path).code == 0
+    starts = {"csv": b"phone,first_name,dispatch_row_number", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
+    assert path.read_bytes().startswith(starts[suffix])
