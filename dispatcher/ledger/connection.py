@@ -13,7 +13,7 @@ from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, Ledg
 from dispatcher.ledger.queries import statements
 from dispatcher.ledger.writer import is_busy, mapped, mapped_os
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"

@@ -6,7 +6,8 @@ SQLite is the one implementation today; the same protocol fits a database server
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from dispatcher.model import (
@@ -14,6 +15,8 @@ from dispatcher.model import (
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
+    CreatedExecution,
+    ExecutionCounts,
     GrantedRow,
     InputRecord,
     NewInput,
@@ -22,6 +25,7 @@ from dispatcher.model import (
     RowBatch,
     Run,
     RunTotals,
+    TrackedExecution,
     UnknownRow,
 )
 
@@ -114,6 +118,30 @@ class Ledger(Protocol):
 
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""
+
+    async def executions_to_track(
+        self, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
+    ) -> list[CreatedExecution]:
+        """Executions of which more can be learned, by attempt, from the attempt `after` on.
+
+        Those never looked at, those that were active when last seen, and, unless `read_as` is None, those that have
+        ended and whose details were not read with these settings.
+        """
+
+    async def save_executions(self, executions: Sequence[TrackedExecution]) -> None:
+        """Keep what was seen. An execution that has ended stays ended; details stay until they are read again."""
+
+    async def execution_counts(self, campaign: CampaignRecord) -> ExecutionCounts:
+        """What became of a campaign's executions, as far as they were tracked."""
+
+    async def is_tracked(self, campaign: CampaignRecord) -> bool:
+        """Whether anything is known of any execution of the campaign."""
+
+    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
+        """Row ids -> what is known of their executions, those of which something is.
+
+        Synchronous, on a connection of its own: enter and use it in one thread.
+        """
 
     def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
         """One input's rows in file order, some hundred at a time.

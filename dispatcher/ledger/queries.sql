@@ -366,3 +366,44 @@ SELECT r.row_id, r.state,
   a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.left_at_ms, a.ended_at_ms
 FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
 WHERE r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
+
+-- name: executions_to_track
+-- Those never looked at, those active when last seen, and those that have ended and whose details were not read like this.
+SELECT a.attempt_id, a.execution_sid, a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), e.status, e.ended_at_ms
+FROM attempts AS a JOIN runs AS r USING (run_id) LEFT JOIN executions AS e USING (attempt_id)
+WHERE a.attempt_id > :after AND r.campaign_id = :campaign_id AND a.outcome = 'created' AND a.execution_sid IS NOT NULL
+  AND (e.status IS NULL OR e.status = 'active'
+    OR (e.status = 'ended' AND :read_as IS NOT NULL AND e.read_as IS NOT :read_as))
+ORDER BY a.attempt_id LIMIT :limit;
+
+-- name: executions_save
+-- An execution never becomes active again, whoever saw it so a moment ago; what was read of it before stays.
+INSERT INTO executions (attempt_id, status, seen_at_ms, ended_at_ms, recalled_at_ms, read_as, last_step, path, error_code,
+  error_message, variables)
+VALUES {values}
+ON CONFLICT DO UPDATE SET status = excluded.status, seen_at_ms = excluded.seen_at_ms,
+  ended_at_ms = coalesce(excluded.ended_at_ms, ended_at_ms), recalled_at_ms = coalesce(recalled_at_ms, excluded.recalled_at_ms),
+  read_as = coalesce(excluded.read_as, read_as),
+  last_step = CASE WHEN excluded.read_as IS NULL THEN last_step ELSE excluded.last_step END,
+  path = CASE WHEN excluded.read_as IS NULL THEN path ELSE excluded.path END,
+  error_code = CASE WHEN excluded.read_as IS NULL THEN error_code ELSE excluded.error_code END,
+  error_message = CASE WHEN excluded.read_as IS NULL THEN error_message ELSE excluded.error_message END,
+  variables = CASE WHEN excluded.read_as IS NULL THEN variables ELSE excluded.variables END
+WHERE status = 'active' OR excluded.status <> 'active';
+
+-- name: executions_counts
+SELECT e.status, e.last_step, e.error_code, e.recalled_at_ms IS NOT NULL, e.read_as IS NOT NULL, count(*), max(e.seen_at_ms)
+FROM attempts AS a JOIN runs AS r USING (run_id) LEFT JOIN executions AS e USING (attempt_id)
+WHERE r.campaign_id = :campaign_id AND a.outcome = 'created' AND a.execution_sid IS NOT NULL
+GROUP BY 1, 2, 3, 4, 5;
+
+-- name: executions_tracked
+SELECT EXISTS (SELECT 1 FROM executions JOIN attempts USING (attempt_id) JOIN runs USING (run_id)
+  WHERE campaign_id = :campaign_id);
+
+-- name: executions_of_rows
+-- In the order of model.TrackedExecution's fields, after the row.
+SELECT r.row_id, e.attempt_id, e.status, e.seen_at_ms, e.ended_at_ms, e.recalled_at_ms, e.read_as, e.last_step, e.path,
+  e.error_code, e.error_message, e.variables
+FROM json_each(:row_ids) AS j JOIN rows AS r ON r.row_id = j.value JOIN executions AS e ON e.attempt_id = r.last_attempt
+WHERE r.state = 'created';

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dispatcher.ledger import attempts, planning, reading, runs
+from dispatcher.ledger import attempts, planning, reading, runs, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.connection import connect, ledger_path
 from dispatcher.ledger.lock import AccountLock
@@ -19,6 +20,8 @@ from dispatcher.model import (
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
+    CreatedExecution,
+    ExecutionCounts,
     GrantedRow,
     InputRecord,
     NewInput,
@@ -28,6 +31,7 @@ from dispatcher.model import (
     RowState,
     Run,
     RunTotals,
+    TrackedExecution,
     UnknownRow,
 )
 
@@ -173,6 +177,27 @@ class SqliteLedger:
             await self._writer.do(lambda db: attempts.end(db, ends, RowState.unknown))
         except attempts.RowsMoved:
             await self._writer.do(lambda db: attempts.end_one_by_one(db, ends, (RowState.unknown,)))
+
+    # --- afterwards ---
+
+    async def executions_to_track(
+        self, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
+    ) -> list[CreatedExecution]:
+        return await self._writer.read(
+            lambda db: tracking.to_track(db, campaign, read_as=read_as, after=after, limit=limit)
+        )
+
+    async def save_executions(self, executions: Sequence[TrackedExecution]) -> None:
+        await self._writer.do(lambda db: tracking.save(db, executions))
+
+    async def execution_counts(self, campaign: CampaignRecord) -> ExecutionCounts:
+        return await self._writer.read(lambda db: tracking.counts(db, campaign))
+
+    async def is_tracked(self, campaign: CampaignRecord) -> bool:
+        return await self._writer.read(lambda db: tracking.is_tracked(db, campaign))
+
+    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
+        return tracking.of_rows(self.path)
 
 
 def _now_ms() -> int:

@@ -1,0 +1,117 @@
+"""What became of the executions: kept beside the attempts that created them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dispatcher.ledger.connection import snapshot
+from dispatcher.ledger.queries import insert_values, queries
+from dispatcher.model import CampaignRecord, CreatedExecution, ExecutionCounts, ExecutionStatus, TrackedExecution
+
+
+def to_track(
+    db: sqlite3.Connection, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
+) -> list[CreatedExecution]:
+    """See `protocol.Ledger.executions_to_track`."""
+    values = {"campaign_id": campaign.campaign_id, "read_as": read_as, "after": after, "limit": limit}
+    return [
+        CreatedExecution(attempt_id, sid, begun_ms, answered_ms, ExecutionStatus(status) if status else None, ended_ms)
+        for attempt_id, sid, begun_ms, answered_ms, status, ended_ms in db.execute(
+            queries()["executions_to_track"], values
+        )
+    ]
+
+
+def save(db: sqlite3.Connection, executions: Sequence[TrackedExecution]) -> None:
+    """See `protocol.Ledger.save_executions`."""
+    flat: list[Any] = []
+    for one in executions:
+        flat += (
+            one.attempt_id,
+            one.status.value,
+            one.seen_at_ms,
+            one.ended_at_ms,
+            one.recalled_at_ms,
+            one.read_as,
+            one.last_step,
+            None if one.path is None else orjson.dumps(one.path).decode(),
+            one.error_code,
+            one.error_message,
+            orjson.dumps(one.variables).decode() if one.variables else None,
+        )
+    insert_values(db, "executions_save", 11, flat)
+
+
+def counts(db: sqlite3.Connection, campaign: CampaignRecord) -> ExecutionCounts:
+    """See `protocol.Ledger.execution_counts`."""
+    created = unseen = recalled = read = 0
+    seen_ms: int | None = None
+    by_status = dict.fromkeys(ExecutionStatus, 0)
+    last_steps: Counter[str] = Counter()
+    errors: Counter[int] = Counter()
+    for status, last_step, code, was_recalled, was_read, n, latest_ms in db.execute(
+        queries()["executions_counts"], {"campaign_id": campaign.campaign_id}
+    ):
+        created += n
+        if status is None:
+            unseen += n
+            continue
+        by_status[ExecutionStatus(status)] += n
+        recalled += n if was_recalled else 0
+        seen_ms = max(latest_ms, seen_ms or 0)
+        if was_read:
+            read += n
+            last_steps[last_step or ""] += n
+            if code is not None:
+                errors[code] += n
+    return ExecutionCounts(
+        created=created,
+        unseen=unseen,
+        by_status=by_status,
+        recalled=recalled,
+        read=read,
+        last_steps=dict(last_steps.most_common()),
+        errors=dict(errors.most_common()),
+        seen_at_ms=seen_ms,
+    )
+
+
+def is_tracked(db: sqlite3.Connection, campaign: CampaignRecord) -> bool:
+    """Whether anything is known of any execution of the campaign."""
+    return bool(db.execute(queries()["executions_tracked"], {"campaign_id": campaign.campaign_id}).fetchone()[0])
+
+
+@contextlib.contextmanager
+def of_rows(path: Path) -> Iterator[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
+    """See `protocol.Ledger.executions_of_rows`."""
+    with snapshot(path) as db:
+
+        def look(row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
+            found = db.execute(queries()["executions_of_rows"], {"row_ids": orjson.dumps(list(row_ids)).decode()})
+            return {row_id: _tracked(values) for row_id, *values in found}
+
+        yield look
+
+
+def _tracked(values: Sequence[Any]) -> TrackedExecution:
+    attempt_id, status, seen_ms, ended_ms, recalled_ms, read_as, last_step, path, code, message, variables = values
+    return TrackedExecution(
+        attempt_id=attempt_id,
+        status=ExecutionStatus(status),
+        seen_at_ms=seen_ms,
+        ended_at_ms=ended_ms,
+        recalled_at_ms=recalled_ms,
+        read_as=read_as,
+        last_step=last_step,
+        path=None if path is None else tuple(orjson.loads(path)),
+        error_code=code,
+        error_message=message,
+        variables=orjson.loads(variables) if variables else {},
+    )
