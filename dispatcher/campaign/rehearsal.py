@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.wiring import limiter_of, now_ms, studio_client
+from dispatcher.campaign.wiring import limiter_of, studio_client
+from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
 from dispatcher.ledger import AccountLock, SqliteLedger
 from dispatcher.model import dispatch_id

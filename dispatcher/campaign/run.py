@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.stop import Stop
-from dispatcher.campaign.wiring import limiter_of, now_ms, studio_client
+from dispatcher.campaign.wiring import limiter_of, studio_client
+from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, ExitCode, LedgerError, StudioError
 from dispatcher.events import EventBus, RunStarted, RunStopped, Waiting
 from dispatcher.ledger import SqliteLedger
@@ -77,6 +77,7 @@ class CampaignRun:
         self._ledger = ledger
         self._bus = bus
         self._stop = stop
+        self._seen_in_doubt_s: dict[int, float] = {}
 
     async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and settle rows in doubt.
@@ -98,7 +99,10 @@ class CampaignRun:
         totals = RunTotals(window_limit=limiter.window_limit)
         async with studio_client(settings, self._credentials, gate=hold) as studio:
             try:
-                found += (await self._reconcile(studio, run)).created
+                try:
+                    found += (await self._reconcile(studio, run)).created
+                except StudioError as error:
+                    reconcile_error = error  # not a reason to leave the others waiting
                 sent = 0
                 for _ in range(ROUNDS_MAX):
                     left = None if limit is None else limit - sent
@@ -110,7 +114,8 @@ class CampaignRun:
                         break
                     if settings.reconcile.at_end:
                         try:
-                            found += (await self._settle(studio, run)).created
+                            found += (await self._settle(studio, run, until_sure=False)).created
+                            reconcile_error = None
                         except StudioError as error:
                             # What could be sent is sent; only the rows in doubt could not be asked for.
                             reconcile_error = error
@@ -191,13 +196,20 @@ class CampaignRun:
             self._stop.error = self._stop.error or sender.error
         return sender.totals()
 
-    async def _settle(self, studio: Studio, run: Run) -> Reconciled:
-        """Settle rows in doubt at the end of a round, waiting until the list has had its time."""
+    async def _settle(self, studio: Studio, run: Run, *, until_sure: bool) -> Reconciled:
+        """Settle rows in doubt, waiting until the list has had its time.
+
+        Without `until_sure` it returns as soon as some rows can be sent again; the others go on waiting meanwhile.
+        """
+        from dispatcher.sending.reconcile import Reconciled
+
+        total = Reconciled()
         while True:
             result = await self._reconcile(studio, run)
-            if result.waiting_until_s is None or self._stop.error is not None:
-                return result
-            wait_s = max(0.0, result.waiting_until_s - time.time()) + 0.05
+            total.add(result)
+            if result.waiting_until_s is None or self._stop.error is not None or (total.planned and not until_sure):
+                return total
+            wait_s = max(0.0, result.waiting_until_s - now_s()) + 0.05
             loop = asyncio.get_running_loop()
             reason = f"{result.waiting} rows are in doubt; the list of executions may need until then to show them"
             self._bus.progress.waiting, self._bus.progress.waiting_until_s = reason, loop.time() + wait_s
@@ -206,8 +218,6 @@ class CampaignRun:
                 async with asyncio.timeout(wait_s):
                     await self._stop.event.wait()
             self._bus.progress.waiting = None
-            if result.planned:
-                return result
 
     async def _reconcile(self, studio: Studio, run: Run | None) -> Reconciled:
         from dispatcher.sending.reconcile import reconcile
@@ -223,6 +233,7 @@ class CampaignRun:
             dispatch_id=self._requests.dispatch_id,
             id_parameter=self._settings.campaign.id_parameter,
             bus=self._bus,
+            seen_s=self._seen_in_doubt_s,
         )
         if result.created or result.planned:
             self._bus.progress.rows = dict((await self._ledger.status(record)).rows)
@@ -237,7 +248,7 @@ class CampaignRun:
         hold = Hold(settings.retry, self._bus, stop=self._stop.request)
         try:
             async with studio_client(settings, self._credentials, gate=hold) as studio:
-                total = await self._settle(studio, run)
+                total = await self._settle(studio, run, until_sure=True)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())

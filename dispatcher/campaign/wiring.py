@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
+from dispatcher.clock import now_ms
 from dispatcher.intake import IntakeOptions
 from dispatcher.ledger import SqliteLedger
 from dispatcher.model import Account
@@ -14,11 +14,6 @@ from dispatcher.settings import Credentials, Settings
 if TYPE_CHECKING:
     from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Gate, Studio
-
-
-def now_ms() -> int:
-    """The wall clock, in ms since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def intake_options(settings: Settings) -> IntakeOptions:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
+from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, ResourceNotFound
 from dispatcher.model import FoundBy, GrantedRow, Outcome
 from dispatcher.studio.client import Studio
@@ -67,7 +68,7 @@ class BusyPolicy:
             now_s = time.monotonic()
             first_s = self._first_busy_s.setdefault(row.row_id, now_s)
             if now_s - first_s < self._give_up_s:
-                return verdict, FoundBy.answer, time.time_ns() // 1_000_000 + int(self._wait_s * 1000)
+                return verdict, FoundBy.answer, now_ms() + int(self._wait_s * 1000)
             self._first_busy_s.pop(row.row_id, None)
         elif self._policy == "end" and other_sid is not None and self._ends[row.row_id] < ENDS_MAX:
             self._ends[row.row_id] += 1
@@ -76,7 +77,7 @@ class BusyPolicy:
             except DispatcherError:
                 return verdict, FoundBy.answer, None
             # Ended: the row is planned again and sent as any other.
-            return verdict, FoundBy.answer, time.time_ns() // 1_000_000
+            return verdict, FoundBy.answer, now_ms()
         return verdict, FoundBy.answer, None
 
     async def _is_ours(self, row: GrantedRow, execution_sid: str) -> bool:

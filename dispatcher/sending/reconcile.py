@@ -11,13 +11,14 @@ Claims no more than the list shows: an execution that the list hides for longer 
 from __future__ import annotations
 
 import asyncio
-import time
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dispatcher.errors import ResourceNotFound
+from dispatcher.clock import now_ms, now_s
+from dispatcher.errors import ResourceNotFound, StudioUnavailable
 from dispatcher.events import EventBus, Reconciling
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.model import AttemptEnd, CampaignRecord, FoundBy, Outcome, Run, UnknownRow
@@ -27,6 +28,8 @@ from dispatcher.studio.resources import Execution
 
 #: Studio keeps executions for 30 days from their start (studio/user-guide); a day of margin.
 RETENTION_S = 29 * 24 * 3600.0
+#: Our ids begin with it (`model.dispatch_id`).
+ID_PREFIX = "d-"
 
 
 @dataclass(slots=True)
@@ -40,6 +43,13 @@ class Reconciled:
     waiting: int = 0
     waiting_until_s: float | None = None
     notes: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, later: Reconciled) -> None:
+        """Go on with a later pass: what was settled adds up, what is left is the later one's."""
+        self.created += later.created
+        self.planned += later.planned
+        self.doubtful, self.notes = later.doubtful, later.notes
+        self.waiting, self.waiting_until_s = later.waiting, later.waiting_until_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +73,19 @@ class Decision:
 
 
 def decide(
-    row: UnknownRow, evidence: Evidence, *, now_s: float, listed_s: float, settle_s: float, has_id: bool
+    row: UnknownRow,
+    evidence: Evidence,
+    *,
+    listed_s: float,
+    seen_s: float,
+    settle_s: float,
+    has_id: bool,
 ) -> Decision:
-    """The rule, pure. `listed_s`: when the list was asked for, on our clock, like `now_s` and the row's times."""
+    """The rule, pure.
+
+    `listed_s`: when the list was asked for; `seen_s`: when this program first saw the row in doubt. Both on our clock,
+    like the row's times.
+    """
     if evidence.ours is not None:
         return Decision(Outcome.created, evidence.ours.sid)
     if evidence.unclear:
@@ -76,15 +96,14 @@ def decide(
             None,
             note=f"an execution of this contact exists ({seen}); without an id only address and time speak for it",
         )
-    if now_s - row.begun_at_ms / 1000 > RETENTION_S:
+    if listed_s - row.begun_at_ms / 1000 > RETENTION_S:
         return Decision(None, note="too old: Studio keeps executions for 30 days, so the list proves nothing")
     if not has_id:
         return Decision(
             None, note="no execution of this contact is listed; without an id in Parameters that is no proof"
         )
-    settled_s = row.ended_at_ms / 1000 + settle_s
-    # A clock set back must not make the wait endless.
-    settled_s = min(settled_s, now_s + settle_s)
+    # An end after the row was seen in doubt was written by a clock that has been set back since: it may be hours away.
+    settled_s = min(row.ended_at_ms / 1000, seen_s) + settle_s
     if listed_s < settled_s:
         return Decision(None, wait_until_s=settled_s)
     return Decision(Outcome.not_sent)
@@ -100,10 +119,12 @@ async def reconcile(
     dispatch_id: Callable[[str], str],
     id_parameter: str,
     bus: EventBus,
+    seen_s: dict[int, float],
 ) -> Reconciled:
     """One pass over the campaign's rows in doubt; returns what it settled and what must wait.
 
-    Reads only what is in doubt: no list where no row is, one Context per candidate.
+    Reads only what is in doubt: no list where no row is, one Context per candidate. `seen_s`: attempt_id → when it was
+    first seen in doubt; kept by the caller from pass to pass.
     Raises: StudioError, AuthenticationError where Studio cannot be asked (the rows stay unknown).
     """
     result = Reconciled()
@@ -111,21 +132,23 @@ async def reconcile(
     if not rows:
         return result
     bus.emit(Reconciling(unknown=len(rows), settled=0, detail="reading the list of executions"))
-    listed_s = time.time()
+    listed_s = now_s()
+    for row in rows:
+        seen_s.setdefault(row.attempt_id, listed_s)
     evidence = await _gather(rows, campaign, studio, settings, dispatch_id, id_parameter, bus)
-    now_ms = time.time_ns() // 1_000_000
+    settled_ms = now_ms()
     ends: list[AttemptEnd] = []
     for row in rows:
         decision = decide(
             row,
             evidence[row.row_id],
-            now_s=now_ms / 1000,
             listed_s=listed_s,
+            seen_s=seen_s[row.attempt_id],
             settle_s=settings.settle_s,
             has_id=bool(id_parameter),
         )
         if decision.outcome is not None:
-            ends.append(_end(row, decision, now_ms))
+            ends.append(_end(row, decision, settled_ms))
             if decision.outcome is Outcome.created:
                 result.created += 1
             else:
@@ -137,7 +160,7 @@ async def reconcile(
             result.doubtful += 1
             result.notes.append((row.attempt_id, decision.note or ""))
     if ends:
-        await ledger.settle_rows(run, ends, now_ms=now_ms)
+        await ledger.settle_rows(run, ends, now_ms=settled_ms)
     if result.notes:
         await ledger.note_unknown(result.notes)
     settled = result.created + result.planned
@@ -165,10 +188,12 @@ async def _gather(
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
     skew_s = (studio.clock_skew_s or 0.0) - settings.clock_skew_s
-    from_s = min(row.begun_at_ms for row in rows) / 1000 + skew_s
+    earliest_s = {row.row_id: _earliest_s(row, skew_s) for row in rows}
+    from_s = min(earliest_s.values())
+    created_from = datetime.fromtimestamp(from_s, UTC) if from_s > 0 else None
     candidates: list[Execution] = []
     listed = 0
-    async for execution in studio.executions(campaign.flow_sid, created_from=datetime.fromtimestamp(from_s, UTC)):
+    async for execution in studio.executions(campaign.flow_sid, created_from=created_from):
         listed += 1
         if execution.contact_channel_address in by_address:
             candidates.append(execution)
@@ -179,12 +204,19 @@ async def _gather(
     slots = asyncio.Semaphore(settings.concurrency)
 
     async def look(execution: Execution) -> None:
-        async with slots:
-            found = await _parameter(studio, campaign.flow_sid, execution, id_parameter) if id_parameter else None
+        found = None
+        if id_parameter:
+            async with slots:
+                # One that cannot be read now leaves its rows in doubt, and does not keep the others there.
+                with contextlib.suppress(StudioUnavailable):
+                    found = await _parameter(studio, campaign.flow_sid, execution, id_parameter)
+        created = execution.date_created
         for row in by_address[execution.contact_channel_address or ""]:
-            if isinstance(found, str) and found == dispatch_id(row.row_key):
+            if found is not None and found == dispatch_id(row.row_key):
                 ours[row.row_id] = execution
-            elif not (isinstance(found, str) and found.startswith("d-")) and _may_be(row, execution, skew_s):
+            elif found is not None and found.startswith(ID_PREFIX):
+                continue  # another row's
+            elif created is None or created.timestamp() >= earliest_s[row.row_id]:
                 # It carries no id of this program, or its Context is gone: it may be another program's, or ours.
                 unclear[row.row_id].append(execution.sid)
 
@@ -200,13 +232,14 @@ async def _parameter(studio: Studio, flow_sid: str, execution: Execution, name: 
     return context.parameter(name)
 
 
-def _may_be(row: UnknownRow, execution: Execution, skew_s: float) -> bool:
-    """Whether the execution is young enough to be the row's."""
-    created = execution.date_created
-    return created is None or created.timestamp() >= row.begun_at_ms / 1000 + skew_s
+def _earliest_s(row: UnknownRow, skew_s: float) -> float:
+    """The earliest moment at which the row's execution may have been created, on the server's clock."""
+    begun_s = row.begun_at_ms / 1000
+    # An intent in the future was written by a clock that was wrong and has been put right: its time says nothing.
+    return begun_s + skew_s if begun_s <= now_s() + 1 else 0.0
 
 
-def _end(row: UnknownRow, decision: Decision, now_ms: int) -> AttemptEnd:
+def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:
     assert decision.outcome is not None
     created = decision.outcome is Outcome.created
     return AttemptEnd(
@@ -215,7 +248,7 @@ def _end(row: UnknownRow, decision: Decision, now_ms: int) -> AttemptEnd:
         row.input_id,
         decision.outcome,
         None,
-        now_ms,
+        ended_ms,
         execution_sid=decision.execution_sid,
         error_message="found by reconcile" if created else "not found by reconcile: sent again",
         found_by=FoundBy.reconcile if created else None,

@@ -9,11 +9,11 @@ what the limiter counts is what leaves, and at most a lot and what is in flight 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, LedgerError
 from dispatcher.events import EventBus, Stopping
 from dispatcher.ledger.protocol import Ledger
@@ -40,11 +40,6 @@ PERMIT_STALE_S = 0.5
 DUE_POLL_S = 5.0
 #: Refusals with one code in a row, from a run's start, that stop it: the sender or the flow is wrong, not the rows.
 REJECTED_IN_A_ROW_MAX = 50
-
-
-def wall_ms() -> int:
-    """The wall clock, in ms since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +101,7 @@ class Sender:
         self._requests, self._throttled = start.requests, start.throttled
         self._worst_window = start.worst_window
         self._rejections: tuple[int | None, int] = (None, 0)
-        self._recorder = Recorder(ledger, run, now_ms=wall_ms, totals=self.totals, trouble=self._ledger_trouble)
+        self._recorder = Recorder(ledger, run, now_ms=now_ms, totals=self.totals, trouble=self._ledger_trouble)
 
     def totals(self) -> RunTotals:
         """What the run has done so far."""
@@ -182,7 +177,7 @@ class Sender:
                 continue
             if len(self._claimed) < self._limiter.lot() // 2:
                 self._start_claiming()
-            ready_ms = self._claimed[0].may_leave_ms - wall_ms()
+            ready_ms = self._claimed[0].may_leave_ms - now_ms()
             if ready_ms > 0:
                 await asyncio.sleep(ready_ms / 1000)
             permits = await self._limiter.acquire(min(len(self._claimed), in_flight_max - self._in_flight))
@@ -206,7 +201,7 @@ class Sender:
             if lot > 0:
                 # A task of its own: a stop that cancels the feeder must not lose rows that the ledger has granted.
                 self._claiming = asyncio.create_task(
-                    self._ledger.begin_rows(self._run, lot, now_ms=wall_ms(), input_id=self._plan.input_id)
+                    self._ledger.begin_rows(self._run, lot, now_ms=now_ms(), input_id=self._plan.input_id)
                 )
 
     async def _claim(self) -> bool:
@@ -227,7 +222,7 @@ class Sender:
         due_ms = await self._ledger.next_due_ms(self._run.campaign, self._plan.input_id)
         if due_ms is None:
             return False
-        left_s = (due_ms - wall_ms()) / 1000
+        left_s = (due_ms - now_ms()) / 1000
         if left_s > 0:
             self._progress.waiting = (
                 f"{self._busy.waiting} busy contacts are asked again later"
@@ -247,9 +242,8 @@ class Sender:
             except DispatcherError as error:
                 self.stop(error)
             self._claiming = None
-        now_ms = wall_ms()
         for row in self._claimed:
-            self._record(row, AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms))
+            self._record(row, AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms()))
         self._claimed.clear()
 
     async def _drain(self) -> None:
@@ -282,7 +276,7 @@ class Sender:
         form = self._plan.form(row)
         if self._loop.time() - permitted_s > PERMIT_STALE_S:
             await self._limiter.acquire(1)
-        left_s, left_ms = self._loop.time(), wall_ms()
+        left_s, left_ms = self._loop.time(), now_ms()
         self._requests += 1
         self._progress.requests += 1
         try:
@@ -301,7 +295,7 @@ class Sender:
                     row.input_id,
                     Outcome.unknown,
                     left_ms,
-                    wall_ms(),
+                    now_ms(),
                     error_message="stopped before the answer was known",
                 ),
             )
@@ -312,7 +306,7 @@ class Sender:
             row.input_id,
             verdict.outcome,
             left_ms if not (verdict.trouble and verdict.outcome is Outcome.not_sent) else None,
-            wall_ms(),
+            now_ms(),
             verdict.execution_sid,
             verdict.http_status,
             verdict.error_code,

@@ -23,6 +23,7 @@ import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
+from dispatcher.clock import now_s
 from dispatcher.errors import (
     CertificateUntrusted,
     PageExpired,
@@ -166,7 +167,7 @@ class Studio:
 
     def _measure_skew(self, date: str | None) -> None:
         # Once a second is enough: the header itself has whole seconds.
-        now = time.time()
+        now = now_s()
         if self.clock_skew_s is None or int(now) != getattr(self, "_skew_second", None):
             self._skew_second = int(now)
             server_s = server_time_s(date)

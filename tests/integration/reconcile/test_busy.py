@@ -1,0 +1,181 @@
+"""Contacts with another active execution (v2: 409, v1: 200 with the old one): whose it is, what each policy does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import ExitCode
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.support.rehearsal import Rehearsal, phone
+
+NEVER_US = 3_600_000_000
+VERSIONS = pytest.mark.parametrize("version", ["v2", "v1"])
+
+
+def rehearse(folder: Path, sandbox: Sandbox, version: str = "v2", policy: str = "skip", **campaign: Any) -> Rehearsal:
+    overrides: dict[str, dict[str, Any]] = {
+        "account": {"api_version": version},
+        "campaign": {"on_busy": policy, "busy_wait_s": 0.15, "busy_give_up_s": 1.0, **campaign},
+    }
+    return Rehearsal(folder, sandbox, overrides=overrides)
+
+
+# --- an execution of somebody else ---
+
+
+@VERSIONS
+@pytest.mark.parametrize("parameters", [None, '{"dispatch_id": "theirs"}', '{"name": "x"}'])
+async def test_skip_leaves_the_row_busy_and_the_other_execution_alone(
+    tmp_path: Path, version: str, parameters: str | None
+) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version)
+        other = rehearsal.plant(phone(2), age_us=10_000_000, ends_after_us=NEVER_US, parameters=parameters)
+        result = await rehearsal.run(rehearsal.contacts(3))
+        assert result.exit_code is ExitCode.SOME_REFUSED
+        assert rehearsal.states() == {"created": 2, "busy": 1}
+        assert sandbox.stats()["creates"] == 2
+        assert "update" not in sandbox.stats()["requests"]
+        rehearsal.assert_books_balance()
+    row = rehearsal.report()[1]
+    assert (row["dispatch_status"], row["dispatch_execution_sid"]) == ("busy", "")
+    assert other in row["dispatch_error_message"]
+
+
+@VERSIONS
+async def test_wait_asks_again_until_the_contact_is_free(tmp_path: Path, version: str) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version, "wait", busy_give_up_s=20)
+        # v1's dates have whole seconds: its execution must be older than that to be known as an old one.
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=10_500_000)
+        result = await rehearsal.run(rehearsal.contacts(2))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 2
+        assert sandbox.stats()["creates_total_requests"] > 3
+        rehearsal.assert_books_balance()
+    assert rehearsal.report()[0]["dispatch_status"] == "created"
+
+
+@VERSIONS
+async def test_wait_is_bounded(tmp_path: Path, version: str) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version, "wait")
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
+        started = time.monotonic()
+        result = await rehearsal.run(rehearsal.contacts(1))
+        assert 0.8 <= time.monotonic() - started < 5
+        assert result.exit_code is ExitCode.SOME_REFUSED
+        asked = sandbox.stats()["creates_total_requests"]
+        assert 2 <= asked <= 9
+    assert rehearsal.states() == {"busy": 1}
+
+
+@VERSIONS
+async def test_end_ends_the_other_one_and_then_sends(tmp_path: Path, version: str) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=None)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version, "end")
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
+        result = await rehearsal.run(rehearsal.contacts(2))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 2
+        assert sandbox.stats()["active"] == 2  # ours; the other one has ended
+        assert sandbox.stats()["requests"]["update"] == 1
+        rehearsal.assert_books_balance()
+
+
+@pytest.mark.parametrize("fault", ["update_500_before", "update_403", "update_404", "update_reset_before"])
+async def test_end_that_cannot_be_carried_out_leaves_the_row_busy(tmp_path: Path, fault: str) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, "v2", "end")
+        rehearsal.overrides["retry"] = {"read_attempts": 2}
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
+        rehearsal.faults({fault: 1.0})
+        result = await rehearsal.run(rehearsal.contacts(2))
+        assert result.exit_code is ExitCode.SOME_REFUSED
+        assert rehearsal.states() == {"created": 1, "busy": 1}
+
+
+# --- an execution of our own ---
+
+
+@VERSIONS
+@pytest.mark.parametrize("policy", ["skip", "wait", "end"])
+async def test_an_active_execution_that_carries_our_id_is_the_row_s_own(
+    tmp_path: Path, version: str, policy: str
+) -> None:
+    """The first attempt created it, the list does not show it: the second attempt meets it."""
+    settings = SandboxSettings(limit_per_s=0, list_lag_s=60, ends_after_s=None)
+    async with Sandbox(settings) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version, policy)
+        # v1's dates have whole seconds: an execution that is younger is not even doubted, and it is ours all the same.
+        rehearsal.overrides["reconcile"] = {"settle_s": 0.1 if version == "v2" else 2.5}
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 2})
+        result = await rehearsal.run(rehearsal.contacts(2))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 2
+        assert sandbox.stats()["active"] == 2
+        assert "update" not in sandbox.stats()["requests"]
+        rehearsal.assert_books_balance()
+
+
+async def test_a_conflict_that_cannot_be_looked_at_is_unknown_and_never_ended(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, "v2", "end")
+        rehearsal.overrides["retry"] = {"read_attempts": 2}
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
+        rehearsal.faults({"read_503": 1.0})
+        result = await rehearsal.run(rehearsal.contacts(1))
+        assert result.exit_code is ExitCode.SOME_UNKNOWN
+        assert rehearsal.states() == {"unknown": 1}
+        assert "update" not in sandbox.stats()["requests"]
+
+
+async def test_a_conflict_whose_context_is_gone_is_somebody_else_s(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox)
+        rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
+        rehearsal.faults({"read_404": 1.0})
+        await rehearsal.run(rehearsal.contacts(1))
+        assert rehearsal.states() == {"busy": 1}
+
+
+# --- two rows with one contact ---
+
+
+def two_rows_of_one_contact(folder: Path) -> Path:
+    path = folder / "spring.csv"
+    path.write_text(f"order,phone\nA1,{phone(1)}\nA2,{phone(1)}\nA3,{phone(2)}\n", encoding="utf-8")
+    return path
+
+
+@VERSIONS
+async def test_with_a_key_of_its_own_a_second_row_of_a_contact_is_busy_and_never_takes_the_first_s_execution(
+    tmp_path: Path, version: str
+) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=None)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, version)
+        rehearsal.overrides["columns"] = {"to": "phone", "key": ["order"]}
+        result = await rehearsal.run(two_rows_of_one_contact(tmp_path))
+        assert result.exit_code is ExitCode.SOME_REFUSED
+        assert sandbox.stats()["creates"] == 2
+        rehearsal.assert_books_balance()
+    assert rehearsal.states() == {"created": 2, "busy": 1}
+    sids = [row["dispatch_execution_sid"] for row in rehearsal.report() if row["dispatch_execution_sid"]]
+    assert len(sids) == len(set(sids)) == 2
+
+
+async def test_with_a_key_and_without_an_id_v1_goes_by_the_date(tmp_path: Path) -> None:
+    """Nothing to confirm an answer by: a new execution is created, an old one busy."""
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=None)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, "v1", id_parameter="")
+        rehearsal.overrides["columns"] = {"to": "phone", "key": ["order"]}
+        rehearsal.plant(phone(2), age_us=10_000_000, ends_after_us=NEVER_US)
+        await rehearsal.run(two_rows_of_one_contact(tmp_path))
+        assert sandbox.stats()["creates"] == 1
+        statuses = [row["dispatch_status"] for row in rehearsal.report()]
+    assert statuses[0] == "created"
+    assert statuses[2] == "busy"

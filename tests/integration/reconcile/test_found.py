@@ -1,0 +1,243 @@
+"""Rows in doubt after each fault: found where the execution exists, else sent again, and never before its time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import ExitCode
+from dispatcher.model import RowState
+from dispatcher.sandbox import FAULTS, Sandbox, SandboxSettings
+from tests.support.rehearsal import Rehearsal, phone
+
+ROWS = 5
+CREATE_FAULTS = {name: fault for name, fault in FAULTS.items() if fault.target == ""}
+AFTER = [name for name, fault in CREATE_FAULTS.items() if fault.after] + ["reset_late"]
+BEFORE = [name for name in CREATE_FAULTS if name.endswith("_before")] + ["redirect_307"]
+#: Longer than the client waits for an answer.
+SLOW: dict[str, Any] = {"slow_s": 1.0, "drip_s": 0.05, "late_s": 0.15}
+
+
+@pytest.mark.parametrize("version", ["v2", "v1"])
+@pytest.mark.parametrize("fault", AFTER)
+async def test_a_fault_after_creating_ends_as_created_with_its_sid_and_nothing_is_sent_twice(
+    tmp_path: Path, fault: str, version: str
+) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, **SLOW)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"account": {"api_version": version}})
+        rehearsal.faults({fault: 1.0, "for_requests": ROWS})
+        result = await rehearsal.run(rehearsal.contacts(ROWS))
+        assert (result.exit_code, result.found_by_reconcile) == (ExitCode.OK, ROWS)
+        assert sandbox.stats()["creates_total_requests"] == sandbox.stats()["creates"] == ROWS
+        rehearsal.assert_books_balance()
+    for row in rehearsal.report():
+        assert row["dispatch_status"] == "created"
+        assert "found by reconcile" in row["dispatch_error_message"]
+        assert row["dispatch_attempts"] == "1"
+
+
+@pytest.mark.parametrize("fault", BEFORE)
+async def test_a_fault_before_creating_is_sent_again_once_the_list_has_had_its_time_and_not_before(
+    tmp_path: Path, fault: str
+) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, **SLOW)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox)
+        rehearsal.faults({fault: 1.0, "for_requests": ROWS})
+        result = await rehearsal.run(rehearsal.contacts(ROWS))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates_total_requests"] == 2 * ROWS
+        assert sandbox.stats()["creates"] == ROWS
+        rehearsal.assert_books_balance()
+    waits_ms = rehearsal.query(
+        "SELECT second.begun_at_ms - first.ended_at_ms FROM attempts first JOIN attempts second USING (row_id)"
+        " WHERE first.number = 1 AND second.number = 2 AND first.outcome = 'not_sent'"
+    )
+    # ended_at of a settled attempt is when it was settled; its doubt began before.
+    assert len(waits_ms) == ROWS
+    begun_ms = rehearsal.query("SELECT begun_at_ms FROM attempts ORDER BY attempt_id")
+    settle_ms = rehearsal.settings().reconcile.settle_s * 1000
+    assert begun_ms[ROWS][0] - begun_ms[ROWS - 1][0] >= settle_ms
+
+
+async def test_a_list_that_lags_less_than_settle_s_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    # The executions have ended when they are looked for: no 409 would save a row that is sent again.
+    settings = SandboxSettings(limit_per_s=0, list_lag_s=0.3, ends_after_s=0.01)
+    async with Sandbox(settings) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"settle_s": 0.6}})
+        rehearsal.faults({"reset_after": 0.5, "reset_before": 0.5, "for_requests": 40})
+        result = await rehearsal.run(rehearsal.contacts(40))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 40
+        rehearsal.assert_books_balance()
+    assert 0 < result.found_by_reconcile < 40
+
+
+async def test_the_limit_a_list_that_hides_an_ended_execution_for_longer_than_settle_s_leads_to_a_second_one(
+    tmp_path: Path,
+) -> None:
+    """Not a promise: what `docs/guarantees.md` says could break it. If this fails, that page must be corrected."""
+    settings = SandboxSettings(limit_per_s=0, list_lag_s=5, ends_after_s=0.01)
+    async with Sandbox(settings) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"settle_s": 0.2}})
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
+        await rehearsal.run(rehearsal.contacts(1))
+        assert sandbox.stats()["creates"] == 2
+
+
+async def test_an_execution_that_the_list_hides_is_found_by_the_conflict_while_it_is_active(
+    tmp_path: Path,
+) -> None:
+    settings = SandboxSettings(limit_per_s=0, list_lag_s=60, ends_after_s=None)
+    async with Sandbox(settings) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"settle_s": 0.2}})
+        rehearsal.faults({"reset_after": 1.0, "for_requests": ROWS})
+        result = await rehearsal.run(rehearsal.contacts(ROWS))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == ROWS
+        rehearsal.assert_books_balance()
+    assert rehearsal.query("SELECT DISTINCT found_by FROM attempts WHERE outcome = 'created'") == [("conflict",)]
+
+
+@pytest.mark.parametrize("skew_s", [3600.0, -3600.0])
+async def test_a_server_whose_clock_is_an_hour_off_is_understood(tmp_path: Path, skew_s: float) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, clock_skew_s=skew_s, ends_after_s=0.01)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox)
+        rehearsal.faults({"reset_after": 0.5, "reset_before": 0.5, "for_requests": 20})
+        result = await rehearsal.run(rehearsal.contacts(20))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 20
+        rehearsal.assert_books_balance()
+
+
+async def test_what_was_created_long_before_the_intent_is_not_read(tmp_path: Path) -> None:
+    """An earlier campaign reached the same contacts: its executions are no candidates."""
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=0.01)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox)
+        for row in range(1, ROWS + 1):
+            rehearsal.plant(phone(row), age_us=60_000_000, ends_after_us=1)
+        rehearsal.faults({"reset_before": 1.0, "for_requests": ROWS})
+        result = await rehearsal.run(rehearsal.contacts(ROWS))
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == ROWS
+        assert "context" not in sandbox.stats()["requests"]
+
+
+# --- what it costs ---
+
+
+async def test_a_run_without_doubt_reads_nothing(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox)
+        await rehearsal.run(rehearsal.contacts(50))
+        assert sandbox.stats()["requests"] == {"create": 50}
+
+
+async def test_doubt_costs_one_context_per_candidate_and_none_for_rows_that_are_sure(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox)
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 3})
+        await rehearsal.run(rehearsal.contacts(60))
+        requests = sandbox.stats()["requests"]
+    assert requests["create"] == 60
+    assert requests["context"] == 3
+    assert requests["list"] == 1
+    assert set(requests) <= {"create", "context", "list", "flow"}
+
+
+async def test_many_pages_of_the_list_are_read_once_each(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False}})
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
+        await rehearsal.run(rehearsal.contacts(1))
+        for n in range(2500):
+            rehearsal.plant(phone(1000 + n), ends_after_us=1)
+        found, status = await rehearsal.reconcile()
+        requests = sandbox.stats()["requests"]
+    assert (found.created, status.rows[RowState.created]) == (1, 1)
+    assert (requests["list"], requests["context"]) == (3, 1)
+
+
+# --- reads that fail ---
+
+
+async def test_reads_that_fail_now_and_then_are_repeated(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, seed=3)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"retry": {"read_attempts": 8, "backoff_base_s": 0.01}})
+        rehearsal.faults(
+            {"reset_after": 0.3, "read_500": 0.1, "read_reset": 0.1, "read_unparsable": 0.1, "read_429": 0.1}
+        )
+        result = await rehearsal.run(rehearsal.contacts(40))
+        assert result.exit_code is ExitCode.OK
+        rehearsal.assert_books_balance()
+
+
+async def test_where_studio_cannot_be_asked_rows_stay_unknown_and_the_next_reconcile_finds_them(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"retry": {"read_attempts": 2}})
+        rehearsal.faults({"reset_after": 1.0, "read_503": 1.0})
+        result = await rehearsal.run(rehearsal.contacts(ROWS))
+        assert result.exit_code is ExitCode.SOME_UNKNOWN
+        assert result.reconcile_error is not None
+        assert rehearsal.states()["unknown"] == ROWS
+        rehearsal.faults({})
+        found, status = await rehearsal.reconcile()
+        assert (found.created, status.rows[RowState.unknown]) == (ROWS, 0)
+        rehearsal.assert_books_balance()
+
+
+async def test_rows_that_can_be_sent_are_sent_even_if_earlier_ones_cannot_be_looked_up(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"retry": {"read_attempts": 2}})
+        rehearsal.faults({"reset_after": 1.0, "read_503": 1.0, "for_requests": 10**6})
+        await rehearsal.run(rehearsal.contacts(2))
+        rehearsal.faults({"read_503": 1.0})
+        result = await rehearsal.run(rehearsal.contacts(10))
+        assert result.exit_code is ExitCode.SOME_UNKNOWN
+        assert rehearsal.states() == {"unknown": 2, "created": 8}
+
+
+async def test_one_context_that_cannot_be_read_leaves_one_row_in_doubt_and_settles_the_others(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        overrides = {"retry": {"read_attempts": 1}, "reconcile": {"at_end": False, "concurrency": 1, "settle_s": 0}}
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides=overrides)
+        rehearsal.faults({"reset_after": 1.0, "for_requests": ROWS})
+        await rehearsal.run(rehearsal.contacts(ROWS))
+        # The flow, the list, two contexts, and then one that fails.
+        rehearsal.faults({"read_500": 0.0, "for_requests": 4, "then": {"read_500": 1.0, "for_requests": 1}})
+        found, status = await rehearsal.reconcile()
+        assert (found.created, status.rows[RowState.unknown]) == (ROWS - 1, 1)
+        found, status = await rehearsal.reconcile()
+        assert (found.created, status.rows[RowState.unknown]) == (1, 0)
+        rehearsal.assert_books_balance()
+
+
+async def test_reads_in_a_429_storm_wait_at_one_hold_and_outlast_it(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False, "concurrency": 10}})
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 30})
+        await rehearsal.run(rehearsal.contacts(30))
+        rehearsal.faults({"read_429": 1.0, "for_s": 2.0})
+        started = time.monotonic()
+        found, status = await rehearsal.reconcile()
+        assert time.monotonic() - started >= 2.0
+        assert (found.created, status.rows[RowState.unknown]) == (30, 0)
+        # Not one loop per reader: a pause after the first 429 is everybody's.
+        assert sandbox.stats()["read_throttled"] < 40
+
+
+async def test_a_reconcile_that_is_stopped_leaves_the_rows_as_they_were(tmp_path: Path) -> None:
+    from dispatcher.campaign import open_campaign
+    from tests.support.rehearsal import CREDENTIALS
+
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False, "settle_s": 60}})
+        rehearsal.faults({"reset_before": 1.0, "for_requests": ROWS})
+        await rehearsal.run(rehearsal.contacts(ROWS))
+        async with open_campaign(rehearsal.name, rehearsal.settings(), CREDENTIALS, create=False) as campaign:
+            asyncio.get_running_loop().call_later(0.3, campaign.stop)
+            found, status = await asyncio.wait_for(campaign.reconcile(), 5)
+        assert (found.waiting, status.rows[RowState.unknown]) == (ROWS, ROWS)

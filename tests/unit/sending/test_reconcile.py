@@ -1,0 +1,165 @@
+"""The rule for a row in doubt, by table. Seconds on one clock: the row's intent was at 1,000, its end at 1,010."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.model import Outcome, UnknownRow
+from dispatcher.sending.reconcile import RETENTION_S, Decision, Evidence, decide
+from dispatcher.studio.resources import Execution
+
+SID = "FN" + "0" * 32
+OURS = Execution(sid=SID)
+BEGUN_S, ENDED_S, SETTLE_S = 1000.0, 1010.0, 60.0
+NOTHING = Evidence(None, ())
+
+
+def row(*, begun_s: float = BEGUN_S, ended_s: float = ENDED_S) -> UnknownRow:
+    return UnknownRow(
+        row_id=1,
+        attempt_id=1,
+        input_id=1,
+        row_number=2,
+        row_key="+14152000001",
+        to_address="+14152000001",
+        from_address=None,
+        begun_at_ms=int(begun_s * 1000),
+        ended_at_ms=int(ended_s * 1000),
+        error_message=None,
+    )
+
+
+def decided(
+    evidence: Evidence = NOTHING,
+    *,
+    listed_s: float = ENDED_S + SETTLE_S,
+    seen_s: float = ENDED_S,
+    has_id: bool = True,
+    settle_s: float = SETTLE_S,
+    ended_s: float = ENDED_S,
+    begun_s: float = BEGUN_S,
+) -> Decision:
+    return decide(
+        row(begun_s=begun_s, ended_s=ended_s),
+        evidence,
+        listed_s=listed_s,
+        seen_s=seen_s,
+        settle_s=settle_s,
+        has_id=has_id,
+    )
+
+
+def test_an_execution_that_carries_the_row_s_id_is_the_row_s_whatever_else_is_there() -> None:
+    for evidence in (Evidence(OURS, ()), Evidence(OURS, ("FNother",))):
+        for listed_s in (ENDED_S, ENDED_S + SETTLE_S, ENDED_S + RETENTION_S + 10):
+            decision = decided(evidence, listed_s=listed_s)
+            assert (decision.outcome, decision.execution_sid) == (Outcome.created, SID)
+
+
+def test_nothing_listed_before_its_time_waits_until_then() -> None:
+    for listed_s in (ENDED_S, ENDED_S + 1, ENDED_S + SETTLE_S - 0.001):
+        decision = decided(listed_s=listed_s)
+        assert (decision.outcome, decision.wait_until_s) == (None, ENDED_S + SETTLE_S)
+
+
+def test_nothing_listed_after_the_list_has_had_its_time_proves_that_nothing_was_created() -> None:
+    for listed_s in (ENDED_S + SETTLE_S, ENDED_S + SETTLE_S + 0.001, ENDED_S + 10 * SETTLE_S):
+        assert decided(listed_s=listed_s) == Decision(Outcome.not_sent)
+
+
+def test_a_settle_time_of_zero_decides_at_once() -> None:
+    assert decided(listed_s=ENDED_S, settle_s=0).outcome is Outcome.not_sent
+
+
+def test_an_execution_that_may_be_anybody_s_leaves_the_row_unknown_for_good() -> None:
+    for has_id in (True, False):
+        for listed_s in (ENDED_S, ENDED_S + SETTLE_S):
+            decision = decided(Evidence(None, ("FN1", "FN2", "FN3", "FN4")), listed_s=listed_s, has_id=has_id)
+            assert (decision.outcome, decision.wait_until_s) == (None, None)
+            assert decision.note is not None
+            assert "FN1, FN2, FN3" in decision.note
+            assert "FN4" not in decision.note
+            assert ("without an id" in decision.note) is not has_id
+
+
+def test_without_an_id_an_empty_list_is_no_proof() -> None:
+    decision = decided(has_id=False)
+    assert (decision.outcome, decision.wait_until_s) == (None, None)
+    assert decision.note is not None
+    assert "without an id" in decision.note
+
+
+def test_after_studio_has_forgotten_its_executions_an_empty_list_is_no_proof() -> None:
+    listed_s = BEGUN_S + RETENTION_S
+    assert decided(listed_s=listed_s - 1).outcome is Outcome.not_sent
+    decision = decided(listed_s=listed_s + 1)
+    assert (decision.outcome, decision.wait_until_s) == (None, None)
+    assert decision.note is not None
+    assert "30 days" in decision.note
+
+
+def test_retention_keeps_a_margin_below_studio_s_thirty_days() -> None:
+    assert RETENTION_S < 30 * 86400
+
+
+def test_an_end_in_the_future_was_written_by_a_wrong_clock_and_waits_no_longer_than_any_other() -> None:
+    """The clock was an hour ahead when the attempt ended, and has been put right since."""
+    ended_s, seen_s = ENDED_S + 3600, ENDED_S + 5
+    first = decided(listed_s=seen_s, seen_s=seen_s, ended_s=ended_s)
+    assert (first.outcome, first.wait_until_s) == (None, seen_s + SETTLE_S)
+    # And the wait has an end: the next look comes when it said.
+    assert decided(listed_s=seen_s + SETTLE_S, seen_s=seen_s, ended_s=ended_s).outcome is Outcome.not_sent
+
+
+@pytest.mark.parametrize("seen_s", [ENDED_S, ENDED_S + 30, ENDED_S + 3600])
+def test_a_row_that_is_seen_late_waits_from_its_end_and_not_from_then(seen_s: float) -> None:
+    assert decided(listed_s=max(seen_s, ENDED_S + SETTLE_S), seen_s=seen_s).outcome is Outcome.not_sent
+
+
+times = st.floats(0, 10_000_000)
+
+
+@given(
+    begun_s=times,
+    took_s=st.floats(0, 3600),
+    seen_after_s=st.floats(0, 3600),
+    listed_after_s=st.floats(0, 4_000_000),
+    settle_s=st.floats(0, 600),
+    has_id=st.booleans(),
+    unclear=st.lists(st.just("FNx"), max_size=2),
+    ours=st.booleans(),
+)
+def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_wait_behind(
+    begun_s: float,
+    took_s: float,
+    seen_after_s: float,
+    listed_after_s: float,
+    settle_s: float,
+    has_id: bool,
+    unclear: list[str],
+    ours: bool,
+) -> None:
+    ended_s = begun_s + took_s
+    seen_s = ended_s + seen_after_s
+    listed_s = seen_s + listed_after_s
+    decision = decided(
+        Evidence(OURS if ours else None, tuple(unclear)),
+        begun_s=begun_s,
+        ended_s=ended_s,
+        seen_s=seen_s,
+        listed_s=listed_s,
+        settle_s=settle_s,
+        has_id=has_id,
+    )
+    if decision.outcome is Outcome.not_sent:
+        assert has_id
+        assert not ours
+        assert not unclear
+        assert listed_s - ended_s >= settle_s - 0.01
+        assert listed_s - begun_s <= RETENTION_S + 1
+    else:
+        assert decision.outcome in (None, Outcome.created)
+        # A row that stays is told what it waits for, or why nothing can be proved.
+        assert decision.outcome is not None or (decision.wait_until_s is None) is not (decision.note is None)
