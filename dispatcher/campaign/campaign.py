@@ -108,10 +108,21 @@ class Campaign:
                 return self.record
             if flow is None:
                 raise SettingsError("the flow is not set", fix="--flow FW…, or [campaign] flow in config.toml")
+            self._check_answers_can_be_told()
             credentials = self.own_credentials()
             account = await self._ledger.account(credentials.account_sid, self.settings.studio_url)
             self.record = await self._ledger.open_campaign(self.name, account, flow)
         return self.record
+
+    def _check_answers_can_be_told(self) -> None:
+        """Where rows share a contact, v1 answers the second with the first's execution: only the id tells them apart."""
+        settings = self.settings
+        if settings.account.api_version == "v1" and settings.columns.key and not settings.campaign.id_parameter:
+            raise SettingsError(
+                "on v1, rows with a key of their own need an id in Parameters",
+                found='[campaign] id_parameter = ""',
+                fix='--api-version v2, or [campaign] id_parameter = "dispatch_id"',
+            )
 
     def own_credentials(self) -> Credentials:
         """Raises: SettingsError where the campaign was opened without."""

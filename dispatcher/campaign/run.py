@@ -207,7 +207,7 @@ class CampaignRun:
         while True:
             result = await self._reconcile(studio, run)
             total.add(result)
-            if result.waiting_until_s is None or self._stop.error is not None or (total.planned and not until_sure):
+            if result.waiting_until_s is None or (total.planned and not until_sure):
                 return total
             wait_s = max(0.0, result.waiting_until_s - now_s()) + 0.05
             loop = asyncio.get_running_loop()
@@ -218,23 +218,40 @@ class CampaignRun:
                 async with asyncio.timeout(wait_s):
                     await self._stop.event.wait()
             self._bus.progress.waiting = None
+            if self._stop.error is not None:
+                return total
 
     async def _reconcile(self, studio: Studio, run: Run | None) -> Reconciled:
+        """One pass. Raises: StudioError; the wish to stop, where it comes meanwhile."""
         from dispatcher.sending.reconcile import reconcile
 
         record = self._record
         self._bus.progress.phase = "reconciling"
-        result = await reconcile(
-            record,
-            ledger=self._ledger,
-            studio=studio,
-            run=run,
-            settings=self._settings.reconcile,
-            dispatch_id=self._requests.dispatch_id,
-            id_parameter=self._settings.campaign.id_parameter,
-            bus=self._bus,
-            seen_s=self._seen_in_doubt_s,
+        passing = asyncio.create_task(
+            reconcile(
+                record,
+                ledger=self._ledger,
+                studio=studio,
+                run=run,
+                settings=self._settings.reconcile,
+                dispatch_id=self._requests.dispatch_id,
+                id_parameter=self._settings.campaign.id_parameter,
+                bus=self._bus,
+                seen_s=self._seen_in_doubt_s,
+            )
         )
+        stopping = asyncio.create_task(self._stop.event.wait())
+        try:
+            await asyncio.wait([passing, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Its reads may be waiting for a long time; what it has proved so far is proved again next time.
+            for task in (passing, stopping):
+                task.cancel()
+            await asyncio.wait([passing, stopping])
+        if passing.cancelled():
+            assert self._stop.error is not None
+            raise self._stop.error
+        result = passing.result()
         if result.created or result.planned:
             self._bus.progress.rows = dict((await self._ledger.status(record)).rows)
         return result

@@ -48,7 +48,10 @@ def studio_client(settings: Settings, credentials: Credentials, *, gate: Gate | 
         answer_s=settings.timeouts.answer_s,
         gate=gate,
         retrying=reads(
-            settings.retry.read_attempts, base_s=settings.retry.backoff_base_s, max_s=settings.retry.backoff_max_s
+            settings.retry.read_attempts,
+            base_s=settings.retry.backoff_base_s,
+            max_s=settings.retry.backoff_max_s,
+            throttled_give_up_s=settings.retry.throttled_give_up_s,
         ),
     )
 

@@ -31,18 +31,35 @@ def after_throttle(retry_after_s: float | None, pause_s: float) -> float:
     return retry_after_s + backoff.full_jitter(retry_after_s * RETRY_AFTER_JITTER)
 
 
-def reads(attempts: int, *, base_s: float, max_s: float) -> Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]:
-    """What repeats a read on StudioUnavailable, up to `attempts` times in all. A 429 also waits at the shared hold."""
+def reads(
+    attempts: int, *, base_s: float, max_s: float, throttled_give_up_s: float
+) -> Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]:
+    """What repeats a read on StudioUnavailable, up to `attempts` times in all.
+
+    A 429 costs no attempt: it waits at the shared hold and here, for up to `throttled_give_up_s`.
+    """
 
     async def retrying(call: Callable[[], Awaitable[Any]]) -> Any:
+        # logger=None: backoff's log lines would hold the exception's text.
         @backoff.on_exception(
             backoff.expo,
             StudioUnavailable,
             max_tries=attempts,
+            giveup=_throttled,
             factor=base_s,
             max_value=max_s,
             jitter=backoff.full_jitter,
-            logger=None,  # its log lines would hold the exception's text
+            logger=None,
+        )
+        @backoff.on_exception(
+            backoff.expo,
+            StudioUnavailable,
+            max_time=throttled_give_up_s,
+            giveup=lambda error: not _throttled(error),
+            factor=base_s,
+            max_value=max_s,
+            jitter=backoff.full_jitter,
+            logger=None,
         )
         async def attempt() -> Any:
             return await call()
@@ -50,3 +67,7 @@ def reads(attempts: int, *, base_s: float, max_s: float) -> Callable[[Callable[[
         return await attempt()
 
     return retrying
+
+
+def _throttled(error: Exception) -> bool:
+    return isinstance(error, StudioUnavailable) and error.throttled

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.errors import ExitCode
+from dispatcher.errors import ExitCode, SettingsError
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from tests.support.rehearsal import Rehearsal, phone
 
@@ -168,14 +168,21 @@ async def test_with_a_key_of_its_own_a_second_row_of_a_contact_is_busy_and_never
     assert len(sids) == len(set(sids)) == 2
 
 
-async def test_with_a_key_and_without_an_id_v1_goes_by_the_date(tmp_path: Path) -> None:
-    """Nothing to confirm an answer by: a new execution is created, an old one busy."""
-    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=None)) as sandbox:
+async def test_with_a_key_and_without_an_id_v1_is_refused_because_its_answers_could_not_be_told_apart(
+    tmp_path: Path,
+) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox, "v1", id_parameter="")
         rehearsal.overrides["columns"] = {"to": "phone", "key": ["order"]}
+        with pytest.raises(SettingsError, match="need an id"):
+            await rehearsal.run(two_rows_of_one_contact(tmp_path))
+        assert sandbox.stats()["requests"] == {}
+
+
+async def test_without_an_id_v1_goes_by_the_date(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=None)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, "v1", id_parameter="")
         rehearsal.plant(phone(2), age_us=10_000_000, ends_after_us=NEVER_US)
-        await rehearsal.run(two_rows_of_one_contact(tmp_path))
-        assert sandbox.stats()["creates"] == 1
-        statuses = [row["dispatch_status"] for row in rehearsal.report()]
-    assert statuses[0] == "created"
-    assert statuses[2] == "busy"
+        await rehearsal.run(rehearsal.contacts(3))
+        assert sandbox.stats()["creates"] == 2
+    assert [row["dispatch_status"] for row in rehearsal.report()] == ["created", "busy", "created"]

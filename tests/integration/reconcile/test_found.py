@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from dispatcher.errors import ExitCode
+from dispatcher.campaign import open_campaign
+from dispatcher.errors import ExitCode, Interrupted
 from dispatcher.model import RowState
 from dispatcher.sandbox import FAULTS, Sandbox, SandboxSettings
-from tests.support.rehearsal import Rehearsal, phone
+from tests.support.rehearsal import CREDENTIALS, Rehearsal, phone
 
 ROWS = 5
 CREATE_FAULTS = {name: fault for name, fault in FAULTS.items() if fault.target == ""}
@@ -230,9 +231,6 @@ async def test_reads_in_a_429_storm_wait_at_one_hold_and_outlast_it(tmp_path: Pa
 
 
 async def test_a_reconcile_that_is_stopped_leaves_the_rows_as_they_were(tmp_path: Path) -> None:
-    from dispatcher.campaign import open_campaign
-    from tests.support.rehearsal import CREDENTIALS
-
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False, "settle_s": 60}})
         rehearsal.faults({"reset_before": 1.0, "for_requests": ROWS})
@@ -241,3 +239,19 @@ async def test_a_reconcile_that_is_stopped_leaves_the_rows_as_they_were(tmp_path
             asyncio.get_running_loop().call_later(0.3, campaign.stop)
             found, status = await asyncio.wait_for(campaign.reconcile(), 5)
         assert (found.waiting, status.rows[RowState.unknown]) == (ROWS, ROWS)
+
+
+async def test_a_reconcile_that_is_stopped_in_the_middle_of_a_storm_ends_at_once(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False}})
+        rehearsal.faults({"reset_after": 1.0, "for_requests": ROWS})
+        await rehearsal.run(rehearsal.contacts(ROWS))
+        rehearsal.faults({"read_429": 1.0})
+        async with open_campaign(rehearsal.name, rehearsal.settings(), CREDENTIALS, create=False) as campaign:
+            asyncio.get_running_loop().call_later(0.3, campaign.stop)
+            with pytest.raises(Interrupted):
+                await asyncio.wait_for(campaign.reconcile(), 5)
+            async with open_campaign(
+                rehearsal.name, rehearsal.settings(), CREDENTIALS, create=False, lock=False
+            ) as other:
+                assert (await other.status()).rows[RowState.unknown] == ROWS
