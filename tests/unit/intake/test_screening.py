@@ -1,0 +1,149 @@
+"""A row is planned only if it can be sent; else it says which cell is wrong and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.intake.columns import map_columns, parameters_of
+from dispatcher.intake.phones import Addresses
+from dispatcher.intake.rows import Chunk
+from dispatcher.intake.screening import Limits, Screening, encode_rows
+from dispatcher.model import InputRecord, Reason, dispatch_id
+from tests.unit.intake.reading import ANN, BOB, SENDER, options, read, write
+
+SERVICE = "MG" + "0" * 32
+
+
+def test_the_row_key_is_the_normalised_number_so_two_ways_of_writing_it_are_one_contact(tmp_path: Path) -> None:
+    reading = read(write(tmp_path / "a.csv", f"phone\n{ANN}\n(202) 555-0101\n"))
+    assert [row.key for row in reading.rows] == [ANN, ANN]
+
+
+def test_the_row_key_may_be_other_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,id,day\n{ANN}, 7 ,Mon\n{ANN},8,\n{ANN},,Mon\n")
+    assert [row.key for row in read(path, key=["id"]).rows] == ["7", "8", None]
+    rows = read(path, key=["id", "day"]).rows
+    assert [row.key for row in rows] == ["7\x1fMon", None, None]
+    assert (rows[1].reason, rows[1].column) == (Reason.key_missing, "day")
+    assert (rows[2].reason, rows[2].column) == (Reason.key_missing, "id")
+
+
+def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},(202) 555-0109\n{ANN},\n{ANN},Acme\n")
+    rows = read(path, from_column="sender").rows
+    assert [row.sender for row in rows] == [SERVICE, "+12025550109", None, None]
+    assert [row.state for row in rows] == ["planned", "planned", "planned", "invalid"]
+    assert (rows[3].reason, rows[3].column) == (Reason.from_invalid, "sender")
+
+
+def test_without_a_common_sender_each_row_needs_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},\n")
+    reading = read(path, from_column="sender", from_address=None)
+    assert reading.new_input.from_address is None
+    assert reading.reasons == [None, Reason.from_missing]
+
+
+def test_the_common_sender_is_normalised_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone\n{ANN}\n")
+    assert read(path, from_address="(202) 555-0100").new_input.from_address == SENDER
+
+
+def test_to_and_from_together_have_at_most_300_bytes(tmp_path: Path) -> None:
+    room = 300 - len(SENDER)
+    fits, long = "client:" + "a" * (room - 7), "client:" + "a" * (room - 6)
+    wide = "client:" + "é" * ((room - 7) // 2 + 1)
+    reading = read(write(tmp_path / "a.csv", f"phone\n{fits}\n{long}\n{wide}\n{ANN}\n"))
+    assert reading.reasons == [None, Reason.address_too_long, Reason.address_too_long, None]
+    assert reading.rows[1].sentence == "To and From together have 301 bytes; Studio takes 300"
+
+
+def test_a_rows_own_sender_counts_towards_the_300_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},client:{'b' * 290}\n{ANN},{SERVICE}\n")
+    assert read(path, from_column="sender").reasons == [Reason.address_too_long, None]
+
+
+def row_parameters(reading_header: Sequence[str], row: Sequence[str], new_input: object) -> bytes:
+    record = InputRecord(
+        input_id=1,
+        campaign_id=1,
+        source="",
+        sha256="",
+        header=tuple(reading_header),
+        parameter_columns=new_input.parameter_columns,  # type: ignore[attr-defined]
+        parameter_constants=new_input.parameter_constants,  # type: ignore[attr-defined]
+        from_address=None,
+    )
+    return orjson.dumps({**parameters_of(row, record), "dispatch_id": dispatch_id("AC", "FW", "c", "k")})
+
+
+@pytest.mark.parametrize("text", ["x", "é", '"', "\n", "\U0001f600"])
+def test_the_bound_on_parameters_is_exact_to_the_byte_and_counts_the_row_id(tmp_path: Path, text: str) -> None:
+    cells = [(text * length).replace('"', '""') for length in range(1, 180)]
+    path = write(tmp_path / "a.csv", "phone,note\n" + "".join(f'{ANN},"{cell}"\n' for cell in cells))
+    reading = read(path, parameters_max_bytes=200, constants={"offer": "10 %"})
+    sizes = [len(row_parameters(reading.new_input.header, row.cells, reading.new_input)) for row in reading.rows]
+    assert min(sizes) <= 200 < max(sizes)
+    assert reading.reasons == [Reason.parameters_too_large if size > 200 else None for size in sizes]
+
+
+def test_parameters_too_large_names_the_longest_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,a,b\n{ANN},xx,{'y' * 20_000}\n")
+    (row,) = read(path).rows
+    assert (row.reason, row.column) == (Reason.parameters_too_large, "b")
+    assert row.sentence == "the Parameters have 20,060 bytes; at most 16,384 are allowed"
+
+
+def test_a_column_that_is_not_sent_does_not_count(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,a,b\n{ANN},xx,{'y' * 20_000}\n")
+    assert read(path, parameters=["a"]).reasons == [None]
+
+
+def test_a_column_sent_under_two_names_counts_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,a\n{ANN},{'y' * 100}\n")
+    assert read(path, parameters={"p": "a", "q": "a"}, parameters_max_bytes=200).reasons == [
+        Reason.parameters_too_large
+    ]
+    assert read(path, parameters={"p": "a"}, parameters_max_bytes=200).reasons == [None]
+
+
+def test_a_cell_over_its_bound_names_its_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"phone,a\n{ANN},{'é' * 60}\n{ANN},{'é' * 50}\n")
+    rows = read(path, cell_max_bytes=100).rows
+    assert (rows[0].reason, rows[0].column) == (Reason.row_malformed, "a")
+    assert rows[0].sentence == "the cell has 120 bytes; at most 100 are allowed"
+    assert rows[1].reason is None
+
+
+def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() -> None:
+    settings = options()
+    screening = Screening(
+        map_columns(["phone", "name"], settings),
+        Addresses("US"),
+        from_address=SENDER,
+        id_parameter="dispatch_id",
+        limits=Limits(parameters_max_bytes=1_000, cell_max_bytes=1_000),
+        rules=[lambda to, sender, row: (Reason.suppressed, f"{row[1]} asked for it") if to == BOB else None],
+    )
+    batch = screening.screen(Chunk([2, 3, 4], [(ANN, "Ann"), (BOB, "Bob"), ("", "Cy")]))
+    assert list(batch.states) == ["planned", "skipped", "invalid"]
+    assert list(batch.row_keys) == [ANN, BOB, None]
+    assert batch.reasons[1] == (Reason.suppressed, None, "Bob asked for it")
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.tuples(*[st.text(st.sampled_from('a"],[\\\0é\n'), max_size=8)] * width), max_size=8)
+    )
+)
+def test_rows_encoded_at_once_and_cut_apart_are_the_rows(rows: list[tuple[str, ...]]) -> None:
+    """Cells that look like the end of one row and the start of the next are in the alphabet."""
+    cells, may_have_nul = encode_rows(rows)
+    assert [tuple(json.loads(text)) for text in cells] == rows
+    assert may_have_nul or not any("\0" in cell for row in rows for cell in row)
