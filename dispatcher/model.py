@@ -352,6 +352,8 @@ class CreatedExecution(NamedTuple):
     status: ExecutionStatus | None
     #: By Studio's clock; None: not known.
     ended_at_ms: int | None
+    #: The flow's revision that it ran; None: not known.
+    flow_version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +365,8 @@ class TrackedExecution:
     seen_at_ms: int
     #: By Studio's clock.
     ended_at_ms: int | None = None
+    #: The flow's revision that it ran.
+    flow_version: int | None = None
     #: When this program ended it.
     recalled_at_ms: int | None = None
     #: The settings by which its details were read.

@@ -369,7 +369,7 @@ WHERE r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: executions_to_track
 -- Those never looked at, those active when last seen, and those that have ended and whose details were not read like this.
-SELECT a.attempt_id, a.execution_sid, a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), e.status, e.ended_at_ms
+SELECT a.attempt_id, a.execution_sid, a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), e.status, e.ended_at_ms, e.flow_version
 FROM attempts AS a JOIN runs AS r USING (run_id) LEFT JOIN executions AS e USING (attempt_id)
 WHERE a.attempt_id > :after AND r.campaign_id = :campaign_id AND a.outcome = 'created' AND a.execution_sid IS NOT NULL
   AND (e.status IS NULL OR e.status = 'active'
@@ -378,11 +378,12 @@ ORDER BY a.attempt_id LIMIT :limit;
 
 -- name: executions_save
 -- An execution never becomes active again, whoever saw it so a moment ago; what was read of it before stays.
-INSERT INTO executions (attempt_id, status, seen_at_ms, ended_at_ms, recalled_at_ms, read_as, last_step, path, error_code,
+INSERT INTO executions (attempt_id, status, seen_at_ms, ended_at_ms, flow_version, recalled_at_ms, read_as, last_step, path, error_code,
   error_message, variables)
 VALUES {values}
 ON CONFLICT DO UPDATE SET status = excluded.status, seen_at_ms = excluded.seen_at_ms,
-  ended_at_ms = coalesce(excluded.ended_at_ms, ended_at_ms), recalled_at_ms = coalesce(recalled_at_ms, excluded.recalled_at_ms),
+  ended_at_ms = coalesce(excluded.ended_at_ms, ended_at_ms), flow_version = coalesce(excluded.flow_version, flow_version),
+  recalled_at_ms = coalesce(recalled_at_ms, excluded.recalled_at_ms),
   read_as = coalesce(excluded.read_as, read_as),
   last_step = CASE WHEN excluded.read_as IS NULL THEN last_step ELSE excluded.last_step END,
   path = CASE WHEN excluded.read_as IS NULL THEN path ELSE excluded.path END,
@@ -403,7 +404,7 @@ SELECT EXISTS (SELECT 1 FROM executions JOIN attempts USING (attempt_id) JOIN ru
 
 -- name: executions_of_rows
 -- In the order of model.TrackedExecution's fields, after the row.
-SELECT r.row_id, e.attempt_id, e.status, e.seen_at_ms, e.ended_at_ms, e.recalled_at_ms, e.read_as, e.last_step, e.path,
+SELECT r.row_id, e.attempt_id, e.status, e.seen_at_ms, e.ended_at_ms, e.flow_version, e.recalled_at_ms, e.read_as, e.last_step, e.path,
   e.error_code, e.error_message, e.variables
 FROM json_each(:row_ids) AS j JOIN rows AS r ON r.row_id = j.value JOIN executions AS e ON e.attempt_id = r.last_attempt
 WHERE r.state = 'created';

@@ -22,8 +22,8 @@ def to_track(
     """See `protocol.Ledger.executions_to_track`."""
     values = {"campaign_id": campaign.campaign_id, "read_as": read_as, "after": after, "limit": limit}
     return [
-        CreatedExecution(attempt_id, sid, begun_ms, answered_ms, ExecutionStatus(status) if status else None, ended_ms)
-        for attempt_id, sid, begun_ms, answered_ms, status, ended_ms in db.execute(
+        CreatedExecution(attempt_id, sid, begun_ms, answered_ms, ExecutionStatus(status) if status else None, *rest)
+        for attempt_id, sid, begun_ms, answered_ms, status, *rest in db.execute(
             queries()["executions_to_track"], values
         )
     ]
@@ -38,6 +38,7 @@ def save(db: sqlite3.Connection, executions: Sequence[TrackedExecution]) -> None
             one.status.value,
             one.seen_at_ms,
             one.ended_at_ms,
+            one.flow_version,
             one.recalled_at_ms,
             one.read_as,
             one.last_step,
@@ -46,7 +47,7 @@ def save(db: sqlite3.Connection, executions: Sequence[TrackedExecution]) -> None
             one.error_message,
             orjson.dumps(one.variables).decode() if one.variables else None,
         )
-    insert_values(db, "executions_save", 11, flat)
+    insert_values(db, "executions_save", 12, flat)
 
 
 def counts(db: sqlite3.Connection, campaign: CampaignRecord) -> ExecutionCounts:
@@ -101,17 +102,18 @@ def of_rows(path: Path) -> Iterator[Callable[[Sequence[int]], dict[int, TrackedE
 
 
 def _tracked(values: Sequence[Any]) -> TrackedExecution:
-    attempt_id, status, seen_ms, ended_ms, recalled_ms, read_as, last_step, path, code, message, variables = values
+    attempt_id, status, seen_ms, ended_ms, version, recalled_ms, read_as, last_step, path, code, message, texts = values
     return TrackedExecution(
         attempt_id=attempt_id,
         status=ExecutionStatus(status),
         seen_at_ms=seen_ms,
         ended_at_ms=ended_ms,
+        flow_version=version,
         recalled_at_ms=recalled_ms,
         read_as=read_as,
         last_step=last_step,
         path=None if path is None else tuple(orjson.loads(path)),
         error_code=code,
         error_message=message,
-        variables=orjson.loads(variables) if variables else {},
+        variables=orjson.loads(texts) if texts else {},
     )

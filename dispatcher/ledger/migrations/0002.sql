@@ -5,6 +5,7 @@ CREATE TABLE executions (
   status         TEXT NOT NULL CHECK (status = 'active' OR status = 'ended' OR status = 'gone'),
   seen_at_ms     INTEGER NOT NULL,
   ended_at_ms    INTEGER,                  -- by Studio's clock
+  flow_version   INTEGER,                  -- the revision that it ran
   recalled_at_ms INTEGER,                  -- we ended it
   read_as        TEXT,                     -- by which settings its details were read; NULL: only its status is known
   last_step      TEXT,

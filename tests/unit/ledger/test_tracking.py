@@ -69,6 +69,7 @@ async def test_an_older_sight_changes_nothing_and_details_stay(ledger: SqliteLed
         attempt,
         read_as="x",
         ended_at_ms=4_500,
+        flow_version=3,
         last_step="bye",
         path=("hello", "bye"),
         error_code=30007,

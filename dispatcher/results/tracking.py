@@ -1,0 +1,368 @@
+"""Tracking: what became of a campaign's executions, read page by page where that is cheaper, and kept in the ledger.
+
+A look goes through the executions of which more can be learned: those never looked at, those that were active, and
+those that have ended and whose details are missing. Lists of a thousand tell who has ended; what a list does not show is
+asked for one by one; details are read once, after the end (`details.py`). Whatever was learned is in the ledger within a
+second or two, so a look may be stopped at any time and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import orjson
+
+from dispatcher.errors import (
+    AuthenticationError,
+    CertificateUntrusted,
+    DispatcherError,
+    FlowNotFound,
+    ResourceNotFound,
+    StudioError,
+)
+from dispatcher.events import EventBus, Tracking
+from dispatcher.ledger.protocol import Ledger
+from dispatcher.model import CampaignRecord, CreatedExecution, ExecutionStatus, TrackedExecution
+from dispatcher.results.details import DetailReader, Details
+from dispatcher.settings import TrackingSettings
+from dispatcher.studio.client import PAGE_SIZE_MAX, Studio
+from dispatcher.studio.resources import Execution
+
+T = TypeVar("T")
+
+#: Executions looked at together: their list has some twenty pages.
+BATCH = 20_000
+#: What was learned is written after so many executions, or so many seconds.
+SAVED_AT_ONCE = 200
+SAVE_EVERY_S = 1.0
+#: Reads that fail one after the other, each tried again as the settings say: Studio is not to be asked now.
+FAILURES_MAX = 10
+#: Studio forgets executions 30 days after their start (twilio.com/docs/studio/user-guide); a day more for the clocks.
+RETENTION_MS = 31 * 24 * 3600 * 1000
+#: Between an intent and its execution: a request may be under way for so long. Longer ones are asked for one by one.
+UNDER_WAY_MAX_S = 600.0
+#: Studio's times are whole seconds.
+DATE_MARGIN = timedelta(seconds=2)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tracked:
+    """What a look has found."""
+
+    #: Executions looked at.
+    looked_at: int = 0
+    active: int = 0
+    #: Those whose details were read now.
+    read: int = 0
+    #: Those of them of which something was left open for want of a second read.
+    not_whole: int = 0
+    gone: int = 0
+    #: Those that could not be read now: the next look asks again.
+    failed: int = 0
+    #: Why the last of them could not.
+    failure: DispatcherError | None = None
+    #: Why the look ended early; None: it did not.
+    error: DispatcherError | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some executions, and what is known of them so far."""
+
+    waiting: list[CreatedExecution]
+    #: Those that have ended and whose details are to be read, with the revision that they ran and their end.
+    ended: list[tuple[CreatedExecution, int | None, int | None]] = field(default_factory=list)
+
+
+class Tracker:
+    """Looks at a campaign's executions. `answered` is told after each read; `stopped` says why to stop, or None."""
+
+    def __init__(
+        self,
+        campaign: CampaignRecord,
+        *,
+        ledger: Ledger,
+        studio: Studio,
+        settings: TrackingSettings,
+        bus: EventBus,
+        details: bool = True,
+        answered: Callable[[], None] = lambda: None,
+        stopped: Callable[[], DispatcherError | None] = lambda: None,
+    ) -> None:
+        self._campaign = campaign
+        self._flow_sid = campaign.flow_sid
+        self._ledger = ledger
+        self._studio = studio
+        self._settings = settings
+        self._bus = bus
+        self._answered = answered
+        self._stopped = stopped
+        self._read_as = read_as(settings) if details else None
+        self._reader = DetailReader(studio, campaign.flow_sid, settings)
+        self._learned: list[TrackedExecution] = []
+        self._saved_s = 0.0
+        self._failures = 0
+        self._result = Tracked()
+
+    async def look(self) -> Tracked:
+        """Look once at every execution of which more can be learned.
+
+        Raises: FlowNotFound, AuthenticationError, StudioError where Studio cannot be asked at all; LedgerError. What
+        ends it later is in the result.
+        """
+        result = self._result = Tracked()
+        counts = await self._ledger.execution_counts(self._campaign)
+        total = counts.unseen + counts.by_status[ExecutionStatus.active]
+        after = 0
+        flow_is_there = False
+        while True:
+            found = await self._ledger.executions_to_track(
+                self._campaign, read_as=self._read_as, after=after, limit=BATCH
+            )
+            if not found:
+                break
+            if not flow_is_there:
+                # Without the flow each of its executions is a 404, and would be taken for gone.
+                await self._see_flow()
+                flow_is_there = True
+            after = found[-1].attempt_id
+            try:
+                await self._look_at(found, max(total, result.looked_at + len(found)))
+            except DispatcherError as error:
+                result.error = error
+            finally:
+                await self._save()
+            if result.error is not None:
+                break
+        return result
+
+    async def _see_flow(self) -> None:
+        try:
+            await self._studio.flow(self._flow_sid)
+        except ResourceNotFound as error:
+            raise FlowNotFound(
+                "the flow is not there any more, so its executions cannot be read",
+                found=error.found,
+                fix="check the account, and [account] base_url, region and edge",
+            ) from None
+        self._answered()
+
+    async def _look_at(self, found: Sequence[CreatedExecution], total: int) -> None:
+        now_ms = _now_ms()
+        batch = _Batch([])
+        for one in found:
+            if now_ms - one.begun_at_ms > RETENTION_MS:
+                self._is_gone(one)
+            elif one.status is ExecutionStatus.ended:
+                # Which revision it ran was not kept: the steps are asked where the context alone does not do.
+                batch.ended.append((one, None, one.ended_at_ms))
+            else:
+                batch.waiting.append(one)
+        await self._find_statuses(batch)
+        if self._read_as is not None:
+            await self._in_parallel(batch.ended, self._read_details, total)
+        else:
+            self._result.looked_at += len(batch.ended)
+        self._tell(total)
+
+    # --- who has ended ---
+
+    async def _find_statuses(self, batch: _Batch) -> None:
+        waiting = {one.execution_sid: one for one in batch.waiting}
+        if len(waiting) > self._pages_of(batch.waiting):
+            window = await self._window(waiting, batch)
+            if window is not None:
+                await self._list(window, waiting, batch)
+        if waiting:
+
+            async def ask(one: CreatedExecution) -> None:
+                execution = await self._ask_one(one)
+                if execution is not None:
+                    await self._note(one, execution, batch)
+
+            await self._in_parallel(list(waiting.values()), ask, self._result.looked_at + len(waiting))
+
+    def _pages_of(self, waiting: Sequence[CreatedExecution]) -> int:
+        """How many reads a list costs: of the account's attempts between the first and the last, all may be in it."""
+        if not waiting:
+            return 0
+        return 3 + (waiting[-1].attempt_id - waiting[0].attempt_id) // PAGE_SIZE_MAX
+
+    async def _window(self, waiting: dict[str, CreatedExecution], batch: _Batch) -> tuple[datetime, datetime] | None:
+        """Between which moments, by Studio's clock, they were created: the first and the last one tell. None: they are gone."""
+        under_way_s = min(max((one.answered_at_ms - one.begun_at_ms) / 1000 for one in batch.waiting), UNDER_WAY_MAX_S)
+        margin = timedelta(seconds=max(under_way_s, 0.0)) + DATE_MARGIN
+        moments: list[datetime] = []
+        for end in (batch.waiting, batch.waiting[::-1]):
+            for one in end[:3]:
+                execution = await self._ask_one(one)
+                if one.execution_sid in waiting and (execution is None or execution.status != "active"):
+                    del waiting[one.execution_sid]
+                    if execution is not None:
+                        await self._note(one, execution, batch)
+                if execution is not None and execution.date_created is not None:
+                    moments.append(execution.date_created)
+                    break
+        return (min(moments) - margin, max(moments) + margin) if len(moments) == 2 else None
+
+    async def _list(
+        self, window: tuple[datetime, datetime], waiting: dict[str, CreatedExecution], batch: _Batch
+    ) -> None:
+        executions = self._studio.executions(self._flow_sid, created_from=window[0], created_to=window[1])
+        listed = 0
+        async for execution in executions:
+            one = waiting.pop(execution.sid, None)
+            if one is not None:
+                await self._note(one, execution, batch)
+            listed += 1
+            if listed % PAGE_SIZE_MAX == 0:
+                self._answered()
+                self._bus.emit(Tracking(done=self._result.looked_at, total=0, detail=f"{listed:,} executions listed"))
+                if self._stopped() is not None:
+                    break
+            if not waiting:
+                break
+        self._raise_if_stopped()
+
+    async def _ask_one(self, one: CreatedExecution) -> Execution | None:
+        try:
+            return await self._read(self._studio.execution(self._flow_sid, one.execution_sid))
+        except ResourceNotFound:
+            self._is_gone(one)
+            return None
+
+    async def _note(self, one: CreatedExecution, execution: Execution, batch: _Batch) -> None:
+        """What Studio says of an execution's status."""
+        if execution.status == "ended":
+            ended_ms = _ms(execution.date_updated)
+            batch.ended.append((one, execution.flow_version, ended_ms))
+            await self._learn(self._tracked(one, ExecutionStatus.ended, ended_at_ms=ended_ms))
+        else:
+            self._result.active += 1
+            self._result.looked_at += 1
+            await self._learn(self._tracked(one, ExecutionStatus.active))
+
+    def _is_gone(self, one: CreatedExecution) -> None:
+        self._result.gone += 1
+        self._result.looked_at += 1
+        self._learned.append(self._tracked(one, ExecutionStatus.gone))
+
+    # --- what they did ---
+
+    async def _read_details(self, item: tuple[CreatedExecution, int | None, int | None]) -> None:
+        one, flow_version, ended_ms = item
+        try:
+            details: Details = await self._read(self._reader.read(one.execution_sid, flow_version))
+        except ResourceNotFound:
+            # Its context is gone. Whether it is, too, it says itself.
+            if await self._ask_one(one) is None:
+                return
+            raise
+        self._result.read += 1
+        self._result.looked_at += 1
+        self._result.not_whole += not details.is_whole
+        error = details.error
+        await self._learn(
+            TrackedExecution(
+                attempt_id=one.attempt_id,
+                status=ExecutionStatus.ended,
+                seen_at_ms=_now_ms(),
+                ended_at_ms=ended_ms,
+                read_as=self._read_as,
+                last_step=details.last_step,
+                path=details.path,
+                error_code=error.code if error else None,
+                error_message=f"{error.widget}: {error.message}" if error and error.message else None,
+                variables=details.variables,
+            )
+        )
+
+    # --- reads ---
+
+    async def _read(self, reading: Awaitable[T]) -> T:
+        result = await reading
+        self._failures = 0
+        self._answered()
+        return result
+
+    async def _in_parallel(self, items: Sequence[T], work: Callable[[T], Awaitable[None]], total: int) -> None:
+        """Do something for each of them, some at once. A read that fails leaves its execution to the next look.
+
+        Raises: the error that would be the same for all, or that came too often; Interrupted and the like.
+        """
+        waiting = iter(items)
+        told_s = 0.0
+
+        async def worker(waiting: Iterator[T]) -> None:
+            nonlocal told_s
+            for item in waiting:
+                self._raise_if_stopped()
+                try:
+                    await work(item)
+                except (AuthenticationError, CertificateUntrusted):
+                    raise
+                except StudioError as error:
+                    self._result.failed += 1
+                    self._result.looked_at += 1
+                    self._result.failure = error
+                    self._failures += 1
+                    if self._failures >= FAILURES_MAX:
+                        raise
+                if time.monotonic() - told_s > 0.1:
+                    told_s = time.monotonic()
+                    self._tell(total)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._settings.concurrency, len(items))):
+                    group.create_task(worker(waiting))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    def _raise_if_stopped(self) -> None:
+        error = self._stopped()
+        if error is not None:
+            raise error
+
+    # --- the ledger ---
+
+    async def _learn(self, execution: TrackedExecution) -> None:
+        self._learned.append(execution)
+        if len(self._learned) >= SAVED_AT_ONCE or time.monotonic() - self._saved_s > SAVE_EVERY_S:
+            await self._save()
+
+    async def _save(self) -> None:
+        learned, self._learned = self._learned, []
+        self._saved_s = time.monotonic()
+        if learned:
+            await self._ledger.save_executions(learned)
+
+    def _tracked(
+        self, one: CreatedExecution, status: ExecutionStatus, ended_at_ms: int | None = None
+    ) -> TrackedExecution:
+        return TrackedExecution(attempt_id=one.attempt_id, status=status, seen_at_ms=_now_ms(), ended_at_ms=ended_at_ms)
+
+    def _tell(self, total: int) -> None:
+        result = self._result
+        detail = f"{result.active:,} active, {result.read:,} read"
+        self._bus.emit(Tracking(done=result.looked_at, total=total, detail=detail))
+
+
+def read_as(settings: TrackingSettings) -> str:
+    """A mark of what is read of an execution: with another one, its details are read again."""
+    what = orjson.dumps([sorted(settings.named_variables.items()), settings.steps])
+    return hashlib.blake2b(what, digest_size=6).hexdigest()
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
