@@ -1,9 +1,9 @@
 """Tracking: what became of a campaign's executions, read page by page where that is cheaper, and kept in the ledger.
 
 A look goes through the executions of which more can be learned: those never looked at, those that were active, and
-those that have ended and whose details are missing. Lists of a thousand tell who has ended; what a list does not show is
-asked for one by one; details are read once, after the end (`details.py`). Whatever was learned is in the ledger within a
-second or two, so a look may be stopped at any time and the next one goes on.
+those that have ended and whose details are missing. Lists of a thousand tell who has ended; what a list does not show
+is asked for one by one; details are read once, after the end (`details.py`). Whatever was learned is in the ledger
+within a second or two, so a look may be stopped at any time and the next one goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import orjson
 
+from dispatcher.clock import now_ms
 from dispatcher.errors import (
     AuthenticationError,
     CertificateUntrusted,
@@ -76,8 +77,8 @@ class _Batch:
     """Some executions, and what is known of them so far."""
 
     waiting: list[CreatedExecution]
-    #: Those that have ended and whose details are to be read, with the revision that they ran and their end.
-    ended: list[tuple[CreatedExecution, int | None, int | None]] = field(default_factory=list)
+    #: Those that have ended and whose details are to be read.
+    ended: list[CreatedExecution] = field(default_factory=list)
 
 
 class Tracker:
@@ -154,14 +155,14 @@ class Tracker:
         self._answered()
 
     async def _look_at(self, found: Sequence[CreatedExecution], total: int) -> None:
-        now_ms = _now_ms()
         batch = _Batch([])
+        # By Studio's clock, which forgets by its own: this machine's may be anywhere.
+        there_ms = now_ms() + int((self._studio.clock_skew_s or 0.0) * 1000)
         for one in found:
-            if now_ms - one.begun_at_ms > RETENTION_MS:
+            if there_ms - one.begun_at_ms > RETENTION_MS:
                 self._is_gone(one)
             elif one.status is ExecutionStatus.ended:
-                # Which revision it ran was not kept: the steps are asked where the context alone does not do.
-                batch.ended.append((one, None, one.ended_at_ms))
+                batch.ended.append(one)
             else:
                 batch.waiting.append(one)
         await self._find_statuses(batch)
@@ -176,9 +177,15 @@ class Tracker:
     async def _find_statuses(self, batch: _Batch) -> None:
         waiting = {one.execution_sid: one for one in batch.waiting}
         if len(waiting) > self._pages_of(batch.waiting):
-            window = await self._window(waiting, batch)
-            if window is not None:
-                await self._list(window, waiting, batch)
+            try:
+                window = await self._window(waiting, batch)
+                if window is not None:
+                    await self._list(window, waiting, batch)
+            except (AuthenticationError, CertificateUntrusted):
+                raise
+            except StudioError as error:
+                # What the list did not tell is asked for one by one.
+                self._result.failure = error
         if waiting:
 
             async def ask(one: CreatedExecution) -> None:
@@ -195,7 +202,10 @@ class Tracker:
         return 3 + (waiting[-1].attempt_id - waiting[0].attempt_id) // PAGE_SIZE_MAX
 
     async def _window(self, waiting: dict[str, CreatedExecution], batch: _Batch) -> tuple[datetime, datetime] | None:
-        """Between which moments, by Studio's clock, they were created: the first and the last one tell. None: they are gone."""
+        """Between which moments, by Studio's clock, they were created: the first and the last one tell it.
+
+        None: they do not, since they are gone.
+        """
         under_way_s = min(max((one.answered_at_ms - one.begun_at_ms) / 1000 for one in batch.waiting), UNDER_WAY_MAX_S)
         margin = timedelta(seconds=max(under_way_s, 0.0)) + DATE_MARGIN
         moments: list[datetime] = []
@@ -240,9 +250,9 @@ class Tracker:
     async def _note(self, one: CreatedExecution, execution: Execution, batch: _Batch) -> None:
         """What Studio says of an execution's status."""
         if execution.status == "ended":
-            ended_ms = _ms(execution.date_updated)
-            batch.ended.append((one, execution.flow_version, ended_ms))
-            await self._learn(self._tracked(one, ExecutionStatus.ended, ended_at_ms=ended_ms))
+            ended = one._replace(ended_at_ms=_ms(execution.date_updated), flow_version=execution.flow_version)
+            batch.ended.append(ended)
+            await self._learn(self._tracked(ended, ExecutionStatus.ended))
         else:
             self._result.active += 1
             self._result.looked_at += 1
@@ -255,10 +265,9 @@ class Tracker:
 
     # --- what they did ---
 
-    async def _read_details(self, item: tuple[CreatedExecution, int | None, int | None]) -> None:
-        one, flow_version, ended_ms = item
+    async def _read_details(self, one: CreatedExecution) -> None:
         try:
-            details: Details = await self._read(self._reader.read(one.execution_sid, flow_version))
+            details: Details = await self._read(self._reader.read(one.execution_sid, one.flow_version))
         except ResourceNotFound:
             # Its context is gone. Whether it is, too, it says itself.
             if await self._ask_one(one) is None:
@@ -272,8 +281,9 @@ class Tracker:
             TrackedExecution(
                 attempt_id=one.attempt_id,
                 status=ExecutionStatus.ended,
-                seen_at_ms=_now_ms(),
-                ended_at_ms=ended_ms,
+                seen_at_ms=now_ms(),
+                ended_at_ms=one.ended_at_ms,
+                flow_version=one.flow_version,
                 read_as=self._read_as,
                 last_step=details.last_step,
                 path=details.path,
@@ -343,10 +353,14 @@ class Tracker:
         if learned:
             await self._ledger.save_executions(learned)
 
-    def _tracked(
-        self, one: CreatedExecution, status: ExecutionStatus, ended_at_ms: int | None = None
-    ) -> TrackedExecution:
-        return TrackedExecution(attempt_id=one.attempt_id, status=status, seen_at_ms=_now_ms(), ended_at_ms=ended_at_ms)
+    def _tracked(self, one: CreatedExecution, status: ExecutionStatus) -> TrackedExecution:
+        return TrackedExecution(
+            attempt_id=one.attempt_id,
+            status=status,
+            seen_at_ms=now_ms(),
+            ended_at_ms=one.ended_at_ms,
+            flow_version=one.flow_version,
+        )
 
     def _tell(self, total: int) -> None:
         result = self._result
@@ -362,7 +376,3 @@ def read_as(settings: TrackingSettings) -> str:
 
 def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.astimezone(UTC).timestamp() * 1000)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
