@@ -115,7 +115,7 @@ class Campaign:
         return self.record
 
     def _check_answers_can_be_told(self) -> None:
-        """Where rows share a contact, v1 answers the second with the first's execution: only the id tells them apart."""
+        """v1 answers a second row of a contact with the first's execution: only the id tells them apart."""
         settings = self.settings
         if settings.account.api_version == "v1" and settings.columns.key and not settings.campaign.id_parameter:
             raise SettingsError(

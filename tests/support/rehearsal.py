@@ -26,7 +26,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "columns": {"to": "phone"},
     "rate": {"per_second": 500, "in_flight": 50},
     "retry": {"backoff_base_s": 0.05, "backoff_max_s": 1.0, "breaker_failures": 500},
-    "timeouts": {"connect_s": 2.0, "answer_s": 0.4, "stop_s": 5.0},
+    "timeouts": {"connect_s": 0.8, "answer_s": 0.4, "stop_s": 5.0},
     "reconcile": {"settle_s": 0.4, "clock_skew_s": 5.0},
 }
 
