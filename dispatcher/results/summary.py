@@ -15,6 +15,24 @@ from dispatcher.studio.advice import advice, meaning
 BUCKETS_MAX = 4096
 
 
+_REASONS: dict[Reason, str] = {
+    Reason.to_missing: "the phone number is missing",
+    Reason.to_mangled: "a spreadsheet has spoiled the phone number",
+    Reason.to_invalid: "the phone number is not valid",
+    Reason.to_no_country: "the phone number has no country code",
+    Reason.from_missing: "the sender is missing",
+    Reason.from_invalid: "the sender is not valid",
+    Reason.address_too_long: "the addresses are too long",
+    Reason.parameters_too_large: "the row's texts are too long",
+    Reason.row_malformed: "the row cannot be read as the header says",
+    Reason.key_missing: "the column that identifies the row is empty",
+    Reason.duplicate: "the same contact stands in the file before",
+    Reason.suppressed: "the contact is on the suppression list",
+    Reason.cancelled: "the row was taken out of the campaign",
+    Reason.test_only: "the run was a test",
+}
+
+
 class CampaignState(StrEnum):
     """Where a campaign stands, by the rows of its latest file."""
 
@@ -96,7 +114,7 @@ class Summary:
     state: CampaignState
     total: int
     rate_per_s: float
-    #: Most rows first.
+    #: Most rows first, and skipped rows last: nothing is to be done about them.
     problems: tuple[Problem, ...]
     departures: Departures
 
@@ -141,7 +159,10 @@ def summarize(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summar
         state=campaign_state(status),
         total=sum(status.rows.values()),
         rate_per_s=rate_per_s(status),
-        problems=tuple(_problem(*key, rows=n) for key, n in found.most_common()),
+        problems=tuple(
+            _problem(*key, rows=n)
+            for key, n in sorted(found.items(), key=lambda item: (item[0][0] is RowState.skipped, -item[1]))
+        ),
         departures=departures.result(),
     )
 
@@ -152,13 +173,14 @@ def _problem(
     if reason is not None:
         known = Reason(reason) if reason in Reason.__members__ else None
         what_to_do = known.advice if known else advice(state, None, None)
-        return Problem(state=state, code=reason, meaning=reason.replace("_", " "), advice=what_to_do, rows=rows)
-    what = meaning(error_code) if error_code is not None else None
+        what = _REASONS[known] if known else ""
+        return Problem(state=state, code=reason, meaning=what, advice=what_to_do, rows=rows)
+    what = (meaning(error_code) if error_code is not None else None) or ""
     code = str(error_code) if error_code is not None else f"HTTP {http_status}" if http_status is not None else ""
     return Problem(
         state=state,
         code=code,
-        meaning=what or ("no answer" if not code else ""),
+        meaning=what if code else "no answer",
         advice=advice(state, http_status, error_code),
         rows=rows,
     )
