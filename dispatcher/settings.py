@@ -128,7 +128,7 @@ class InputSettings(_Table):
     """How the file is read."""
 
     sheet: str | None = Field(
-        None, description="The sheet of a workbook. Default: the only one, or the first with rows."
+        None, description="The sheet of a workbook. Default: the only visible one that has rows."
     )
     delimiter: str | None = Field(None, description='One character, or "tab". Default: found out from the header line.')
     encoding: str | None = Field(
@@ -139,6 +139,11 @@ class InputSettings(_Table):
     )
     cell_max_bytes: Annotated[int, Field(gt=0)] = Field(
         1_000_000, description="The most bytes one cell may have; a longer one makes the row invalid."
+    )
+    fill_short_rows: bool = Field(
+        False,
+        description="Take rows with too few cells as if the rest were empty, instead of calling them invalid."
+        " For files whose writer leaves trailing delimiters out.",
     )
 
 

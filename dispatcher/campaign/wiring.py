@@ -32,6 +32,7 @@ def intake_options(settings: Settings) -> IntakeOptions:
         encoding=settings.input.encoding,
         parameters_max_bytes=settings.input.parameters_max_bytes,
         cell_max_bytes=settings.input.cell_max_bytes,
+        fill_short_rows=settings.input.fill_short_rows,
     )
 
 
