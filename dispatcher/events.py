@@ -27,9 +27,10 @@ class PlanProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The whole file is checked and in the ledger."""
+    """The whole file is checked and in the ledger. `notes` say how it was read: the sheet, blank rows left out, …"""
 
     counts: PlanCounts
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

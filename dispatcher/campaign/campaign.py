@@ -18,11 +18,20 @@ from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, Se
 from dispatcher.events import EventBus, Planned, PlanProgress, ReportWritten
 from dispatcher.intake import OpenedInput, open_input
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import CampaignRecord, CampaignStatus, InputRecord, PlanCounts, ReportRow, RowBatch
+from dispatcher.model import (
+    CampaignRecord,
+    CampaignStatus,
+    ExecutionCounts,
+    InputRecord,
+    PlanCounts,
+    ReportRow,
+    RowBatch,
+)
 from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
+    from dispatcher.campaign.tracking import TrackResult
     from dispatcher.results.selection import Selection
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
@@ -68,9 +77,10 @@ class Campaign:
             input_record = await self._ledger.begin_input(record, opened.new_input)
             await self._load(opened, input_record)
             counts = await self._ledger.finish_input(input_record.input_id, opened.sha256)
+            notes = opened.notes
         self.record = await self._ledger.find_campaign(self.name)
         self.bus.progress.rows = dict(counts.rows)
-        self.bus.emit(Planned(counts=counts))
+        self.bus.emit(Planned(counts=counts, notes=notes))
         return counts
 
     async def _load(self, opened: OpenedInput, input_record: InputRecord) -> None:
@@ -218,6 +228,24 @@ class Campaign:
         record = await self._ledger.find_campaign(self.name)
         return await self._ledger.cancel_rows(record, reason)
 
+    # --- afterwards ---
+
+    async def track(self, *, details: bool = True, follow: bool = False) -> TrackResult:
+        """Read what became of the executions and keep it in the ledger: status, path, errors, chosen values.
+
+        Reads only what is not known yet: about one read per execution that has ended, a list page per thousand for the
+        status. Without `details` only the status. `follow`: look again every `[tracking] every_s` until none is active.
+        May be stopped (`stop`) and gone on with. Needs no lock.
+        Raises: AuthenticationError, FlowNotFound, StudioError, LedgerError; what ends it later is in the result.
+        """
+        from dispatcher.campaign.tracking import track
+
+        return await track(self, self._ledger, details=details, follow=follow)
+
+    async def executions(self) -> ExecutionCounts:
+        """What became of the executions, counted, as far as they were tracked."""
+        return await self._ledger.execution_counts(await self._ledger.find_campaign(self.name))
+
     # --- reading ---
 
     async def status(self) -> CampaignStatus:
@@ -248,6 +276,7 @@ class Campaign:
 
     async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
+        from dispatcher.results.outcome_columns import OutcomeColumns
         from dispatcher.results.report import write_report
 
         record = await self._ledger.find_campaign(self.name)
@@ -256,7 +285,16 @@ class Campaign:
             raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix="dispatcher run FILE")
         latest = inputs[record.input_id]
         rows = self._ledger.report_rows(record, latest.input_id)
-        count = await asyncio.to_thread(write_report, Path(path), latest.header, rows, only=only)
+        tracked = await self._ledger.is_tracked(record)
+
+        def write() -> int:
+            if not tracked:
+                return write_report(Path(path), latest.header, rows, only=only)
+            with self._ledger.executions_of_rows() as look:
+                columns = OutcomeColumns(look, self.settings.tracking.named_variables)
+                return write_report(Path(path), latest.header, rows, only=only, extra=columns)
+
+        count = await asyncio.to_thread(write)
         await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count

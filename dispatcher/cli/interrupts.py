@@ -132,13 +132,13 @@ def _leave() -> None:
     os._exit(ExitCode.INTERRUPTED)
 
 
-async def wait_for_signal() -> None:
-    """Return at the first Ctrl-C or SIGTERM."""
+def stop_asked() -> asyncio.Event:
+    """An event that is set at the first Ctrl-C or SIGTERM from now on."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    asked = asyncio.Event()
     for number in _signals():
         try:
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, asked.set)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
-    await told.wait()
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked.set))
+    return asked

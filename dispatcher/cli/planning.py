@@ -32,22 +32,28 @@ def event_bus() -> EventBus:
 
 async def plan(campaign: Campaign, source: str) -> PlanCounts:
     """Plan a file, with a bar on a terminal, and a line now and then elsewhere. Raises what `Campaign.plan` does."""
-    from dispatcher.events import PlanProgress
+    from dispatcher.events import Planned, PlanProgress
 
     read: list[PlanProgress] = []
+    notes: list[str] = []
 
     def listen(event: Event) -> None:
         if isinstance(event, PlanProgress):
             read[:] = [event]
+        elif isinstance(event, Planned):
+            notes.extend(event.notes)
 
     unsubscribe = campaign.bus.subscribe(listen)
     show = asyncio.create_task(_draw(source, read) if is_live() else _write_lines(source, read))
     try:
-        return await campaign.plan(source)
+        counts = await campaign.plan(source)
     finally:
         unsubscribe()
         show.cancel()
         await asyncio.gather(show, return_exceptions=True)
+    for note in notes:
+        say(note, "bright_black")
+    return counts
 
 
 async def _draw(source: str, read: list[PlanProgress]) -> None:

@@ -133,7 +133,7 @@ def sandbox(
     """
     from dataclasses import replace
 
-    from dispatcher.cli.interrupts import wait_for_signal
+    from dispatcher.cli.interrupts import stop_asked
     from dispatcher.cli.terminal import out, say
     from dispatcher.sandbox import FAULTS, ContactScript, Sandbox, SandboxSettings, parse_fault
 
@@ -166,6 +166,7 @@ def sandbox(
         settings = replace(settings, account_sid=own.account_sid, credentials={own.username: own.password})
 
     async def main() -> ExitCode:
+        stop = stop_asked()
         async with Sandbox(settings) as running:
             typer.echo(running.base_url)
             say("in another terminal, with made-up credentials:", "bright_black")
@@ -173,7 +174,7 @@ def sandbox(
             flow = settings.flows[0]
             say(f"  dispatcher run contacts.csv --base-url {running.base_url} --flow {flow.sid}")
             say("Ctrl-C stops it and shows what it saw.", "bright_black")
-            await wait_for_signal()
+            await stop.wait()
             _print_stats(running)
         return ExitCode.OK
 

@@ -187,9 +187,12 @@ def read_report(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def until(true: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> None:
-    """Wait for something that another process does."""
+def until(
+    true: Callable[[], Any], what: str, process: subprocess.Popen[str] | None = None, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Wait for something that another process does; not longer than it lives."""
     end_s = time.monotonic() + timeout_s
     while not true():
+        assert process is None or process.poll() is None, finish(process)
         assert time.monotonic() < end_s, f"waited in vain for {what}"
         time.sleep(0.02)
