@@ -295,7 +295,8 @@ class Campaign:
                 return write_report(Path(path), latest.header, rows, only=only, extra=columns)
 
         count = await asyncio.to_thread(write)
-        await self._ledger.set_report_path(record, str(path))
+        if only is None:
+            await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
 
