@@ -13,11 +13,11 @@ from html import escape
 from pathlib import Path
 
 import dispatcher
-from dispatcher.model import CampaignStatus, ReportRow, RowState
+from dispatcher.model import CampaignStatus, ExecutionCounts, ExecutionStatus, ReportRow, RowState
 from dispatcher.results.chart import Placed, RateChart, placed, rate_chart, ticks
 from dispatcher.results.replacement import replacing
-from dispatcher.results.summary import CampaignState, OutcomeSummary, Problem, Summary, summarize
-from dispatcher.studio.advice import meaning
+from dispatcher.results.summary import CampaignState, Problem, Summary, summarize
+from dispatcher.studio.advice import CODES
 
 #: So many lines of problems are shown one by one; the rest is one line.
 PROBLEMS_MAX = 40
@@ -33,6 +33,11 @@ _ROW_WORDS: dict[RowState, str] = {
     RowState.invalid: "row is wrong, never sent",
     RowState.skipped: "left out on purpose, never sent",
 }
+_STATUS_WORDS: dict[ExecutionStatus, str] = {
+    ExecutionStatus.active: "the flow is still under way",
+    ExecutionStatus.ended: "the flow came to its end",
+    ExecutionStatus.gone: "Studio no longer keeps it",
+}
 _STATE_WORDS: dict[CampaignState, str] = {
     CampaignState.planned: "nothing has been sent yet",
     CampaignState.running: "a run is active; these numbers are of the moment",
@@ -47,19 +52,21 @@ def write_page(
     status: CampaignStatus,
     rows: Iterable[list[ReportRow]],
     *,
-    outcomes: OutcomeSummary | None = None,
+    executions: ExecutionCounts | None = None,
     window_s: float = 10.0,
-) -> None:
-    """Write a campaign's numbers as a page. `rows` is what `Ledger.report_rows` yields; memory does not grow with them.
+) -> int:
+    """Write a campaign's numbers as a page; returns of how many rows. `rows` is what `Ledger.report_rows` yields.
 
-    The file appears whole or not at all. Blocking: call it in a thread. Raises: ReportError.
+    `executions`: what tracking has found, if it has looked. The file appears whole or not at all, and memory does not
+    grow with the rows. Blocking: call it in a thread. Raises: ReportError.
     """
     with replacing(path) as file:
         summary = summarize(status, rows)
-        file.write(page(summary, outcomes, window_s=window_s, now_ms=time.time_ns() // 1_000_000).encode())
+        file.write(page(summary, executions, window_s=window_s, now_ms=time.time_ns() // 1_000_000).encode())
+    return summary.total
 
 
-def page(summary: Summary, outcomes: OutcomeSummary | None, *, window_s: float, now_ms: int) -> str:
+def page(summary: Summary, executions: ExecutionCounts | None, *, window_s: float, now_ms: int) -> str:
     """The page's text. Every value from outside passes through `escape`; no cell of a row is on it."""
     chart = rate_chart(summary.departures, window_limit=summary.status.window_limit, window_s=window_s)
     body = [
@@ -68,7 +75,7 @@ def page(summary: Summary, outcomes: OutcomeSummary | None, *, window_s: float, 
         _states(summary),
         _problems(summary),
         _rate(summary, chart, window_s),
-        _outcomes(outcomes) if outcomes else "",
+        _executions(executions) if executions else "",
         _foot(now_ms),
     ]
     title = f"{escape(summary.status.campaign.name)} · campaign report"
@@ -188,10 +195,9 @@ def _problems(summary: Summary) -> str:
 def _problem(problem: Problem, most: int) -> str:
     state = problem.state
     code = f'<code class="say">{escape(problem.code)}</code>' if problem.code else ""
-    what = escape(problem.meaning[:1].upper() + problem.meaning[1:])
     return (
         f'<tr><th scope="row" class="state">{_swatch(state)}{state}{code}</th>'
-        f'<td>{what}<span class="say">{_commands(escape(problem.advice))}</span></td>'
+        f'<td>{_sentence(problem.meaning)}<span class="say">{_commands(escape(problem.advice))}</span></td>'
         f'<td class="n bars">{problem.rows:,}{_bar(problem.rows, most)}</td></tr>'
     )
 
@@ -267,53 +273,69 @@ def _time_labels(segments: Sequence[Placed]) -> str:
     return "".join(found) + f'<span style="right:0">{end}</span>'
 
 
-def _outcomes(outcomes: OutcomeSummary) -> str:
-    total = sum(outcomes.by_status.values())
-    statuses = "".join(
-        f'<tr><th scope="row">{escape(status)}</th><td class="n">{n:,}</td><td class="n">{_share(n, total)}</td>'
-        f'<td class="share wide">{_bar(n, total)}</td></tr>'
-        for status, n in outcomes.by_status.items()
+def _executions(counts: ExecutionCounts) -> str:
+    named = [(status.value, _STATUS_WORDS[status], n) for status, n in counts.by_status.items()]
+    named += [("not seen yet", "never looked at", counts.unseen)] if counts.unseen else []
+    lines = "".join(
+        f'<tr><th scope="row">{name}</th><td class="wide">{words}</td>{_part(n, counts.created, counts.created)}</tr>'
+        for name, words, n in named
     )
-    return f"""<section class="card" aria-labelledby="outcomes">
-<h2 id="outcomes">What became of the executions</h2>
-<p class="note">As Studio told {_moment(outcomes.read_at_ms)}.</p>
-{_counts("Status", "Executions", statuses)}{_steps(outcomes)}{_errors(outcomes)}
+    recalled = f" {counts.recalled:,} of those that ended were ended by recall." if counts.recalled else ""
+    as_of = f"As Studio told until {_moment(counts.seen_at_ms)}." if counts.seen_at_ms is not None else ""
+    return f"""<section class="card" aria-labelledby="executions">
+<h2 id="executions">What became of the executions</h2>
+<p class="note">{as_of}{recalled}</p>
+{_counts('<th scope="col">Status</th><th scope="col" class="wide">Meaning</th>', lines)}
+{_steps(counts)}{_errors(counts)}
 </section>"""
 
 
-def _steps(outcomes: OutcomeSummary) -> str:
-    shown, rest = outcomes.last_steps[:STEPS_MAX], outcomes.last_steps[STEPS_MAX:]
-    if not shown:
+def _steps(counts: ExecutionCounts) -> str:
+    steps = [(escape(step) or "not known", n) for step, n in counts.last_steps.items()]
+    if not steps:
         return ""
-    most = max(step.executions for step in outcomes.last_steps)
-    total = sum(step.executions for step in outcomes.last_steps)
-    named = [(escape(step.step), step.executions) for step in shown]
-    named += [(f"{len(rest):,} more", sum(step.executions for step in rest))] if rest else []
-    lines = "".join(
-        f'<tr><th scope="row">{name}</th><td class="n">{n:,}</td><td class="n">{_share(n, total)}</td>'
-        f'<td class="share wide">{_bar(min(n, most), most)}</td></tr>'
-        for name, n in named
-    )
-    return f"<h3>How far they came: their last step</h3>{_counts('Step', 'Executions', lines)}"
+    total, most = counts.read, max(counts.last_steps.values())
+    rest = steps[STEPS_MAX:]
+    lines = "".join(f'<tr><th scope="row">{step}</th>{_part(n, total, most)}</tr>' for step, n in steps[:STEPS_MAX])
+    if rest:
+        lines += f'<tr><th scope="row">{len(rest):,} more</th>{_part(sum(n for _, n in rest), total, total)}</tr>'
+    return f"""<h3>How far they came</h3>
+<p class="note">The last step of {total:,} executions whose steps were read.</p>
+{_counts('<th scope="col">Last step</th>', lines)}"""
 
 
-def _errors(outcomes: OutcomeSummary) -> str:
-    if not outcomes.errors:
+def _errors(counts: ExecutionCounts) -> str:
+    if not counts.errors:
         return ""
-    most = max(outcomes.errors.values())
+    most = max(counts.errors.values())
     lines = "".join(
-        f'<tr><th scope="row"><code>{code}</code></th><td>{escape(meaning(code) or "")}</td>'
+        f'<tr><th scope="row"><code>{code}</code></th><td>{_explained(code)}</td>'
         f'<td class="n bars">{n:,}{_bar(n, most)}</td></tr>'
-        for code, n in sorted(outcomes.errors.items(), key=lambda item: -item[1])
+        for code, n in counts.errors.items()
     )
-    head = '<th scope="col">Code</th><th scope="col">Meaning</th><th scope="col" class="n">Executions</th>'
+    head = '<th scope="col">Code</th><th scope="col">What it means, and what to do</th><th scope="col" class="n">Executions</th>'
     return f"<h3>Errors inside executions</h3><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _counts(what: str, of: str, lines: str) -> str:
+def _explained(code: int) -> str:
+    found = CODES.get(code)
+    if found is None:
+        return "see twilio.com/docs/api/errors"
+    return f'{_sentence(found.meaning)}<span class="say">{_commands(escape(found.advice))}</span>'
+
+
+def _part(n: int, whole: int, most: int) -> str:
+    """The cells of a number, its share and its bar."""
     return (
-        f'<table><thead><tr><th scope="col">{what}</th><th scope="col" class="n">{of}</th>'
-        f'<th scope="col" class="n">Share</th><td class="share wide"></td></tr></thead><tbody>{lines}</tbody></table>'
+        f'<td class="n">{n:,}</td><td class="n">{_share(n, whole)}</td>'
+        f'<td class="share wide">{_bar(min(n, most), most)}</td>'
+    )
+
+
+def _counts(first: str, lines: str) -> str:
+    return (
+        f'<table><thead><tr>{first}<th scope="col" class="n">Executions</th><th scope="col" class="n">Share</th>'
+        f'<td class="share wide"></td></tr></thead><tbody>{lines}</tbody></table>'
     )
 
 
@@ -322,6 +344,10 @@ def _foot(now_ms: int) -> str:
         "<footer>Counts only: this page names no contact. Times are UTC. "
         f"Made by dispatcher {escape(dispatcher.__version__)}, {_moment(now_ms)}.</footer>"
     )
+
+
+def _sentence(text: str) -> str:
+    return escape(text[:1].upper() + text[1:])
 
 
 def _commands(escaped: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -117,28 +117,6 @@ class Summary:
     #: Most rows first, and skipped rows last: nothing is to be done about them.
     problems: tuple[Problem, ...]
     departures: Departures
-
-
-@dataclass(frozen=True, slots=True)
-class StepCount:
-    """Executions whose last step was at this widget."""
-
-    step: str
-    executions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeSummary:
-    """What became of a campaign's executions, as tracking found it."""
-
-    #: When it was read, ms since the epoch.
-    read_at_ms: int
-    #: Executions by Studio's status (active, ended) or why it is not known.
-    by_status: dict[str, int]
-    #: In the flow's order where it is known, else most executions first.
-    last_steps: tuple[StepCount, ...] = ()
-    #: Twilio's error code -> executions that met it.
-    errors: dict[int, int] = field(default_factory=dict)
 
 
 def summarize(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:

@@ -6,23 +6,42 @@ import html.parser
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatcher.errors import ReportError
-from dispatcher.model import Account, CampaignRecord, CampaignStatus, ReportRow, RowState
+from dispatcher.model import (
+    Account,
+    CampaignRecord,
+    CampaignStatus,
+    ExecutionCounts,
+    ExecutionStatus,
+    ReportRow,
+    RowState,
+)
 from dispatcher.results.html import page, write_page
-from dispatcher.results.summary import OutcomeSummary, StepCount, summarize
+from dispatcher.results.summary import summarize
 from tests.unit.results.support import SENT_MS, batches, never_sent, rejected, row
 from tests.unit.results.test_summary import status_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&$body ${title}`<b>`"""
-OUTCOMES = OutcomeSummary(
-    read_at_ms=SENT_MS,
-    by_status={"ended": 3, "active": 1},
-    last_steps=(StepCount("ask", 3), StepCount("thank", 1)),
-    errors={30007: 2, 99999: 1},
-)
+
+
+def _executions(**changes: Any) -> ExecutionCounts:
+    values: dict[str, Any] = {
+        "created": 5,
+        "unseen": 1,
+        "by_status": {ExecutionStatus.ended: 3, ExecutionStatus.active: 1},
+        "recalled": 1,
+        "read": 4,
+        "last_steps": {"ask": 3, "": 1},
+        "errors": {30007: 2, 99999: 1},
+        "seen_at_ms": SENT_MS,
+    }
+    return ExecutionCounts(**{**values, **changes})
+
+
 VOID = {"meta", "rect", "line", "br"}
 
 
@@ -65,8 +84,8 @@ def _counts(rows: list[ReportRow]) -> dict[RowState, int]:
     return {state: sum(one.state is state for one in rows) for state in RowState}
 
 
-def _page(status: CampaignStatus, rows: list[ReportRow], outcomes: OutcomeSummary | None = OUTCOMES) -> str:
-    return page(summarize(status, batches(*rows)), outcomes, window_s=10.0, now_ms=SENT_MS)
+def _page(status: CampaignStatus, rows: list[ReportRow], executions: ExecutionCounts | None = None) -> str:
+    return page(summarize(status, batches(*rows)), executions, window_s=10.0, now_ms=SENT_MS)
 
 
 def _hostile() -> str:
@@ -81,13 +100,12 @@ def _hostile() -> str:
     )
     rows_by_state = {**_counts(rows), RowState.planned: 1}
     status = status_of(rows_by_state, campaign=campaign, stop_reason=HOSTILE, report_path=HOSTILE)
-    steps = (StepCount(HOSTILE, 1),)
-    return _page(status, rows, OutcomeSummary(read_at_ms=0, by_status={HOSTILE: 1}, last_steps=steps, errors={1: 1}))
+    return _page(status, rows, _executions(last_steps={HOSTILE: 4}))
 
 
 def test_no_text_from_outside_becomes_markup() -> None:
     """Stored XSS: names of campaigns, flows, steps, reasons. They are shown as text, exactly."""
-    tame = Reader(_page(status_of(_counts(_rows())), _rows()))
+    tame = Reader(_page(status_of(_counts(_rows())), _rows(), _executions()))
     wild = Reader(_hostile())
     assert set(wild.names()) <= set(tame.names()) | {"code"}
     assert not {"script", "img", "b"} & set(wild.names())
@@ -109,7 +127,7 @@ def test_nothing_of_a_row_but_its_counts_is_on_the_page() -> None:
 
 def test_the_page_loads_and_runs_nothing() -> None:
     """One file for mail, archive and printer: no script, no picture, no font, no link to anywhere."""
-    text = _page(status_of(_counts(_rows())), _rows())
+    text = _page(status_of(_counts(_rows())), _rows(), _executions())
     reader = Reader(text)
     assert not {"script", "link", "img", "iframe", "object", "a", "form"} & set(reader.names())
     assert not {"src", "href", "srcset", "action"} & {name for _, attributes in reader.tags for name in attributes}
@@ -119,7 +137,7 @@ def test_the_page_loads_and_runs_nothing() -> None:
 
 def test_the_page_can_be_read_without_seeing_it() -> None:
     """Language, title, one h1, headings in order, labelled sections, header cells with scope, pictures with a name."""
-    reader = Reader(_page(status_of(_counts(_rows())), _rows()))
+    reader = Reader(_page(status_of(_counts(_rows())), _rows(), _executions()))
     assert ("html", {"lang": "en"}) in reader.tags
     levels = [int(tag[1]) for tag in reader.names() if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
@@ -135,15 +153,18 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 
 def test_the_numbers_stand_in_tables() -> None:
     """Every state with its rows and share, every problem with its advice, every period, every step."""
-    reader = Reader(_page(status_of(_counts(_rows())), _rows()))
+    reader = Reader(_page(status_of(_counts(_rows())), _rows(), _executions()))
     text = " ".join(filter(None, reader.texts))
     assert "created execution started 2 40 %" in text
     assert "skipped left out on purpose, never sent 0 0 %" in text
     assert "rejected 21211 The phone number is not valid Correct the phone number or take" in text
     assert "Do not send it by hand: dispatcher reconcile looks for the execution. 1" in text
     assert "31 Jan, 09:05:00 – 09:05:01 3 3.0 31 Jan, 10:05:00 – 10:05:01 1 1.0" in text
-    assert "ask 3 75 % thank 1 25 %" in text
-    assert "30007 a carrier filtered the message 2 99999 1" in text
+    assert "ended the flow came to its end 3 60 % active the flow is still under way 1 20 % not seen yet never" in text
+    assert "1 of those that ended were ended by recall" in text
+    assert "ask 3 75 % not known 1 25 %" in text
+    assert "30007 A carrier filtered the message Change the text" in text
+    assert "99999 see twilio.com/docs/api/errors 1" in text
     assert "The limit of 20 a second is an average over any 10 seconds" in text
 
 
@@ -158,20 +179,22 @@ def test_a_share_that_is_not_all_is_never_shown_as_all() -> None:
 def test_many_reasons_and_steps_do_not_make_the_page_endless() -> None:
     """The rest is one line, and its rows are counted."""
     rows = [rejected(number, error_code=40_000 + number) for number in range(2, 102)]
-    steps = tuple(StepCount(f"step {number}", 1) for number in range(100))
-    outcomes = OutcomeSummary(read_at_ms=SENT_MS, by_status={"ended": 100}, last_steps=steps)
-    text = " ".join(filter(None, Reader(_page(status_of(_counts(rows)), rows, outcomes)).texts))
+    executions = _executions(last_steps={f"step {number}": 1 for number in range(100)}, read=100)
+    text = " ".join(filter(None, Reader(_page(status_of(_counts(rows)), rows, executions)).texts))
     assert "60 more reasons the report file has them 60" in text
     assert "60 more 60 60 %" in text
 
 
-@pytest.mark.parametrize("outcomes", [None, OutcomeSummary(read_at_ms=SENT_MS, by_status={})])
-def test_a_campaign_without_anything_is_a_page_too(outcomes: OutcomeSummary | None) -> None:
+NOTHING: dict[str, Any] = {"created": 0, "unseen": 0, "by_status": {}, "recalled": 0, "read": 0, "last_steps": {}}
+
+
+@pytest.mark.parametrize("executions", [None, _executions(**NOTHING, errors={}, seen_at_ms=None)])
+def test_a_campaign_without_anything_is_a_page_too(executions: ExecutionCounts | None) -> None:
     """The empty case: no rows, no runs, no limit."""
     status = status_of(
         first_started_at_ms=None, attempts=0, throttled=0, duration_s=0.0, worst_window=0, window_limit=0
     )
-    reader = Reader(_page(status, [], outcomes))
+    reader = Reader(_page(status, [], executions))
     assert "The campaign has no rows." in reader.texts
     assert "NaN" not in reader.texts
 
@@ -208,7 +231,7 @@ def _contrast(one: str, two: str) -> float:
 def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """As every report."""
     path = tmp_path / "r.html"
-    write_page(path, status_of(_counts(_rows())), batches(*_rows()), outcomes=OUTCOMES)
+    write_page(path, status_of(_counts(_rows())), batches(*_rows()), executions=_executions())
     assert Reader(path.read_text(encoding="utf-8")).names()[0] == "html"
     with pytest.raises(ReportError):
         write_page(tmp_path / "no" / "r.html", status_of(), [])
