@@ -31,7 +31,7 @@ from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
-    from dispatcher.campaign.tracking import TrackResult
+    from dispatcher.campaign.tracking import RecallResult, TrackResult
     from dispatcher.results.selection import Selection
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
@@ -242,6 +242,16 @@ class Campaign:
 
         return await track(self, self._ledger, details=details, follow=follow)
 
+    async def recall(self) -> RecallResult:
+        """End the executions of this campaign that are still active, those that the ledger has created and no others.
+
+        `track(details=False)` before tells how many there are. May be stopped and gone on with. Under the account's
+        lock. Raises: AuthenticationError, FlowNotFound, StudioError, LedgerError; what ends it later is in the result.
+        """
+        from dispatcher.campaign.tracking import recall
+
+        return await recall(self, self._ledger)
+
     async def executions(self) -> ExecutionCounts:
         """What became of the executions, counted, as far as they were tracked."""
         return await self._ledger.execution_counts(await self._ledger.find_campaign(self.name))
@@ -299,6 +309,17 @@ class Campaign:
             await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
+
+    async def page(self, path: str | Path) -> int:
+        """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError, CampaignNotFound."""
+        from dispatcher.results.html import write_page
+
+        status = await self.status()
+        record = status.campaign
+        rows = self._ledger.report_rows(record, record.input_id) if record.input_id is not None else iter(())
+        executions = await self.executions() if await self._ledger.is_tracked(record) else None
+        window_s = self.settings.rate.window_s
+        return await asyncio.to_thread(write_page, Path(path), status, rows, executions=executions, window_s=window_s)
 
 
 def _next_batch(batches: Iterator[RowBatch]) -> RowBatch | None:

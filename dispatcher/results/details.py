@@ -10,6 +10,7 @@ path is compared with its steps, and after one contradiction nothing is claimed 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -64,6 +65,7 @@ class DetailReader:
         self._variables = settings.named_variables
         self._steps = settings.steps
         self._definitions: dict[int, Definition | None] = {}
+        self._reading = asyncio.Lock()
         self._checked: set[_Claim] = set()
         self._contradicted: set[int] = set()
         self._executions = 0
@@ -125,8 +127,9 @@ class DetailReader:
     async def _claim(self, context: Mapping[str, Any], version: int | None) -> _Claim | None:
         if version is None or version in self._contradicted:
             return None
-        if version not in self._definitions:
-            self._definitions[version] = await self._definition(version)
+        async with self._reading:  # once, whoever asks first
+            if version not in self._definitions:
+                self._definitions[version] = await self._definition(version)
         definition = self._definitions[version]
         path = proved_path(definition, context) if definition else None
         return None if path is None or version in self._contradicted else _Claim(version, path)

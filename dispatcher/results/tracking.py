@@ -8,42 +8,30 @@ within a second or two, so a look may be stopped at any time and the next one go
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import orjson
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import (
-    AuthenticationError,
-    CertificateUntrusted,
-    DispatcherError,
-    FlowNotFound,
-    ResourceNotFound,
-    StudioError,
-)
+from dispatcher.errors import DispatcherError, FlowNotFound, ResourceNotFound, StudioError
 from dispatcher.events import EventBus, Tracking
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.model import CampaignRecord, CreatedExecution, ExecutionStatus, TrackedExecution
 from dispatcher.results.details import DetailReader, Details
+from dispatcher.results.reads import FATAL, Reads
 from dispatcher.settings import TrackingSettings
 from dispatcher.studio.client import PAGE_SIZE_MAX, Studio
 from dispatcher.studio.resources import Execution
-
-T = TypeVar("T")
 
 #: Executions looked at together: their list has some twenty pages.
 BATCH = 20_000
 #: What was learned is written after so many executions, or so many seconds.
 SAVED_AT_ONCE = 200
 SAVE_EVERY_S = 1.0
-#: Reads that fail one after the other, each tried again as the settings say: Studio is not to be asked now.
-FAILURES_MAX = 10
 #: Studio forgets executions 30 days after their start (twilio.com/docs/studio/user-guide); a day more for the clocks.
 RETENTION_MS = 31 * 24 * 3600 * 1000
 #: Between an intent and its execution: a request may be under way for so long. Longer ones are asked for one by one.
@@ -66,8 +54,6 @@ class Tracked:
     gone: int = 0
     #: Those that could not be read now: the next look asks again.
     failed: int = 0
-    #: Why the last of them could not.
-    failure: DispatcherError | None = None
     #: Why the look ended early; None: it did not.
     error: DispatcherError | None = None
 
@@ -82,7 +68,7 @@ class _Batch:
 
 
 class Tracker:
-    """Looks at a campaign's executions. `answered` is told after each read; `stopped` says why to stop, or None."""
+    """Looks at a campaign's executions."""
 
     def __init__(
         self,
@@ -92,9 +78,8 @@ class Tracker:
         studio: Studio,
         settings: TrackingSettings,
         bus: EventBus,
+        reads: Reads,
         details: bool = True,
-        answered: Callable[[], None] = lambda: None,
-        stopped: Callable[[], DispatcherError | None] = lambda: None,
     ) -> None:
         self._campaign = campaign
         self._flow_sid = campaign.flow_sid
@@ -102,14 +87,14 @@ class Tracker:
         self._studio = studio
         self._settings = settings
         self._bus = bus
-        self._answered = answered
-        self._stopped = stopped
+        self._reads = reads
         self._read_as = read_as(settings) if details else None
         self._reader = DetailReader(studio, campaign.flow_sid, settings)
         self._learned: list[TrackedExecution] = []
         self._saved_s = 0.0
-        self._failures = 0
+        self._told_s = 0.0
         self._result = Tracked()
+        self._total = 0
 
     async def look(self) -> Tracked:
         """Look once at every execution of which more can be learned.
@@ -118,6 +103,7 @@ class Tracker:
         ends it later is in the result.
         """
         result = self._result = Tracked()
+        failed_before = self._reads.failed
         counts = await self._ledger.execution_counts(self._campaign)
         total = counts.unseen + counts.by_status[ExecutionStatus.active]
         after = 0
@@ -134,13 +120,15 @@ class Tracker:
                 flow_is_there = True
             after = found[-1].attempt_id
             try:
-                await self._look_at(found, max(total, result.looked_at + len(found)))
+                self._total = max(total, result.looked_at + len(found))
+                await self._look_at(found)
             except DispatcherError as error:
                 result.error = error
             finally:
                 await self._save()
             if result.error is not None:
                 break
+        result.failed = self._reads.failed - failed_before
         return result
 
     async def _see_flow(self) -> None:
@@ -152,9 +140,9 @@ class Tracker:
                 found=error.found,
                 fix="check the account, and [account] base_url, region and edge",
             ) from None
-        self._answered()
+        self._reads.answered()
 
-    async def _look_at(self, found: Sequence[CreatedExecution], total: int) -> None:
+    async def _look_at(self, found: Sequence[CreatedExecution]) -> None:
         batch = _Batch([])
         # By Studio's clock, which forgets by its own: this machine's may be anywhere.
         there_ms = now_ms() + int((self._studio.clock_skew_s or 0.0) * 1000)
@@ -167,10 +155,10 @@ class Tracker:
                 batch.waiting.append(one)
         await self._find_statuses(batch)
         if self._read_as is not None:
-            await self._in_parallel(batch.ended, self._read_details, total)
+            await self._reads.each(batch.ended, self._read_details)
         else:
             self._result.looked_at += len(batch.ended)
-        self._tell(total)
+        self._tell()
 
     # --- who has ended ---
 
@@ -181,11 +169,10 @@ class Tracker:
                 window = await self._window(waiting, batch)
                 if window is not None:
                     await self._list(window, waiting, batch)
-            except (AuthenticationError, CertificateUntrusted):
+            except FATAL:
                 raise
-            except StudioError as error:
-                # What the list did not tell is asked for one by one.
-                self._result.failure = error
+            except StudioError:
+                pass  # what the list did not tell is asked for one by one
         if waiting:
 
             async def ask(one: CreatedExecution) -> None:
@@ -193,7 +180,7 @@ class Tracker:
                 if execution is not None:
                     await self._note(one, execution, batch)
 
-            await self._in_parallel(list(waiting.values()), ask, self._result.looked_at + len(waiting))
+            await self._reads.each(list(waiting.values()), ask)
 
     def _pages_of(self, waiting: Sequence[CreatedExecution]) -> int:
         """How many reads a list costs: of the account's attempts between the first and the last, all may be in it."""
@@ -232,17 +219,14 @@ class Tracker:
                 await self._note(one, execution, batch)
             listed += 1
             if listed % PAGE_SIZE_MAX == 0:
-                self._answered()
-                self._bus.emit(Tracking(done=self._result.looked_at, total=0, detail=f"{listed:,} executions listed"))
-                if self._stopped() is not None:
-                    break
+                self._reads.answered()
+                self._reads.raise_if_stopped()
             if not waiting:
                 break
-        self._raise_if_stopped()
 
     async def _ask_one(self, one: CreatedExecution) -> Execution | None:
         try:
-            return await self._read(self._studio.execution(self._flow_sid, one.execution_sid))
+            return await self._reads.one(self._studio.execution(self._flow_sid, one.execution_sid))
         except ResourceNotFound:
             self._is_gone(one)
             return None
@@ -267,7 +251,7 @@ class Tracker:
 
     async def _read_details(self, one: CreatedExecution) -> None:
         try:
-            details: Details = await self._read(self._reader.read(one.execution_sid, one.flow_version))
+            details: Details = await self._reads.one(self._reader.read(one.execution_sid, one.flow_version))
         except ResourceNotFound:
             # Its context is gone. Whether it is, too, it says itself.
             if await self._ask_one(one) is None:
@@ -293,57 +277,11 @@ class Tracker:
             )
         )
 
-    # --- reads ---
-
-    async def _read(self, reading: Awaitable[T]) -> T:
-        result = await reading
-        self._failures = 0
-        self._answered()
-        return result
-
-    async def _in_parallel(self, items: Sequence[T], work: Callable[[T], Awaitable[None]], total: int) -> None:
-        """Do something for each of them, some at once. A read that fails leaves its execution to the next look.
-
-        Raises: the error that would be the same for all, or that came too often; Interrupted and the like.
-        """
-        waiting = iter(items)
-        told_s = 0.0
-
-        async def worker(waiting: Iterator[T]) -> None:
-            nonlocal told_s
-            for item in waiting:
-                self._raise_if_stopped()
-                try:
-                    await work(item)
-                except (AuthenticationError, CertificateUntrusted):
-                    raise
-                except StudioError as error:
-                    self._result.failed += 1
-                    self._result.looked_at += 1
-                    self._result.failure = error
-                    self._failures += 1
-                    if self._failures >= FAILURES_MAX:
-                        raise
-                if time.monotonic() - told_s > 0.1:
-                    told_s = time.monotonic()
-                    self._tell(total)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._settings.concurrency, len(items))):
-                    group.create_task(worker(waiting))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-
-    def _raise_if_stopped(self) -> None:
-        error = self._stopped()
-        if error is not None:
-            raise error
-
     # --- the ledger ---
 
     async def _learn(self, execution: TrackedExecution) -> None:
         self._learned.append(execution)
+        self._tell(every_s=0.1)
         if len(self._learned) >= SAVED_AT_ONCE or time.monotonic() - self._saved_s > SAVE_EVERY_S:
             await self._save()
 
@@ -362,10 +300,13 @@ class Tracker:
             flow_version=one.flow_version,
         )
 
-    def _tell(self, total: int) -> None:
+    def _tell(self, every_s: float = 0.0) -> None:
+        if time.monotonic() - self._told_s < every_s:
+            return
+        self._told_s = time.monotonic()
         result = self._result
         detail = f"{result.active:,} active, {result.read:,} read"
-        self._bus.emit(Tracking(done=result.looked_at, total=total, detail=detail))
+        self._bus.emit(Tracking(done=result.looked_at, total=max(self._total, result.looked_at), detail=detail))
 
 
 def read_as(settings: TrackingSettings) -> str:
