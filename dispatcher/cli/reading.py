@@ -18,6 +18,7 @@ STATUS_EPILOG = options.examples(
 REPORT_EPILOG = options.examples(
     ("dispatcher report spring", "spring-report.csv"),
     ("dispatcher report spring --report spring.xlsx", "a workbook, for people"),
+    ("dispatcher report spring --format html", "a page of the numbers, for mail and print"),
     ("dispatcher report spring --only failed", "rejected, busy and invalid rows"),
     ("dispatcher report spring --only unknown", "with the evidence why"),
 )
@@ -53,7 +54,10 @@ def report(
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", "-o", help="Where to: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"
+            "--report",
+            "-o",
+            help="Where to: .csv, .csv.gz, .xlsx, .parquet or .html.",
+            show_default="CAMPAIGN-report.csv",
         ),
     ] = None,
     only: Annotated[
@@ -67,7 +71,7 @@ def report(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="csv, csv.gz, xlsx or parquet, for the default name.", show_default=False),
+        typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.", show_default=False),
     ] = None,
     config: options.Config = None,
     state_dir: options.StateDir = None,
@@ -75,8 +79,8 @@ def report(
 ) -> int:
     """Write a campaign's report, at any time.
 
-    Every row of its latest file with its answer, in the file's order, the file's columns untouched.
-    The path is printed on stdout.
+    Every row of its latest file with its answer, in the file's order, the file's columns untouched; as .html the
+    numbers instead: states, rate, reasons, outcomes. The path is printed on stdout.
     """
     import asyncio
 
@@ -84,6 +88,7 @@ def report(
     from dispatcher.cli import sending
     from dispatcher.cli.terminal import out, say
     from dispatcher.errors import UsageError
+    from dispatcher.results.report import is_page
     from dispatcher.results.selection import Selection
 
     selection = Selection.parse(only) if only else None
@@ -95,11 +100,14 @@ def report(
         what = "-".join(word.strip() for text in only or () for word in text.split(","))
         stem = f"{campaign}-{what}-report" if what else f"{campaign}-report"
         path = Path(f"{stem}.{(format or 'csv').lstrip('.')}")
-    path = sending.report_path(campaign, path)
+    path = sending.report_path(campaign, path, page=True)
+    page = is_page(path)
+    if page and only:
+        raise UsageError("the page shows the whole campaign", fix="leave --only out, or --format csv")
 
     async def main() -> ExitCode:
         async with open_campaign(campaign, settings, create=False, lock=False) as opened:
-            rows = await opened.report(path, only=selection)
+            rows = await (opened.page(path) if page else opened.report(path, only=selection))
         say(f"{rows:,} rows", "bright_black")
         out().print(str(path), soft_wrap=True, markup=False)
         return ExitCode.OK

@@ -30,8 +30,10 @@ class SendOptions:
     whole_campaign: bool = False
 
 
-def report_path(name: str, chosen: Path | None, source: str | None = None) -> Path:
+def report_path(name: str, chosen: Path | None, source: str | None = None, *, page: bool = False) -> Path:
     """Where the report goes: as chosen, else `<campaign>-report.csv` here; never over the file that is read.
+
+    `page`: it may be the page of numbers.
 
     Raises: UsageError, ReportError: nothing could be written there.
     """
@@ -42,7 +44,7 @@ def report_path(name: str, chosen: Path | None, source: str | None = None) -> Pa
         if chosen is not None:
             raise UsageError("the report would take the place of the file that is read", fix="--report another path")
         path = Path(f"{_file_name(name)}-report-2.csv")
-    check_report_path(path)
+    check_report_path(path, page=page)
     return path
 
 

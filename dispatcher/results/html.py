@@ -313,8 +313,12 @@ def _errors(counts: ExecutionCounts) -> str:
         f'<td class="n bars">{n:,}{_bar(n, most)}</td></tr>'
         for code, n in counts.errors.items()
     )
-    head = '<th scope="col">Code</th><th scope="col">What it means, and what to do</th><th scope="col" class="n">Executions</th>'
-    return f"<h3>Errors inside executions</h3><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f"""<h3>Errors inside executions</h3>
+<table>
+<thead><tr><th scope="col">Code</th><th scope="col">What it means, and what to do</th>
+<th scope="col" class="n">Executions</th></tr></thead>
+<tbody>{lines}</tbody>
+</table>"""
 
 
 def _explained(code: int) -> str:

@@ -26,9 +26,18 @@ _Batch: TypeAlias = list[tuple[list[str], list[str]]]
 _Format: TypeAlias = Callable[[BinaryIO, Sequence[str], Sequence[str], Iterator[_Batch]], int]
 
 
-def check_report_path(path: Path) -> None:
-    """Raise the ReportError that `write_report` would raise for this path: to be asked before anything is sent."""
-    _format_of(path)
+def is_page(path: Path) -> bool:
+    """Whether the name asks for the page of a campaign's numbers (`html.write_page`) instead of its rows."""
+    return path.suffix.lower() == ".html"
+
+
+def check_report_path(path: Path, *, page: bool = False) -> None:
+    """Raise the ReportError that writing to this path would raise: to be asked before anything is sent.
+
+    `page`: a page of numbers is wanted as well as a report of rows.
+    """
+    if not (page and is_page(path)):
+        _format_of(path)
     check_target(path)
 
 
@@ -56,6 +65,12 @@ def _format_of(path: Path) -> _Format:
     for suffix, write in _FORMATS.items():
         if name.endswith(suffix):
             return write
+    if is_page(path):
+        raise ReportError(
+            "a page holds the campaign's numbers, not its rows",
+            found=path.name,
+            fix=f"--report {path.stem}.csv; the page afterwards: dispatcher report CAMPAIGN --format html",
+        )
     raise ReportError(
         "the report's format is not known by its name",
         found=path.suffix or f"{path.name} without a suffix",
