@@ -1,0 +1,112 @@
+"""`status`, `report`, `retry`, `reconcile`, `cancel`: what comes after a run."""
+
+from __future__ import annotations
+
+from tests.acceptance.cli.program import (
+    Program,
+    SandboxProcess,
+    phone,
+    read_report,
+    write_contacts,
+    write_settings,
+)
+
+NO_CREDENTIALS: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+
+
+def test_status_without_a_ledger_says_so_and_makes_none(program: Program) -> None:
+    result = program("status", env=NO_CREDENTIALS)
+    assert (result.code, result.out) == (0, "")
+    assert "no campaigns yet" in result.err
+    assert program("status", "--json", env=NO_CREDENTIALS).json == []
+    assert list(program.folder.iterdir()) == []
+
+
+def test_status_lists_every_campaign_with_its_counts(ready: Program, sandbox: SandboxProcess) -> None:
+    assert ready("run", write_contacts(ready.folder / "spring.csv", 3), "--yes").code == 0
+    assert ready("run", write_contacts(ready.folder / "autumn.csv", ["123,X"], first=300), "--yes").code == 3
+    table = ready("status", env=NO_CREDENTIALS)
+    assert table.code == 0
+    assert [line.split()[0] for line in table.out.splitlines() if "finished" in line] == ["spring", "autumn"]
+    found = {item["campaign"]: item["rows"] for item in ready("status", "--json").json}
+    assert (found["spring"]["created"], found["autumn"]["invalid"]) == (3, 1)
+
+
+def test_retry_sends_again_what_is_asked_for_and_only_that(ready: Program, sandbox: SandboxProcess) -> None:
+    sandbox.faults(reject=1, for_requests=4)
+    first = ready("run", write_contacts(ready.folder / "spring.csv", 10), "--yes", "--json")
+    assert (first.code, first.json["rows"]["rejected"]) == (3, 4)
+    none = ready("retry", "spring", "--code", "21610", "--yes")
+    assert (none.code, none.out) == (0, "")
+    assert "no row matches" in none.err
+    assert "4 for --code 21211" in none.err
+    assert sandbox.stats()["creates_total_requests"] == 10
+    done = ready("retry", "spring", "--code", "21610", "--code", "21211", "--yes", "--json")
+    assert (done.code, done.json["rows"]["created"], sandbox.stats()["creates"]) == (0, 10, 10), done.err
+
+
+def test_retry_asks_before_it_changes_anything(ready: Program, sandbox: SandboxProcess) -> None:
+    sandbox.faults(reject=1, for_requests=2)
+    ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes")
+    result = ready("retry", "spring", "--all-rejected")
+    assert (result.code, "--yes" in result.err) == (2, True)
+    assert ready("status", "spring", "--json").json["rows"]["rejected"] == 2
+
+
+def test_a_busy_contact_is_told_and_retried_when_it_is_free(ready: Program, sandbox: SandboxProcess) -> None:
+    write_contacts(ready.folder / "spring.csv", 1)
+    write_contacts(ready.folder / "autumn.csv", 1)
+    assert ready("run", "spring.csv", "--yes").code == 0
+    busy = ready("run", "autumn.csv", "--yes", "--json", "--on-busy", "skip")
+    # The sandbox's executions end after two seconds: by then the contact may be free on a slow machine.
+    if busy.code == 3:
+        assert busy.json["rows"]["busy"] == 1
+        assert ready("retry", "autumn", "--busy", "--yes", "--json", "--on-busy", "end").code == 0
+    assert sandbox.stats()["created_by_to"] == {phone(100): 2}
+
+
+def test_reconcile_settles_rows_in_doubt_and_sends_nothing(ready: Program, sandbox: SandboxProcess) -> None:
+    write_settings(ready.folder, sandbox.base_url, reconcile={"at_end": False})
+    sandbox.faults(_500_after=1, for_requests=2, then={"500_before": 1, "for_requests": 1})
+    run = ready("run", write_contacts(ready.folder / "spring.csv", 10), "--yes", "--json")
+    assert (run.code, run.json["rows"]["unknown"]) == (6, 3), run.err
+    requests = sandbox.stats()["creates_total_requests"]
+    result = ready("reconcile", "spring", "--json")
+    assert result.code == 0, result.err
+    assert (result.json["rows"]["created"], result.json["rows"]["planned"]) == (9, 1)
+    assert sandbox.stats()["creates_total_requests"] == requests
+    again = ready("reconcile", "spring")
+    assert again.code == 0
+    assert ready("resume", "spring", "--yes").code == 0
+    assert sandbox.stats()["duplicates"] == {}
+    assert sandbox.stats()["creates"] == 10
+
+
+def test_cancel_takes_waiting_rows_out_with_the_reason_in_the_report_and_retry_puts_them_back(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    assert ready("run", write_contacts(ready.folder / "spring.csv", 5), "--yes", "--limit", "2").code == 0
+    cancelled = ready("cancel", "spring", "--reason", "wrong price", "--yes", "--json", env=NO_CREDENTIALS)
+    assert cancelled.code == 0, cancelled.err
+    assert (cancelled.json["rows"]["skipped"], cancelled.json["rows"]["planned"]) == (3, 0)
+    assert ready("resume", "spring", "--yes").code == 0
+    assert sandbox.stats()["creates"] == 2
+    rows = read_report(ready.folder / "spring-report.csv")
+    assert [row["dispatch_error_message"] for row in rows if row["dispatch_status"] == "skipped"] == ["wrong price"] * 3
+    assert ready("cancel", "spring", "--reason", "again", "--yes").code == 0
+    back = ready("retry", "spring", "--cancelled", "--yes", "--json")
+    assert (back.code, back.json["rows"]["created"], sandbox.stats()["creates"]) == (0, 5, 5)
+
+
+def test_a_part_of_the_report_is_written_beside_the_whole_and_stdout_is_its_path(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    assert ready("run", write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,B"]), "--yes").code == 3
+    part = ready("report", "spring", "--only", "failed", env=NO_CREDENTIALS)
+    assert (part.code, part.out) == (0, "spring-failed-report.csv\n")
+    assert [row["dispatch_row_number"] for row in read_report(ready.folder / "spring-failed-report.csv")] == ["3"]
+    assert len(read_report(ready.folder / "spring-report.csv")) == 2
+    workbook = ready("report", "spring", "--format", "xlsx")
+    assert workbook.out == "spring-report.xlsx\n"
+    # The campaign's report is the whole one.
+    assert ready("status", "spring", "--json").json["report"] == "spring-report.xlsx"
