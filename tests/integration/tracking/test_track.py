@@ -1,0 +1,416 @@
+"""Tracking against a real server: what it finds is true, what it costs is counted there, and faults lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import ExitCode, FlowNotFound
+from dispatcher.events import Event, Tracking
+from dispatcher.model import ExecutionStatus
+from dispatcher.sandbox import DEFAULT_FLOW_SID, FlowRevision, SandboxFlow
+from tests.integration.tracking.sent import REPLY, TO_THE_END_S, Sent, sent, written
+
+ACTIVE, ENDED, GONE = ExecutionStatus
+
+
+async def shown(one: Sent, **tracking: Any) -> dict[str, dict[str, str]]:
+    """SID → what the report shows, in the shape of `Sent.truth`."""
+    return {
+        row["dispatch_execution_sid"]: {name: row[name] for name in ("status", "path", "error_code", REPLY)}
+        for row in await one.report(**tracking)
+    }
+
+
+# --- what it finds ---
+
+
+@pytest.mark.parametrize("steps", ["auto", "always"])
+async def test_once_all_have_ended_the_report_shows_the_truth_about_each(tmp_path: Path, steps: str) -> None:
+    async with sent(tmp_path, 150) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        result = await one.track(steps=steps)
+        assert (result.exit_code, result.read, result.not_whole, result.failed) == (ExitCode.OK, 150, 0, 0)
+        assert result.counts.by_status == {ACTIVE: 0, ENDED: 150, GONE: 0}
+        truth = one.truth()
+        assert await shown(one, steps=steps) == truth
+        assert len({row["path"] for row in truth.values()}) == 5
+        assert {row["error_code"] for row in truth.values()} == {"", "21610", "30003", "30007"}
+        for row in await one.report(steps=steps):
+            assert row["last_step"] == row["path"].split(" > ")[-1]
+            assert row["ended_at"].endswith("Z")
+            if row["error_code"] == "21610":
+                assert row["error_message"] == "ask_yes_no: the contact has opted out"
+                assert row["advice"].startswith("Take the contact off the list")
+
+
+async def test_v1_finds_the_same(tmp_path: Path) -> None:
+    async with sent(tmp_path, 40, api_version="v1") as one:
+        one.clock.ahead_s = TO_THE_END_S
+        result = await one.track(steps="always")
+        assert (result.exit_code, result.read) == (ExitCode.OK, 40)
+        assert await shown(one, steps="always") == one.truth()
+
+
+async def test_while_they_walk_only_the_status_is_known_and_later_the_rest(tmp_path: Path) -> None:
+    async with sent(tmp_path, 60) as one:
+        one.clock.ahead_s = 20.0
+        first = await one.track()
+        active, ended = first.counts.by_status[ACTIVE], first.counts.by_status[ENDED]
+        assert active > 10
+        assert ended > 10
+        assert first.read == ended
+        rows = await one.report()
+        assert {row["path"] for row in rows if row["status"] == "active"} == {""}
+        assert all(row["path"] for row in rows if row["status"] == "ended")
+        one.clock.ahead_s = TO_THE_END_S
+        second = await one.track()
+        assert second.read == active
+        assert await shown(one) == one.truth()
+
+
+async def test_a_campaign_that_was_never_tracked_has_no_columns_of_it(tmp_path: Path) -> None:
+    async with sent(tmp_path, 3) as one:
+        assert not [name for name in (await one.report())[0] if "outcome" in name or name == "last_step"]
+
+
+async def test_a_reply_that_a_spreadsheet_would_run_is_made_harmless_in_the_report(tmp_path: Path) -> None:
+    async with sent(tmp_path, 3, variables=["flow.data.first_name", "contact.channel.address"]) as one:
+        one.rehearsal.name = "evil"
+        source = tmp_path / "evil.csv"
+        source.write_text('phone,first_name\n+14155550199,"=HYPERLINK(""http://x"")"\n', encoding="utf-8")
+        await one.rehearsal.run(source)
+        one.clock.ahead_s = TO_THE_END_S
+        await one.track()
+        (row,) = await one.report()
+        assert row["first_name"] == '=HYPERLINK("http://x")'
+        assert row["flow.data.first_name"] == '\'=HYPERLINK("http://x")'
+        assert row["contact.channel.address"] == "+14155550199"
+
+
+# --- what it costs ---
+
+
+async def test_the_status_of_ten_thousand_costs_a_few_list_pages(tmp_path: Path) -> None:
+    async with written(tmp_path, 10_000, ends_after_s=lambda n: 1.0 if n % 2 else None) as one:
+        result = await one.track(details=False)
+        assert result.counts.by_status == {ACTIVE: 5_000, ENDED: 5_000, GONE: 0}
+        assert sum(one.reads.values()) <= 20
+        # Of the ended nothing is asked again; the active ones are listed.
+        one.count_reads()
+        await one.track(details=False)
+        assert sum(one.reads.values()) <= 20
+
+
+async def test_details_cost_at_most_eleven_reads_for_ten_executions(tmp_path: Path) -> None:
+    async with sent(tmp_path, 400) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        result = await one.track()
+        assert (result.read, result.not_whole) == (400, 0)
+        assert sum(one.reads.values()) <= 1.1 * 400
+        assert await shown(one) == one.truth()
+
+
+async def test_where_contexts_do_not_prove_paths_the_steps_are_read_instead(tmp_path: Path) -> None:
+    # Executions that do not walk leave nothing in their contexts.
+    async with written(tmp_path, 400) as one:
+        result = await one.track()
+        assert (result.read, result.not_whole) == (400, 0)
+        assert sum(one.reads.values()) <= 1.1 * 400
+        assert {row["path"] for row in await one.report()} == {"ask_yes_no"}
+
+
+async def test_where_only_both_would_do_the_cost_is_bounded_and_what_is_left_open_is_said(tmp_path: Path) -> None:
+    async with written(tmp_path, 400, parameters='{"x": "1"}') as one:
+        one.variables = ["flow.data.x"]
+        result = await one.track()
+        assert sum(one.reads.values()) <= 1.1 * 400 + 30
+        assert result.read == 400
+        assert 300 < result.not_whole < 400
+        rows = await one.report()
+        assert {row["flow.data.x"] for row in rows} == {"1"}
+        assert sum(row["path"] == "" for row in rows) == result.not_whole
+        # The user's word: both for all.
+        one.count_reads()
+        whole = await one.track(steps="always")
+        assert (whole.read, whole.not_whole) == (400, 0)
+        assert one.reads["context"] == one.reads["steps"] == 400
+        assert {row["path"] for row in await one.report(steps="always")} == {"ask_yes_no"}
+
+
+async def test_what_is_known_whole_is_not_asked_again_but_for_other_values(tmp_path: Path) -> None:
+    async with sent(tmp_path, 30) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        await one.track()
+        one.count_reads()
+        again = await one.track()
+        assert (again.read, one.reads) == (0, {})
+        one.variables = [REPLY, "flow.variables.coming"]
+        other = await one.track()
+        assert other.read == 30
+        assert "list" not in one.reads
+        assert {row["flow.variables.coming"] for row in await one.report()} >= {"yes", "no", ""}
+
+
+async def test_a_few_that_are_left_are_asked_one_by_one_instead_of_listing_all(tmp_path: Path) -> None:
+    async with written(tmp_path, 5_000, ends_after_s=lambda n: None if n in (0, 4_999) else 1.0) as one:
+        await one.track(details=False)
+        one.count_reads()
+        await one.track(details=False)
+        assert one.reads == {"flow": 1, "fetch": 2}
+
+
+async def test_reads_keep_to_their_rate_and_to_their_number_at_once(tmp_path: Path) -> None:
+    async with sent(tmp_path, 60, latency_s=0.02) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        one.sandbox._worst_in_flight = 0
+        started = time.monotonic()
+        await one.track(per_second=40, concurrency=3)
+        assert time.monotonic() - started > 1.0
+        assert one.sandbox.stats()["worst_concurrency"] <= 3
+
+
+# --- faults ---
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"read_429": 0.3},
+        {"read_500": 0.3},
+        {"read_503": 0.15, "read_html_502": 0.15},
+        {"read_reset": 0.1, "read_disconnect": 0.1, "read_garbage": 0.1},
+        {"read_cut_head": 0.1, "read_cut_body": 0.1, "read_unparsable": 0.1},
+        {"read_429": 1.0, "for_requests": 6},
+    ],
+)
+async def test_faults_of_reads_cost_time_and_nothing_else(tmp_path: Path, faults: dict[str, float]) -> None:
+    async with sent(tmp_path, 60) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        one.rehearsal.faults(faults)
+        result = await one.track()
+        # A read is tried five times; whatever was too much for it is left to the next look.
+        one.rehearsal.faults({})
+        if result.failed:
+            assert result.exit_code is ExitCode.STOPPED
+            result = await one.track()
+        assert result.exit_code is ExitCode.OK
+        assert await shown(one) == one.truth()
+
+
+async def test_page_tokens_that_always_expire_only_make_the_list_start_again(tmp_path: Path) -> None:
+    # Created over half a minute, a thousand to a page.
+    async with written(tmp_path, 4_500) as one:
+        log = one.sandbox.studio.executions.log
+        for execution in log:
+            execution.created_us += execution.n * 6_000
+        one.rehearsal.faults({"read_page_token": 1.0})
+        result = await one.track(details=False)
+        assert result.counts.by_status[ENDED] == 4_500
+        assert one.reads["list"] <= 12
+        assert one.reads["fetch"] == 2
+
+
+async def test_a_list_that_cannot_be_read_at_all_is_made_up_for_one_by_one(tmp_path: Path) -> None:
+    async with written(tmp_path, 1_500) as one:
+        # All in one second: a list that starts again there leads no further.
+        one.rehearsal.faults({"read_page_token": 1.0})
+        result = await one.track(details=False)
+        assert (result.exit_code, result.counts.by_status[ENDED]) == (ExitCode.OK, 1_500)
+        assert one.reads["fetch"] < 600
+
+
+async def test_a_deleted_execution_is_gone_and_the_others_are_read(tmp_path: Path) -> None:
+    async with sent(tmp_path, 20) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        executions = one.sandbox.studio.executions
+        for execution in executions.log[5:8]:
+            executions.delete(execution, one.sandbox.now_us())
+        result = await one.track()
+        assert result.counts.by_status == {ACTIVE: 0, ENDED: 17, GONE: 3}
+        assert (result.read, result.exit_code) == (17, ExitCode.OK)
+        assert [row["status"] for row in await one.report()].count("gone") == 3
+
+
+async def test_one_that_is_deleted_after_it_was_listed_is_gone_too(tmp_path: Path) -> None:
+    async with sent(tmp_path, 20) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        await one.track(details=False)
+        executions = one.sandbox.studio.executions
+        executions.delete(executions.log[7], one.sandbox.now_us())
+        result = await one.track()
+        assert (result.counts.by_status[GONE], result.read) == (1, 19)
+
+
+async def test_executions_past_their_thirty_days_are_gone_without_being_asked_for(tmp_path: Path) -> None:
+    async with written(tmp_path, 50, age_s=32 * 86_400.0) as one:
+        result = await one.track()
+        assert result.counts.by_status[GONE] == 50
+        assert one.reads == {"flow": 1}
+
+
+async def test_executions_just_past_retention_are_asked_for_and_gone(tmp_path: Path) -> None:
+    async with written(tmp_path, 50, age_s=30.5 * 86_400.0) as one:
+        result = await one.track()
+        assert result.counts.by_status[GONE] == 50
+
+
+async def test_a_machine_whose_clock_is_a_year_ahead_takes_nothing_for_gone(tmp_path: Path) -> None:
+    # The ledger's clock and this machine's agree with each other, and not with Studio's.
+    async with written(tmp_path, 50, begun_ago_s=32 * 86_400.0, clock_skew_s=-32 * 86_400.0) as one:
+        result = await one.track()
+        assert result.counts.by_status[ENDED] == 50
+
+
+@pytest.mark.parametrize("skew_s", [-3_600.0, 3_600.0])
+async def test_clocks_that_differ_by_an_hour_cost_nothing(tmp_path: Path, skew_s: float) -> None:
+    async with written(tmp_path, 3_000, clock_skew_s=skew_s) as one:
+        result = await one.track(details=False)
+        assert result.counts.by_status[ENDED] == 3_000
+        assert sum(one.reads.values()) <= 10
+
+
+async def test_a_clock_that_was_wrong_while_sending_and_is_right_now_costs_nothing(tmp_path: Path) -> None:
+    async with written(tmp_path, 3_000, begun_ago_s=7_200.0) as one:
+        result = await one.track(details=False)
+        assert result.counts.by_status[ENDED] == 3_000
+        assert sum(one.reads.values()) <= 10
+
+
+async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gone(tmp_path: Path) -> None:
+    async with sent(tmp_path, 5) as one:
+        one.rehearsal.faults({"read_404": 1.0})
+        with pytest.raises(FlowNotFound):
+            await one.track()
+        one.rehearsal.faults({})
+        one.clock.ahead_s = TO_THE_END_S
+        result = await one.track()
+        assert result.counts.by_status == {ACTIVE: 0, ENDED: 5, GONE: 0}
+
+
+@pytest.mark.parametrize(("fault", "code"), [("read_401", 4), ("read_403", 4)])
+async def test_credentials_that_are_refused_on_the_way_stop_it_with_what_was_read_kept(
+    tmp_path: Path, fault: str, code: int
+) -> None:
+    async with sent(tmp_path, 40) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        # Twenty reads, and then none any more.
+        one.rehearsal.faults({"read_slow": 0.0, "for_requests": 20, "then": {fault: 1.0}})
+        result = await one.track()
+        assert result.exit_code == code
+        one.rehearsal.faults({})
+        one.count_reads()
+        rest = await one.track()
+        assert 0 < result.read < 40
+        assert rest.read == 40 - result.read
+        assert await shown(one) == one.truth()
+
+
+async def test_contexts_of_a_megabyte_are_read(tmp_path: Path) -> None:
+    large = '{"x": "%s"}' % ("y" * 1_000_000)
+    async with written(tmp_path, 12, parameters=large) as one:
+        one.variables = ["flow.data.x"]
+        result = await one.track(steps="always")
+        assert (result.read, result.failed) == (12, 0)
+        for row in await one.report(steps="always"):
+            assert row["flow.data.x"].startswith("yyyy")
+            assert len(row["flow.data.x"]) == 2_000
+
+
+async def test_a_studio_that_answers_nothing_any_more_ends_the_look_with_its_error(tmp_path: Path) -> None:
+    async with sent(tmp_path, 60) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        await one.track(details=False)
+        one.rehearsal.faults({"read_slow": 0.0, "for_requests": 3, "then": {"read_500": 1.0}})
+        one.rehearsal.overrides["retry"] = {"read_attempts": 2, "backoff_base_s": 0.01, "backoff_max_s": 0.01}
+        result = await one.track(concurrency=2)
+        assert result.exit_code is ExitCode.STOPPED
+        assert result.error is not None
+        # It gave up after a row of failures, not after all sixty.
+        assert one.reads["context"] < 40
+
+
+async def test_stopped_on_the_way_it_goes_on_later_without_reading_anything_twice(tmp_path: Path) -> None:
+    async with sent(tmp_path, 120, latency_s=0.005) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        async with one.campaign() as campaign:
+
+            def stop(event: Event) -> None:
+                if isinstance(event, Tracking) and event.done >= 30:
+                    campaign.stop()
+
+            campaign.bus.subscribe(stop)
+            first = await campaign.track()
+        assert first.exit_code is ExitCode.INTERRUPTED
+        assert first.error is not None
+        assert first.error.fix == "dispatcher track spring"
+        assert 0 < first.read < 120
+        rest = await one.track()
+        assert rest.read == 120 - first.read
+        assert one.reads["context"] <= 130
+        assert await shown(one) == one.truth()
+
+
+async def test_following_looks_again_until_all_have_ended(tmp_path: Path) -> None:
+    async with sent(tmp_path, 30) as one:
+
+        async def time_passes() -> None:
+            for _ in range(10):
+                await asyncio.sleep(0.1)
+                one.clock.ahead_s += TO_THE_END_S / 8
+
+        passing = asyncio.create_task(time_passes())
+        result = await one.track(follow=True, every_s=0.15)
+        await passing
+        assert (result.exit_code, result.counts.by_status[ENDED], result.read) == (ExitCode.OK, 30, 30)
+        assert await shown(one) == one.truth()
+
+
+async def test_rows_sent_after_a_look_are_found_by_the_next(tmp_path: Path) -> None:
+    async with sent(tmp_path, 10) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        await one.track()
+        await one.rehearsal.run(one.rehearsal.contacts(10, first=100, columns=("phone", "first_name")))
+        result = await one.track()
+        assert (result.counts.created, result.counts.by_status[ACTIVE]) == (20, 10)
+
+
+async def test_a_flow_that_goes_in_circles_is_told_by_its_steps(tmp_path: Path) -> None:
+    states = [
+        {"name": "T", "type": "trigger", "transitions": [{"event": "incomingRequest", "next": "a"}], "properties": {}},
+        {
+            "name": "a",
+            "type": "send-and-wait-for-reply",
+            "transitions": [{"event": "timeout", "next": "a"}, {"event": "incomingMessage", "next": "b"}],
+            "properties": {"timeout": "10", "body": "{{flow.data.first_name}}?"},
+        },
+        {"name": "b", "type": "send-message", "transitions": [{"event": "sent"}], "properties": {"body": "!"}},
+    ]
+    revision = FlowRevision(
+        revision=1, status="published", definition={"states": states, "initial_state": "T", "flags": {}}
+    )
+    flow = SandboxFlow(sid=DEFAULT_FLOW_SID, friendly_name="circle", revisions=(revision,))
+    async with sent(tmp_path, 60, flow=flow, variables=[]) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        result = await one.track()
+        assert (result.read, result.not_whole) == (60, 0)
+        truth = one.truth()
+        rows = await one.report()
+        assert {row["dispatch_execution_sid"]: row["path"] for row in rows} == {
+            sid: row["path"] for sid, row in truth.items()
+        }
+        assert max(row["path"].count("a") for row in rows) > 3
+
+
+async def test_progress_tells_how_far_it_is(tmp_path: Path) -> None:
+    async with sent(tmp_path, 30, latency_s=0.01) as one:
+        one.clock.ahead_s = TO_THE_END_S
+        told: list[Tracking] = []
+        one.rehearsal.bus.subscribe(lambda event: told.append(event) if isinstance(event, Tracking) else None)
+        await one.track()
+        assert [event.done for event in told] == sorted(event.done for event in told)
+        assert (told[-1].done, told[-1].total) == (30, 30)
