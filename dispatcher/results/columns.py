@@ -42,7 +42,6 @@ class ExtraColumns(Protocol):
         """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""
 
 
-_STATE_WORDS: dict[RowState, str] = {state: state.value for state in RowState}
 _MS = [f".{ms:03d}Z" for ms in range(1000)]
 _REASON_ADVICE: dict[str, str] = {reason.value: reason.advice for reason in Reason}
 _FOUND: dict[str | None, str] = {
@@ -83,20 +82,16 @@ def own_values(row: ReportRow) -> list[str]:
     return [
         str(row.row_number),
         row.to_address or "",
-        _STATE_WORDS[state],
+        state,
         row.execution_sid or "",
-        _text(row.http_status),
-        _text(code),
+        "" if row.http_status is None else str(row.http_status),
+        "" if code is None else str(code),
         message or "",
         what_to_do,
         str(row.attempts),
         iso_utc(row.left_at_ms),
         iso_utc(row.ended_at_ms),
     ]
-
-
-def _text(value: str | int | None) -> str:
-    return "" if value is None else str(value)
 
 
 def iso_utc(moment_ms: int | None) -> str:

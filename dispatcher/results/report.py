@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -17,6 +18,7 @@ __all__ = ["REPORT_COLUMNS", "ExtraColumns", "Selection", "check_report_path", "
 
 _TO = REPORT_COLUMNS.index("dispatch_to")
 _MESSAGE = REPORT_COLUMNS.index("dispatch_error_message")
+_QUOTED = re.compile('[",\\r\\n]')
 
 #: The size in memory at which a Parquet row group is written.
 _GROUP_BYTES = 32 << 20
@@ -85,7 +87,9 @@ def _batches(
         wanted = batch if only is None else [row for row in batch if row.state in only.states]
         if not wanted:
             continue
-        shown = [(_fitted(row.cells, width), own_values(row)) for row in wanted]
+        shown = [
+            (row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row)) for row in wanted
+        ]
         if extra:
             for (_, ours), values in zip(shown, extra.values(wanted), strict=True):
                 ours.extend(values)
@@ -97,8 +101,6 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 
     A row that the file had with more (which made it invalid) keeps the rest in its last cell.
     """
-    if len(cells) == width:
-        return cells
     if len(cells) > width:
         return [*cells[: width - 1], ",".join(cells[width - 1 :])]
     return [*cells, *[""] * (width - len(cells))]
@@ -122,15 +124,10 @@ def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batc
 def _csv(values: Sequence[str]) -> str:
     """Fields of a record as RFC 4180 says. The csv module takes three times as long: seconds in a million rows."""
     line = ",".join(values)
-    if '"' in line or "\n" in line or "\r" in line or line.count(",") >= len(values):
-        return ",".join(
-            [
-                '"' + value.replace('"', '""') + '"'
-                if "," in value or '"' in value or "\n" in value or "\r" in value
-                else value
-                for value in values
-            ]
-        )
+    if '"' in line or "\n" in line or "\r" in line:
+        return ",".join(['"' + value.replace('"', '""') + '"' if _QUOTED.search(value) else value for value in values])
+    if line.count(",") >= len(values):
+        return ",".join([f'"{value}"' if "," in value else value for value in values])
     return line
 
 
