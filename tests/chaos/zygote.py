@@ -1,0 +1,98 @@
+"""A process that has imported the program and forks it: a kill loop that need not wait for Python to start.
+
+Each line of standard input is an order as JSON; the answers are lines of JSON on standard output: first the pid of the
+process that was forked, and, once that has ended, its status. What runs in it is the program from its first argument to
+its last byte; only the imports are done before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import dispatcher
+
+
+def preload() -> None:
+    """Import every module of the program, and what they import."""
+    for module in pkgutil.walk_packages(dispatcher.__path__, "dispatcher."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+def step_clock(path: str) -> None:
+    """From now on the wall clock is off by what the file says, in seconds; read at each call."""
+    real_time, real_time_ns = time.time, time.time_ns
+
+    def offset_s() -> float:
+        return float(Path(path).read_text(encoding="ascii") or 0)
+
+    time.time = lambda: real_time() + offset_s()
+    time.time_ns = lambda: real_time_ns() + int(offset_s() * 1e9)
+
+
+def become(order: dict[str, Any]) -> None:
+    """Be the program that the order describes. Raises: SystemExit."""
+    os.setsid()
+    os.chdir(order["cwd"])
+    os.environ.update(order.get("env", {}))
+    for number, name, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, order["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, order["stderr"], os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+    ):
+        file = os.open(name, flags, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    if "clock" in order:
+        step_clock(order["clock"])
+    if "file_size_max" in order:
+        # Only the soft limit: the test can raise it again while the program runs.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size_max"], resource.RLIM_INFINITY))
+    # A process of its own would have looked at the clock now.
+    clock = importlib.import_module("dispatcher.clock")
+    clock._ORIGIN_NS = time.time_ns() - clock._counted_ns()  # type: ignore[attr-defined]
+    sys.argv = ["dispatcher", *order["arguments"]]
+    importlib.import_module("dispatcher.__main__").main()
+
+
+def main() -> None:
+    """Serve orders until the input ends."""
+    preload()
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+
+    def say(**answer: Any) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    say(ready=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                become(order)
+            except SystemExit as leaving:
+                code = leaving.code if isinstance(leaving.code, int) else 1
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        say(pid=pid)
+        _, status = os.waitpid(pid, 0)
+        say(status=os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main()
