@@ -131,7 +131,8 @@ async def sent(
                 "timeouts": {"answer_s": 20.0},
             },
         )
-        await rehearsal.run(rehearsal.contacts(count, columns=("phone", "first_name")))
+        if count:
+            await rehearsal.run(rehearsal.contacts(count, columns=("phone", "first_name")))
         one = Sent(rehearsal, clock, variables=[REPLY] if variables is None else variables)
         one.count_reads()
         yield one

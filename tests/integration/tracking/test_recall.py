@@ -1,0 +1,157 @@
+"""Recall ends what the campaign has started and nothing else, whatever comes between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dispatcher.campaign import open_campaign
+from dispatcher.errors import ExitCode, FlowNotFound
+from dispatcher.events import Event, Tracking
+from dispatcher.model import ExecutionStatus
+from tests.integration.tracking.sent import TO_THE_END_S, sent, written
+from tests.support.rehearsal import CREDENTIALS, phone
+
+ACTIVE, ENDED, GONE = ExecutionStatus
+
+
+@pytest.mark.parametrize("version", ["v2", "v1"])
+async def test_after_the_recall_of_a_half_run_campaign_nothing_is_active(tmp_path: Path, version: str) -> None:
+    async with sent(tmp_path, 0, api_version=version) as one:
+        rehearsal = one.rehearsal
+        await rehearsal.run(rehearsal.contacts(60, columns=("phone", "first_name")), limit=30)
+        assert one.sandbox.stats()["active"] == 30
+        result = await one.recall()
+        assert (result.exit_code, result.ended, result.already_ended, result.failed) == (ExitCode.OK, 30, 0, 0)
+        stats = one.sandbox.stats()
+        assert (stats["active"], stats["creates"]) == (0, 30)
+        assert rehearsal.states() == {"created": 30, "planned": 30}
+        # It is known of each that we ended it, and asked nothing twice.
+        rows = await one.report()
+        assert [row["status"] for row in rows] == ["recalled"] * 30 + [""] * 30
+        assert all(row["ended_at"] for row in rows[:30])
+        one.count_reads()
+        again = await one.recall()
+        assert (again.ended, one.reads) == (0, {})
+
+
+async def test_only_the_campaign_s_own_executions_are_ended(tmp_path: Path) -> None:
+    async with sent(tmp_path, 10) as one:
+        theirs = one.rehearsal.plant(phone(99))
+        one.rehearsal.name = "autumn"
+        await one.rehearsal.run(one.rehearsal.contacts(5, first=500, columns=("phone", "first_name")))
+        one.rehearsal.name = "spring"
+        result = await one.recall()
+        assert result.ended == 10
+        sids = one.sandbox.studio.executions.sids
+        active = {
+            sids.at(execution.n)
+            for execution in one.sandbox.studio.executions.log
+            if execution.status(one.sandbox.now_us()) == "active"
+        }
+        assert theirs in active
+        assert len(active) == 6
+
+
+async def test_those_that_had_ended_are_left_alone_and_what_became_of_all_is_read_later(tmp_path: Path) -> None:
+    async with sent(tmp_path, 40) as one:
+        one.clock.ahead_s = 20.0
+        active = one.sandbox.stats()["active"]
+        assert 5 < active < 35
+        result = await one.recall()
+        assert (result.ended, result.already_ended) == (active, 0)
+        assert one.reads["update"] == active
+        one.clock.ahead_s = TO_THE_END_S
+        tracked = await one.track(steps="always")
+        assert (tracked.read, tracked.counts.recalled) == (40, active)
+        assert [row["status"] for row in await one.report(steps="always")].count("recalled") == active
+
+
+async def test_one_that_ends_by_itself_meanwhile_is_counted_apart(tmp_path: Path) -> None:
+    async with sent(tmp_path, 12) as one:
+        # After the look: the first to be ended lets all others end by themselves.
+        async with one.campaign(concurrency=1) as campaign:
+
+            def time_passes(event: Event) -> None:
+                if isinstance(event, Tracking) and "ended already" in event.detail:
+                    one.clock.ahead_s = TO_THE_END_S
+
+            campaign.bus.subscribe(time_passes)
+            result = await campaign.recall()
+        assert (result.ended, result.already_ended) == (1, 11)
+        assert result.exit_code is ExitCode.OK
+        assert (await one.track()).counts.recalled == 1
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"update_429": 0.4},
+        {"update_500_before": 0.2, "update_500_after": 0.2},
+        {"update_reset_before": 0.2, "update_reset_after": 0.2},
+        {"update_hang_after": 0.05, "read_500": 0.2},
+    ],
+)
+async def test_faults_leave_nothing_active(tmp_path: Path, faults: dict[str, float]) -> None:
+    async with sent(tmp_path, 40) as one:
+        one.rehearsal.faults(faults)
+        async with one.campaign() as campaign:
+            pass
+        one.rehearsal.overrides["timeouts"] = {"answer_s": 0.5}
+        settings = one.rehearsal.settings()
+        for _ in range(5):
+            async with open_campaign("spring", settings, CREDENTIALS, create=False) as campaign:
+                result = await campaign.recall()
+            if result.exit_code is ExitCode.OK:
+                break
+        assert result.exit_code is ExitCode.OK
+        assert one.sandbox.stats()["active"] == 0
+        counts = (await one.track(details=False)).counts
+        assert counts.by_status == {ACTIVE: 0, ENDED: 40, GONE: 0}
+
+
+async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
+    async with sent(tmp_path, 60, latency_s=0.01) as one:
+        async with one.campaign(concurrency=2) as campaign:
+
+            def stop(event: Event) -> None:
+                if isinstance(event, Tracking) and "ended already" in event.detail and event.done >= 10:
+                    campaign.stop()
+
+            campaign.bus.subscribe(stop)
+            first = await campaign.recall()
+        assert first.exit_code is ExitCode.INTERRUPTED
+        assert first.error is not None
+        assert first.error.fix == "dispatcher recall spring"
+        assert 0 < first.ended < 60
+        second = await one.recall()
+        assert one.sandbox.stats()["active"] == 0
+        # Those on the wire when it stopped had ended all the same.
+        assert 60 - first.ended - 2 <= second.ended <= 60 - first.ended
+
+
+async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gone(tmp_path: Path) -> None:
+    async with sent(tmp_path, 5) as one:
+        one.rehearsal.faults({"read_404": 1.0, "update_404": 1.0})
+        with pytest.raises(FlowNotFound):
+            await one.recall()
+        one.rehearsal.faults({})
+        assert (await one.recall()).ended == 5
+
+
+async def test_deleted_executions_are_gone_and_the_rest_is_ended(tmp_path: Path) -> None:
+    async with sent(tmp_path, 10) as one:
+        await one.track(details=False)
+        executions = one.sandbox.studio.executions
+        for execution in executions.log[:3]:
+            executions.delete(execution, one.sandbox.now_us())
+        result = await one.recall()
+        assert (result.ended, one.sandbox.stats()["active"]) == (7, 0)
+        assert (await one.track(details=False)).counts.by_status[GONE] == 3
+
+
+async def test_a_thousand_are_ended_in_a_moment(tmp_path: Path) -> None:
+    async with written(tmp_path, 1_200, ends_after_s=lambda n: None) as one:
+        result = await one.recall(concurrency=50)
+        assert (result.ended, one.sandbox.stats()["active"]) == (1_200, 0)
