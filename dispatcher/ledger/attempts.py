@@ -111,19 +111,21 @@ def end(db: sqlite3.Connection, ends: Sequence[AttemptEnd], before: RowState) ->
 def end_one_by_one(db: sqlite3.Connection, ends: Iterable[AttemptEnd], before: Sequence[RowState]) -> None:
     """As `end`, for rows that may have moved meanwhile.
 
-    A row in one of the states `before` takes its outcome, be it late; any other has moved on and is left alone. A row
-    that would be planned again and carries a reason not to (cancelled, say) goes where that belongs.
+    A row in one of the states `before` takes its outcome, be it late and under another number; any other has moved on
+    and is left alone. A row that would be planned again and carries a reason not to (cancelled, say) goes where that
+    belongs.
     """
     moves: tallies.Moves = Counter()
     for item in ends:
-        standing = db.execute(queries()["row_standing"], (item.row_id,)).fetchone()
-        if standing is None or standing[0] not in before or standing[1] != item.attempt_id:
+        values = {"row_id": item.row_id, "attempt_id": item.attempt_id}
+        row_id, state, reason = db.execute(queries()["row_of_attempt"], values).fetchone() or (0, "", None)
+        if state not in before:
             continue
         after = RowState.planned if item.not_before_ms is not None else STATE_AFTER[item.outcome]
-        if after is RowState.planned and standing[2] is not None:
-            after = Reason(standing[2]).state
-        _move(db, item.outcome, [item], RowState(standing[0]), after, plain=False)
-        moves.update(tallies.moved(item.row_id >> ROW_NUMBER_BITS, standing[0], after.value, 1))
+        if after is RowState.planned and reason is not None:
+            after = Reason(reason).state
+        _move(db, item.outcome, [item._replace(row_id=row_id)], RowState(state), after, plain=False)
+        moves.update(tallies.moved(row_id >> ROW_NUMBER_BITS, state, after.value, 1))
     tallies.add(db, moves)
 
 

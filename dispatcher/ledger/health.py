@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher.ledger.connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, connect_readonly
+from dispatcher.ledger.queries import queries
 from dispatcher.ledger.writer import mapped
 
 #: Problems that are worth reading.
@@ -44,7 +45,7 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
             problems = [text for (text,) in db.execute(f"PRAGMA quick_check({PROBLEMS_MAX})") if text != "ok"]
             if application_id != APPLICATION_ID:
                 problems.insert(0, "the file is another program's, not a ledger")
-            campaigns = 0 if problems else db.execute("SELECT count(*) FROM campaigns").fetchone()[0]
+            campaigns = 0 if problems else len(db.execute(queries()["campaign_list"]).fetchall())
     except sqlite3.Error as error:
         raise mapped(error) from error
     return LedgerHealth(

@@ -61,7 +61,7 @@ FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER B
 -- name: inputs_planned
 -- Inputs with rows to send, oldest first.
 SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL
-  AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = inputs.input_id)
+  AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = +inputs.input_id)
 ORDER BY input_id;
 
 -- name: input_delete_rows
@@ -294,8 +294,14 @@ UPDATE attempts SET outcome = ?,
 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND (attempts.outcome IS NULL OR attempts.outcome = 'unknown');
 
--- name: row_standing
-SELECT state, last_attempt, reason_code FROM rows WHERE row_id = ?;
+-- name: row_of_attempt
+-- By its number, or where a newer file has given it another.
+SELECT row_id, state, reason_code FROM rows WHERE row_id = :row_id AND last_attempt = :attempt_id
+UNION ALL
+SELECT row_id, state, reason_code FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND last_attempt = :attempt_id
+UNION ALL
+SELECT row_id, state, reason_code FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND last_attempt = :attempt_id
+LIMIT 1;
 
 -- name: departures
 -- The newest requests of all accounts, newest first.
