@@ -1,0 +1,152 @@
+"""How fast files become rows, and in how much memory: intake alone, and planned whole into a ledger.
+
+    python -m tests.bench.intake_speed                        CSV and Parquet of a million rows, XLSX of 100,000
+    python -m tests.bench.intake_speed --rows 5000000 --formats csv
+
+Each measurement is a process of its own, so that its peak memory is its own; the best of `--repeat` counts. "per core"
+divides by CPU time, that of the workbook reader's process included. Imports (pandas takes most of a second) are part of
+it. Goals: 150,000 rows/s per core from CSV and Parquet, 60,000 from XLSX, ledger included; memory flat, below 300 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("customer_id", "first_name", "last_name", "phone", "city", "appointment", "notes")
+SENDER = "+12025550100"
+FORMATS = ("csv", "quoted.csv", "parquet", "xlsx")
+DEFAULT_ROWS = {"csv": 1_000_000, "quoted.csv": 1_000_000, "parquet": 1_000_000, "xlsx": 100_000}
+
+
+def contact(number: int, quoted: bool = False) -> tuple[str, ...]:
+    """Row `number`: seven columns, its own valid number (not for sending: nothing here is sent)."""
+    return (
+        f"C{number:07d}",
+        f"Ann{number % 977}",
+        f"Example{number % 1013}",
+        f"+1{212 + number // 7_999_990}{2_000_000 + number % 7_999_990:07d}",
+        "Springfield",
+        f"2026-01-02 10:{number % 60:02d}",
+        f"note, {number}" if quoted and number % 3 == 0 else f"note {number}",
+    )
+
+
+def make(path: Path, kind: str, rows: int) -> None:
+    """Write a file of so many rows."""
+    if kind.endswith("csv"):
+        import csv
+
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(contact(number, kind.startswith("quoted")) for number in range(rows))
+    elif kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+        with pq.ParquetWriter(path, schema) as parquet:
+            for first in range(0, rows, 100_000):
+                lot = zip(*(contact(number) for number in range(first, min(first + 100_000, rows))), strict=True)
+                parquet.write_table(pa.table(dict(zip(COLUMNS, map(list, lot), strict=True)), schema=schema))
+    else:
+        import xlsxwriter
+
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet("Contacts")
+            sheet.write_row(0, 0, COLUMNS)
+            for number in range(rows):
+                sheet.write_row(number + 1, 0, contact(number))
+
+
+def read(path: Path) -> int:
+    """Intake alone; how many rows."""
+    from dispatcher.intake import IntakeOptions, open_input
+
+    with open_input(path, IntakeOptions(to="phone", region="US", from_address=SENDER)) as opened:
+        return sum(len(batch.cells) for batch in opened.batches())
+
+
+def plan(path: Path) -> int:
+    """Intake and ledger, as `run` plans a file; how many rows."""
+    from dispatcher import load_settings, open_campaign
+
+    async def planned(folder: str) -> int:
+        flags = {"columns.to": "phone", "columns.region": "US", "campaign.from": SENDER, "state.dir": folder}
+        async with open_campaign("bench", load_settings(flags=flags).settings, scratch=True) as campaign:
+            return (await campaign.plan(path)).total
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        return asyncio.run(planned(folder))
+
+
+def one(what: str, path: Path) -> dict[str, Any]:
+    """Measure in this very process."""
+    started_s = time.perf_counter()
+    rows = {"read": read, "plan": plan}[what](path)
+    wall_s = time.perf_counter() - started_s
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return {"rows": rows, "wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": own.ru_maxrss / unit}
+
+
+def measure(what: str, path: Path, repeat: int) -> dict[str, Any]:
+    """The best of some processes, by CPU time."""
+    command = [sys.executable, "-m", "tests.bench.intake_speed", "--one", what, "--path", str(path)]
+    root = Path(__file__).resolve().parent.parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    runs: list[dict[str, Any]] = []
+    for _ in range(repeat):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        runs.append(json.loads(done.stdout))
+    return min(runs, key=lambda run: run["cpu_s"])
+
+
+def lines(formats: list[str], rows: int | None, repeat: int) -> Iterator[str]:
+    """The table, a line as soon as it is measured."""
+    yield f"{'file':<12}{'rows':>10}  {'':<5}{'rows/s':>9}{'per core':>10}{'us/row':>8}{'peak MB':>9}"
+    with tempfile.TemporaryDirectory(prefix="dispatcher-bench-") as folder:
+        for kind in formats:
+            count = rows or DEFAULT_ROWS[kind]
+            path = Path(folder) / f"contacts.{kind}"
+            make(path, kind, count)
+            for what in ("read", "plan"):
+                run = measure(what, path, repeat)
+                yield (
+                    f"{kind:<12}{run['rows']:>10,}  {what:<5}{count / run['wall_s']:>9,.0f}{count / run['cpu_s']:>10,.0f}"
+                    f"{run['cpu_s'] / count * 1e6:>8.2f}{run['peak_mb']:>9.0f}"
+                )
+            path.unlink()
+
+
+def main() -> None:
+    """Print the table, or with `--one` a single measurement as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="rows per file; default: a million, XLSX 100,000")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--one", choices=("read", "plan"), help=argparse.SUPPRESS)
+    parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        sys.stdout.write(json.dumps(one(arguments.one, arguments.path)) + "\n")
+        return
+    for line in lines(arguments.formats, arguments.rows, arguments.repeat):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

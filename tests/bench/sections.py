@@ -1,0 +1,333 @@
+"""The sections of the benchmark: each runs processes and returns lines of goal and figure."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench import intake_speed
+from tests.bench.page import Line, at_least, at_most
+
+ROOT = Path(__file__).parents[2]
+PY = sys.executable
+WINDOW_S = 10.0
+HEADROOM = 0.01
+
+
+def run(name: str, *, quick: bool) -> list[Line]:
+    """One section's lines."""
+    return _SECTIONS[name](quick)
+
+
+def send(quick: bool) -> list[Line]:
+    """Against the rivals, in turn, round after round."""
+    rows, rounds = (5_000, 2) if quick else (50_000, 3)
+    small = {"twilio_threads": rows // 5, "twilio_async": rows // 2, "script": rows // 10}
+    rivals = ("naive", "tuned", "twilio_async", "twilio_threads", "script")
+    letters = dict(zip(rivals, "abcde", strict=True))
+    goals = {"naive": 1.5, "tuned": 0.8, "twilio_async": 2.5, "twilio_threads": 10.0, "script": 12.0}
+    lines = []
+    for in_flight in (50, 200):
+        rates: dict[str, list[float]] = {name: [] for name in ("ours", *rivals)}
+        costs: dict[str, list[float]] = {name: [] for name in ("ours", *rivals)}
+        peak_mib = 0.0
+        for _ in range(rounds):
+            for name in rates:
+                with _server() as port:
+                    figures = (
+                        _ours(port, rows, in_flight=in_flight)
+                        if name == "ours"
+                        else _figures("rivals", name, port, small.get(name, rows), in_flight)
+                    )
+                rates[name].append(figures["rows"] / figures["seconds"])
+                costs[name].append(figures["cpu_s"] / figures["rows"] * 1e6)
+                if name == "ours":
+                    peak_mib = max(peak_mib, figures["peak_mib"])
+        rate = {name: statistics.median(values) for name, values in rates.items()}
+        cost = {name: statistics.median(values) for name, values in costs.items()}
+        lines.append(
+            Line(f"rows/s, {in_flight} in flight", "", f"{rate['ours']:,.0f} ({cost['ours']:.0f} µs CPU a row)")
+        )
+        for name in rivals:
+            what = f"rows/s ÷ ({letters[name]}) {name}, {in_flight} in flight"
+            lines.append(at_least(what, rate["ours"] / rate[name], goals[name]))
+        lines.append(at_most(f"CPU a row ÷ (a) naive, {in_flight} in flight", cost["ours"] / cost["naive"], 0.75))
+        lines.append(
+            at_most(f"CPU a row ÷ (c) twilio_async, {in_flight} in flight", cost["ours"] / cost["twilio_async"], 0.5)
+        )
+        lines.append(at_most(f"peak memory, {in_flight} in flight", peak_mib, 90, " MiB", 0))
+    return lines
+
+
+def latency(quick: bool) -> list[Line]:
+    """50 ms of server latency: what is in flight is used."""
+    lines = []
+    for in_flight, share in ((50, 0.92), (200, 0.88)):
+        rows = in_flight * 20 * (3 if quick else 15)
+        with _server("--latency-s", "0.05") as port:
+            figures = _ours(port, rows, in_flight=in_flight)
+        ideal = in_flight / 0.05
+        lines.append(
+            at_least(
+                f"share of {ideal:,.0f}/s, {in_flight} in flight", figures["rows"] / figures["seconds"] / ideal, share
+            )
+        )
+    return lines
+
+
+def rate(quick: bool) -> list[Line]:
+    """The limit, kept and used, against a server that enforces the exact window."""
+    seconds = 25 if quick else 60
+    lines = []
+    for per_second in (20, 200, 1000):
+        with _server("--limit-per-s", str(per_second)) as port:
+            _ours(port, int(per_second * seconds), in_flight=100, rate=per_second, report=False)
+            seen = _stats(port)
+        lines.append(
+            at_least(
+                f"share of {per_second}/s delivered after the first second",
+                _delivered(seen, per_second),
+                0.99,
+                digits=4,
+            )
+        )
+        lines.append(at_most(f"worst window at {per_second}/s", seen["worst_window"], per_second * WINDOW_S, digits=0))
+        lines.append(at_most(f"429s at {per_second}/s", seen["throttled"], 0, digits=0))
+    lines += _spike(20 if quick else 40)
+    lines.append(_shared(seconds + 35))
+    return lines
+
+
+def _delivered(seen: dict[str, Any], per_second: float) -> float:
+    times: list[float] = seen["accepted_s"]
+    first = times[0] + 1.0
+    counted = [at for at in times if at >= first]
+    return (len(counted) - 1) / (counted[-1] - counted[0]) / per_second
+
+
+def _spike(per_second: int) -> list[Line]:
+    cap = math.floor(per_second * WINDOW_S * (1 - HEADROOM) + 1e-9)
+    rows = cap * 2 + cap // 2
+    ideal_s = (math.ceil(rows / cap) - 1) * WINDOW_S
+    with _server("--limit-per-s", str(per_second)) as port:
+        _ours(port, rows, in_flight=100, rate=per_second, pace="spike", report=False)
+        seen = _stats(port)
+    times = seen["accepted_s"]
+    return [
+        at_most(
+            f"spike: {rows} rows at {per_second}/s, of {ideal_s:.0f} s",
+            (times[-1] - times[0]) / ideal_s,
+            1.02,
+            digits=3,
+        ),
+        at_most("spike: 429s", seen["throttled"], 0, digits=0),
+    ]
+
+
+def _shared(seconds: int) -> Line:
+    per_second, others = 100, 50
+    with _server("--limit-per-s", str(per_second), "--others-per-s", str(others)) as port:
+        rows = int((per_second - others) * seconds)
+        _ours(port, rows, in_flight=100, rate=per_second, report=False)
+        seen = _stats(port)
+    # The first two windows are the other program's absence and the finding out; what counts is what comes then.
+    times = [at for at in seen["accepted_s"] if at >= seen["accepted_s"][0] + 2 * WINDOW_S]
+    share = (len(times) - 1) / (times[-1] - times[0]) / (per_second - others)
+    throttled = seen["throttled"] / seen["requests"]
+    what = f"share of what another program leaves (429s: {throttled:.1%} of requests, goal ≤ 2 %)"
+    line = at_least(what, share, 0.95, digits=3)
+    if throttled > 0.02 and line.share is not None and line.share >= 1:
+        return Line(line.what, line.goal, line.measured, 0.02 / throttled)
+    return line
+
+
+def intake(quick: bool) -> list[Line]:
+    """Files into rows, ledger included; see intake_speed.py."""
+    lines = []
+    sizes = (
+        {"csv": 100_000, "parquet": 100_000, "xlsx": 20_000}
+        if quick
+        else {"csv": 1_000_000, "parquet": 1_000_000, "xlsx": 100_000}
+    )
+    goals = {"csv": 150_000, "parquet": 150_000, "xlsx": 60_000}
+    for kind, rows in sizes.items():
+        figures = _intake(kind, rows)
+        lines.append(
+            at_least(
+                f"rows/s per core from {kind}, {rows:,} rows", figures["rows"] / figures["cpu_s"], goals[kind], digits=0
+            )
+        )
+    many = 500_000 if quick else 5_000_000
+    big = _intake("csv", many)["peak_mb"]
+    small = _intake("csv", 100_000)["peak_mb"]
+    lines.append(at_most(f"peak memory, CSV of {many:,} rows", big, 300, " MiB", 0))
+    lines.append(at_most(f"its growth from 100,000 to {many:,} rows", big / small, 1.15))
+    return lines
+
+
+def growth(quick: bool) -> list[Line]:
+    """The same work in ever larger ledgers."""
+    sizes = (10_000, 100_000, 500_000) if quick else (10_000, 100_000, 1_000_000, 5_000_000)
+    sent_rows = 5_000
+    lines, rates, peaks = [], [], []
+    folder = Path(tempfile.mkdtemp(prefix="dispatcher-bench-"))
+    try:
+        with _server() as port:
+            for size in sizes:
+                state = folder / str(size)
+                left = min(size, 100_000)
+                _run("ours", "plan", str(state), str(port), str(size), str(size - left))
+                first_s = statistics.median(_first_request(state, port) for _ in range(3))
+                figures = _figures("ours", "send", str(state), port, 50, 1e6, "even", sent_rows)
+                rates.append(figures["rows"] / figures["seconds"])
+                peaks.append(figures["peak_mib"])
+                lines.append(
+                    Line(
+                        f"{size:,} rows in the ledger",
+                        "",
+                        f"{rates[-1]:,.0f} rows/s, {peaks[-1]:.0f} MiB, first request after {first_s:.2f} s",
+                    )
+                )
+            lines.append(at_least("rows/s at the largest ÷ at the smallest", rates[-1] / rates[0], 0.9))
+            lines.append(at_most("memory at the largest ÷ at the smallest", peaks[-1] / peaks[0], 1.15))
+            lines.append(at_most(f"resume of {sizes[-1]:,} rows: first request", first_s, 0.7, " s"))
+            state = folder / str(sizes[-2])
+            figures = _figures("ours", "report", str(state), port, str(folder / "report.csv"))
+            lines.append(at_most(f"report of {sizes[-2]:,} rows", figures["seconds"], 15, " s", 1))
+            lines.append(at_most("its peak memory", figures["peak_mib"], 150, " MiB", 0))
+    finally:
+        shutil.rmtree(folder)
+    return lines
+
+
+def start(quick: bool) -> list[Line]:
+    """From the shell: help, and the first request of a small file."""
+    help_s = statistics.median(_timed([PY, "-m", "dispatcher", "--help"]) for _ in range(3 if quick else 7))
+    first = []
+    for _ in range(3 if quick else 5):
+        with _server() as port, tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "contacts.csv"
+            numbers = "".join(f"Ann{n},+1202{2_000_000 + n:07d}\n" for n in range(1000))
+            file.write_text("first_name,phone\n" + numbers, encoding="utf-8")
+            command = ["run", str(file), "--to", "phone", "--from", "+12025550100", "--flow", "FW" + "0" * 32, "--yes"]
+            command += ["--base-url", f"http://127.0.0.1:{port}", "--rate", "10000", "--no-preflight"]
+            began_s = time.time()
+            _dispatcher(command, folder)
+            first.append(_stats(port)["first_wall_s"] - began_s)
+    return [
+        at_most("dispatcher --help", help_s, 0.5, " s"),
+        at_most("first request of a file of 1,000 rows", statistics.median(first), 1.5, " s"),
+    ]
+
+
+SECTIONS = ("send", "latency", "rate", "intake", "growth", "start")
+_SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
+    "send": send,
+    "latency": latency,
+    "rate": rate,
+    "intake": intake,
+    "growth": growth,
+    "start": start,
+}
+
+
+@contextmanager
+def _server(*options: str) -> Iterator[int]:
+    process = subprocess.Popen([PY, "-m", "tests.bench.server", *options], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _stats(port: int) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats", timeout=10) as answer:
+        seen: dict[str, Any] = json.loads(answer.read())
+    return seen
+
+
+def _run(module: str, *arguments: str) -> str:
+    command = [PY, "-W", "ignore", "-m", f"tests.bench.{module}", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=1200).stdout
+
+
+def _figures(module: str, *arguments: object) -> dict[str, float]:
+    figures: dict[str, float] = json.loads(_run(module, *map(str, arguments)).splitlines()[-1])
+    return figures
+
+
+def _ours(
+    port: int, rows: int, *, in_flight: int, rate: float = 1e6, pace: str = "even", report: bool = True
+) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="dispatcher-bench-") as folder:
+        _run("ours", "plan", folder, str(port), str(rows))
+        limit = [] if report else [rows]
+        return _figures("ours", "send", folder, port, in_flight, rate, pace, *limit)
+
+
+def _first_request(state: Path, port: int) -> float:
+    """`resume` from the shell until its first request is there; then it is killed: its report is another figure."""
+    before = _stats(port)["requests"]
+    began_s = time.monotonic()
+    process = _start(["resume", "bench", "--yes", "--base-url", f"http://127.0.0.1:{port}"], state)
+    try:
+        while _stats(port)["requests"] == before and process.poll() is None:
+            time.sleep(0.01)
+        return time.monotonic() - began_s
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _environment(state: Path | str) -> dict[str, str]:
+    account = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "not-a-secret"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TWILIO_", "DISPATCHER_"))}
+    return {**kept, **account, "DISPATCHER_STATE_DIR": str(state), "DISPATCHER_RECONCILE_SETTLE_S": "0"}
+
+
+def _start(command: Sequence[str], state: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [PY, "-m", "dispatcher", *command, "--report", str(state / "report.csv")],
+        cwd=ROOT,
+        env=_environment(state),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _dispatcher(command: Sequence[str], folder: str) -> None:
+    subprocess.run(
+        [PY, "-m", "dispatcher", *command],
+        cwd=folder,
+        env=_environment(folder),
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def _timed(command: Sequence[str]) -> float:
+    started_s = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return time.perf_counter() - started_s
+
+
+def _intake(kind: str, rows: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="dispatcher-bench-") as folder:
+        path = Path(folder) / f"contacts.{kind}"
+        intake_speed.make(path, kind, rows)
+        return intake_speed.measure("plan", path, 2)
