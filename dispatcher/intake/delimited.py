@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from dispatcher.errors import InputError
 from dispatcher.intake.records import IrregularRecords, regular_prefix
-from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed
+from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed, RowChunk
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
@@ -84,10 +84,7 @@ class DelimitedTable:
                 block, self._buffer = self._buffer[: prefix.end], self._buffer[prefix.end :]
                 self._check_utf8(block, self._next_row)
                 first, self._next_row = self._next_row, self._next_row + prefix.records
-                rows = parse_block(block, self._delimiter, width, kept)
-                if len(rows) != prefix.records:
-                    raise AssertionError(f"{prefix.records} records, {len(rows)} rows")
-                yield Chunk(range(first, self._next_row), rows)
+                yield parse_block(block, self._delimiter, width, kept, range(first, self._next_row))
             if prefix.rest_is_cut:
                 if not prefix.records:
                     self._lengthen()
@@ -119,7 +116,7 @@ class DelimitedTable:
         else:
             self._lengthen()
         if rows:
-            yield Chunk(numbers, rows, malformed)
+            yield RowChunk(numbers, rows, malformed)
 
     def _count_fields(self, fields: list[str], text: str) -> str | None:
         """Why the number of cells is wrong, if it is. Empty cells too many are taken off `fields`: nothing is lost."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.errors import InputError
-from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Malformed
+from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Malformed, RowChunk
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
@@ -85,10 +85,10 @@ class JsonLinesTable:
             rows.append(row if kept is None else [row[index] for index in kept])
             size += len(line)
             if size >= CHUNK_BYTES or len(rows) >= CHUNK_ROWS:
-                yield Chunk(numbers, rows, malformed)
+                yield RowChunk(numbers, rows, malformed)
                 numbers, rows, malformed, size = [], [], {}, 0
         if rows:
-            yield Chunk(numbers, rows, malformed)
+            yield RowChunk(numbers, rows, malformed)
 
     def _row(self, line: bytes) -> tuple[list[str], str | None]:
         """The cells, and why the line is malformed, if it is."""

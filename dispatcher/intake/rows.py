@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import orjson
 
 #: About so much text, or so many rows, are in memory at once.
 CHUNK_BYTES = 1 << 20
@@ -23,16 +25,48 @@ class Malformed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Protocol):
     """Some rows as text, in file order. Wholly blank rows may be among them."""
 
-    #: 1-based, the header included, blank rows counted: what a spreadsheet shows at the left.
+    @property
+    def row_numbers(self) -> Sequence[int]:
+        """1-based, the header included, blank rows counted: what a spreadsheet shows at the left."""
+
+    @property
+    def malformed(self) -> Mapping[int, Malformed]:
+        """Sparse: position in the chunk -> what is wrong. The cells of such a row mean nothing."""
+
+    def column(self, index: int) -> list[str]:
+        """One column's cells."""
+
+    def encode(self) -> tuple[list[str], bool]:
+        """Each row as a JSON array of text, and whether a NUL may be in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowChunk:
+    """A chunk of rows one by one, each as wide as the header."""
+
     row_numbers: Sequence[int]
-    #: One sequence of cells per row, as wide as the header; of no meaning for malformed rows.
     rows: Sequence[Sequence[str]]
-    #: Sparse: position in the chunk -> what is wrong.
-    malformed: dict[int, Malformed] = field(default_factory=dict)
+    malformed: Mapping[int, Malformed] = field(default_factory=dict)
+
+    def column(self, index: int) -> list[str]:
+        return [row[index] for row in self.rows]
+
+    def encode(self) -> tuple[list[str], bool]:
+        """All rows are encoded at once and cut apart: a call for each row costs more than its work.
+
+        The cut is where one array of text ends and the next begins. Cells can look like that too; then there are more
+        pieces than rows.
+        """
+        if not self.rows:
+            return [], False
+        whole = orjson.dumps(self.rows).decode()
+        cells = whole[1:-1].replace('"],["', '"]\0["').split("\0")
+        if len(cells) != len(self.rows):
+            cells = [orjson.dumps(row).decode() for row in self.rows]
+        return cells, "\\u0000" in whole
 
 
 class Table(Protocol):

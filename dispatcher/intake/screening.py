@@ -12,7 +12,7 @@ import orjson
 
 from dispatcher.intake.columns import ColumnMap
 from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses, Refusal
-from dispatcher.intake.rows import Chunk
+from dispatcher.intake.rows import Chunk, Malformed
 from dispatcher.model import Reason, RowBatch, RowState
 
 #: Separates the cells of a row key that has several.
@@ -22,7 +22,6 @@ _SOME_ID = "d-" + "0" * 24
 
 _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, RowState.skipped.value
 
-Rows = Sequence[Sequence[str]]
 #: Position -> (reason, column or None, sentence).
 Reasons = dict[int, tuple[Reason, str | None, str]]
 #: A row-wise rule: (To, From or None, the row's cells) -> why it is skipped, or None.
@@ -66,36 +65,35 @@ class Screening:
 
     def screen(self, chunk: Chunk) -> RowBatch:
         """One batch of the ledger's. Wholly blank rows are not contacts: they are left out."""
-        rows, columns = self._placed(chunk), self._columns
-        to_addresses, refusals = self._addresses.read_column([row[columns.to] for row in rows])
+        columns, malformed = self._columns, chunk.malformed
+        cells, has_nul = chunk.encode()
+        to_texts = self._texts(chunk, columns.to)
+        to_addresses, refusals = self._addresses.read_column(to_texts)
         blank = {
             position
             for position, refusal in refusals.items()
-            if refusal.reason is Reason.to_missing
-            and position not in chunk.malformed
-            and not any(cell.strip() for cell in rows[position])
+            if refusal.reason is Reason.to_missing and position not in malformed and _is_blank(cells[position])
         }
         if blank:
             self.blank_rows += len(blank)
-            return self.screen(_without(chunk, blank))
-        from_addresses: list[str | None] = [None] * len(rows)
+            return self.screen(_Selected(chunk, [at for at in range(len(cells)) if at not in blank]))
+        from_addresses: list[str | None] = [None] * len(cells)
         if columns.from_ is not None:
-            self._read_senders(rows, from_addresses, refusals)
+            self._read_senders(self._texts(chunk, columns.from_), from_addresses, refusals)
         reasons: Reasons = {}
         for position, refusal in refusals.items():
             sender = refusal.reason in (Reason.from_missing, Reason.from_invalid)
             index = columns.from_ if sender and columns.from_ is not None else columns.to
             reasons[position] = (refusal.reason, columns.name(index), refusal.sentence)
-        cells, has_nul = encode_rows(rows)
-        self._check_sizes(rows, cells, reasons)
+        self._check_sizes(cells, reasons)
         if has_nul:
-            self._check_nul(rows, reasons)
-        for position, malformed in chunk.malformed.items():
-            to_addresses[position] = None
-            reasons[position] = (Reason.row_malformed, None, malformed.sentence)
+            self._check_nul(cells, reasons)
+        for position, found in malformed.items():
+            cells[position] = self._placed(found)
+            reasons[position] = (Reason.row_malformed, None, found.sentence)
         self._check_lengths(to_addresses, from_addresses, reasons)
-        row_keys = to_addresses if not columns.key else self._keys(rows, reasons)
-        states = [_PLANNED] * len(rows)
+        row_keys = to_addresses if not columns.key else self._keys(chunk, reasons)
+        states = [_PLANNED] * len(cells)
         if reasons:
             row_keys = list(row_keys)
             for position in reasons:
@@ -104,7 +102,7 @@ class Screening:
         for rule in self._rules:
             for position, to in enumerate(to_addresses):
                 if to is not None and position not in reasons:
-                    verdict = rule(to, from_addresses[position], rows[position])
+                    verdict = rule(to, from_addresses[position], orjson.loads(cells[position]))
                     if verdict is not None:
                         states[position] = _SKIPPED
                         reasons[position] = (verdict[0], None, verdict[1])
@@ -118,26 +116,27 @@ class Screening:
             reasons=reasons,
         )
 
-    def _placed(self, chunk: Chunk) -> Rows:
-        """The rows, malformed ones with their whole text in one cell, which is not To's.
+    def _texts(self, chunk: Chunk, index: int) -> list[str]:
+        """A column's cells; those of malformed rows are empty."""
+        texts = chunk.column(index)
+        for position in chunk.malformed:
+            texts[position] = ""
+        return texts
 
-        So a report shows them as they stand in the file; and fed back, they are refused again, whatever they hold.
+    def _placed(self, found: Malformed) -> str:
+        """A malformed row's cells: its whole text in one that is not To's.
+
+        So a report shows the row as it stands in the file; and fed back, it is refused again, whatever it holds.
         """
-        if not chunk.malformed:
-            return chunk.rows
-        rows = list(chunk.rows)
         width = len(self._columns.header)
         place = next((index for index in range(width) if index != self._columns.to), self._columns.to)
-        for position, malformed in chunk.malformed.items():
-            rows[position] = [malformed.text if index == place else "" for index in range(width)]
-        return rows
+        return orjson.dumps([found.text if index == place else "" for index in range(width)]).decode()
 
-    def _read_senders(self, rows: Rows, from_addresses: list[str | None], refusals: dict[int, Refusal]) -> None:
-        position_of_from = self._columns.from_
-        assert position_of_from is not None
+    def _read_senders(
+        self, texts: Sequence[str], from_addresses: list[str | None], refusals: dict[int, Refusal]
+    ) -> None:
         known: dict[str, str | Refusal] = {}
-        for position, row in enumerate(rows):
-            text = row[position_of_from]
+        for position, text in enumerate(texts):
             answer = known.get(text)
             if answer is None:
                 answer = known[text] = self._addresses.read_sender(text)
@@ -146,7 +145,7 @@ class Screening:
             elif answer.reason is not Reason.from_missing or self._from_address is None:
                 refusals.setdefault(position, answer)
 
-    def _check_sizes(self, rows: Rows, cells: Sequence[str], reasons: Reasons) -> None:
+    def _check_sizes(self, cells: Sequence[str], reasons: Reasons) -> None:
         """Only rows whose cells together could be too long are looked at closely."""
         limits = self._limits
         spare = (limits.parameters_max_bytes - self._fixed_bytes) // max(self._most_often, 1)
@@ -156,8 +155,9 @@ class Screening:
             return
         for position, text in enumerate(cells):
             if len(text) > bound:
-                self._check_cells(position, rows[position], reasons)
-                self._check_parameters(position, rows[position], reasons)
+                row = orjson.loads(text)
+                self._check_cells(position, row, reasons)
+                self._check_parameters(position, row, reasons)
 
     def _check_cells(self, position: int, row: Sequence[str], reasons: Reasons) -> None:
         most = self._limits.cell_max_bytes
@@ -178,9 +178,9 @@ class Screening:
             sentence = f"the Parameters have {total:,} bytes; at most {self._limits.parameters_max_bytes:,} are allowed"
             reasons[position] = (Reason.parameters_too_large, column, sentence)
 
-    def _check_nul(self, rows: Rows, reasons: Reasons) -> None:
-        for position, row in enumerate(rows):
-            for index, cell in enumerate(row):
+    def _check_nul(self, cells: Sequence[str], reasons: Reasons) -> None:
+        for position, text in enumerate(cells):
+            for index, cell in enumerate(orjson.loads(text) if "\\u0000" in text else ()):
                 if "\0" in cell:
                     sentence = "the cell has a NUL character in it"
                     reasons[position] = (Reason.row_malformed, self._columns.name(index), sentence)
@@ -207,10 +207,10 @@ class Screening:
                 sentence = f"To and From together have {total} bytes; Studio takes {ADDRESSES_MAX_BYTES}"
                 reasons[position] = (Reason.address_too_long, self._columns.name(self._columns.to), sentence)
 
-    def _keys(self, rows: Rows, reasons: Reasons) -> list[str | None]:
+    def _keys(self, chunk: Chunk, reasons: Reasons) -> list[str | None]:
         keys: list[str | None] = []
-        for position, row in enumerate(rows):
-            parts = [row[index].strip() for index in self._columns.key]
+        for position, texts in enumerate(zip(*(self._texts(chunk, index) for index in self._columns.key), strict=True)):
+            parts = [text.strip() for text in texts]
             if not all(parts):
                 column = self._columns.name(self._columns.key[parts.index("")])
                 reasons.setdefault(position, (Reason.key_missing, column, "the cell is empty"))
@@ -218,29 +218,26 @@ class Screening:
         return keys
 
 
-def encode_rows(rows: Rows) -> tuple[list[str], bool]:
-    """Each row as a JSON array of text, and whether a NUL may be in one.
+class _Selected:
+    """Some rows of a chunk."""
 
-    All rows are encoded at once and cut apart: a call for each row costs more than its work. The cut is where one array
-    of text ends and the next begins; cells can look like that too, and then there are more pieces than rows.
-    """
-    if not rows:
-        return [], False
-    whole = orjson.dumps(rows).decode()
-    cells = whole[1:-1].replace('"],["', '"]\0["').split("\0")
-    if len(cells) != len(rows):
-        cells = [orjson.dumps(row).decode() for row in rows]
-    return cells, "\\u0000" in whole
+    def __init__(self, chunk: Chunk, positions: Sequence[int]) -> None:
+        self._chunk = chunk
+        self._positions = positions
+        self.row_numbers = [chunk.row_numbers[position] for position in positions]
+        self.malformed = {new: chunk.malformed[old] for new, old in enumerate(positions) if old in chunk.malformed}
+
+    def column(self, index: int) -> list[str]:
+        texts = self._chunk.column(index)
+        return [texts[position] for position in self._positions]
+
+    def encode(self) -> tuple[list[str], bool]:
+        cells, has_nul = self._chunk.encode()
+        return [cells[position] for position in self._positions], has_nul
 
 
-def _without(chunk: Chunk, left_out: set[int]) -> Chunk:
-    kept = [position for position in range(len(chunk.rows)) if position not in left_out]
-    moved = {old: new for new, old in enumerate(kept)}
-    return Chunk(
-        [chunk.row_numbers[position] for position in kept],
-        [chunk.rows[position] for position in kept],
-        {moved[position]: malformed for position, malformed in chunk.malformed.items()},
-    )
+def _is_blank(cells: str) -> bool:
+    return not any(cell.strip() for cell in orjson.loads(cells))
 
 
 def _utf8(text: str) -> bytes:

@@ -2,42 +2,117 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dispatcher.errors import InputError
-from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk
+from dispatcher.errors import DispatcherError, InputError
+from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Malformed
 from dispatcher.intake.sources import Source
 
 
-def parse_block(block: bytes, delimiter: str, width: int, kept: Sequence[int] | None) -> list[tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class ArrowChunk:
+    """A chunk of rows by columns. Cells become Python texts only where they are looked at: that is what takes time."""
+
+    row_numbers: Sequence[int]
+    #: Columns of large_string without nulls, of one length.
+    columns: Sequence[Any]
+    malformed: Mapping[int, Malformed] = field(default_factory=dict)
+
+    def column(self, index: int) -> list[str]:
+        return _python(self.columns[index])
+
+    def encode(self) -> tuple[list[str], bool]:
+        bodies, nuls = zip(*map(_json_bodies, self.columns), strict=True)
+        joined = pc.binary_join_element_wise(*bodies, pa.scalar('","', pa.large_string()))
+        return [f'["{row}"]' for row in _python(joined)], any(nuls)
+
+
+def parse_block(
+    block: bytes, delimiter: str, width: int, kept: Sequence[int] | None, row_numbers: Sequence[int]
+) -> ArrowChunk:
     """The rows of a block of UTF-8 whose records all have `width` fields (`records.regular_prefix` says so).
 
     Cells are text exactly as written: pandas would take "+1555…" for a number and "NA" for nothing.
     """
-    frame = pd.read_csv(
-        io.BytesIO(block),
-        sep=delimiter,
-        header=None,
-        names=range(width),
-        usecols=None if kept is None else list(kept),
-        dtype=object,
-        keep_default_na=False,
-        na_filter=False,
-        index_col=False,
-        skip_blank_lines=False,
-        encoding="utf-8",
-        engine="c",
-        low_memory=False,
-    )
-    return list(zip(*(frame[position].tolist() for position in frame.columns), strict=True))
+    _check_pandas()
+    if not block.endswith((b"\n", b"\r")):
+        block += b"\n"
+    # pyarrow works in blocks of its own, and a larger one it would cut at line ends inside quotation marks too.
+    options = _ARROW_OPTIONS if len(block) < _ARROW_BLOCK_BYTES else _C_OPTIONS
+    frame = pd.read_csv(io.BytesIO(block), sep=delimiter, **options)
+    if frame.shape != (len(row_numbers), width):
+        raise AssertionError(f"{len(row_numbers)} rows of {width} cells were read as {frame.shape}")
+    positions = range(width) if kept is None else kept
+    return ArrowChunk(row_numbers, [_arrow(pa.array(frame[position].array)) for position in positions])
+
+
+_TEXT_OPTIONS: dict[str, Any] = {
+    "header": None,
+    "dtype": str,
+    "keep_default_na": False,
+    "na_values": [],
+    "skip_blank_lines": False,
+    "encoding": "utf-8",
+}
+_ARROW_OPTIONS = {**_TEXT_OPTIONS, "engine": "pyarrow"}
+_C_OPTIONS = {**_TEXT_OPTIONS, "engine": "c", "index_col": False, "na_filter": False, "low_memory": False}
+#: pyarrow.csv.ReadOptions().block_size.
+_ARROW_BLOCK_BYTES = 1 << 20
+
+
+@functools.cache
+def _check_pandas() -> None:
+    """That cells come through untouched: earlier releases of pandas look for numbers first, and +1555… loses its plus.
+
+    Raises: DispatcherError.
+    """
+    cells = ("+15550001111", "007", "NA", "", "1e5", "true", "2026-01-02", " x ")
+    frame = pd.read_csv(io.BytesIO(f"{','.join(cells)}\n".encode()), **_ARROW_OPTIONS)
+    if tuple(frame.iloc[0]) != cells:
+        raise DispatcherError(
+            "this release of pandas cannot read text as it is written",
+            found=f"pandas {pd.__version__}, pyarrow {pa.__version__}",
+            fix="pip install 'pandas>=3.1' 'pyarrow>=26'",
+        )
+
+
+def _arrow(array: Any) -> Any:
+    """One array of large_string."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return pc.cast(array, pa.large_string())
+
+
+def _python(array: Any) -> list[str]:
+    texts: list[str] = array.to_numpy(zero_copy_only=False).tolist()
+    return texts
+
+
+def _json_bodies(column: Any) -> tuple[Any, bool]:
+    """A column's texts as they stand between the quotation marks of JSON, and whether a NUL is among them."""
+    _, offsets, data = column.buffers()
+    if data is None:
+        return column, False
+    ends = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    characters = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    special = characters < 0x20
+    special |= characters == ord('"')
+    special |= characters == ord("\\")
+    if not special.any():
+        return column, False
+    bodies = [orjson.dumps(text).decode()[1:-1] for text in _python(column)]
+    return pa.array(bodies, pa.large_string()), bool((characters == 0).any())
 
 
 class ParquetTable:
@@ -90,12 +165,13 @@ class ParquetTable:
         batch_rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES // 16 // max(len(self.header), 1)))
         with _parquet_errors(self._source.name):
             for batch in self._file.iter_batches(batch_size=batch_rows, use_threads=False):
-                columns = [self._texts(batch.column(position), self.header[position]) for position in positions]
+                columns = [_arrow(self._texts(batch.column(position), self.header[position])) for position in positions]
                 first, row_number = row_number, row_number + batch.num_rows
                 self._done = (row_number - 2) / max(self._row_count, 1)
-                yield Chunk(range(first, row_number), list(zip(*columns, strict=True)))
+                yield ArrowChunk(range(first, row_number), columns)
 
-    def _texts(self, array: Any, column: str) -> list[str]:
+    def _texts(self, array: Any, column: str) -> Any:
+        """The column as Arrow text."""
         kind = array.type
         if pa.types.is_dictionary(kind):
             return self._texts(array.dictionary_decode(), column)
@@ -111,18 +187,17 @@ class ParquetTable:
             return _strings(pc.cast(array, pa.string()))
         if pa.types.is_floating(kind):
             if pa.types.is_float64(kind):
-                return ["" if value is None or value != value else repr(value) for value in array.to_pylist()]
-            return [
-                "" if text == "nan" else text for text in _strings(pc.cast(pc.cast(array, pa.float32()), pa.string()))
-            ]
+                return _made("" if value is None or value != value else repr(value) for value in array.to_pylist())
+            texts = _python(_strings(pc.cast(pc.cast(array, pa.float32()), pa.string())))
+            return _made("" if text == "nan" else text for text in texts)
         if pa.types.is_date(kind):
             return _strings(pc.cast(pc.cast(array, pa.date32()), pa.string()))
         if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-            return [_iso(text) for text in _strings(pc.cast(array, pa.string()))]
+            return _made(map(_iso, _python(_strings(pc.cast(array, pa.string())))))
         values = array.to_pylist()
         if pa.types.is_nested(kind):
-            return ["" if value is None else orjson.dumps(_plain_json(value), default=str).decode() for value in values]
-        return ["" if value is None else str(value) for value in values]
+            return _made("" if v is None else orjson.dumps(_plain_json(v), default=str).decode() for v in values)
+        return _made("" if value is None else str(value) for value in values)
 
 
 #: Types that pyarrow itself turns into the text that a person would write.
@@ -137,9 +212,12 @@ _PLAIN = (
 )
 
 
-def _strings(array: Any) -> list[str]:
-    texts: list[str] = pc.fill_null(array, "").to_numpy(zero_copy_only=False).tolist()
-    return texts
+def _strings(array: Any) -> Any:
+    return pc.fill_null(array, "")
+
+
+def _made(texts: Iterable[str]) -> Any:
+    return pa.array(list(texts), pa.large_string())
 
 
 def _iso(text: str) -> str:

@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import orjson
 
 from dispatcher.errors import InputError
-from dispatcher.intake.rows import COLUMNS_MAX, Chunk
+from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
 from dispatcher.intake.sources import Source
 
 #: Bounds on an archive. Excel's largest sheet of 26 full columns has about a gigabyte of XML.
@@ -94,7 +94,7 @@ class WorkbookTable:
             self._done = min(row_number / max(self._row_count, 1), 1.0)
             if kept is not None:
                 rows = [[row[index] for index in kept] for row in rows]
-            yield Chunk(range(first, row_number), rows)
+            yield RowChunk(range(first, row_number), rows)
 
     def _next(self) -> dict[str, Any] | None:
         """The child's next line; None: it is done."""

@@ -7,11 +7,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispatcher.intake import delimited
+from dispatcher.errors import DispatcherError
+from dispatcher.intake import delimited, tables
 from dispatcher.intake.delimited import DelimitedTable
 from dispatcher.intake.records import regular_prefix
 from dispatcher.intake.sources import Source
@@ -46,9 +48,10 @@ CELLS = st.text(st.sampled_from('ab,"\n\r é\u2028;'), max_size=5)
 def prefix_rows(text: str, width: int) -> list[tuple[str, ...]]:
     data = text.encode()
     prefix = regular_prefix(data, ord(","), width, final=True)
-    rows = parse_block(data[: prefix.end], ",", width, None) if prefix.records else []
-    assert len(rows) == prefix.records
-    return rows
+    if not prefix.records:
+        return []
+    chunk = parse_block(data[: prefix.end], ",", width, None, range(prefix.records))
+    return list(zip(*map(chunk.column, range(width)), strict=True))
 
 
 def table_rows(path: Path, data: bytes, block: int) -> list[tuple[int, Sequence[str], str | None]]:
@@ -60,9 +63,12 @@ def table_rows(path: Path, data: bytes, block: int) -> list[tuple[int, Sequence[
         table = DelimitedTable(Source(str(path)), delimiter=",", encoding=None, quoted_max_bytes=10**6)
         rows: list[tuple[int, Sequence[str], str | None]] = []
         for chunk in table.chunks(None):
-            for position, (number, row) in enumerate(zip(chunk.row_numbers, chunk.rows, strict=True)):
+            cells, _ = chunk.encode()
+            columns = zip(*map(chunk.column, range(len(table.header))), strict=True)
+            for position, (number, row) in enumerate(zip(chunk.row_numbers, columns, strict=True)):
+                assert orjson.loads(cells[position]) == list(row)
                 problem = chunk.malformed.get(position)
-                rows.append((number, tuple(row), f"{problem.sentence}: {problem.text}" if problem else None))
+                rows.append((number, row, f"{problem.sentence}: {problem.text}" if problem else None))
         table.close()
     return rows
 
@@ -116,3 +122,20 @@ def test_a_regular_block_is_taken_whole() -> None:
 def test_the_prefix_ends_before_what_is_irregular_or_cut(rest: bytes, cut: bool) -> None:
     prefix = regular_prefix(b"a,b\nc,d\n" + rest, ord(","), 2, final=False)
     assert (prefix.end, prefix.records, prefix.rest_is_cut) == (8, 2, cut)
+
+
+def test_a_pandas_that_would_read_numbers_out_of_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables._check_pandas.cache_clear()
+    monkeypatch.setattr(tables, "_ARROW_OPTIONS", {**tables._ARROW_OPTIONS, "dtype": None})
+    with pytest.raises(DispatcherError, match="cannot read text as it is written"):
+        parse_block(b"+1555,a\n", ",", 2, None, range(1))
+    tables._check_pandas.cache_clear()
+
+
+@pytest.mark.parametrize("size", [1 << 19, (1 << 20) - 1, 1 << 20, 3 << 20])
+def test_a_block_of_any_size_is_read_whole_line_ends_in_cells_included(size: int) -> None:
+    """pyarrow works in blocks of a mebibyte, and would cut larger ones inside quotation marks."""
+    row = b'"a\nb\r\nc",d\n'
+    count = size // len(row)
+    chunk = parse_block(row * count, ",", 2, None, range(count))
+    assert set(zip(chunk.column(0), chunk.column(1), strict=True)) == {("a\nb\r\nc", "d")}

@@ -86,4 +86,5 @@ async def test_the_readme_says_what_each_dirty_row_gets_told(root: Path, tmp_pat
 
 def _line(row: ReportRow) -> str:
     shown = row.cells[0] if row.reason_code == "row_malformed" else row.cells[2]
-    return f"| {row.row_number} | {f'`{shown}`' if shown else '(empty)'} | {row.state.value} | {row.reason_code or ''} | {row.reason or ''} |"
+    cell = f"`{shown}`" if shown else "(empty)"
+    return f"| {row.row_number} | {cell} | {row.state.value} | {row.reason_code or ''} | {row.reason or ''} |"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dispatcher.intake.columns import map_columns, parameters_of
 from dispatcher.intake.phones import Addresses
-from dispatcher.intake.rows import Chunk
-from dispatcher.intake.screening import Limits, Screening, encode_rows
+from dispatcher.intake.rows import RowChunk
+from dispatcher.intake.screening import Limits, Screening
 from dispatcher.model import InputRecord, Reason, dispatch_id
 from tests.unit.intake.reading import ANN, BOB, SENDER, options, read, write
 
@@ -131,7 +131,7 @@ def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() ->
         limits=Limits(parameters_max_bytes=1_000, cell_max_bytes=1_000),
         rules=[lambda to, sender, row: (Reason.suppressed, f"{row[1]} asked for it") if to == BOB else None],
     )
-    batch = screening.screen(Chunk([2, 3, 4], [(ANN, "Ann"), (BOB, "Bob"), ("", "Cy")]))
+    batch = screening.screen(RowChunk([2, 3, 4], [(ANN, "Ann"), (BOB, "Bob"), ("", "Cy")]))
     assert list(batch.states) == ["planned", "skipped", "invalid"]
     assert list(batch.row_keys) == [ANN, BOB, None]
     assert batch.reasons[1] == (Reason.suppressed, None, "Bob asked for it")
@@ -144,6 +144,6 @@ def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() ->
 )
 def test_rows_encoded_at_once_and_cut_apart_are_the_rows(rows: list[tuple[str, ...]]) -> None:
     """Cells that look like the end of one row and the start of the next are in the alphabet."""
-    cells, may_have_nul = encode_rows(rows)
+    cells, may_have_nul = RowChunk(range(len(rows)), rows).encode()
     assert [tuple(json.loads(text)) for text in cells] == rows
     assert may_have_nul or not any("\0" in cell for row in rows for cell in row)

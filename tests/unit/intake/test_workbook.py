@@ -57,7 +57,7 @@ def test_values_are_as_the_sheet_shows_them_unformatted(tmp_path: Path) -> None:
 
     moment = dt.datetime(2026, 1, 2, 10, 30)  # noqa: DTZ001
     values = [12025550101, 1.1, True, moment, "007", None, None, None, None, -0.5]
-    header = ["phone", "float", "bool", "moment", "text", "blank", "date", "time", "hours", "formula", "neg"]
+    header: list[Any] = ["phone", "float", "bool", "moment", "text", "blank", "date", "time", "hours", "formula", "neg"]
     path = make(tmp_path / "a.xlsx", ("S", [header, [*values[:6], None, None, None, None, values[9]]]), edit=edit)
     assert read(path).cells == [
         (
@@ -80,7 +80,7 @@ def test_error_cells_keep_their_name(tmp_path: Path) -> None:
         sheet.write_formula(2, 1, "=NA()", None, "#N/A")
         sheet.write_formula(2, 2, "=1/0", None, "#DIV/0!")
 
-    rows = [[None, "phone", "name"], [None, ANN, "Ann"], [None, None, None]]
+    rows: list[list[Any]] = [[None, "phone", "name"], [None, ANN, "Ann"], [None, None, None]]
     reading = read(make(tmp_path / "a.xlsx", ("S", rows), edit=edit))
     assert reading.cells[1] == ("#N/A", "#DIV/0!")
     assert reading.reasons == [None, Reason.to_mangled]
@@ -93,7 +93,7 @@ def test_error_cells_are_found_where_the_pieces_of_a_large_sheet_meet(
         for row in range(1, 60, 3):
             sheet.write_formula(row, 1, "=NA()", None, "#N/A")
 
-    path = make(tmp_path / "a.xlsx", ("S", [["phone", "n"]] + [[ANN, "x"]] * 60), edit=edit)
+    path = make(tmp_path / "a.xlsx", ("S", [["phone", "n"], *[[ANN, "x"]] * 60]), edit=edit)
     expected = {(row, 1): "#N/A" for row in range(1, 60, 3)}
     for piece in (1 << 20, 500, 200):
         monkeypatch.setattr(workbook, "_PIECE", piece)
