@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
-from tests.chaos.program import Process, Zygote, zygote
+from tests.chaos.program import Process, Zygote
 
 #: Numbers in the middle of a real area code's range: well-formed, and never called by anything here.
 FIRST_NUMBER = 14152000000
@@ -194,7 +194,7 @@ class Killing:
     async def _life(self, name: str) -> bool:
         """Start the program and kill it after a while. True: it ended by itself, with everything done."""
         self.tally.processes += 1
-        process = await self._program.start(*self._arguments(name))
+        process = await self._program.start(self._folder, *self._arguments(name))
         if self.tally.kills < self._plan.kills and not await self._ended_before_its_time(name, process):
             process.signal(signal.SIGKILL)
             code = await process.wait()
@@ -311,7 +311,12 @@ class Killing:
         with (self._folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         # A life that was killed may have left a report of an earlier moment.
-        assert await self._program.run("report", name, "--report", f"{name}-report.csv", "--config", "config.toml") == 0
+        assert (
+            await self._program.run(
+                self._folder, "report", name, "--report", f"{name}-report.csv", "--config", "config.toml"
+            )
+            == 0
+        )
         with (self._folder / f"{name}-report.csv").open(newline="", encoding="utf-8") as file:
             report = list(csv.DictReader(file))
         assert [row["phone"] for row in report] == [row["phone"] for row in rows]
@@ -320,9 +325,8 @@ class Killing:
         assert set(created) == set(self._expected[name])
         others = Counter(row["dispatch_status"] for row in report if row["dispatch_status"] != "created")
         assert set(others) <= {"invalid", "skipped"}, others
-        assert await self._program.run("status", name, "--json", "--config", "config.toml") == 0
-        assert self._program.current is not None
-        status = json.loads(self._program.current.stdout.read_text())
+        assert await self._program.run(self._folder, "status", name, "--json", "--config", "config.toml") == 0
+        status = json.loads((self._folder / "stdout.txt").read_text())
         assert status["rows"]["created"] == len(created)
         assert sum(status["rows"].values()) == len(rows)
 
@@ -374,7 +378,7 @@ class Killing:
         assert tally.doubts <= at_once * tally.kills + sum(tally.faults.values())
 
 
-async def kill_loop(plan: Plan, folder: Path) -> Tally:
+async def kill_loop(plan: Plan, folder: Path, program: Zygote) -> Tally:
     """Run the loop in an empty folder against a sandbox of its own."""
     settings = SandboxSettings(
         limit_per_s=plan.per_second,
@@ -385,5 +389,5 @@ async def kill_loop(plan: Plan, folder: Path) -> Tally:
         latency_jitter_s=plan.latency_s,
         ends_after_s=0.05,
     )
-    async with Sandbox(settings) as sandbox, zygote(folder) as program:
+    async with Sandbox(settings) as sandbox:
         return await Killing(plan, folder, sandbox, program).run()

@@ -6,9 +6,14 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
+import resource
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +21,22 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT_SID = "AC" + "0" * 32
 ENVIRONMENT = {"TWILIO_ACCOUNT_SID": ACCOUNT_SID, "TWILIO_AUTH_TOKEN": "not-a-real-token", "NO_COLOR": "1"}
+#: No answer of the zygote takes longer: it may have to import everything first.
+PATIENCE_S = 60.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Process:
     """One running program. `stdout` and `stderr` are files; stderr goes on from process to process."""
 
     pid: int
     stdout: Path
     stderr: Path
-    _ended: asyncio.Task[int]
+    ended: Future[int]
 
     @property
     def running(self) -> bool:
-        return not self._ended.done()
+        return not self.ended.done()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if the process is still there."""
@@ -37,87 +44,110 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def allow_files_of_any_size(self) -> None:
+        """Give the disk back to a process that was started with `file_size_max`."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
     async def wait(self, timeout_s: float = 60.0) -> int:
         """Wait for its end: its exit code, or minus the signal that ended it."""
         async with asyncio.timeout(timeout_s):
-            return await asyncio.shield(self._ended)
+            return await asyncio.shield(asyncio.wrap_future(self.ended))
 
     async def ends_within(self, seconds: float) -> bool:
         """Whether it ends by itself in that time."""
-        await asyncio.wait([self._ended], timeout=seconds)
-        return not self.running
+        try:
+            await self.wait(seconds)
+        except TimeoutError:
+            return False
+        return True
 
 
 class Zygote:
-    """Forks programs in one folder, one after the other."""
+    """Forks programs. Outlives event loops: one serves many tests."""
 
-    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
-        self._folder = folder
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self.current: Process | None = None
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._ends: dict[int, Future[int]] = {}
+        self._early: dict[int, int] = {}
+        self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._answer()
 
-    async def _answer(self) -> dict[str, Any]:
+    def _read(self) -> None:
         assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        if not line:
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if "ended" not in answer:
+                self._answers.put(answer)
+                continue
+            with self._lock:
+                pid = answer["ended"]
+                if pid in self._ends:
+                    self._ends.pop(pid).set_result(answer["status"])
+                else:
+                    self._early[pid] = answer["status"]
+        self._answers.put(None)
+
+    def _answer(self) -> dict[str, Any]:
+        answer = self._answers.get(timeout=PATIENCE_S)
+        if answer is None:
             raise RuntimeError("the zygote has gone")
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
-    async def start(self, *arguments: str | Path, **order: Any) -> Process:
-        """Start the program with these arguments. The one before must have ended."""
+    async def start(self, folder: Path, *arguments: str | Path, **order: Any) -> Process:
+        """Start the program in `folder` with these arguments; `order`: see `zygote.become`."""
+        stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
+        order |= {"arguments": [str(item) for item in arguments], "cwd": str(folder)}
+        order = {"stdout": str(stdout), "stderr": str(stderr)} | order
         assert self._process.stdin is not None
-        assert self.current is None or not self.current.running
-        stdout, stderr = self._folder / "stdout.txt", self._folder / "stderr.txt"
-        order |= {"arguments": [str(item) for item in arguments], "cwd": str(self._folder)}
-        order |= {"stdout": str(stdout), "stderr": str(stderr)}
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        await self._process.stdin.drain()
-        pid = (await self._answer())["pid"]
+        self._process.stdin.flush()
+        pid = (await asyncio.to_thread(self._answer))["pid"]
+        ended: Future[int] = Future()
+        with self._lock:
+            if pid in self._early:
+                ended.set_result(self._early.pop(pid))
+            else:
+                self._ends[pid] = ended
+        return Process(pid, Path(order["stdout"]), Path(order["stderr"]), ended)
 
-        async def ended() -> int:
-            status: int = (await self._answer())["status"]
-            return status
-
-        self.current = Process(pid, stdout, stderr, asyncio.create_task(ended()))
-        return self.current
-
-    async def run(self, *arguments: str | Path, timeout_s: float = 60.0, **order: Any) -> int:
+    async def run(self, folder: Path, *arguments: str | Path, timeout_s: float = 60.0, **order: Any) -> int:
         """Start the program and wait for its end."""
-        process = await self.start(*arguments, **order)
+        process = await self.start(folder, *arguments, **order)
         return await process.wait(timeout_s)
 
+    def kill_all(self) -> None:
+        """Kill what still runs, and wait until it is gone."""
+        with self._lock:
+            left = dict(self._ends)
+        for pid, ended in left.items():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            ended.result(timeout=10)
 
-@contextlib.asynccontextmanager
-async def zygote(folder: Path, **environment: str) -> AsyncIterator[Zygote]:
-    """A zygote for programs in this folder. Whatever it forked is killed at the end."""
+
+@contextlib.contextmanager
+def zygote(**environment: str) -> Iterator[Zygote]:
+    """A zygote. Whatever it forked is killed at the end."""
     variables = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
     variables |= ENVIRONMENT | environment
     # No threads before the fork.
     variables |= {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.chaos.zygote",
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos.zygote"],
         cwd=ROOT,
         env=variables,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    result = Zygote(folder, process)
-    try:
-        assert (await result._answer())["ready"]
-        yield result
-    finally:
-        if result.current is not None and result.current.running:
-            result.current.signal(signal.SIGKILL)
-            await result.current.wait(10)
-        assert process.stdin is not None
-        process.stdin.close()
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        result = Zygote(process)
         try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            yield result
+        finally:
+            result.kill_all()
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(10)

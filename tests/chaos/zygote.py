@@ -1,7 +1,7 @@
 """A process that has imported the program and forks it: a kill loop that need not wait for Python to start.
 
-Each line of standard input is an order as JSON; the answers are lines of JSON on standard output: first the pid of the
-process that was forked, and, once that has ended, its status. What runs in it is the program from its first argument to
+Each line of standard input is an order as JSON; the answers are lines of JSON on standard output: the pid of the
+process that was forked, and, once one has ended, its status. What runs in it is the program from its first argument to
 its last byte; only the imports are done before.
 """
 
@@ -12,6 +12,7 @@ import json
 import os
 import pkgutil
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -67,22 +68,37 @@ def become(order: dict[str, Any]) -> None:
 def main() -> None:
     """Serve orders until the input ends."""
     preload()
-    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    answers = os.dup(1)
 
     def say(**answer: Any) -> None:
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        # One write: a signal's answer must not fall into another.
+        os.write(answers, json.dumps(answer).encode() + b"\n")
 
+    def reap(*_: object) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            say(ended=pid, status=os.waitstatus_to_exitcode(status))
+
+    signal.signal(signal.SIGCHLD, reap)
     say(ready=True)
     for line in sys.stdin:
         order = json.loads(line)
+        # Not before its pid is told: the end of a short life would be told first.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             code = 1
             try:
                 become(order)
             except SystemExit as leaving:
-                code = leaving.code if isinstance(leaving.code, int) else 1
+                code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -90,8 +106,7 @@ def main() -> None:
                 sys.stderr.flush()
                 os._exit(code)
         say(pid=pid)
-        _, status = os.waitpid(pid, 0)
-        say(status=os.waitstatus_to_exitcode(status))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 if __name__ == "__main__":
