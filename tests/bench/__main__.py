@@ -4,8 +4,8 @@
     make bench ARGS="--quick"           smaller numbers, some 3 minutes
     make bench ARGS="--only send rate"  some sections; the others keep their last figures
 
-Every figure is a process of its own; what is compared runs in turn, round after round, and medians count. A goal that is
-missed is shown as missed; the exit code is 0 all the same.
+Every figure is a process of its own; what is compared runs in turn, round after round, and medians count. A goal that
+is missed is shown as missed; the exit code is 0 all the same.
 """
 
 from __future__ import annotations

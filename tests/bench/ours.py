@@ -77,8 +77,10 @@ def _mark_sent(path: Path, input_id: int, sent: int) -> None:
     first = (input_id << 32) + 2
     with sqlite3.connect(path) as db:
         db.execute(
-            "INSERT INTO attempts (row_id, number, run_id, begun_at_ms, left_at_ms, ended_at_ms, outcome, execution_sid)"
-            " SELECT row_id, 1, 0, 1, 1, 2, 'created', printf('FN%032x', row_id) FROM rows WHERE row_id BETWEEN ? AND ?",
+            "INSERT INTO attempts"
+            " (row_id, number, run_id, begun_at_ms, left_at_ms, ended_at_ms, outcome, execution_sid)"
+            " SELECT row_id, 1, 0, 1, 1, 2, 'created', printf('FN%032x', row_id)"
+            " FROM rows WHERE row_id BETWEEN ? AND ?",
             (first, first + sent - 1),
         )
         db.execute(

@@ -68,13 +68,13 @@ def write_page(sections: Mapping[str, Sequence[Line]], *, command: str) -> None:
     lines = [
         "# Performance",
         "",
-        "What `dispatcher` costs with its promises on, against what a user would write or pick instead. Ratios of one run on",
-        "one machine: absolute figures are that machine's. Every figure is a process of its own; what is compared runs in",
-        "turn, and medians count.",
+        "What `dispatcher` costs with its promises on, against what a user would write or pick instead. Ratios of one",
+        "run on one machine: absolute figures are that machine's. Every figure is a process of its own; what is compared",
+        "runs in turn, and medians count.",
         "",
         f"- Made by `{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
-        f"- {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; the target"
-        " server shares the machine.",
+        f"- {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"
+        " the target server shares the machine.",
         "",
         "![Measured against the goals](performance.svg)",
         "",
@@ -115,14 +115,14 @@ def _drawing(lines: Sequence[Line]) -> str:
         colour = "#2f7d4f" if line.share >= 1 else "#b3541e"
         parts += [
             f'<text x="{LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end" fill="#222">{escape(line.what)}</text>',
-            f'<rect x="{LABEL_WIDTH}" y="{y + 3}" width="{width:.1f}" height="{ROW_HEIGHT - 9}" rx="2" fill="{colour}"/>',
+            f'<rect x="{LABEL_WIDTH}" y="{y + 3}" width="{width:.1f}" height="{ROW_HEIGHT - 9}" fill="{colour}"/>',
             f'<text x="{LABEL_WIDTH + width + 6:.1f}" y="{y + 14}" fill="#222">{escape(line.measured)}'
             f"{'' if line.share >= 1 else ' (missed)'}</text>",
         ]
     parts += [
         f'<line x1="{LABEL_WIDTH + unit:.1f}" x2="{LABEL_WIDTH + unit:.1f}" y1="24" y2="{height - 24}" stroke="#222"'
         ' stroke-dasharray="4 3"/>',
-        f'<text x="{LABEL_WIDTH}" y="{height - 8}" fill="#444">bars: measured as a share of the goal, above it is better'
+        f'<text x="{LABEL_WIDTH}" y="{height - 8}" fill="#444">bars: measured as a share of the goal, more is better'
         " (cut off at twice)</text>",
         "</svg>",
     ]

@@ -2,8 +2,8 @@
 
     python -m tests.bench.server [--latency-s 0.05] [--limit-per-s 20] [--others-per-s 10]
 
-Prints its port. With a limit it enforces the exact sliding window over 10 s and answers 429 above it; `others` is another
-program that uses up a part of it. GET /stats tells what it saw: requests, 429s, the worst window, arrival times.
+Prints its port. With a limit it enforces the exact sliding window over 10 s and answers 429 above it; `others` is
+another program that uses up a part of it. GET /stats tells what it saw: requests, 429s, the worst window, arrival times.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Server(asyncio.Protocol):
             body = counter.stats()
             return HEAD % (b"200 OK", len(body), 0) + body
         if head.startswith(b"get"):
-            body = b'{"meta": {"key": "executions", "next_page_url": null}, "executions": [], "sid": "FW", "status": "published"}'
+            body = b'{"meta": {"key": "executions", "next_page_url": null}, "executions": [], "sid": "FW"}'
             return HEAD % (b"200 OK", len(body), 0) + body
         if not counter.accept():
             return HEAD % (b"429 Too Many Requests", len(THROTTLED), counter.requests) + THROTTLED
