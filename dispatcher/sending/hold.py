@@ -1,12 +1,13 @@
 """The one hold that everything to an account waits at: after a 429, without a connection, after a run of failures.
 
-Creates and reads share it, so that one 429 quiets the whole program instead of each worker finding out by itself.
+Creates and reads share it, so that one 429 quiets the whole program instead of each worker finding out by itself. When
+a pause is over, one create goes first, the probe; the others follow when it is answered in earnest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from dispatcher.errors import BreakerOpen, StoppedEarly
 from dispatcher.events import EventBus, RateChanged, Resumed, Waiting
@@ -14,16 +15,9 @@ from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.retry import after_throttle, pauses
 from dispatcher.settings import RetrySettings
 
-#: After a 429 the rate becomes this share of what got through in the last window (or of itself, where that is less).
-SLOWER = 0.95
-#: How much of the full rate comes back each second without a 429.
-FASTER_PER_S = 0.02
-#: The first seconds after a 429 keep the lowered rate.
-QUIET_S = 3.0
-
 
 class Hold:
-    """State machine: open → held (429, no connection, breaker) → open. All times on the running loop's clock."""
+    """State machine: open → held (429, no connection, breaker) → probing → open. Times are the running loop's."""
 
     def __init__(self, settings: RetrySettings, bus: EventBus, *, stop: Callable[[StoppedEarly], None]) -> None:
         self._settings = settings
@@ -31,50 +25,74 @@ class Hold:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self.limiter: Limiter | None = None
+        #: Counts the pauses: a row let through before the latest must ask again.
+        self.generation = 0
         self._until_s = 0.0
         self._began_s = 0.0
         self._waiting = False
-        self._throttle_pauses = pauses(settings.backoff_base_s, settings.backoff_max_s)
+        self._probing = False
+        self._probe_out = False
+        self._changed = asyncio.Event()
+        self._throttle_pauses: Iterator[float] | None = None
         self._trouble_pauses = pauses(settings.backoff_base_s, settings.backoff_max_s)
         self._failures = 0
         self._connect_failures = 0
         self._throttled_since_s: float | None = None
-        self._changed_s = 0.0
 
     @property
-    def probing(self) -> bool:
-        """After a run of failures one request at a time finds out whether it is over."""
-        return self._failures >= self._settings.breaker_failures // 2 or self._connect_failures > 0
+    def held(self) -> bool:
+        """Whether everything must wait now."""
+        return self._until_s > self._loop.time()
+
+    @property
+    def closed(self) -> bool:
+        """Whether creates must ask `admit` before they leave."""
+        return self._probing or self.held
 
     async def wait(self) -> None:
-        """Return when requests may leave."""
-        # Not an event: the end may move while this waits, and nobody needs to be woken early.
-        while (left_s := self._until_s - self._loop.time()) > 0:  # noqa: ASYNC110
+        """Return when the pause is over. Enough for reads."""
+        while True:
+            left_s = self._until_s - self._loop.time()
+            if left_s <= 0:
+                break
             await asyncio.sleep(left_s)
         if self._waiting:
             self._waiting = False
             self._bus.progress.waiting = None
             self._bus.emit(Resumed())
 
-    @property
-    def held(self) -> bool:
-        """Whether requests must wait now."""
-        return self._until_s > self._loop.time()
+    async def admit(self, most: int) -> int:
+        """Return when creates may leave: how many, up to `most`; until the probe is answered in earnest, one by one."""
+        while True:
+            await self.wait()
+            if not self._probing:
+                return most
+            if not self._probe_out:
+                self._probe_out = True
+                return 1
+            self._changed.clear()
+            await self._changed.wait()
 
     def answered(self, left_s: float) -> None:
         """A create that left at `left_s` was answered in earnest: neither 429 nor failure."""
         self._failures = self._connect_failures = 0
-        if left_s >= self._began_s:
-            self._throttled_since_s = None
-            self._throttle_pauses = pauses(self._settings.backoff_base_s, self._settings.backoff_max_s)
-            self._trouble_pauses = pauses(self._settings.backoff_base_s, self._settings.backoff_max_s)
-        self._recover()
+        if self._probing and left_s >= self._began_s:
+            self._reopen()
+        if self.limiter is not None and self.limiter.passed():
+            self._tell_rate("recovering")
 
     def throttled(self, retry_after_s: float | None, left_s: float | None = None) -> None:
-        """A 429. Those of requests that left before the present hold began are its echo and change nothing."""
+        """A 429 to a create that left at `left_s`, or to a read (None).
+
+        Those of creates that left before the present pause began are its echo: they change nothing.
+        """
         now_s = self._loop.time()
         self._failures = self._connect_failures = 0
-        if left_s is not None and left_s < self._began_s:
+        if left_s is None:
+            # Whoever reads backs off by itself, too.
+            self._hold_throttled(now_s, after_throttle(retry_after_s, self._settings.backoff_base_s), retry_after_s)
+            return
+        if left_s < self._began_s:
             return
         if self._throttled_since_s is None:
             self._throttled_since_s = now_s
@@ -85,8 +103,18 @@ class Hold:
                     fix="lower [rate] per_second, or resume later: dispatcher resume CAMPAIGN",
                 )
             )
-        self._slow_down(now_s)
-        pause_s = after_throttle(retry_after_s, next(self._throttle_pauses))
+        if self.limiter is not None and self.limiter.refused(left_s):
+            self._tell_rate("429")
+        if self._throttle_pauses is None:
+            self._throttle_pauses = pauses(self._settings.backoff_base_s, self._throttle_pause_max_s())
+        self._hold_throttled(now_s, after_throttle(retry_after_s, next(self._throttle_pauses)), retry_after_s)
+
+    def _throttle_pause_max_s(self) -> float:
+        """A window after the last request there is room again, so that a longer pause would only lose time."""
+        longest_s = self._settings.backoff_max_s
+        return longest_s if self.limiter is None else min(longest_s, self.limiter.window_s)
+
+    def _hold_throttled(self, now_s: float, pause_s: float, retry_after_s: float | None) -> None:
         why = f"Retry-After {retry_after_s:g} s" if retry_after_s is not None else "backing off"
         self._hold(now_s, pause_s, f"Studio answered 429, too many requests ({why})")
 
@@ -102,8 +130,12 @@ class Hold:
                 self._hold(now_s, next(self._trouble_pauses), message)
         elif self._failures >= self._settings.breaker_failures:
             self._stop(self._breaker(f"{self._failures} requests in a row failed", message))
-        elif self.probing and not self.held:
+        elif self._failures >= self._settings.breaker_failures // 2 and not self.held:
             self._hold(now_s, next(self._trouble_pauses), f"{self._failures} failures in a row, the last: {message}")
+        elif self._probing and not self.held:
+            # The probe proved nothing: the next may go.
+            self._probe_out = False
+            self._changed.set()
 
     def _breaker(self, what: str, last: str) -> StoppedEarly:
         return BreakerOpen(
@@ -111,32 +143,22 @@ class Hold:
         )
 
     def _hold(self, now_s: float, pause_s: float, reason: str) -> None:
+        self.generation += 1
         self._began_s = now_s
         self._until_s = max(self._until_s, now_s + pause_s)
-        self._waiting = True
+        self._waiting = self._probing = True
+        self._probe_out = False
+        self._changed.set()
         progress = self._bus.progress
         progress.waiting, progress.waiting_until_s = reason, self._until_s
         self._bus.emit(Waiting(reason=reason, until_s=self._until_s))
 
-    def _slow_down(self, now_s: float) -> None:
-        limiter = self.limiter
-        if limiter is None or now_s - self._changed_s < 1.0:
-            return
-        self._changed_s = now_s
-        limiter.set_rate(limiter.rate_per_s * SLOWER)
-        self._tell_rate("429")
-
-    def _recover(self) -> None:
-        limiter = self.limiter
-        if limiter is None or limiter.rate_per_s >= limiter.full_rate_per_s:
-            return
-        now_s = self._loop.time()
-        if now_s - self._changed_s < QUIET_S:
-            return
-        # Step by step: a small step a second.
-        self._changed_s = now_s - QUIET_S + 1.0
-        limiter.set_rate(limiter.rate_per_s + limiter.full_rate_per_s * FASTER_PER_S)
-        self._tell_rate("recovering")
+    def _reopen(self) -> None:
+        self._probing = self._probe_out = False
+        self._changed.set()
+        self._throttled_since_s = None
+        self._throttle_pauses = None
+        self._trouble_pauses = pauses(self._settings.backoff_base_s, self._settings.backoff_max_s)
 
     def _tell_rate(self, reason: str) -> None:
         assert self.limiter is not None

@@ -1,9 +1,10 @@
 """How fast requests may leave: promise 3. The only place that knows aiolimiter.
 
-Two things stand in a request's way. A leaky bucket (aiolimiter) spreads requests evenly, or lets a spike pass. Behind
-it, a log of what left in the last window is the law: whatever bucket, burst, rate or restart, no window of `window_s`
-seconds holds more than `cap` departures, because the log refuses. The bucket alone would not do: a burst b and a refill
-r let b + r·window through.
+A permit goes through two gates. A leaky bucket (aiolimiter) spreads permits evenly, or lets a spike pass. Behind it the
+law: what left in the last window, and permits that have not left yet, are together never more than `cap`. The bucket
+alone would not do: a burst b and a refill r let b + r·window through. And a permit alone would not do: a request that
+has one may still have to connect, or its process may be suspended; so it counts until it leaves, and then a window
+long.
 """
 
 from __future__ import annotations
@@ -14,50 +15,76 @@ from collections.abc import Iterable
 
 from aiolimiter import AsyncLimiter
 
-#: A spike's requests need some time to leave; the next one keeps that distance, so that the server sees two windows.
-SPIKE_MARGIN_SHARE = 0.015
-#: How many hundredths of a second of the rate may leave at once: makes up for timers that wake late.
+from dispatcher.sending.ceiling import Ceiling
+
+#: A spike's requests need some time to leave; the next spike keeps that distance: the server, too, sees two windows.
+SPIKE_MARGIN_SHARE = 0.01
+#: How many seconds' worth of the rate may leave at once: makes up for timers that wake late.
 BURST_S = 0.01
-#: The slowest the limiter goes after 429s, as a share of the limit.
-FLOOR_SHARE = 0.2
+#: With a bucket of one, capacity is lost whenever a timer wakes late.
+BURST_MIN = 2.0
+#: Under a ceiling the bucket is faster than the ceiling by this share, so that pauses after 429s are made up for.
+CATCH_UP_SHARE = 0.1
+#: Ceilings that stand no longer than this do not change the pace.
+SHORT_S = 1.0
+#: A new bucket for a new rate only where it differs by this share: it starts without a burst.
+RATE_STEP_SHARE = 0.05
+#: The most rows claimed at a time.
+LOT_MAX = 200
 
 
 class WindowLog:
-    """Departures of the last window, exactly. Times are seconds on one monotonic clock."""
+    """What left in the last window. Times are seconds on one monotonic clock, ascending.
+
+    Within a millisecond they are kept as one, at the latest of them: never too few are counted, and the log is small.
+    """
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
         self._entries: deque[tuple[float, int]] = deque()
         self._total = 0
 
-    def add(self, at_s: float, n: int) -> None:
-        """Count `n` departures at `at_s` (not before the latest)."""
-        if self._entries and self._entries[-1][0] >= at_s:
-            last_s, last_n = self._entries[-1]
-            self._entries[-1] = (last_s, last_n + n)
-        else:
-            self._entries.append((at_s, n))
+    def add(self, at_s: float, n: int = 1) -> None:
+        """Count `n` at `at_s`."""
+        entries = self._entries
         self._total += n
+        if entries:
+            last_s, last_n = entries[-1]
+            if last_s >= at_s or int(last_s * 1000) == int(at_s * 1000):
+                entries[-1] = (max(last_s, at_s), last_n + n)
+                return
+        entries.append((at_s, n))
 
     def count(self, now_s: float) -> int:
-        """Departures in the window that ends now."""
-        entries, horizon = self._entries, now_s - self.window_s
-        while entries and entries[0][0] <= horizon:
+        """How many in the window that ends now."""
+        entries, window_s = self._entries, self.window_s
+        while entries and entries[0][0] + window_s <= now_s:
             self._total -= entries.popleft()[1]
         return self._total
 
-    def frees_at(self, n: int) -> float:
-        """When the oldest `n` departures will have left the window."""
-        seen = 0
+    def since(self, at_s: float) -> int:
+        """How many at `at_s` or later."""
+        n = 0
+        for when_s, count in reversed(self._entries):
+            if when_s < at_s:
+                break
+            n += count
+        return n
+
+    def frees_at(self, n: int) -> float | None:
+        """When the oldest `n` will have left the window; None: there are not so many."""
         for at_s, count in self._entries:
-            seen += count
-            if seen >= n:
+            n -= count
+            if n <= 0:
                 return at_s + self.window_s
-        return self._entries[-1][0] + self.window_s if self._entries else 0.0
+        return None
 
 
 class Limiter:
-    """Hands out permits. One permit is one create request, retries included."""
+    """Hands out permits, to one task. One permit is one create request, retries included.
+
+    Each permit must come back once: `left` when the request leaves, or `returned` when it never will.
+    """
 
     def __init__(
         self,
@@ -68,66 +95,141 @@ class Limiter:
         pace: str,
         past_s: Iterable[float] = (),
     ) -> None:
-        """`past_s`: when earlier requests left (before a restart, say), on the running loop's clock, ascending."""
+        """`past_s`: when earlier requests left (another run's, before a restart), on the loop's clock, ascending."""
         self._loop = asyncio.get_running_loop()
+        self.window_s = window_s
         self.window_limit = max(1, int(per_second * window_s + 1e-9))
         self.cap = max(1, int(self.window_limit * (1 - headroom) + 1e-9))
         self.full_rate_per_s = self.cap / window_s
         self.rate_per_s = self.full_rate_per_s
-        self.worst_window = 0
-        self._window_s = window_s
+        self._ceiling = Ceiling(self.cap, window_s)
         self._spike = pace == "spike"
         self._law = WindowLog(window_s * (1 + SPIKE_MARGIN_SHARE) if self._spike else window_s)
-        self._seen = WindowLog(window_s)
+        #: What really left, by the window of the limit.
+        self._seen = WindowLog(window_s) if self._spike else self._law
+        self._refused = WindowLog(window_s)
+        self._open = 0
+        self._waiter: asyncio.Future[None] | None = None
         for at_s in past_s:
-            self._law.add(at_s, 1)
-            self._seen.add(at_s, 1)
-        self.worst_window = self._seen.count(self._loop.time())
+            self._law.add(at_s)
+            if self._spike:
+                self._seen.add(at_s)
+        self.worst_window = self.window_now()
         self._bucket = self._make_bucket()
+        self._bucket_used = True
 
     def _make_bucket(self) -> AsyncLimiter:
-        burst = self._cap_now() if self._spike else max(1.0, self.rate_per_s * BURST_S)
+        burst = self.cap if self._spike else max(BURST_MIN, self.rate_per_s * BURST_S)
         return AsyncLimiter(burst, burst / self.rate_per_s)
-
-    def _cap_now(self) -> int:
-        return max(1, min(self.cap, int(self.rate_per_s * self._window_s + 1e-9)))
 
     def lot(self) -> int:
         """How many rows to claim at a time: a quarter of a second's worth, so that little is in doubt after a crash."""
-        if self._spike:
-            return max(1, min(self._cap_now(), 200))
-        return max(1, min(int(self.rate_per_s / 4), 200))
+        share = self.rate_per_s * self.window_s if self._spike else self.rate_per_s / 4
+        return max(1, min(int(share), LOT_MAX))
+
+    def ahead(self) -> int:
+        """How many permits may wait for a free worker: a hundredth of a second's worth."""
+        return max(1, min(int(self.rate_per_s * BURST_S), 32))
 
     async def acquire(self, most: int) -> int:
-        """Wait until a request may leave; returns how many may leave now, 1 to `most`. They count as having left."""
+        """Wait until a request may leave; returns how many permits there are now, 1 to `most`."""
         loop = self._loop
         while True:
-            now_s = loop.time()
-            free = self._cap_now() - self._law.count(now_s)
+            free = self._free(loop.time())
             if free <= 0:
-                await asyncio.sleep(max(self._law.frees_at(1 - free) - now_s, 0.0005))
+                await self._until_free(1 - free)
                 continue
             bucket = self._bucket
+            if not self._bucket_used:
+                # A rate that has changed brings no burst along: the new bucket starts full.
+                self._bucket_used = True
+                await bucket.acquire(bucket.max_rate)
             wanted = min(most, free, int(bucket.max_rate))
             while wanted > 1 and not bucket.has_capacity(wanted):
                 wanted //= 2
             await bucket.acquire(wanted)
-            now_s = loop.time()
-            if self._cap_now() - self._law.count(now_s) < wanted:
-                continue  # the rate was lowered, or others took the rest, while this waited
-            self._law.add(now_s, wanted)
-            self._seen.add(now_s, wanted)
-            self.worst_window = max(self.worst_window, self._seen.count(now_s))
-            return wanted
+            if bucket is not self._bucket:
+                continue  # the rate has changed
+            # Waiting for the bucket may have taken long: a ceiling may have come down.
+            granted = min(wanted, self._free(loop.time()))
+            if granted > 0:
+                self._open += granted
+                return granted
+
+    def left(self) -> None:
+        """A request with a permit leaves now."""
+        now_s = self._loop.time()
+        self._law.add(now_s)
+        if self._spike:
+            self._seen.add(now_s)
+        self._open -= 1
+        seen = self._seen.count(now_s)
+        if seen > self.worst_window:
+            self.worst_window = seen
+        if self._waiter is not None:
+            self._wake()
+
+    def returned(self, permits: int = 1) -> None:
+        """Permits whose requests will not leave."""
+        self._open -= permits
+        if permits and self._waiter is not None:
+            self._wake()
+
+    def refused(self, left_s: float) -> bool:
+        """A request that left at `left_s` was answered 429. True: the rate has changed."""
+        now_s = self._loop.time()
+        passed = self._seen.count(now_s) - self._seen.since(left_s) - self._refused.count(now_s)
+        self._refused.add(now_s)
+        self._ceiling.refused(now_s, max(0, passed))
+        return self._follow_ceiling(now_s)
+
+    def passed(self) -> bool:
+        """A request got through. True: the rate has changed."""
+        if not self._ceiling.listens:
+            return False
+        now_s = self._loop.time()
+        self._ceiling.passed(now_s, self._seen.count(now_s) - self._refused.count(now_s))
+        if self._waiter is not None:
+            self._wake()
+        return self._follow_ceiling(now_s)
 
     def window_now(self) -> int:
         """Departures in the window that ends now."""
         return self._seen.count(self._loop.time())
 
-    def set_rate(self, rate_per_s: float) -> None:
-        """Go slower after a 429, or faster again; never above the full rate nor below a floor."""
-        floor = self.full_rate_per_s * FLOOR_SHARE
-        rate = min(max(rate_per_s, floor), self.full_rate_per_s)
-        if rate != self.rate_per_s:
-            self.rate_per_s = rate
-            self._bucket = self._make_bucket()
+    def _free(self, now_s: float) -> int:
+        used = self._law.count(now_s) + self._open
+        free = self.cap - used
+        if self._ceiling.stands:
+            free = min(free, self._ceiling.cap(now_s) - used + self._refused.count(now_s))
+        return free
+
+    async def _until_free(self, n: int) -> None:
+        """Wait until `n` have left the window, the ceiling changes, or a permit comes back."""
+        now_s = self._loop.time()
+        times = [at for at in (self._law.frees_at(n), self._ceiling.probes_at(now_s)) if at is not None]
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(min(times), self._wake) if times else None
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _follow_ceiling(self, now_s: float) -> bool:
+        """Go at the ceiling's pace while it stands for long. (The law follows it exactly.)"""
+        rate = self.full_rate_per_s
+        probes_at = self._ceiling.probes_at(now_s)
+        if probes_at is not None and (probes_at - now_s > SHORT_S or self.rate_per_s < rate):
+            rate = min(rate, self._ceiling.cap(now_s) / self.window_s * (1 + CATCH_UP_SHARE))
+        if abs(rate - self.rate_per_s) <= RATE_STEP_SHARE * self.rate_per_s:
+            return False
+        self.rate_per_s = rate
+        if not self._spike:
+            self._bucket, self._bucket_used = self._make_bucket(), False
+        return True

@@ -2,15 +2,17 @@
 
     claim (ledger: intent on disk) → permit (limiter) → asyncio.Queue → worker → answer → outcome → recorder (ledger)
 
-A row has left the ledger's `planned` before its permit is taken, and its permit is taken only when a worker is free: so
-what the limiter counts is what leaves, and at most a lot and what is in flight is in doubt after a crash.
+A row has left the ledger's `planned` before its permit is taken, and permits are taken for rows that a worker takes up
+at once or next: so at most a lot and what is in flight is in doubt after a crash. Whatever happens to a permit's
+request on its way, the limiter counts it when it leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dispatcher.clock import now_ms
@@ -34,8 +36,6 @@ from dispatcher.sending.recorder import Recorder
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Verdict, classify
 
-#: A permit is for now. A row that got one and could not leave (the process was suspended) needs another.
-PERMIT_STALE_S = 0.5
 #: How often the feeder looks whether waiting rows have become due, at the least.
 DUE_POLL_S = 5.0
 #: Refusals with one code in a row, from a run's start, that stop it: the sender or the flow is wrong, not the rows.
@@ -59,6 +59,26 @@ class SendPlan:
     limit: int | None = None
     #: On v1: confirm every answer by its Context.
     always_check: bool = False
+
+
+class Lane:
+    """One worker's place: whether the request that it sends now has left."""
+
+    __slots__ = ("_leaves", "_loop", "left_ms", "left_s", "task")
+
+    def __init__(self, leaves: Callable[[], None]) -> None:
+        self._leaves = leaves
+        self._loop = asyncio.get_running_loop()
+        self.task: asyncio.Task[None] | None = None
+        #: When the present request left, on the loop's clock and on the wall's; None: it has not, or there is none.
+        self.left_s: float | None = None
+        self.left_ms: int | None = None
+
+    def leaving(self) -> None:
+        """The request leaves now."""
+        self.left_s = self._loop.time()
+        self.left_ms = now_ms()
+        self._leaves()
 
 
 class Sender:
@@ -88,15 +108,18 @@ class Sender:
         self._bus = bus
         self._progress = bus.progress
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[tuple[GrantedRow, float]] = asyncio.Queue()
+        #: Rows with a permit, and the hold's generation at that time.
+        self._queue: asyncio.Queue[tuple[GrantedRow, int]] = asyncio.Queue()
         self._claimed: deque[GrantedRow] = deque()
         self._claiming: asyncio.Task[list[GrantedRow]] | None = None
         self._claimed_in_all = 0
         self._stopping = False
+        #: Rows that wait in the queue or are being sent.
         self._in_flight = 0
-        self._free = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room_at = 0
         self._feeder: asyncio.Task[None] | None = None
-        self._workers: list[asyncio.Task[None]] = []
+        self._lanes: list[Lane] = []
         start = totals or RunTotals()
         self._requests, self._throttled = start.requests, start.throttled
         self._worst_window = start.worst_window
@@ -113,7 +136,7 @@ class Sender:
         )
 
     def stop(self, error: DispatcherError) -> None:
-        """Send nothing more; what is in flight is finished. The first reason stays."""
+        """Send nothing more; what has left is waited for. The first reason stays."""
         if self.error is None:
             self.error = error
             self._bus.emit(Stopping(reason=error.message))
@@ -121,33 +144,44 @@ class Sender:
             self._stopping = True
             if self._feeder is not None:
                 self._feeder.cancel()
+            for lane in self._lanes:
+                if lane.left_s is None and lane.task is not asyncio.current_task():
+                    # It waits for a row, at the hold, or for its connection: nothing has left, and nothing will.
+                    self._cancel(lane)
 
     def leave(self) -> None:
         """Give up what is in flight, too: its rows are unknown."""
-        for worker in self._workers:
-            worker.cancel()
+        for lane in self._lanes:
+            self._cancel(lane)
+
+    @staticmethod
+    def _cancel(lane: Lane) -> None:
+        if lane.task is not None:
+            lane.task.cancel()
 
     async def send(self) -> None:
         """Send until no planned row is left, or `stop`. Every row claimed has its outcome in the ledger afterwards.
 
         Raises: LedgerError where outcomes could not be written.
         """
-        self._workers = [
-            asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(self._plan.in_flight)
-        ]
         if not self._stopping:
+            self._lanes = [Lane(self._leaves) for _ in range(self._plan.in_flight)]
+            for number, lane in enumerate(self._lanes):
+                lane.task = asyncio.create_task(self._work(lane), name=f"worker-{number}")
+        tasks = [lane.task for lane in self._lanes if lane.task is not None]
+        if tasks:
             self._feeder = asyncio.create_task(self._feed(), name="feeder")
-            await asyncio.wait([self._feeder, *self._workers], return_when=asyncio.FIRST_COMPLETED)
-            crashed = [worker for worker in self._workers if worker.done() and not worker.cancelled()]
-            if crashed:
+            await asyncio.wait([self._feeder, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            if any(task.done() and not task.cancelled() for task in tasks):
+                # A worker crashed.
                 self._stopping = True
                 self._feeder.cancel()
             await asyncio.wait([self._feeder])
-        await self._release_claimed()
-        await self._drain()
-        for worker in self._workers:
-            worker.cancel()
-        results = await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._release()
+        await self._drain(tasks)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         await self._recorder.close()
         if self._feeder is not None and not self._feeder.cancelled():
             self._feeder.result()
@@ -158,40 +192,43 @@ class Sender:
     # --- feeding ---
 
     async def _feed(self) -> None:
-        plan = self._plan
+        limiter, hold = self._limiter, self._hold
         while True:
-            await self._hold.wait()
-            in_flight_max = 1 if self._hold.probing else plan.in_flight
-            if self._in_flight >= in_flight_max:
-                await self._someone_is_free()
+            if hold.held:
+                await hold.wait()
+            room = self._plan.in_flight + limiter.ahead() - self._in_flight
+            if room <= 0:
+                await self._until_in_flight(self._plan.in_flight + limiter.ahead() // 2)
                 continue
             if not self._claimed and not await self._claim():
                 if self._in_flight:
                     # A row in flight may come back planned (429).
-                    await self._someone_is_free()
-                    continue
-                if await self._recorder.flush():
-                    continue  # a row that came back (429) is planned only once that is on disk
-                if not await self._wait_until_due():
+                    await self._until_in_flight(self._in_flight - 1)
+                elif await self._recorder.flush():
+                    continue  # it is planned only once that is on disk
+                elif not await self._wait_until_due():
                     return
                 continue
-            if len(self._claimed) < self._limiter.lot() // 2:
+            if len(self._claimed) < limiter.lot() // 2:
                 self._start_claiming()
             ready_ms = self._claimed[0].may_leave_ms - now_ms()
             if ready_ms > 0:
                 await asyncio.sleep(ready_ms / 1000)
-            permits = await self._limiter.acquire(min(len(self._claimed), in_flight_max - self._in_flight))
-            if self._hold.held:
-                continue  # what came meanwhile says wait; the permits are lost, which errs on the slow side
-            now_s = self._loop.time()
-            for _ in range(permits):
-                self._queue.put_nowait((self._claimed.popleft(), now_s))
+            permits = await limiter.acquire(min(len(self._claimed), room))
+            if hold.closed:
+                # What came meanwhile says wait.
+                admitted = await hold.admit(permits)
+                limiter.returned(permits - admitted)
+                permits = admitted
             self._in_flight += permits
+            for _ in range(permits):
+                self._queue.put_nowait((self._claimed.popleft(), hold.generation))
             self._progress.in_flight = self._in_flight
 
-    async def _someone_is_free(self) -> None:
-        self._free.clear()
-        await self._free.wait()
+    async def _until_in_flight(self, at_most: int) -> None:
+        self._room_at = at_most
+        self._room.clear()
+        await self._room.wait()
 
     def _start_claiming(self) -> None:
         if self._claiming is None:
@@ -234,89 +271,105 @@ class Sender:
             self._progress.waiting = None
         return True
 
-    async def _release_claimed(self) -> None:
-        """Rows claimed and not sent go back to planned: it is certain that nothing left."""
+    async def _release(self) -> None:
+        """Rows claimed or queued and not sent go back to planned: it is certain that nothing left."""
         if self._claiming is not None:
             try:
                 self._claimed.extend(await self._claiming)
             except DispatcherError as error:
                 self.stop(error)
             self._claiming = None
+        while not self._queue.empty():
+            self._claimed.appendleft(self._queue.get_nowait()[0])
+            self._limiter.returned()
+            self._in_flight -= 1
         for row in self._claimed:
             self._record(row, AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms()))
         self._claimed.clear()
 
-    async def _drain(self) -> None:
+    async def _drain(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Wait for what is in flight, at most stop_s."""
         end_s = self._loop.time() + self._plan.stop_s
-        while self._in_flight and any(not worker.done() for worker in self._workers):
+        while self._in_flight and any(not task.done() for task in tasks):
             left_s = end_s - self._loop.time()
             if left_s <= 0:
                 return
-            self._free.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, 0.5)):
-                    await self._free.wait()
-            except TimeoutError:
-                continue
+                    await self._until_in_flight(0)
 
     # --- sending ---
 
-    async def _work(self) -> None:
+    async def _work(self, lane: Lane) -> None:
+        queue, progress = self._queue, self._progress
         while True:
-            row, permitted_s = await self._queue.get()
+            row, generation = await queue.get()
             try:
-                await self._send_one(row, permitted_s)
+                await self._send_one(lane, row, generation)
             finally:
+                lane.left_s = lane.left_ms = None
                 self._in_flight -= 1
-                self._progress.in_flight = self._in_flight
-                self._free.set()
+                progress.in_flight = self._in_flight
+                if self._in_flight <= self._room_at:
+                    self._room.set()
 
-    async def _send_one(self, row: GrantedRow, permitted_s: float) -> None:
-        form = self._plan.form(row)
-        if self._loop.time() - permitted_s > PERMIT_STALE_S:
-            await self._limiter.acquire(1)
-        left_s, left_ms = self._loop.time(), now_ms()
-        self._requests += 1
-        self._progress.requests += 1
+    async def _send_one(self, lane: Lane, row: GrantedRow, generation: int) -> None:
+        plan = self._plan
         try:
-            answer = await self._studio.create(self._plan.flow_sid, form)
-            verdict = classify(answer, api_version=self._plan.api_version, always_check=self._plan.always_check)
+            form = plan.form(row)
+            if generation != self._hold.generation and self._hold.closed:
+                # It was let go before the latest pause began.
+                await self._hold.admit(1)
+            answer = await self._studio.create(plan.flow_sid, form, lane.leaving)
+            verdict = classify(answer, api_version=plan.api_version, always_check=plan.always_check)
+            if lane.left_s is None:
+                self._limiter.returned()
+            self._learn(verdict, lane.left_s)
             found_by = FoundBy.answer
             not_before_ms: int | None = None
             if verdict.outcome is Outcome.busy:
                 verdict, found_by, not_before_ms = await self._busy.resolve(row, verdict)
         except asyncio.CancelledError:
-            self._record(
-                row,
-                AttemptEnd(
-                    row.row_id,
-                    row.attempt_id,
-                    row.input_id,
-                    Outcome.unknown,
-                    left_ms,
-                    now_ms(),
-                    error_message="stopped before the answer was known",
-                ),
-            )
+            self._record(row, self._given_up(lane, row))
             raise
-        end = AttemptEnd(
+        self._record(
+            row,
+            AttemptEnd(
+                row.row_id,
+                row.attempt_id,
+                row.input_id,
+                verdict.outcome,
+                lane.left_ms,
+                now_ms(),
+                verdict.execution_sid,
+                verdict.http_status,
+                verdict.error_code,
+                verdict.message,
+                answer.request_id,
+                found_by if verdict.outcome is Outcome.created else None,
+                not_before_ms,
+            ),
+        )
+
+    def _leaves(self) -> None:
+        self._limiter.left()
+        self._requests += 1
+        self._progress.requests += 1
+
+    def _given_up(self, lane: Lane, row: GrantedRow) -> AttemptEnd:
+        """The outcome of a row whose worker was told to stop."""
+        if lane.left_s is None:
+            self._limiter.returned()
+            return AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms())
+        return AttemptEnd(
             row.row_id,
             row.attempt_id,
             row.input_id,
-            verdict.outcome,
-            left_ms if not (verdict.trouble and verdict.outcome is Outcome.not_sent) else None,
+            Outcome.unknown,
+            lane.left_ms,
             now_ms(),
-            verdict.execution_sid,
-            verdict.http_status,
-            verdict.error_code,
-            verdict.message,
-            answer.request_id,
-            found_by if verdict.outcome is Outcome.created else None,
-            not_before_ms,
+            error_message="stopped before the answer was known",
         )
-        self._record(row, end)
-        self._learn(verdict, left_s)
 
     def _record(self, row: GrantedRow, end: AttemptEnd) -> None:
         self._recorder.add(end)
@@ -329,7 +382,7 @@ class Sender:
             progress.rows[state] += 1
             progress.done += 1
 
-    def _learn(self, verdict: Verdict, left_s: float) -> None:
+    def _learn(self, verdict: Verdict, left_s: float | None) -> None:
         """What an answer means for the rows after it."""
         self._progress.worst_window = self._limiter.worst_window
         self._progress.window_now = self._limiter.window_now()
@@ -337,9 +390,8 @@ class Sender:
             self._throttled += 1
             self._progress.throttled += 1
             self._hold.throttled(verdict.retry_after_s, left_s)
-        elif verdict.trouble:
-            connected = verdict.outcome is not Outcome.not_sent
-            self._hold.failed(verdict.message or "no answer", connected=connected)
+        elif left_s is None or verdict.trouble:
+            self._hold.failed(verdict.message or "no answer", connected=left_s is not None)
         else:
             self._hold.answered(left_s)
         if verdict.stop is not None:

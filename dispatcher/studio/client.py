@@ -7,7 +7,6 @@ about a row. Reads raise our errors; they are safe to repeat, and the caller say
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
 import urllib.request
@@ -35,6 +34,7 @@ from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
+from dispatcher.studio.wire import ANSWER_MAX_BYTES, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
 
 T = TypeVar("T")
@@ -46,8 +46,6 @@ PAGE_SIZE_MAX = 1000
 BAD_PAGE_TOKEN = 21481
 #: Idle connections are given up before a load balancer would close them under a request.
 KEEPALIVE_S = 20.0
-#: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
-ANSWER_MAX_BYTES = 32 * 1024 * 1024
 
 
 class Gate(Protocol):
@@ -102,7 +100,8 @@ class Studio:
         self._form_headers["Content-Type"] = "application/x-www-form-urlencoded"
         self._proxy = _proxy(self.base_url)
         self._session: aiohttp.ClientSession | None = None
-        self._create_urls: dict[str, URL] = {}
+        self._deadlines: Deadlines | None = None
+        self._posters: dict[str, Poster] = {}
 
     async def __aenter__(self) -> Studio:
         # The pool is bounded by the number of workers; aiohttp's own limit of 100 would only add a second queue.
@@ -117,6 +116,7 @@ class Studio:
             trust_env=False,
             raise_for_status=False,
         )
+        self._deadlines = Deadlines(asyncio.get_running_loop(), self._answer_s)
         return self
 
     async def __aexit__(
@@ -125,15 +125,34 @@ class Studio:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._deadlines is not None:
+            self._deadlines.close()
+        self._posters.clear()
 
     # --- creating ---
 
-    async def create(self, flow_sid: str, form: bytes) -> Answer:
-        """Send one create request, once. Never raises for what the network or the server does."""
-        url = self._create_urls.get(flow_sid)
-        if url is None:
-            url = self._create_urls[flow_sid] = self._url(f"Flows/{flow_sid}/Executions")
-        return await self._send("POST", url, self._form_headers, form)
+    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], None] | None = None) -> Answer:
+        """Send one create request, once. Never raises for what the network or the server does.
+
+        `leaving` is called at the moment it leaves; not called: it never did.
+        """
+        poster = self._posters.get(flow_sid) or self._new_poster(flow_sid)
+        answer = await poster.post(form, leaving)
+        self._measure_skew(answer.date)
+        return answer
+
+    def _new_poster(self, flow_sid: str) -> Poster:
+        assert self._session is not None, "use Studio as an async context manager"
+        assert self._deadlines is not None
+        poster = self._posters[flow_sid] = Poster(
+            self._session,
+            self._url(f"Flows/{flow_sid}/Executions"),
+            self._form_headers,
+            proxy=self._proxy,
+            connect_s=self._connect_s,
+            deadlines=self._deadlines,
+        )
+        return poster
 
     async def _send(self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None) -> Answer:
         session = self._session
@@ -157,11 +176,11 @@ class Studio:
                     body=payload,
                     date=date,
                     retry_after=answer_headers.get("Retry-After"),
-                    request_id=_plain(answer_headers.get("Twilio-Request-Id")),
+                    request_id=plain(answer_headers.get("Twilio-Request-Id")),
                     elapsed_s=time.monotonic() - started,
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
-            return _failed(error, status, time.monotonic() - started)
+            return failed(error, status, time.monotonic() - started)
         self._measure_skew(date)
         return answer
 
@@ -343,51 +362,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_MAX_BYTES:
             raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
     return bytes(body)
-
-
-def _failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
-    """What a failed request proves. The order matters: aiohttp's connector errors are OSErrors too.
-
-    Texts are ours: an exception's own text may hold addresses.
-    """
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
-        failure, detail = Failure.certificate, type(error).__name__
-    elif isinstance(error, aiohttp.ClientConnectorDNSError):
-        failure, detail = Failure.not_connected, "the host's name cannot be resolved"
-    elif isinstance(error, aiohttp.ClientConnectorSSLError):
-        failure, detail = Failure.not_connected, "TLS could not be agreed"
-    elif isinstance(error, aiohttp.ClientProxyConnectionError):
-        failure, detail = Failure.not_connected, "the proxy cannot be reached"
-    elif isinstance(error, aiohttp.ClientHttpProxyError):
-        # Its answer to CONNECT: the request itself was never written.
-        failure, detail = Failure.not_connected, f"the proxy refused ({error.status})"
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        failure, detail = Failure.not_connected, _system_text(error.os_error)
-    elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        failure, detail = Failure.not_connected, "the connection took too long"
-    elif isinstance(error, aiohttp.InvalidURL):
-        failure, detail = Failure.not_connected, "the address is not a URL"
-    elif isinstance(error, TimeoutError):
-        failure, detail = Failure.timeout, "the answer took too long"
-    elif isinstance(error, aiohttp.ServerDisconnectedError):
-        failure, detail = Failure.broken, "the server closed the connection"
-    elif isinstance(error, aiohttp.ClientPayloadError):
-        failure, detail = Failure.broken, "the answer was cut short"
-    elif isinstance(error, aiohttp.ClientResponseError):
-        failure, detail = Failure.broken, "the answer is not HTTP"
-    else:
-        failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
-    return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
-
-
-def _plain(header: str | None) -> str | None:
-    """A header that is kept; None where its bytes are no ASCII text, which the ledger could not store."""
-    return header[:100] if header is not None and header.isascii() else None
-
-
-def _system_text(error: OSError) -> str:
-    """The system's words for an error. Asyncio's own (`strerror`) hold the address."""
-    return os.strerror(error.errno) if error.errno else "refused"
 
 
 def _page(payload: dict[str, Any], key: str) -> tuple[list[dict[str, Any]], str | None]:

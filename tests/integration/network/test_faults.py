@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dispatcher.model import Outcome
-from dispatcher.studio import client as client_module
+from dispatcher.studio import wire
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Verdict, classify
 from tests.integration.network.servers import (
@@ -420,7 +420,7 @@ async def test_an_answer_before_the_request_was_read_is_still_an_answer() -> Non
 async def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
     announced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "ANSWER_MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(wire, "ANSWER_MAX_BYTES", 1 << 20)
     sent = 0
 
     async def handler(connection: Connection) -> None:

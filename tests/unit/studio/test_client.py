@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from dispatcher.errors import StudioError
 from dispatcher.settings import Credentials
-from dispatcher.studio.client import Studio, _failed, _proxy
+from dispatcher.studio.client import Studio, _proxy
 from dispatcher.studio.outcomes import Failure
+from dispatcher.studio.wire import failed
 
 ACCOUNT_SID = "AC" + "0" * 32
 CREDENTIALS = Credentials(account_sid=ACCOUNT_SID, username=ACCOUNT_SID, password="not-a-real-token")
@@ -63,14 +64,14 @@ FAILURES: list[tuple[BaseException, Failure]] = [
 
 @pytest.mark.parametrize(("error", "failure"), FAILURES, ids=lambda value: type(value).__name__)
 def test_only_failures_of_the_connect_phase_prove_that_nothing_left(error: BaseException, failure: Failure) -> None:
-    answer = _failed(error, 0, 0.1)
+    answer = failed(error, 0, 0.1)
     assert answer.failure is failure
     assert answer.detail
 
 
 @pytest.mark.parametrize(("error", "failure"), FAILURES, ids=lambda value: type(value).__name__)
 def test_a_failure_s_words_name_no_address(error: BaseException, failure: Failure) -> None:
-    detail = _failed(error, 0, 0.1).detail
+    detail = failed(error, 0, 0.1).detail
     assert "10.1.2.3" not in detail
     assert "studio.invalid" not in detail
     assert "443" not in detail

@@ -1,0 +1,107 @@
+"""How much of the limit is ours where others use the account, too. Decisions only: times and counts come in.
+
+A server that counts a window refuses when the window is full. What others hold of it then is the limit less what of
+ours got through in that window: so at a 429 that number is our ceiling, at once (but never under a floor). Above it
+goes one request, a probe, after a pause. A probe that is refused doubles the pause, up to two windows: a ceiling that
+stands costs a 429 now and then. One that gets through is followed by two, four, eight … more: room that has become free
+is ours within seconds, and at the whole limit the ceiling is forgotten.
+Below a ceiling nothing should be refused. One refusal there moves it down: others take more. Refusals that go on all
+the same do not come from our rate: for two windows there is no ceiling, and 429s only pause. Refusals in a row, with
+nothing getting through between them, count once: they say that Studio takes nothing, not how much it would.
+"""
+
+from __future__ import annotations
+
+#: The ceiling is never under this share of the limit: a 429 with hardly anything of ours in the window says little.
+FLOOR_SHARE = 0.1
+#: This share of the ceiling is left to others, whose requests do not come like clockwork.
+SHY_SHARE = 0.02
+#: The pause before the first probe and the longest, in windows.
+PAUSE = 0.02
+PAUSE_MAX = 2.0
+#: Met again this much higher, the ceiling is a new one, and its pauses begin anew.
+HIGHER = 1.1
+#: Met again within this share of itself, it has not moved.
+SAME = 0.97
+#: So many refusals below the ceiling, each forgotten over some MISS_MEMORY answers, have another reason than our rate.
+MISSES_MAX = 3.5
+MISS_MEMORY = 30
+#: How long 429s then set no ceiling, in windows.
+BLIND = 2.0
+
+
+class Ceiling:
+    """What may get through in a window. `full`: the cap without any 429. Counts are of ours in the last window."""
+
+    def __init__(self, full: int, window_s: float) -> None:
+        self._full = full
+        self._window_s = window_s
+        self._floor = max(1, int(full * FLOOR_SHARE))
+        self._at: int | None = None
+        #: The highest count that has got through above the ceiling, and how many more may be tried at once.
+        self._reached = 0
+        self._step = 1
+        self._pause_s = 0.0
+        self._probe_s = 0.0
+        self._misses = 0.0
+        self._blind_until_s = 0.0
+        self._in_a_row = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is one at all."""
+        return self._at is not None
+
+    @property
+    def listens(self) -> bool:
+        """Whether it matters that a request got through."""
+        return self._at is not None or self._in_a_row
+
+    def cap(self, now_s: float) -> int:
+        """How many may get through per window now."""
+        if self._at is None:
+            return self._full
+        if now_s < self._probe_s:
+            return max(self._floor, self._at - int(self._at * SHY_SHARE))
+        return min(self._full, max(self._at, self._reached) + self._step)
+
+    def probes_at(self, now_s: float) -> float | None:
+        """When the cap will rise by itself; None: it may have, or there is none."""
+        return self._probe_s if self._at is not None and now_s < self._probe_s else None
+
+    def refused(self, now_s: float, passed: int) -> None:
+        """A 429 to a request before which `passed` of ours had got through in its window."""
+        if now_s < self._blind_until_s:
+            return
+        in_a_row, self._in_a_row = self._in_a_row, True
+        pause_s = self._window_s * PAUSE
+        if self._at is None:
+            self._at = max(self._floor, passed)
+        elif passed < self._at * SAME:
+            if in_a_row:
+                return
+            self._misses += 1
+            if self._misses > MISSES_MAX:
+                self._at = None
+                self._blind_until_s = now_s + self._window_s * BLIND
+                return
+            self._at = max(self._floor, passed)
+            pause_s = self._pause_s
+        else:
+            if passed < self._at * HIGHER:
+                pause_s = min(self._pause_s * 2, self._window_s * PAUSE_MAX)
+            self._at = max(self._at, passed)
+        self._pause_s = pause_s
+        self._probe_s = now_s + pause_s
+        self._reached, self._step = 0, 1
+
+    def passed(self, now_s: float, passed: int) -> None:
+        """A request got through, and with it `passed` of ours in the last window."""
+        self._in_a_row = False
+        self._misses *= 1 - 1 / MISS_MEMORY
+        if self._at is None or now_s < self._probe_s or passed <= max(self._at, self._reached):
+            return
+        self._reached = passed
+        self._step *= 2
+        if self._reached + self._step >= self._full:
+            self._at = None

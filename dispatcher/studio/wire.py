@@ -1,0 +1,236 @@
+"""A create request on the wire: one write, one read, and the moment between them when it has left.
+
+aiohttp connects, pools, speaks TLS and proxies, and parses; what its session does around a request for whoever may need
+it (cookies, redirects, middlewares, tracing, a task that writes the body, a timer per read) is left out. That is nearly
+half of a request's cost. Reads go through the session: there are few of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+from yarl import URL
+
+from dispatcher.studio.outcomes import Answer, Failure
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.streams import StreamReader
+
+#: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
+ANSWER_MAX_BYTES = 32 * 1024 * 1024
+
+
+class Deadlines:
+    """One timer for everything that waits for an answer: all have the same time, so the oldest is due first."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer_s: float) -> None:
+        self._loop = loop
+        self._answer_s = answer_s
+        self._waiting: dict[ResponseHandler, tuple[float, StreamReader | None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, protocol: ResponseHandler, left_s: float) -> None:
+        """From now on `protocol` waits for a whole answer."""
+        self._waiting[protocol] = (left_s + self._answer_s, None)
+        if self._timer is None:
+            self._timer = self._loop.call_at(left_s + self._answer_s, self._sweep)
+
+    def body(self, protocol: ResponseHandler, body: StreamReader) -> None:
+        """It has begun to answer, and waits for the rest of it."""
+        self._waiting[protocol] = (self._waiting[protocol][0], body)
+
+    def end(self, protocol: ResponseHandler) -> None:
+        """It waits no more."""
+        self._waiting.pop(protocol, None)
+
+    def close(self) -> None:
+        """Forget the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now_s = self._loop.time()
+        while self._waiting:
+            protocol = next(iter(self._waiting))
+            due_s, body = self._waiting[protocol]
+            if due_s > now_s:
+                self._timer = self._loop.call_at(due_s, self._sweep)
+                return
+            del self._waiting[protocol]
+            error = aiohttp.SocketTimeoutError("the answer took too long")
+            protocol.set_exception(error)
+            if body is not None:
+                body.set_exception(error)
+
+
+class Poster:
+    """Sends forms to one address."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        headers: CIMultiDict[str],
+        *,
+        proxy: str | None,
+        connect_s: float,
+        deadlines: Deadlines,
+    ) -> None:
+        assert session.connector is not None
+        self._connector = session.connector
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._url = url
+        self._headers = headers
+        self._proxy = URL(proxy) if proxy else None
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s)
+        self._deadlines = deadlines
+        # For the connector a request is where to connect to; one does for all.
+        self._target = self._new_target()
+        self._head = _head(self._target)
+
+    async def post(self, form: bytes, leaving: Callable[[], None] | None = None) -> Answer:
+        """Send it, once. `leaving` is called when only the writing is left to do; what fails before that never left.
+
+        Never raises for what the network or the server does. A caller that is cancelled closes the connection.
+        """
+        loop = self._loop
+        began_s = loop.time()
+        status = 0
+        left = False
+        try:
+            connection, head = await self._connect()
+            protocol = connection.protocol
+            assert protocol is not None
+            try:
+                protocol.set_response_params(read_until_eof=True)
+                transport = protocol.transport
+                if transport is None or transport.is_closing():
+                    raise aiohttp.ServerDisconnectedError
+                began_s = loop.time()
+                self._deadlines.start(protocol, began_s)
+                if leaving is not None:
+                    leaving()
+                left = True
+                transport.write(b"%s%d\r\n\r\n%s" % (head, len(form), form))
+                message, body = await protocol.read()
+                while message.code < 200:
+                    message, body = await protocol.read()
+                status = message.code
+                payload = body.read_nowait() if body.is_eof() else await self._read(protocol, body)
+                self._deadlines.end(protocol)
+            except BaseException:
+                self._deadlines.end(protocol)
+                connection.close()
+                raise
+            connection.release()
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
+            if not left and isinstance(error, aiohttp.ServerDisconnectedError):
+                return Answer(failure=Failure.not_connected, detail="the connection was closed before it was used")
+            return failed(error, status, loop.time() - began_s)
+        headers = message.headers
+        return Answer(
+            status,
+            payload,
+            None,
+            "",
+            headers.get(hdrs.DATE),
+            headers.get(hdrs.RETRY_AFTER),
+            plain(headers.get("Twilio-Request-Id")),
+            loop.time() - began_s,
+        )
+
+    async def _connect(self) -> tuple[Connection, bytes]:
+        target, head = self._target, self._head
+        if self._proxy is not None:
+            # The connector writes the proxy's credentials into the request.
+            target = self._new_target()
+        try:
+            connection = await self._connector.connect(target, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        return connection, head if self._proxy is None else _head(target)
+
+    async def _read(self, protocol: ResponseHandler, body: StreamReader) -> bytes:
+        self._deadlines.body(protocol, body)
+        parts = bytearray()
+        while part := await body.readany():
+            parts += part
+            if len(parts) > ANSWER_MAX_BYTES:
+                raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
+        return bytes(parts)
+
+    def _new_target(self) -> aiohttp.ClientRequest:
+        return aiohttp.ClientRequest(
+            hdrs.METH_POST, self._url, headers=self._headers, proxy=self._proxy, loop=self._loop, session=self._session
+        )
+
+
+def _head(request: aiohttp.ClientRequest) -> bytes:
+    """A request's first lines, up to the number of bytes that follow."""
+    url = request.url
+    # A proxy that is not asked for a tunnel must be told the whole address (RFC 9112 §3.2.2).
+    target = str(url) if request.proxy and not request.is_ssl() else url.raw_path_qs
+    lines = [f"{request.method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items() if name != hdrs.CONTENT_LENGTH]
+    lines.append(f"{hdrs.CONTENT_LENGTH}: ")
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) - 1:
+        raise ValueError("a header holds a line break")
+    return text.encode("ascii")
+
+
+def failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
+    """What a failed request proves. The order matters: aiohttp's connector errors are OSErrors too.
+
+    Texts are ours: an exception's own text may hold addresses.
+    """
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+        failure, detail = Failure.certificate, type(error).__name__
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        failure, detail = Failure.not_connected, "the host's name cannot be resolved"
+    elif isinstance(error, aiohttp.ClientConnectorSSLError):
+        failure, detail = Failure.not_connected, "TLS could not be agreed"
+    elif isinstance(error, aiohttp.ClientProxyConnectionError):
+        failure, detail = Failure.not_connected, "the proxy cannot be reached"
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        # Its answer to CONNECT: the request itself was never written.
+        failure, detail = Failure.not_connected, f"the proxy refused ({error.status})"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        failure, detail = Failure.not_connected, _system_text(error.os_error)
+    elif isinstance(error, aiohttp.ConnectionTimeoutError):
+        failure, detail = Failure.not_connected, "the connection took too long"
+    elif isinstance(error, aiohttp.InvalidURL):
+        failure, detail = Failure.not_connected, "the address is not a URL"
+    elif isinstance(error, TimeoutError):
+        failure, detail = Failure.timeout, "the answer took too long"
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        failure, detail = Failure.broken, "the server closed the connection"
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        failure, detail = Failure.broken, "the answer was cut short"
+    elif isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        failure, detail = Failure.broken, "the answer is not HTTP"
+    else:
+        failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
+    return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
+
+
+def plain(header: str | None) -> str | None:
+    """A header that is kept; None where its bytes are no ASCII text, which the ledger could not store."""
+    return header[:100] if header is not None and header.isascii() else None
+
+
+def _system_text(error: OSError) -> str:
+    """The system's words for an error. Asyncio's own (`strerror`) hold the address."""
+    return os.strerror(error.errno) if error.errno else "refused"
