@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from dispatcher.cli import amend, check, config, demo, doctor, executions, flows, options, reading, run, sandbox
+from dispatcher.cli import (
+    amend,
+    check,
+    config,
+    demo,
+    doctor,
+    executions,
+    flows,
+    numbers,
+    options,
+    reading,
+    recall,
+    run,
+    sandbox,
+    track,
+)
 from dispatcher.cli.terminal import leave_stdout, print_bug, print_error, print_usage
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
 from dispatcher.version import __version__
@@ -36,6 +51,9 @@ run.register(app)
 check.register(app)
 reading.register(app)
 amend.register(app)
+track.register(app)
+numbers.register(app)
+recall.register(app)
 executions.register(app)
 flows.register(app)
 doctor.register(app)

@@ -119,12 +119,12 @@ def toml(value: Any) -> str:
         case float():
             return f"{int(value)}" if value.is_integer() and math.isfinite(value) else repr(value)
         case str():
-            # JSON's escapes are TOML's, too.
-            return json_module.dumps(value, ensure_ascii=False)
+            # JSON's escapes are TOML's, too; TOML wants one more character escaped.
+            return json_module.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list():
             return f"[{', '.join(map(toml, value))}]"
         case dict():
-            inner = ", ".join(f"{json_module.dumps(key)} = {toml(item)}" for key, item in value.items())
+            inner = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value.items())
             return f"{{ {inner} }}" if inner else "{}"
         case _:
             raise TypeError(type(value).__name__)

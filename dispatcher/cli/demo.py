@@ -17,7 +17,7 @@ EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-repo
 
 NAME = "demo"
 #: Enough to see the limit at work, and over in half a minute.
-LIMIT_PER_S = 20.0
+LIMIT_PER_S = 30.0
 #: A few per cent of each way in which a day can be bad. All of them end well.
 FAULTS = {"429": 0.02, "500_after": 0.01, "500_before": 0.01, "reset_after": 0.01, "reset_before": 0.01}
 LATENCY_S, JITTER_S = 0.06, 0.12
@@ -44,35 +44,31 @@ def demo(
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import live, planning, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
-    from dispatcher.cli.terminal import out, print_error, say
+    from dispatcher.cli.terminal import err, out, print_error, say
     from dispatcher.model import RowState
     from dispatcher.results.report import check_report_path
     from dispatcher.sandbox import Sandbox, SandboxSettings
     from dispatcher.settings import Credentials
 
     check_report_path(report)
-    sandbox_settings = SandboxSettings(
+    settings_of_sandbox = SandboxSettings(
         limit_per_s=LIMIT_PER_S, latency_s=LATENCY_S, latency_jitter_s=JITTER_S, faults=FAULTS, seed=5
     )
-    credentials = Credentials(
-        account_sid=sandbox_settings.account_sid, username=sandbox_settings.account_sid, password="rehearsal"
-    )
+    account_sid = settings_of_sandbox.account_sid
+    credentials = Credentials(account_sid=account_sid, username=account_sid, password="rehearsal")
 
     async def main(interrupts: Interrupts) -> ExitCode:
         with tempfile.TemporaryDirectory(prefix="dispatcher-demo-") as folder:
-            source = _contacts(Path(folder))
-            async with Sandbox(sandbox_settings) as sandbox:
-                settings = _settings(sandbox.base_url, Path(folder))
+            source = contacts_file(Path(folder))
+            async with Sandbox(settings_of_sandbox) as sandbox:
+                settings = settings_for(sandbox.base_url, Path(folder))
                 bus = planning.event_bus()
-                say(
-                    "A local Studio is up. A few per cent of its answers are faults.",
-                    "bold",
-                )
+                say("A local Studio is up. A few per cent of its answers are faults.", "bold")
                 say()
                 async with open_campaign(NAME, settings, credentials, bus=bus) as campaign:
                     interrupts.watch(campaign)
                     counts = await planning.plan(campaign, str(source))
-                    summary.print_planned(_shown(source), counts)
+                    err().print(summary.planned(_shown(source), counts, await planning.examples(campaign, counts)))
                     say()
                     async with live.view(bus):
                         result = await campaign.send()
@@ -100,7 +96,7 @@ def demo(
     return run_async(main)
 
 
-def _settings(base_url: str, folder: Path) -> Settings:
+def settings_for(base_url: str, folder: Path) -> Settings:
     """The demo's own: nothing of this machine's settings or environment has a say in it."""
     from dispatcher.sandbox import DEFAULT_FLOW_SID
     from dispatcher.settings import load
@@ -120,7 +116,7 @@ def _settings(base_url: str, folder: Path) -> Settings:
     return load(empty, flags=flags, environ={}).settings
 
 
-def _contacts(folder: Path) -> Path:
+def contacts_file(folder: Path) -> Path:
     """The sample contacts of a clone; where only the package is installed, some made up."""
     import dispatcher
 

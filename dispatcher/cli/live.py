@@ -129,7 +129,8 @@ class RunView:
     def _bar(self, width: int) -> Table:
         progress = self.progress
         total, done = progress.to_send, min(progress.done, progress.to_send)
-        text = f"{done:,} of {total:,}"
+        # As wide as it will become, so that the bar keeps its length.
+        text = f"{done:,} of {total:,}".rjust(len(f"{total:,} of {total:,}"))
         percent = f"{100 * done // total if total else 100:3d} %"
         line = Table.grid(padding=(0, 1))
         line.add_column()

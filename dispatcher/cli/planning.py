@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dispatcher.model import PlanCounts
 
 LINE_EVERY_S = 10.0
+EXAMPLES = 3
+#: Looking for the bad rows of a larger file would be waited for.
+EXAMPLES_ROWS_MAX = 200_000
 
 
 def event_bus() -> EventBus:
@@ -54,6 +57,24 @@ async def plan(campaign: Campaign, source: str) -> PlanCounts:
     for note in notes:
         say(note, "bright_black")
     return counts
+
+
+async def examples(campaign: Campaign, counts: PlanCounts) -> dict[str, list[int]]:
+    """For each reason why rows are left out, the numbers of the first of them; nothing of large files."""
+    from dispatcher.model import RowState
+    from dispatcher.results.selection import Selection
+
+    found: dict[str, list[int]] = {reason: [] for reason in counts.reasons}
+    if not found or counts.total > EXAMPLES_ROWS_MAX:
+        return {}
+    async for batch in campaign.rows(only=Selection(frozenset({RowState.invalid, RowState.skipped}))):
+        for row in batch:
+            numbers = found.get(row.reason_code or "")
+            if numbers is not None and len(numbers) < EXAMPLES:
+                numbers.append(row.row_number)
+        if all(len(numbers) >= min(EXAMPLES, counts.reasons[reason]) for reason, numbers in found.items()):
+            break
+    return found
 
 
 async def _draw(source: str, read: list[PlanProgress]) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dispatcher.cli import options, planning, summary
 from dispatcher.cli.interrupts import Interrupts, run_async
-from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, out, print_json, say
+from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, err, out, print_json, say
 from dispatcher.errors import ExitCode
 from dispatcher.model import Outcome, Reason, ReportRow, RowState
 
@@ -41,7 +41,7 @@ def check_file(source: str, name: str, loaded: LoadedSettings, *, show_all: bool
         if as_json:
             print_json(_check_object(source, name, counts, problems, header))
         else:
-            summary.print_planned(source, counts)
+            err().print(summary.planned(source, counts))
             _print_problems(problems, header)
             hidden = _left_out(counts) - len(problems)
             if hidden > 0:
@@ -172,7 +172,7 @@ def dry_run(source: str, name: str, loaded: LoadedSettings, *, limit: int | None
                 found | {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1), "first_request": request}
             )
             return ExitCode.OK
-        summary.print_planned(source, counts)
+        err().print(summary.planned(source, counts))
         _print_problems(problems, header)
         flow = settings.campaign.flow or "not set"
         lines: list[tuple[str, Text | str]] = [("campaign", name), ("flow", flow)]

@@ -140,6 +140,7 @@ def _run(
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.terminal import err, say
     from dispatcher.settings import load_credentials
 
     settings = options.load_settings(config, flags).settings
@@ -153,7 +154,9 @@ def _run(
         async with open_campaign(name, settings, credentials, bus=bus, wait=wait) as campaign:
             interrupts.watch(campaign)
             counts = await planning.plan(campaign, file)
-            summary.print_planned(file, counts)
+            examples = await planning.examples(campaign, counts) if not yes else None
+            err().print(summary.planned(file, counts, examples))
+            say()
             return await sending.send(campaign, send_options, await campaign.status())
 
     return run_async(main)

@@ -135,7 +135,8 @@ async def send(
     `before` is called once the user has agreed; it plans `extra` rows again.
     """
     ahead = outlook(status, campaign.settings, options, extra)
-    summary.print_outlook(campaign, ahead, options)
+    err().print(summary.outlook(campaign, ahead))
+    say()
     if not options.yes and ahead.most:
         ask(ahead.most, "send")
     if before is not None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from dispatcher.cli.live import clock_text, rate_text
-from dispatcher.cli.terminal import STATE_STYLES, err, say
+from dispatcher.cli.terminal import STATE_STYLES, say
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dispatcher.campaign import Campaign, RunResult
-    from dispatcher.cli.sending import Outlook, SendOptions
+    from dispatcher.cli.sending import Outlook
     from dispatcher.model import CampaignStatus, PlanCounts
     from dispatcher.settings import Settings
 
@@ -42,8 +43,8 @@ def pairs(lines: list[tuple[str, Text | str]]) -> Table:
     return grid
 
 
-def print_planned(source: str, counts: PlanCounts) -> None:
-    """What the file holds."""
+def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
+    """What the file holds; `examples` are row numbers for each reason why a row is left out."""
     lines: list[tuple[str, Text | str]] = [
         ("file", f"{source}, {counts.total:,} rows"),
         ("rows", states_text(counts.rows)),
@@ -51,18 +52,25 @@ def print_planned(source: str, counts: PlanCounts) -> None:
     if counts.corrected:
         lines.append(("corrected", f"{counts.corrected:,} rows that were wrong before"))
     if counts.reasons:
-        reasons = ", ".join(
-            f"{reason} {n:,}" for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1])
-        )
-        lines.append(("left out", reasons))
+        label = "left out"
+        for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
+            lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
+            label = ""
     if counts.left_planned:
         lines.append(
             ("elsewhere", f"{counts.left_planned:,} rows of earlier files wait; `dispatcher resume` sends them")
         )
-    err().print(pairs(lines))
+    return pairs(lines)
 
 
-def print_outlook(campaign: Campaign, ahead: Outlook, options: SendOptions) -> None:
+def _rows_text(numbers: Sequence[int], n: int) -> str:
+    if not numbers:
+        return ""
+    shown = ", ".join(f"{number:,}" for number in numbers)
+    return f" (row{'s' if n > 1 else ''} {shown}{', …' if n > len(numbers) else ''})"
+
+
+def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     """What sending would do."""
     record = campaign.record
     assert record is not None
@@ -78,8 +86,7 @@ def print_outlook(campaign: Campaign, ahead: Outlook, options: SendOptions) -> N
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
     else:
         lines.append(("to send", "nothing: every row has its answer"))
-    err().print(pairs(lines))
-    say()
+    return pairs(lines)
 
 
 def duration_text(duration_s: float, settings: Settings) -> str:

@@ -152,5 +152,3 @@ def test_the_sandbox_stops_at_ctrl_c_and_shows_what_it_saw(program: Program) -> 
     result = finish(process)
     assert (result.code, result.out) == (0, "")
     assert "worst window" in result.err
-
-

@@ -74,7 +74,9 @@ def test_flows_lists_them_as_a_table_and_as_json(ready: Program) -> None:
     assert ready("flows", "--json", "--api-version", "v1").json[0]["sid"] == FLOW
 
 
-def test_doctor_is_0_when_all_is_fit_and_names_what_is_not_with_its_fix(ready: Program, sandbox: SandboxProcess) -> None:
+def test_doctor_is_0_when_all_is_fit_and_names_what_is_not_with_its_fix(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
     fit = ready("doctor", "--json")
     assert fit.code == 0, fit.out
     results = {check["name"]: check["result"] for check in fit.json["checks"]}

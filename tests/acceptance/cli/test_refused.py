@@ -172,15 +172,14 @@ def test_a_state_folder_that_cannot_be_written_is_refused(ready: Program, sandbo
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status", "report"])
-def test_a_damaged_ledger_is_refused_and_left_as_it_is(
-    ready: Program, sandbox: SandboxProcess, command: str
-) -> None:
+def test_a_damaged_ledger_is_refused_and_left_as_it_is(ready: Program, sandbox: SandboxProcess, command: str) -> None:
     contacts = write_contacts(ready.folder / "c.csv", 1)
     ledger = ready.folder / ".dispatcher" / "ledger.sqlite3"
     ledger.parent.mkdir()
     rubbish = b"this is no ledger " * 500
     ledger.write_bytes(rubbish)
-    arguments = {"run": ["run", contacts, "--yes"], "check": ["check", contacts]}.get(command, [command, "c"])
+    with_file: dict[str, list[str | Path]] = {"run": ["run", contacts, "--yes"], "check": ["check", contacts]}
+    arguments = with_file.get(command, [command, "c"])
     check_error(ready(*arguments), 2, "ledger_corrupt", "[state] dir")
     assert ledger.read_bytes() == rubbish
     assert sandbox.stats()["creates_total_requests"] == 0

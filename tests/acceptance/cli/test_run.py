@@ -50,7 +50,9 @@ def test_every_valid_row_of_the_sample_is_created_once_within_the_limit_and_repo
     with sample.open(encoding="utf-8-sig", newline="") as file:
         given = list(csv.DictReader(file))
     assert [{name: row[name] for name in given[0]} for row in report] == given
-    created = {row["dispatch_to"]: row["dispatch_execution_sid"] for row in report if row["dispatch_status"] == "created"}
+    created = {
+        row["dispatch_to"]: row["dispatch_execution_sid"] for row in report if row["dispatch_status"] == "created"
+    }
     assert created == {create["to"]: create["sid"] for create in creates}
     assert all(row["dispatch_advice"] for row in report if row["dispatch_status"] != "created")
 
@@ -139,7 +141,7 @@ def test_a_dry_run_shows_the_first_request_sends_nothing_and_keeps_nothing(
 ) -> None:
     write_settings(ready.folder, sandbox.base_url, campaign={"flow": None})
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ada", "123,Wrong"])
-    bare = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    bare: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
     shown = ready("run", contacts, "--dry-run", env=bare)
     assert shown.code == 0, shown.err
     for text in (phone(100), "Ada", "+15550001111"):
@@ -194,8 +196,30 @@ def test_flags_stand_above_settings(ready: Program, sandbox: SandboxProcess) -> 
         columns={"to": None, "region": None},
     )
     (ready.folder / "list.csv").write_text("mobile,name\n(202) 555-0100,Ada\n", encoding="utf-8")
-    flags = ["--base-url", sandbox.base_url, "--flow", FLOW, "--from", "+15550001111", "--to", "mobile", "--region", "US"]
-    more = ["--rate", "50", "--api-version", "v1", "--state-dir", "elsewhere", "--on-busy", "skip", "--report", "out.csv"]
+    flags = [
+        "--base-url",
+        sandbox.base_url,
+        "--flow",
+        FLOW,
+        "--from",
+        "+15550001111",
+        "--to",
+        "mobile",
+        "--region",
+        "US",
+    ]
+    more = [
+        "--rate",
+        "50",
+        "--api-version",
+        "v1",
+        "--state-dir",
+        "elsewhere",
+        "--on-busy",
+        "skip",
+        "--report",
+        "out.csv",
+    ]
     result = ready("run", "list.csv", "--yes", "--json", *flags, *more)
     assert result.code == 0, result.err
     assert result.json["window_limit"] == 500

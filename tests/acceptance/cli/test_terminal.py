@@ -1,0 +1,183 @@
+"""On a terminal: the question before sending, and the live view in any width, with and without colours."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.acceptance.cli.program import (
+    PROGRAM,
+    TIMEOUT_S,
+    Program,
+    SandboxProcess,
+    check_clean,
+    sandbox_process,
+    write_contacts,
+    write_settings,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|9[0-7]|38;[25])[0-9;]*m")
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A command on a terminal of its own."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    shown: str = ""
+
+    def read(self, until: str | None = None) -> str:
+        """What is shown, to the end or until this text has come."""
+        end_s = time.monotonic() + TIMEOUT_S
+        while until is None or until not in ESCAPE.sub("", self.shown):
+            assert time.monotonic() < end_s, f"waited in vain for {until!r}:\n{self.shown}"
+            if not select.select([self.master], [], [], 0.2)[0]:
+                continue
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:  # Linux' word for: the other end is closed
+                data = b""
+            if not data:
+                assert until is None, f"ended without {until!r}:\n{self.shown}"
+                break
+            self.shown += data.decode(errors="replace")
+        return self.shown
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self.master, text.encode())
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the end: exit code and all that was shown."""
+        self.read()
+        code = self.process.wait(timeout=TIMEOUT_S)
+        os.close(self.master)
+        check_clean(self.shown)
+        return code, self.shown
+
+
+def terminal(
+    program: Program, *arguments: str, columns: int = 80, env: dict[str, str | None] | None = None
+) -> Terminal:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        cwd=program.folder,
+        env=program.environment({"TERM": "xterm-256color", **(env or {})}),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        # A session of its own, whose terminal this is: Ctrl-C reaches it as a signal.
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    return Terminal(process, master)
+
+
+@pytest.fixture
+def spring(ready: Program) -> Program:
+    write_contacts(ready.folder / "spring.csv", 12)
+    return ready
+
+
+def test_the_row_count_typed_sends(spring: Program, sandbox: SandboxProcess) -> None:
+    asked = terminal(spring, "run", "spring.csv")
+    shown = asked.read(until="to send: ")
+    assert "12 rows" in ESCAPE.sub("", shown)
+    assert sandbox.stats()["creates_total_requests"] == 0
+    asked.type("12\n")
+    code, shown = asked.end()
+    assert (code, sandbox.stats()["creates"]) == (0, 12), shown
+
+
+@pytest.mark.parametrize(("keys", "found"), [("y\n", "found: y"), ("\n", "no answer"), ("\x04", "no answer")])
+def test_any_other_answer_sends_nothing_and_is_2(
+    spring: Program, sandbox: SandboxProcess, keys: str, found: str
+) -> None:
+    asked = terminal(spring, "run", "spring.csv")
+    asked.read(until="to send: ")
+    asked.type(keys)
+    code, shown = asked.end()
+    assert code == 2
+    assert "error[usage]: not confirmed" in ESCAPE.sub("", shown)
+    assert found in ESCAPE.sub("", shown)
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_ctrl_c_at_the_question_sends_nothing_and_is_130(spring: Program, sandbox: SandboxProcess) -> None:
+    asked = terminal(spring, "run", "spring.csv")
+    asked.read(until="to send: ")
+    asked.type("\x03")
+    code, shown = asked.end()
+    assert code == 130
+    assert "error[interrupted]" in ESCAPE.sub("", shown)
+    assert sandbox.stats()["creates_total_requests"] == 0
+
+
+@pytest.fixture
+def slow(program: Program) -> Iterator[SandboxProcess]:
+    with sandbox_process(program.folder, "--latency", "0.1", "--limit", "200", "--fault", "429=0.05") as sandbox:
+        write_settings(program.folder, sandbox.base_url, rate={"per_second": 200, "in_flight": 3})
+        write_contacts(program.folder / "spring.csv", 60)
+        yield sandbox
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 140])
+def test_the_live_view_fits_the_terminal_and_names_states_rate_and_window(
+    program: Program, slow: SandboxProcess, columns: int
+) -> None:
+    code, shown = terminal(program, "run", "spring.csv", "--yes", columns=columns).end()
+    assert code == 0, shown
+    plain = ESCAPE.sub("", shown)
+    drawn = plain[plain.index("spring  sending") : plain.rindex("worst window")]
+    for text in ("created", "rate", "of 200/s", "429s", "in flight"):
+        assert text in drawn
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", drawn)]
+    assert max(map(len, lines)) <= columns
+    # The cursor is given back.
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_no_color_is_respected_on_a_terminal(program: Program, slow: SandboxProcess) -> None:
+    code, shown = terminal(program, "run", "spring.csv", "--yes", env={"NO_COLOR": "1"}).end()
+    assert code == 0
+    assert not COLOUR.search(shown)
+    coloured = terminal(program, "status").end()[1]
+    assert COLOUR.search(coloured)
+
+
+def test_a_dumb_terminal_and_a_pipe_get_lines_without_escapes(program: Program, slow: SandboxProcess) -> None:
+    code, shown = terminal(program, "run", "spring.csv", "--yes", env={"TERM": "dumb"}).end()
+    assert code == 0
+    assert "\x1b" not in shown
+    piped = program("run", "spring.csv", "--yes")
+    assert "\x1b" not in piped.out + piped.err
+
+
+def test_ctrl_c_on_a_terminal_stops_in_good_order(program: Program, slow: SandboxProcess) -> None:
+    running = terminal(program, "run", "spring.csv", "--yes")
+    running.read(until="in flight 3")
+    os.killpg(running.process.pid, signal.SIGINT)
+    code, shown = running.end()
+    assert code == 130
+    assert "Ctrl-C again leaves at once" in ESCAPE.sub("", shown)
+    assert program("status", "spring", "--json").json["rows"]["sending"] == 0

@@ -1,0 +1,199 @@
+"""What comes after a run, from outside: track, summary, recall, executions."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.cli.program import (
+    Program,
+    SandboxProcess,
+    finish,
+    phone,
+    read_report,
+    sandbox_process,
+    write_contacts,
+    write_settings,
+)
+
+
+@pytest.fixture(scope="module")
+def walking_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """Executions walk the sample flow, a thousand times as fast as people would."""
+    folder = tmp_path_factory.mktemp("walking")
+    with sandbox_process(folder, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def walked(program: Program, walking_sandbox: SandboxProcess) -> Program:
+    """A campaign `spring` of 40 rows that were sent and have walked to their end."""
+    walking_sandbox.reset()
+    write_settings(
+        program.folder,
+        walking_sandbox.base_url,
+        tracking={"variables": ["widgets.ask_yes_no.inbound.Body"], "per_second": 1000},
+    )
+    contacts = write_contacts(program.folder / "spring.csv", 40)
+    assert program("run", contacts, "--yes").code == 0
+    time.sleep(4)  # an hour, in the flow
+    return program
+
+
+def test_track_shows_what_became_of_them_and_the_report_has_it_row_by_row(walked: Program) -> None:
+    result = walked("track", "spring")
+    assert result.code == 0, result.err
+    assert "ended 40" in result.out
+    assert "note_coming" in result.out
+    assert "dispatcher report spring" in result.err
+    assert walked("report", "spring").code == 0
+    rows = read_report(walked.folder / "spring-report.csv")
+    assert {row["dispatch_outcome_status"] for row in rows} == {"ended"}
+    assert all(row["dispatch_outcome_path"].startswith("ask_yes_no") for row in rows)
+    assert "Yes" in {row["dispatch_outcome_widgets.ask_yes_no.inbound.Body"] for row in rows}
+
+
+def test_track_as_json_and_with_the_report(walked: Program) -> None:
+    found = walked("track", "spring", "--json", "--report", "after.csv").json
+    assert (found["created"], found["ended"], found["active"], found["read_now"]) == (40, 40, 0, 40)
+    assert sum(found["last_steps"].values()) == 40
+    assert found["report"] == "after.csv"
+    assert len(read_report(walked.folder / "after.csv")) == 40
+    # A report of a tracked campaign is a valid input: nobody is sent to again.
+    again = walked("run", "after.csv", "--campaign", "spring", "--yes", "--json").json
+    assert (again["rows"]["created"], again["attempts"]) == (40, 40)
+
+
+def test_summary_shows_the_numbers_and_needs_no_credentials(walked: Program) -> None:
+    before = walked("summary", "spring")
+    assert before.code == 0
+    assert "dispatcher track spring" in before.err
+    walked("track", "spring")
+    anonymous: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    after = walked("summary", "spring", env=anonymous)
+    assert "note_coming" in after.out
+    found = walked("summary", "spring", "--json", env=anonymous).json
+    assert (found["rows"]["created"], found["executions"]["ended"]) == (40, 40)
+    assert found["problems"] == []
+
+
+def test_the_page_has_the_last_steps(walked: Program) -> None:
+    walked("track", "spring", "--report", "spring.html")
+    page = (walked.folder / "spring.html").read_text(encoding="utf-8")
+    assert "note_coming" in page
+    assert "<script" not in page
+
+
+def test_following_ends_when_none_is_active_and_ctrl_c_ends_it_before(
+    program: Program, sandbox: SandboxProcess
+) -> None:
+    write_settings(program.folder, sandbox.base_url, tracking={"every_s": 0.3})
+    assert program("run", write_contacts(program.folder / "spring.csv", 5), "--yes").code == 0
+    followed = program("track", "spring", "--follow", "--json")
+    assert (followed.code, followed.json["active"], followed.json["ended"]) == (0, 0, 5)
+
+    sandbox._ask("executions", {"to": phone(900), "from": "+15550001111"})
+    assert program("run", write_contacts(program.folder / "spring.csv", 5, first=300), "--yes").code == 0
+    process = program.start("track", "spring", "--follow")
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    stopped = finish(process)
+    assert stopped.code in (0, 130)
+    if stopped.code == 130:
+        assert "fix: dispatcher track spring" in stopped.err
+
+
+def test_recall_counts_asks_and_ends_them(program: Program) -> None:
+    with sandbox_process(program.folder, "--limit", "500", "--ends-after=-1") as sandbox:
+        write_settings(program.folder, sandbox.base_url)
+        write_contacts(program.folder / "spring.csv", 30)
+        assert program("run", "spring.csv", "--yes", "--limit", "20").code == 0
+        assert sandbox.stats()["active"] == 20
+        # Without a terminal nobody can be asked: nothing happens.
+        refused = program("recall", "spring")
+        assert (refused.code, sandbox.stats()["active"]) == (2, 20)
+        assert "--yes" in refused.err
+        result = program("recall", "spring", "--yes")
+        assert result.code == 0, result.err
+        assert "20 of 20 executions are active" in result.err
+        assert "20 executions" in result.out
+        assert "dispatcher cancel spring" in result.err
+        assert sandbox.stats()["active"] == 0
+        again = program("recall", "spring", "--yes", "--json")
+        assert (again.code, again.json["active"], again.json["ended"]) == (0, 0, 0)
+        program("report", "spring")
+        states = [row["dispatch_outcome_status"] for row in read_report(program.folder / "spring-report.csv")]
+        assert states == ["recalled"] * 20 + [""] * 10
+
+
+def test_a_campaign_that_is_not_there_is_named(ready: Program) -> None:
+    write_contacts(ready.folder / "spring.csv", 1)
+    assert ready("run", "spring.csv", "--yes").code == 0
+    for command in (["track"], ["summary"], ["recall", "--yes"]):
+        result = ready(*command, "sprang")
+        assert result.code == 2
+        assert "did you mean 'spring'?" in result.err
+
+
+def test_track_without_credentials_says_so(ready: Program) -> None:
+    write_contacts(ready.folder / "spring.csv", 1)
+    ready("run", "spring.csv", "--yes")
+    result = ready("track", "spring", env={"TWILIO_AUTH_TOKEN": None})
+    assert (result.code, "error[authentication]" in result.err) == (4, True)
+
+
+# --- executions ---
+
+
+def test_executions_are_listed_shown_and_walked(walked: Program) -> None:
+    listed = walked("executions", "list", "--json", "--all").json
+    assert len(listed) == 40
+    assert {one["status"] for one in listed} == {"ended"}
+    first_page = walked("executions", "list", "--limit", "3")
+    assert first_page.out.count("FN") == 3
+    assert "--all" in first_page.err
+    sid = listed[-1]["sid"]
+    assert phone(100) in walked("executions", "show", sid).out
+    assert walked("executions", "show", sid, "--json").json == listed[-1]
+    steps = walked("executions", "steps", sid, "--json").json
+    assert (steps[0]["transitioned_from"], steps[-1]["transitioned_to"]) == ("Trigger", "Ended")
+    assert "ask_yes_no" in walked("executions", "steps", sid).out
+    name = walked("executions", "context", sid, "--path", "flow.data.first_name")
+    assert name.json == "Name 0"
+    everything = walked("executions", "context", sid).json
+    assert set(everything) == {"trigger", "contact", "flow", "widgets"}
+    at_first = walked("executions", "context", sid, "--step", steps[0]["sid"]).json
+    assert at_first["widgets"] == {}
+
+
+def test_executions_can_be_narrowed_by_status_and_time(walked: Program) -> None:
+    assert walked("executions", "list", "--status", "active", "--json").json == []
+    assert "no executions" in walked("executions", "list", "--until", "2020-01-01").err
+    assert len(walked("executions", "list", "--since", "2020-01-01", "--json", "--api-version", "v1").json) == 40
+    assert walked("executions", "list", "--status", "active", "--json", "--api-version", "v1").json == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["show", "FN123"], 2, "not the SID of an execution"),
+        (["show", "FN" + "0" * 32], 2, "404"),
+        (["context", "FN" + "0" * 32, "--step", "../x"], 2, "not the SID of a step"),
+        (["context", "FN" + "0" * 32, "--path", "a b.c"], 2, "--path"),
+        (["list", "--flow", "FW" + "0" * 32], 2, "404"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(ready: Program, arguments: list[str], code: int, said: str) -> None:
+    result = ready("executions", *arguments)
+    assert result.code == code
+    assert said in result.err
+    assert "fix:" in result.err
+
+
+def test_engagements_are_refused_with_the_name_that_they_have_now(program: Program) -> None:
+    result = program("flows", "--base-url", "https://studio.twilio.com/v1/Flows/FW0/Engagements")
+    assert result.code == 2
+    assert "/Executions" in result.err

@@ -1,0 +1,79 @@
+"""The help says it all: each command and option is explained, each command has examples, and docs/cli.md is the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from dispatcher.cli.app import app
+from dispatcher.cli.options import COMMAND_WIDTH, DOES_WIDTH
+from docs.commands import commands, text
+
+ROOT_COMMAND = typer.main.get_command(app)
+COMMANDS = dict(commands(ROOT_COMMAND))
+WANTED = {
+    "check",
+    "run",
+    "resume",
+    "status",
+    "report",
+    "retry",
+    "reconcile",
+    "cancel",
+    "flows",
+    "doctor",
+    "config init",
+    "config show",
+    "sandbox",
+    "demo",
+}
+
+
+def test_the_contracts_commands_are_there() -> None:
+    assert {name.removeprefix("dispatcher ") for name in COMMANDS} >= WANTED
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_and_option_is_explained(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert command.help.splitlines()[0].endswith(".")
+    for param in command.params:
+        assert param.help, param.name
+
+
+def example_lines(command: Any) -> list[str]:
+    head = command.epilog.partition("\n\n")[0]
+    return re.sub(r"(?<!\\)\[/?(bold|dim)\]", "", head).splitlines()[1:]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_examples_that_fit_a_terminal_of_80_columns(name: str) -> None:
+    lines = example_lines(COMMANDS[name])
+    assert lines
+    assert max(map(len, lines)) <= 78
+    assert all(len(line) <= COMMAND_WIDTH + 2 + DOES_WIDTH for line in lines if "  " in line.strip())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_example_is_a_command_line_that_is_understood(name: str) -> None:
+    for line in example_lines(COMMANDS[name]):
+        words = shlex.split(line.partition("  ")[0]) if not line.startswith("    ") else []
+        if "dispatcher" not in words:
+            continue
+        words = words[words.index("dispatcher") + 1 :]
+        words = words[: words.index("|")] if "|" in words else words
+        command = ROOT_COMMAND
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        # Raises for an option that there is not, and for an argument that is missing.
+        command.make_context("dispatcher", words)
+
+
+def test_the_page_of_the_command_line_is_what_the_program_says(root: Path) -> None:
+    assert (root / "docs" / "cli.md").read_text(encoding="utf-8") == text(), "python -m docs.commands"

@@ -1,0 +1,54 @@
+"""The start's budget, held on the import graph: what a command does not need, it does not load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "aiohttp",
+    "phonenumbers",
+    "xlsxwriter",
+    "python_calamine",
+    "aiolimiter",
+    "backoff",
+)
+#: Not needed to say what can be done.
+NOT_FOR_HELP = (*HEAVY, "asyncio", "sqlite3", "orjson")
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The top-level modules that a command has loaded when it ends."""
+    script = (
+        "import json, sys\n"
+        "from dispatcher.cli.app import main\n"
+        f"code = main({list(arguments)!r})\n"
+        "sys.stdout.flush()\n"
+        "print('\\n' + json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
+def test_the_list_of_commands_loads_nothing_that_takes_time(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(*arguments).isdisjoint({*NOT_FOR_HELP, "pydantic"})
+
+
+@pytest.mark.parametrize("arguments", [("run", "--help"), ("config", "show", "--help")])
+def test_a_commands_help_loads_no_more_than_typer_does(arguments: tuple[str, ...]) -> None:
+    # typer checks options with pydantic.
+    assert loaded_by(*arguments).isdisjoint(NOT_FOR_HELP)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("config", "show"), ("config", "init")])
+def test_looking_loads_no_reader_no_client_and_no_number_tables(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(*arguments).isdisjoint(HEAVY)
