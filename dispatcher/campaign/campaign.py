@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
     from dispatcher.campaign.tracking import RecallResult, TrackResult
     from dispatcher.results.selection import Selection
+    from dispatcher.results.summary import Summary
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
@@ -309,6 +310,15 @@ class Campaign:
             await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
+
+    async def summary(self) -> Summary:
+        """The campaign in numbers: rows by state, and why rows were refused. Raises: CampaignNotFound, LedgerError."""
+        from dispatcher.results.summary import summarize
+
+        status = await self.status()
+        record = status.campaign
+        rows = self._ledger.report_rows(record, record.input_id) if record.input_id is not None else iter(())
+        return await asyncio.to_thread(summarize, status, rows)
 
     async def page(self, path: str | Path) -> int:
         """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError, CampaignNotFound."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,35 +14,30 @@ from tests.acceptance.cli.program import (
     phone,
     read_report,
     sandbox_process,
+    until,
     write_contacts,
     write_settings,
 )
 
 
 @pytest.fixture(scope="module")
-def walking_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    """Executions walk the sample flow, a thousand times as fast as people would."""
-    folder = tmp_path_factory.mktemp("walking")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A campaign `spring` of 40 rows that have walked to their end, a thousand times as fast as people would."""
+    folder = tmp_path_factory.mktemp("walked")
+    program = Program(folder)
     with sandbox_process(folder, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
-        yield sandbox
+        values = ["widgets.ask_yes_no.inbound.Body"]
+        write_settings(folder, sandbox.base_url, tracking={"variables": values, "per_second": 1000})
+        assert program("run", write_contacts(folder / "spring.csv", 40), "--yes").code == 0
+        until(lambda: sandbox.stats()["active"] == 0, "the walks' end")
+        yield program
 
 
-@pytest.fixture
-def walked(program: Program, walking_sandbox: SandboxProcess) -> Program:
-    """A campaign `spring` of 40 rows that were sent and have walked to their end."""
-    walking_sandbox.reset()
-    write_settings(
-        program.folder,
-        walking_sandbox.base_url,
-        tracking={"variables": ["widgets.ask_yes_no.inbound.Body"], "per_second": 1000},
-    )
-    contacts = write_contacts(program.folder / "spring.csv", 40)
-    assert program("run", contacts, "--yes").code == 0
-    time.sleep(4)  # an hour, in the flow
-    return program
+def test_what_became_of_them_is_found_shown_and_in_the_report_row_by_row(walked: Program) -> None:
+    before = walked("summary", "spring")
+    assert before.code == 0
+    assert "dispatcher track spring" in before.err
 
-
-def test_track_shows_what_became_of_them_and_the_report_has_it_row_by_row(walked: Program) -> None:
     result = walked("track", "spring")
     assert result.code == 0, result.err
     assert "ended 40" in result.out
@@ -55,63 +49,47 @@ def test_track_shows_what_became_of_them_and_the_report_has_it_row_by_row(walked
     assert all(row["dispatch_outcome_path"].startswith("ask_yes_no") for row in rows)
     assert "Yes" in {row["dispatch_outcome_widgets.ask_yes_no.inbound.Body"] for row in rows}
 
-
-def test_track_as_json_and_with_the_report(walked: Program) -> None:
-    found = walked("track", "spring", "--json", "--report", "after.csv").json
-    assert (found["created"], found["ended"], found["active"], found["read_now"]) == (40, 40, 0, 40)
-    assert sum(found["last_steps"].values()) == 40
-    assert found["report"] == "after.csv"
-    assert len(read_report(walked.folder / "after.csv")) == 40
-    # A report of a tracked campaign is a valid input: nobody is sent to again.
-    again = walked("run", "after.csv", "--campaign", "spring", "--yes", "--json").json
-    assert (again["rows"]["created"], again["attempts"]) == (40, 40)
-
-
-def test_summary_shows_the_numbers_and_needs_no_credentials(walked: Program) -> None:
-    before = walked("summary", "spring")
-    assert before.code == 0
-    assert "dispatcher track spring" in before.err
-    walked("track", "spring")
     anonymous: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
-    after = walked("summary", "spring", env=anonymous)
-    assert "note_coming" in after.out
+    assert "note_coming" in walked("summary", "spring", env=anonymous).out
     found = walked("summary", "spring", "--json", env=anonymous).json
     assert (found["rows"]["created"], found["executions"]["ended"]) == (40, 40)
     assert found["problems"] == []
 
 
-def test_the_page_has_the_last_steps(walked: Program) -> None:
-    walked("track", "spring", "--report", "spring.html")
+def test_track_as_json_with_the_report_and_with_the_page(walked: Program) -> None:
+    found = walked("track", "spring", "--json", "--report", "after.csv").json
+    assert (found["created"], found["ended"], found["active"]) == (40, 40, 0)
+    assert sum(found["last_steps"].values()) == 40
+    assert found["report"] == "after.csv"
+    # A report of a tracked campaign is a valid input: nobody is sent to again.
+    again = walked("run", "after.csv", "--campaign", "spring", "--yes", "--json").json
+    assert (again["rows"]["created"], again["attempts"]) == (40, 40)
+    assert walked("track", "spring", "--report", "spring.html").code == 0
     page = (walked.folder / "spring.html").read_text(encoding="utf-8")
     assert "note_coming" in page
     assert "<script" not in page
 
 
-def test_following_ends_when_none_is_active_and_ctrl_c_ends_it_before(
-    program: Program, sandbox: SandboxProcess
-) -> None:
+def test_following_ends_when_none_is_active(program: Program, sandbox: SandboxProcess) -> None:
     write_settings(program.folder, sandbox.base_url, tracking={"every_s": 0.3})
     assert program("run", write_contacts(program.folder / "spring.csv", 5), "--yes").code == 0
     followed = program("track", "spring", "--follow", "--json")
     assert (followed.code, followed.json["active"], followed.json["ended"]) == (0, 0, 5)
 
-    sandbox._ask("executions", {"to": phone(900), "from": "+15550001111"})
-    assert program("run", write_contacts(program.folder / "spring.csv", 5, first=300), "--yes").code == 0
-    process = program.start("track", "spring", "--follow")
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    stopped = finish(process)
-    assert stopped.code in (0, 130)
-    if stopped.code == 130:
-        assert "fix: dispatcher track spring" in stopped.err
-
 
 def test_recall_counts_asks_and_ends_them(program: Program) -> None:
     with sandbox_process(program.folder, "--limit", "500", "--ends-after=-1") as sandbox:
-        write_settings(program.folder, sandbox.base_url)
+        write_settings(program.folder, sandbox.base_url, tracking={"every_s": 0.2})
         write_contacts(program.folder / "spring.csv", 30)
         assert program("run", "spring.csv", "--yes", "--limit", "20").code == 0
         assert sandbox.stats()["active"] == 20
+        # Followed, they would never end: Ctrl-C does.
+        process = program.start("track", "spring", "--follow")
+        until(lambda: sandbox.stats()["requests"].get("list", 0) >= 2, "the second look", process)
+        process.send_signal(signal.SIGINT)
+        stopped = finish(process)
+        assert (stopped.code, "fix: dispatcher track spring" in stopped.err) == (130, True)
+        assert "active 20" in stopped.out
         # Without a terminal nobody can be asked: nothing happens.
         refused = program("recall", "spring")
         assert (refused.code, sandbox.stats()["active"]) == (2, 20)
