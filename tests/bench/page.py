@@ -69,8 +69,8 @@ def write_page(sections: Mapping[str, Sequence[Line]], *, command: str) -> None:
         "# Performance",
         "",
         "What `dispatcher` costs with its promises on, against what a user would write or pick instead. Ratios of one",
-        "run on one machine: absolute figures are that machine's. Every figure is a process of its own; what is compared",
-        "runs in turn, and medians count.",
+        "run on one machine: absolute figures are that machine's. Every figure is a process of its own; rivals",
+        "run in turn, and medians count.",
         "",
         f"- Made by `{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
         f"- {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"

@@ -3,7 +3,7 @@
     python -m tests.bench.server [--latency-s 0.05] [--limit-per-s 20] [--others-per-s 10]
 
 Prints its port. With a limit it enforces the exact sliding window over 10 s and answers 429 above it; `others` is
-another program that uses up a part of it. GET /stats tells what it saw: requests, 429s, the worst window, arrival times.
+another program that uses up a part of it. GET /stats tells what it saw: requests, 429s, the worst window, arrivals.
 """
 
 from __future__ import annotations
