@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,8 @@ def write_workbook(
 
     # Rows wait in a file beside the new one until the workbook is put together, not in the system's temporary folder:
     # that may be small, or memory.
-    workbook = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": str(Path(file.name).parent)})
+    sink = _Sink(file)
+    workbook = xlsxwriter.Workbook(sink, {"constant_memory": True, "tmpdir": str(Path(file.name).parent)})
     workbook.use_zip64()
     sheet = workbook.add_worksheet("Report")
     try:
@@ -66,8 +68,37 @@ def write_workbook(
     except FileCreateError as error:
         raise error.args[0] from None
     finally:
-        sheet._opt_close()  # where the block failed, nothing else closes its file of rows
+        sink.close()
+        with contextlib.suppress(OSError):
+            sheet._opt_close()  # where the block failed, nothing else closes its file of rows
     return total
+
+
+class _Sink:
+    """What the workbook is written to.
+
+    xlsxwriter forgets its archive where a write fails. The archive closes itself when it is collected, and writes its
+    end then: into nothing, for the file is long closed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: BinaryIO | None = file
+
+    def close(self) -> None:
+        self._file = None
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data) if self._file else len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence) if self._file else 0
+
+    def tell(self) -> int:
+        return self._file.tell() if self._file else 0
+
+    def flush(self) -> None:
+        if self._file:
+            self._file.flush()
 
 
 def _write_rows(

@@ -64,6 +64,40 @@ def test_a_full_disk_leaves_the_old_report_and_says_so(tmp_path: Path, name: str
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+def test_a_disk_that_fills_while_a_workbook_is_put_together_is_the_same_error(tmp_path: Path, small_disk: None) -> None:
+    """Its rows have waited in a file of their own; the archive is written at the end."""
+    path = tmp_path / "r.xlsx"
+    path.write_bytes(b"old")
+
+    def rows() -> Iterator[list[ReportRow]]:
+        yield [row(2)]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+    with pytest.raises(ReportError) as caught:
+        write_report(path, HEADER, rows())
+    assert caught.value.found == os.strerror(errno.EFBIG)
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["r.xlsx"]
+
+
+def test_the_new_report_is_on_disk_before_it_takes_the_old_ones_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power cut could leave an empty file under the report's name."""
+    path = tmp_path / "r.csv"
+    path.write_text("old")
+    synced: list[tuple[bool, str]] = []
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        fsync(handle)
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.read_text()[:5]))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_report(path, HEADER, batches(row()))
+    assert synced == [(False, "old"), (True, "phone")]
+
+
 def test_a_new_report_may_be_read_by_its_owner_alone(tmp_path: Path) -> None:
     """It holds names and numbers of people."""
     write_report(tmp_path / "r.csv", HEADER, batches(row()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from dispatcher.model import Account, CampaignRecord, CampaignStatus, ReportRow, RowState, empty_counts
 from dispatcher.results import summary
+from dispatcher.results.report import REPORT_COLUMNS
 from dispatcher.results.summary import CampaignState, Departures, campaign_state, status_object, summarize
 from tests.unit.results.support import SENT_MS, batches, never_sent, rejected, row
 
@@ -69,6 +71,15 @@ def test_the_object_is_that_of_the_contract() -> None:
         "rate_per_s": 19.24,
         "report": "spring-report.csv",
     }
+
+
+def test_the_documentation_shows_this_object_and_every_column(root: Path) -> None:
+    """The same names, the same columns, every word for a campaign's state."""
+    text = (root / "docs" / "report.md").read_text(encoding="utf-8")
+    shown = json.loads(text.split("```json\n")[1].split("```")[0])
+    assert shown == status_object(status_of({RowState.created: 185, RowState.rejected: 5}), "spring-report.csv")
+    for word in (*REPORT_COLUMNS, *CampaignState, *RowState, "earlier_rows"):
+        assert f"`{word}`" in text, word
 
 
 def test_rows_of_earlier_files_are_shown_where_there_are_any() -> None:
@@ -149,7 +160,12 @@ def test_problems_and_rows_in_states_that_have_them_are_as_many() -> None:
 
 def test_departures_are_counted_by_the_second() -> None:
     """Rows that never left are not counted."""
-    rows = [row(2, left_at_ms=1_000_999), row(3, left_at_ms=1_000_000), row(4, left_at_ms=1_002_000), never_sent(5)]
+    rows = [
+        row(2, left_at_ms=1_000_999),
+        row(3, left_at_ms=1_000_000),
+        rejected(4, left_at_ms=1_002_000),
+        never_sent(5),
+    ]
     assert summarize(status_of(), batches(*rows)).departures == Departures(1, ((1000, 2), (1002, 1)))
 
 

@@ -143,7 +143,8 @@ def test_states_are_coloured_and_the_header_stays_in_sight(tmp_path: Path) -> No
     papers = {state: sheet.cell(number, column).fill.fgColor.rgb for number, state in enumerate(RowState, 2)}
     assert papers[RowState.created] != papers[RowState.rejected] == papers[RowState.invalid]
     assert len(set(papers.values())) == 6
-    assert sheet.column_dimensions["A"].width > len("+15550100001")
+    assert sheet.column_dimensions["F"].width > len(f"FN{2:032x}")
+    assert sheet.column_dimensions["F"].width < 48
 
 
 @pytest.mark.parametrize(("ink", "paper"), sorted(set(workbook._COLOURS.values())))
