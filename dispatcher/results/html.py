@@ -12,7 +12,6 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-import dispatcher
 from dispatcher.model import CampaignStatus, ExecutionCounts, ExecutionStatus, ReportRow, RowState
 from dispatcher.results.chart import Placed, RateChart, placed, rate_chart, ticks
 from dispatcher.results.replacement import replacing
@@ -346,7 +345,7 @@ def _counts(first: str, lines: str) -> str:
 def _foot(now_ms: int) -> str:
     return (
         "<footer>Counts only: this page names no contact. Times are UTC. "
-        f"Made by dispatcher {escape(dispatcher.__version__)}, {_moment(now_ms)}.</footer>"
+        f"Made by dispatcher, {_moment(now_ms)}.</footer>"
     )
 
 

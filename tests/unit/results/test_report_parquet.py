@@ -64,14 +64,15 @@ CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 @given(rows=st.lists(st.tuples(CELL, CELL), max_size=6))
 def test_a_report_fed_back_gives_the_same_cells(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     """As intake reads Parquet."""
+    rows = [("x", ""), *rows]
     path = tmp_path_factory.mktemp("parquet") / "r.parquet"
     write_report(path, HEADER, batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
     header, found = read_as_input(path)
-    assert header == [*HEADER, *REPORT_COLUMNS]
-    assert [cells[:2] for cells in found] == [list(cells) for cells in rows]
+    assert header == list(HEADER)
+    assert found == [list(cells) for cells in rows if "".join(cells).strip()]
 
 
 def test_names_that_stand_twice_are_told_apart(tmp_path: Path) -> None:

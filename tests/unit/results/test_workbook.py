@@ -86,8 +86,8 @@ def test_a_workbook_fed_back_gives_the_same_cells(tmp_path: Path) -> None:
     rows = [row(number, (text, text)) for number, text in enumerate(cells, 2)]
     write_report(tmp_path / "r.xlsx", HEADER, batches(*rows))
     header, found = read_as_input(tmp_path / "r.xlsx")
-    assert header == [*HEADER, *REPORT_COLUMNS]
-    assert [found_cells[:2] for found_cells in found] == [[text, text] for text in cells]
+    assert header == list(HEADER)
+    assert found == [[text, text] for text in cells if text.strip()]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_longest_cell_fits(tmp_path: Path) -> None:
     """32,767 characters, in whichever way they are counted."""
     cells = ("x" * 32_767, "😀" * 16_383)
     write_report(tmp_path / "r.xlsx", HEADER, batches(row(cells=cells)))
-    assert tuple(read_as_input(tmp_path / "r.xlsx")[1][0][:2]) == cells
+    assert read_as_input(tmp_path / "r.xlsx")[1] == [list(cells)]
 
 
 def test_more_rows_than_a_sheet_has_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
