@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
 from dispatcher.errors import ReportError
@@ -33,7 +34,7 @@ def check_target(path: Path) -> Path:
         folder = target.parent
         if not folder.is_dir():
             raise ReportError(
-                "the report's folder does not exist", found=str(folder), fix=f"mkdir -p {folder}, or another --report"
+                "the report's folder does not exist", found=str(folder), fix=f"mkdir -p {quote(str(folder))}"
             )
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a forbidden folder, a NUL in the name
         found = error.strerror if isinstance(error, OSError) else str(error)
@@ -45,7 +46,7 @@ def check_target(path: Path) -> Path:
         raise ReportError(
             "the report would replace a file that is write-protected",
             found=str(target),
-            fix=f"chmod u+w {target}, or another --report",
+            fix=f"chmod u+w {quote(str(target))}, or another --report",
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ReportError(

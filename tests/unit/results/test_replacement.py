@@ -157,7 +157,7 @@ def _refusal(path: Path) -> ReportError:
 
 def test_a_missing_folder_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
     """And it is known before anything is sent."""
-    assert _refusal(tmp_path / "no" / "r.csv").fix == f"mkdir -p {tmp_path / 'no'}, or another --report"
+    assert _refusal(tmp_path / "not here" / "r.csv").fix == f"mkdir -p '{tmp_path / 'not here'}'"
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
