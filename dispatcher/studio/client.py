@@ -34,7 +34,7 @@ from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
-from dispatcher.studio.wire import ANSWER_MAX_BYTES, Deadlines, Poster, failed, plain
+from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class Studio:
 
     async def __aenter__(self) -> Studio:
         # The pool is bounded by the number of workers; aiohttp's own limit of 100 would only add a second queue.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=300)
+        connector = CleanConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=300)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -239,7 +239,12 @@ class Studio:
 
     async def execution_context(self, flow_sid: str, execution_sid: str) -> ExecutionContext:
         """What an execution knows, our Parameters among it."""
-        return ExecutionContext.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}/Context"))
+        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Context"
+        context = ExecutionContext.from_json(await self._get(path))
+        if context.execution_sid not in (None, execution_sid):
+            # Whose an execution is depends on it: an answer that went astray must not decide.
+            raise StudioUnavailable("Studio's answer is about another execution", found=context.execution_sid)
+        return context
 
     def steps(self, flow_sid: str, execution_sid: str) -> AsyncIterator[Step]:
         """An execution's steps, newest first."""

@@ -11,7 +11,9 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import hdrs
@@ -28,6 +30,36 @@ if TYPE_CHECKING:
 
 #: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
+
+
+class CleanConnector(aiohttp.TCPConnector):
+    """Hands out no connection on which an answer lies that nobody asked for.
+
+    Some servers and proxies write to an idle connection before they close it. Taken for the answer to the next request,
+    it would be believed of a row that the server may never have seen, or may have created.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        """A connection for a request: a clean one from the pool, or a new one."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None
+            if protocol not in self._used:
+                self._used.add(protocol)
+                return connection
+            if not protocol.should_close:
+                return connection
+            connection.close()
 
 
 class Deadlines:
@@ -136,9 +168,7 @@ class Poster:
                 raise
             connection.release()
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
-            if not left and isinstance(error, aiohttp.ServerDisconnectedError):
-                return Answer(failure=Failure.not_connected, detail="the connection was closed before it was used")
-            return failed(error, status, loop.time() - began_s)
+            return _told(failed(error, status, loop.time() - began_s), left=left)
         headers = message.headers
         return Answer(
             status,
@@ -224,6 +254,15 @@ def failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
     else:
         failure, detail = Failure.broken, f"the connection broke ({type(error).__name__})"
     return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
+
+
+def _told(answer: Answer, *, left: bool) -> Answer:
+    """A failure, with what is known for certain: whether the request had begun to leave."""
+    if left and answer.failure in (Failure.not_connected, Failure.certificate):
+        return replace(answer, failure=Failure.broken)
+    if not left and answer.failure in (Failure.broken, Failure.timeout):
+        return replace(answer, failure=Failure.not_connected)
+    return answer
 
 
 def plain(header: str | None) -> str | None:

@@ -32,8 +32,8 @@ def studio(base_url: str) -> Studio:
     return Studio(CREDENTIALS, base_url=base_url, connect_s=1, answer_s=1)
 
 
-def page(next_page_url: object, *, key: object = "executions", items: object = None) -> bytes:
-    executions = [{"sid": EXECUTION_SID}] if items is None else items
+def page(next_page_url: object, *, key: object = "executions", items: object = None, sid: str = EXECUTION_SID) -> bytes:
+    executions = [{"sid": sid}] if items is None else items
     return http(200, orjson.dumps({"meta": {"key": key, "next_page_url": next_page_url}, "executions": executions}))
 
 
@@ -56,7 +56,7 @@ def answering(*answers: bytes) -> Handler:
 async def test_a_next_page_on_another_host_is_asked_of_our_own_and_no_credentials_leave() -> None:
     async with serve(answering(page(None))) as other:
         following = f"{other.url}/v2/Flows/{FLOW_SID}/Executions?PageToken=PA1&Page=1"
-        async with serve(answering(page(following), page(None))) as server:
+        async with serve(answering(page(following), page(None, sid="FN" + "1" * 32))) as server:
             executions = await listed(server)
     assert len(executions) == 2
     assert (other.connections, other.seen) == (0, [])
@@ -151,3 +151,31 @@ async def test_a_read_that_may_go_better_next_time_says_so(data: bytes) -> None:
     async with serve(answering(data)) as server, studio(server.url) as client:
         with pytest.raises(StudioUnavailable):
             await client.flow(FLOW_SID)
+
+
+async def test_a_context_of_another_execution_is_not_taken_for_the_one_that_was_asked_for() -> None:
+    body = orjson.dumps({"execution_sid": "FN" + "9" * 32, "context": {"flow": {"data": {"dispatch_id": "d-1"}}}})
+    async with serve(answering(http(200, body))) as server, studio(server.url) as client:
+        with pytest.raises(StudioUnavailable):
+            await client.execution_context(FLOW_SID, EXECUTION_SID)
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_proxy_that_breaks_off_before_the_tunnel_stands_has_not_passed_the_request_on(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.reader.readuntil(b"\r\n\r\n")
+        getattr(connection, how)()
+
+    left = 0
+
+    def leaving() -> None:
+        nonlocal left
+        left += 1
+
+    async with serve(handler) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        async with studio("https://studio.invalid") as client:
+            verdict = classify(await client.create(FLOW_SID, FORM, leaving), api_version="v2")
+    assert (verdict.outcome, left) == (Outcome.not_sent, 0)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from dispatcher.errors import StudioError
 from dispatcher.settings import Credentials
 from dispatcher.studio.client import Studio, _proxy
-from dispatcher.studio.outcomes import Failure
-from dispatcher.studio.wire import failed
+from dispatcher.studio.outcomes import Answer, Failure
+from dispatcher.studio.wire import _told, failed
 
 ACCOUNT_SID = "AC" + "0" * 32
 CREDENTIALS = Credentials(account_sid=ACCOUNT_SID, username=ACCOUNT_SID, password="not-a-real-token")
@@ -181,3 +181,19 @@ def test_the_client_s_own_words_hold_no_secret() -> None:
     client = studio()
     shown: list[Any] = [repr(client), str(client), repr(CREDENTIALS), str(CREDENTIALS)]
     assert not any("not-a-real-token" in text for text in shown)
+
+
+# --- whether a request had begun to leave stands above what its failure is called ---
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_a_request_that_had_begun_to_leave_is_never_said_not_to_have(failure: Failure) -> None:
+    told = _told(Answer(failure=failure, detail="x"), left=True)
+    assert told.failure in (Failure.broken, Failure.timeout)
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_a_request_that_had_not_begun_to_leave_is_known_not_to_have(failure: Failure) -> None:
+    told = _told(Answer(failure=failure, detail="x"), left=False)
+    assert told.failure in (Failure.not_connected, Failure.certificate)
+    assert (told.failure is Failure.certificate) is (failure is Failure.certificate)
