@@ -74,9 +74,8 @@ class Ceiling:
         if now_s < self._blind_until_s:
             return
         in_a_row, self._in_a_row = self._in_a_row, True
-        pause_s = self._window_s * PAUSE
         if self._at is None:
-            self._at = max(self._floor, passed)
+            self._set(max(self._floor, passed), now_s, self._window_s * PAUSE)
         elif passed < self._at * SAME:
             if in_a_row:
                 return
@@ -84,13 +83,16 @@ class Ceiling:
             if self._misses > MISSES_MAX:
                 self._at = None
                 self._blind_until_s = now_s + self._window_s * BLIND
-                return
-            self._at = max(self._floor, passed)
-            pause_s = self._pause_s
-        else:
-            if passed < self._at * HIGHER:
-                pause_s = min(self._pause_s * 2, self._window_s * PAUSE_MAX)
-            self._at = max(self._at, passed)
+            else:
+                self._at = max(self._floor, passed)
+                self._reached, self._step = 0, 1
+        elif now_s >= self._probe_s:
+            higher = passed >= self._at * HIGHER
+            pause_s = self._window_s * PAUSE if higher else min(self._pause_s * 2, self._window_s * PAUSE_MAX)
+            self._set(max(self._at, passed), now_s, pause_s)
+
+    def _set(self, at: int, now_s: float, pause_s: float) -> None:
+        self._at = at
         self._pause_s = pause_s
         self._probe_s = now_s + pause_s
         self._reached, self._step = 0, 1

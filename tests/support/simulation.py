@@ -1,0 +1,182 @@
+"""The limiter and the hold against a server that counts exactly, in virtual time: minutes of sending in a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from dispatcher.errors import StoppedEarly
+from dispatcher.events import EventBus
+from dispatcher.sending.hold import Hold
+from dispatcher.sending.limiter import Limiter
+from dispatcher.settings import RetrySettings
+from tests.support import virtual_time
+
+WINDOW_S = 10.0
+
+
+def worst_window(times_s: Sequence[float], window_s: float = WINDOW_S) -> int:
+    """The most of these (ascending) in any stretch of `window_s`, found the plain way."""
+    return max((n + 1 - bisect_left(times_s, at - window_s + 1e-9) for n, at in enumerate(times_s)), default=0)
+
+
+class ExactServer:
+    """Answers 429 to what would be the (limit + 1)-th in some window; and as the test says besides."""
+
+    def __init__(self, limit: int, *, refuse: Callable[[float], bool] = lambda since_s: False) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._refuse = refuse
+        self._window: deque[float] = deque()
+        self.started_s = self._loop.time()
+
+    def accepts(self) -> bool:
+        """One create request arrives now."""
+        now_s = self._loop.time()
+        while self._window and self._window[0] <= now_s - WINDOW_S:
+            self._window.popleft()
+        if self._refuse(now_s - self.started_s) or len(self._window) >= self._limit:
+            return False
+        self._window.append(now_s)
+        return True
+
+
+@dataclass(slots=True)
+class Sent:
+    """What happened, in seconds since sending began."""
+
+    left_s: list[float] = field(default_factory=list)
+    passed_s: list[float] = field(default_factory=list)
+    throttled_s: list[float] = field(default_factory=list)
+    duration_s: float = 0.0
+    stopped: StoppedEarly | None = None
+
+    def passed_between(self, first_s: float, last_s: float) -> int:
+        return sum(first_s <= at < last_s for at in self.passed_s)
+
+    def throttled_between(self, first_s: float, last_s: float) -> int:
+        return sum(first_s <= at < last_s for at in self.throttled_s)
+
+    @property
+    def throttled_share(self) -> float:
+        return len(self.throttled_s) / max(1, len(self.left_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """Another program on the same account. It starts `ahead_s` before us."""
+
+    per_second: float
+    ahead_s: float = 0.0
+    until_s: float = float("inf")
+    #: Like clockwork, or at random.
+    random: bool = False
+
+
+def simulate(
+    *,
+    per_second: float,
+    seconds: float = float("inf"),
+    rows: float = float("inf"),
+    latency_s: float = 0.01,
+    in_flight: int = 100,
+    pace: str = "even",
+    headroom: float = 0.01,
+    retry_after_s: float | None = None,
+    refuse: Callable[[float], bool] = lambda since_s: False,
+    others: Others | None = None,
+    late_s: float = 0.0003,
+) -> Sent:
+    """Send as `workers` does, with a server that has the same limit. Timers wake `late_s` late."""
+
+    async def main() -> Sent:
+        loop = asyncio.get_running_loop()
+        server = ExactServer(int(per_second * WINDOW_S), refuse=refuse)
+        rival = asyncio.create_task(_rival(server, others)) if others else None
+        if others:
+            await asyncio.sleep(others.ahead_s)
+        server.started_s = loop.time()
+        sent = await _send(server, per_second, seconds, rows, latency_s, in_flight, pace, headroom, retry_after_s)
+        if rival:
+            rival.cancel()
+        return sent
+
+    return virtual_time.run(main(), late_s=late_s)
+
+
+async def _rival(server: ExactServer, others: Others) -> None:
+    loop, chance = asyncio.get_running_loop(), random.Random(7)
+    next_s = loop.time()
+    while loop.time() - server.started_s < others.until_s:
+        await asyncio.sleep(max(0.0, next_s - loop.time()))
+        server.accepts()
+        next_s += chance.expovariate(others.per_second) if others.random else 1 / others.per_second
+
+
+async def _send(
+    server: ExactServer,
+    per_second: float,
+    seconds: float,
+    rows: float,
+    latency_s: float,
+    in_flight_max: int,
+    pace: str,
+    headroom: float,
+    retry_after_s: float | None,
+) -> Sent:
+    loop = asyncio.get_running_loop()
+    sent = Sent()
+
+    def stop(error: StoppedEarly) -> None:
+        sent.stopped = error
+
+    hold = Hold(RetrySettings(), EventBus(), stop=stop)
+    limiter = Limiter(per_second=per_second, window_s=WINDOW_S, headroom=headroom, pace=pace)
+    hold.limiter = limiter
+    started_s = loop.time()
+    waiting, in_flight = rows, 0
+    free = asyncio.Event()
+    tasks = set()
+
+    async def one(generation: int) -> None:
+        nonlocal waiting, in_flight
+        if generation != hold.generation and hold.closed:
+            await hold.admit(1)
+        left_s = loop.time()
+        limiter.left()
+        sent.left_s.append(left_s - started_s)
+        await asyncio.sleep(latency_s / 2)
+        accepted = server.accepts()
+        await asyncio.sleep(latency_s / 2)
+        if accepted:
+            sent.passed_s.append(left_s - started_s)
+            hold.answered(left_s)
+        else:
+            sent.throttled_s.append(left_s - started_s)
+            waiting += 1
+            hold.throttled(retry_after_s, left_s)
+        in_flight -= 1
+        free.set()
+
+    while (waiting or in_flight) and loop.time() - started_s < seconds and sent.stopped is None:
+        if not waiting or in_flight >= in_flight_max:
+            free.clear()
+            await free.wait()
+            continue
+        permits = await limiter.acquire(int(min(waiting, in_flight_max - in_flight)))
+        if hold.closed:
+            admitted = await hold.admit(permits)
+            limiter.returned(permits - admitted)
+            permits = admitted
+        waiting -= permits
+        in_flight += permits
+        for _ in range(permits):
+            task = asyncio.create_task(one(hold.generation))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+    sent.duration_s = loop.time() - started_s
+    return sent

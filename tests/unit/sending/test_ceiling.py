@@ -1,0 +1,143 @@
+"""The ceiling's rules, one by one: times and counts in, a cap out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.sending.ceiling import BLIND, FLOOR_SHARE, MISSES_MAX, PAUSE, PAUSE_MAX, SHY_SHARE, Ceiling
+
+FULL = 198
+WINDOW_S = 10.0
+FIRST_PAUSE_S = WINDOW_S * PAUSE
+
+
+@pytest.fixture
+def ceiling() -> Ceiling:
+    return Ceiling(FULL, WINDOW_S)
+
+
+def probe(ceiling: Ceiling, now_s: float) -> float:
+    """Let a probe be refused at a ceiling of 100; returns when the next may go."""
+    ceiling.passed(now_s, 99)
+    ceiling.refused(now_s, 100)
+    following_s = ceiling.probes_at(now_s)
+    assert following_s is not None
+    return following_s
+
+
+def test_without_a_429_there_is_none(ceiling: Ceiling) -> None:
+    ceiling.passed(0.0, 150)
+    assert ceiling.cap(0.0) == FULL
+    assert ceiling.probes_at(0.0) is None
+
+
+def test_a_429_puts_it_at_what_got_through_less_a_little_for_others(ceiling: Ceiling) -> None:
+    ceiling.refused(5.0, 100)
+    assert ceiling.cap(5.0) == 100 * (1 - SHY_SHARE)
+
+
+def test_it_is_never_under_the_floor(ceiling: Ceiling) -> None:
+    ceiling.refused(0.1, 0)
+    assert ceiling.cap(0.1) == int(FULL * FLOOR_SHARE)
+
+
+def test_after_a_pause_one_probe_may_go_above_it(ceiling: Ceiling) -> None:
+    ceiling.refused(5.0, 100)
+    assert ceiling.probes_at(5.0) == 5.0 + FIRST_PAUSE_S
+    assert ceiling.cap(5.0 + FIRST_PAUSE_S) == 101
+
+
+def test_a_refused_probe_doubles_the_pause_up_to_two_windows(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 100)
+    at_s, pauses_s = FIRST_PAUSE_S, []
+    for _ in range(10):
+        following_s = probe(ceiling, at_s)
+        pauses_s.append(following_s - at_s)
+        at_s = following_s
+    assert pauses_s[:3] == pytest.approx([FIRST_PAUSE_S * 2, FIRST_PAUSE_S * 4, FIRST_PAUSE_S * 8])
+    assert pauses_s[-1] == pytest.approx(WINDOW_S * PAUSE_MAX)
+
+
+def test_a_429_at_the_ceiling_while_no_probe_is_due_does_not_put_the_next_probe_off(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 100)
+    due_s = probe(ceiling, FIRST_PAUSE_S)
+    ceiling.passed(0.25, 97)
+    ceiling.refused(0.3, 98)
+    assert ceiling.probes_at(0.3) == due_s
+
+
+def test_probes_that_get_through_open_it_twice_as_wide_each_time_until_it_is_forgotten(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 100)
+    now_s, count, steps = 1.0, 100, []
+    while ceiling.stands:
+        steps.append(ceiling.cap(now_s) - count)
+        count += 1
+        ceiling.passed(now_s, count)
+    assert steps == [1, 2, 4, 8, 16, 32, 64]
+    assert ceiling.cap(now_s) == FULL
+
+
+def test_a_higher_ceiling_is_a_new_one_with_short_pauses(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 100)
+    due_s = FIRST_PAUSE_S
+    for _ in range(4):
+        due_s = probe(ceiling, due_s)
+    for count in range(101, 121):
+        ceiling.passed(due_s, count)
+    ceiling.refused(due_s, 120)
+    assert ceiling.probes_at(due_s) == pytest.approx(due_s + FIRST_PAUSE_S)
+
+
+def test_a_refusal_below_it_moves_it_down(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 100)
+    ceiling.passed(0.1, 50)
+    ceiling.refused(0.1, 60)
+    assert ceiling.cap(0.1) == 59
+
+
+def test_refusals_in_a_row_say_nothing_new(ceiling: Ceiling) -> None:
+    """A storm: nothing gets through, so that it is not known how much would."""
+    ceiling.refused(0.0, 150)
+    for count in (120, 90, 30, 0):
+        ceiling.refused(0.1, count)
+    assert ceiling.cap(0.1) == 147
+
+
+def test_refusals_below_it_that_go_on_blind_it_for_two_windows(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 150)
+    count = 140
+    for _ in range(int(MISSES_MAX) + 1):
+        assert ceiling.stands
+        ceiling.passed(1.0, count - 1)
+        ceiling.refused(1.0, count)
+        count -= 20
+    assert ceiling.cap(1.0) == FULL
+    ceiling.passed(2.0, 100)
+    ceiling.refused(2.0, 110)
+    assert ceiling.cap(2.0) == FULL
+    ceiling.refused(1.0 + WINDOW_S * BLIND, 110)
+    assert ceiling.stands
+
+
+def test_refusals_below_it_now_and_then_do_not(ceiling: Ceiling) -> None:
+    ceiling.refused(0.0, 150)
+    count = 140
+    for _ in range(6):
+        for _ in range(200):
+            ceiling.passed(0.1, 10)
+        ceiling.refused(0.1, count)
+        count -= 10
+    assert ceiling.stands
+
+
+@given(st.integers(1, 5000), st.lists(st.tuples(st.booleans(), st.floats(0, 30), st.integers(0, 5000)), max_size=80))
+def test_whatever_comes_the_cap_is_between_one_and_the_limit(full: int, answers: list[tuple[bool, float, int]]) -> None:
+    ceiling, now_s = Ceiling(full, WINDOW_S), 0.0
+    for refused, pause_s, count in answers:
+        now_s += pause_s
+        (ceiling.refused if refused else ceiling.passed)(now_s, min(count, full))
+        assert 1 <= ceiling.cap(now_s) <= full
+        due_s = ceiling.probes_at(now_s)
+        assert due_s is None or now_s < due_s <= now_s + WINDOW_S * PAUSE_MAX

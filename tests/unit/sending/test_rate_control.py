@@ -1,0 +1,140 @@
+"""What the limiter and the hold come to together, in virtual time, against a server that enforces the exact window."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.simulation import WINDOW_S, Others, Sent, simulate, worst_window
+
+
+def by_chance(share: float, seed: int = 3) -> Callable[[float], bool]:
+    """429s that have nothing to do with the rate."""
+    chance = random.Random(seed)
+    return lambda since_s: chance.random() < share
+
+
+def storm(first_s: float, last_s: float) -> Callable[[float], bool]:
+    """Nothing but 429 for a while."""
+    return lambda since_s: first_s <= since_s < last_s
+
+
+def assert_within(sent: Sent, per_second: float) -> None:
+    assert worst_window(sent.left_s) <= per_second * WINDOW_S * 0.99 + 1e-9
+
+
+class TestAlone:
+    @pytest.mark.parametrize(
+        ("per_second", "seconds", "late_s"),
+        [(5, 62, 0.0001), (5, 62, 0.002), (20, 62, 0.0001), (20, 62, 0.002), (200, 32, 0.002), (1000, 22, 0.002)],
+    )
+    def test_the_limit_is_used_to_99_percent_and_never_exceeded(
+        self, per_second: int, seconds: int, late_s: float
+    ) -> None:
+        sent = simulate(per_second=per_second, seconds=seconds, late_s=late_s)
+        assert sent.throttled_s == []
+        assert_within(sent, per_second)
+        # What the headroom leaves is all used, but for one request in a thousand.
+        for first_s in range(1, seconds - 10, 10):
+            assert sent.passed_between(first_s, first_s + WINDOW_S) >= math.floor(per_second * WINDOW_S * 0.99 * 0.999)
+
+    def test_even_means_evenly_spread(self) -> None:
+        sent = simulate(per_second=20, seconds=30)
+        for second in range(1, 29):
+            assert 18 <= sent.passed_between(second, second + 1) <= 22
+
+    @pytest.mark.parametrize(("per_second", "rows"), [(20, 198), (20, 199), (20, 600), (50, 1600)])
+    def test_a_spike_of_n_rows_takes_its_windows_and_2_percent(self, per_second: int, rows: int) -> None:
+        sent = simulate(per_second=per_second, rows=rows, pace="spike")
+        assert sent.throttled_s == []
+        assert_within(sent, per_second)
+        windows = math.ceil(rows / (per_second * WINDOW_S * 0.99)) - 1
+        assert windows * WINDOW_S <= sent.duration_s <= windows * WINDOW_S * 1.02 + 0.1
+
+    def test_a_slow_limit_is_kept_too(self) -> None:
+        sent = simulate(per_second=0.1, rows=5, headroom=0.0)
+        assert sent.throttled_s == []
+        assert worst_window(sent.left_s) == 1
+        assert sent.duration_s == pytest.approx(40, abs=1)
+
+
+class TestWithOthers:
+    """Another program uses half the limit."""
+
+    @pytest.mark.parametrize(
+        ("per_second", "latency_s", "ahead_s"),
+        [(20, 0.01, 0), (20, 0.01, 7), (20, 0.01, 30), (20, 0.1, 0), (100, 0.1, 10)],
+    )
+    def test_what_they_leave_is_used_to_95_percent_with_at_most_2_percent_429s(
+        self, per_second: int, latency_s: float, ahead_s: float
+    ) -> None:
+        others = Others(per_second=per_second / 2, ahead_s=ahead_s)
+        sent = simulate(per_second=per_second, seconds=100, latency_s=latency_s, others=others)
+        left_to_us = per_second / 2 * WINDOW_S
+        for window in range(10):
+            assert sent.passed_between(window * WINDOW_S, (window + 1) * WINDOW_S) >= 0.95 * left_to_us
+        assert sent.throttled_share <= 0.02
+        assert_within(sent, per_second)
+
+    def test_who_comes_at_random_costs_little_more(self) -> None:
+        sent = simulate(per_second=20, seconds=120, others=Others(per_second=10, random=True))
+        assert sent.passed_between(0, 120) >= 0.95 * 10 * 120
+        assert sent.throttled_share <= 0.04
+
+    def test_who_uses_most_of_it_is_not_pestered(self) -> None:
+        sent = simulate(per_second=20, seconds=120, others=Others(per_second=16, ahead_s=10))
+        assert sent.passed_between(0, 120) >= 0.95 * 4 * 120
+        assert sent.throttled_share <= 0.06
+
+    def test_the_whole_limit_is_back_two_windows_after_they_end(self) -> None:
+        sent = simulate(per_second=20, seconds=110, others=Others(per_second=10, until_s=60))
+        assert sent.passed_between(80, 90) >= 195
+        assert sent.passed_between(90, 100) >= 195
+
+
+class TestRefusalsByChance:
+    """30 % of the requests are answered 429, whatever the rate."""
+
+    def test_200_rows_at_20_per_second_are_done_within_a_minute(self) -> None:
+        sent = simulate(per_second=20, rows=200, refuse=by_chance(0.3))
+        assert sent.duration_s <= 60
+
+    def test_200_rows_at_200_per_second_are_done_in_half_of_that(self) -> None:
+        sent = simulate(per_second=200, rows=200, refuse=by_chance(0.3))
+        assert sent.duration_s <= 30
+
+    def test_few_refusals_do_not_hold_the_rate_down_for_good(self) -> None:
+        sent = simulate(per_second=20, rows=2000, refuse=by_chance(0.05))
+        assert sent.duration_s <= 200
+
+
+class TestStorm:
+    """Nothing but 429 for a minute."""
+
+    @pytest.mark.parametrize(("per_second", "latency_s"), [(20, 0.01), (200, 0.01), (200, 0.1)])
+    def test_one_probe_a_pause_and_the_full_rate_within_a_window_after_it(
+        self, per_second: int, latency_s: float
+    ) -> None:
+        sent = simulate(per_second=per_second, seconds=110, latency_s=latency_s, refuse=storm(20, 80))
+        # Those in flight when it began, then pauses of 0.1 s and more that double up to a window.
+        assert sent.throttled_between(20 + latency_s, 80) <= 25
+        assert sent.throttled_between(30, 80) <= 12
+        back_s = min(at for at in sent.passed_s if at >= 80)
+        assert back_s <= 80 + WINDOW_S
+        assert sent.passed_between(back_s + WINDOW_S, back_s + 2 * WINDOW_S) >= per_second * WINDOW_S * 0.97
+        assert_within(sent, per_second)
+
+    def test_retry_after_is_waited_for_before_each_probe(self) -> None:
+        sent = simulate(per_second=20, seconds=100, refuse=storm(20, 80), retry_after_s=7.0)
+        first_s = sent.throttled_s[0]
+        assert not any(first_s + 0.01 < at < first_s + 7.0 for at in sent.left_s)
+        assert sent.throttled_between(first_s + 0.02, 80) <= 60 / 7 + 1
+
+    def test_it_ends_the_run_after_the_time_of_the_settings(self) -> None:
+        sent = simulate(per_second=20, rows=100, refuse=storm(2, float("inf")))
+        assert sent.stopped is not None
+        assert "nothing but 429" in sent.stopped.message
+        assert 900 <= sent.duration_s <= 930
