@@ -24,6 +24,11 @@ REDRAW_S = 0.2
 LINE_EVERY_S = 10.0
 #: The rate shown is that of the last seconds: steadier than one second's, and soon true.
 RATE_OVER_S = 3.0
+#: A reason whose time has been over for so long is not why nothing leaves.
+STALE_S = 0.3
+#: Nothing has left for so long, and nothing is in flight: the limiter holds it back.
+IDLE_S = 0.6
+FULL_SHARE = 0.95
 _PHASES = {
     "planning": "reading",
     "sending": "sending",
@@ -72,6 +77,36 @@ class Speed:
         return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
 
 
+class Window:
+    """What left in the window that ends now, as far as samples show it."""
+
+    def __init__(self) -> None:
+        self.latest_s = 0.0
+        self._seen = 0
+        self._left: deque[tuple[float, int]] = deque()
+        self._window_s = 0.0
+
+    def add(self, now_s: float, requests: int, window_s: float) -> None:
+        """Take a sample: how many requests have left in all."""
+        self._window_s = window_s
+        if requests != self._seen:
+            if requests > self._seen:
+                self._left.append((now_s, requests - self._seen))
+            self._seen, self.latest_s = requests, now_s
+        while self._left and self._left[0][0] <= now_s - window_s:
+            self._left.popleft()
+
+    @property
+    def count(self) -> int:
+        """How many left in it."""
+        return sum(n for _, n in self._left)
+
+    @property
+    def frees_at_s(self) -> float | None:
+        """When the first of them will have left it; None: it is empty."""
+        return self._left[0][0] + self._window_s if self._left else None
+
+
 def eta_s(progress: Progress, per_s: float) -> float | None:
     """Seconds until the last row has left; None where nothing moves."""
     left = progress.to_send - progress.done
@@ -88,12 +123,28 @@ class RunView:
         self.progress = progress
         self.now_s = 0.0
         self.sent = Speed()
+        self._window = Window()
         self.detail: str | None = None
 
     def sample(self, now_s: float) -> None:
         """Look at the numbers; `now_s` is on the loop's clock."""
         self.now_s = now_s
-        self.sent.add(now_s, self.progress.requests)
+        progress = self.progress
+        self.sent.add(now_s, progress.requests)
+        self._window.add(now_s, progress.requests, progress.window_limit / (progress.rate_limit_per_s or 1.0))
+
+    def waits(self) -> tuple[str, float | None] | None:
+        """Why nothing leaves now, and until when; None: something does, or nothing is to be sent."""
+        progress, now_s = self.progress, self.now_s
+        until_s = progress.waiting_until_s
+        if progress.waiting is not None and (until_s is None or until_s > now_s - STALE_S):
+            return progress.waiting, until_s
+        idle = progress.in_flight == 0 and now_s - self._window.latest_s > IDLE_S
+        if progress.phase != "sending" or progress.done >= progress.to_send or not progress.requests or not idle:
+            return None
+        full = self._window.count >= FULL_SHARE * progress.window_limit
+        reason = "the window is full" if full else "after 429s, less of the limit is taken for ours"
+        return reason, self._window.frees_at_s
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, 100)
@@ -185,13 +236,14 @@ class RunView:
         yield line
 
     def _why(self, width: int) -> Text:
-        progress = self.progress
-        if progress.waiting is None:
-            text = Text(self.detail or "" if progress.phase == "reconciling" else "", style="bright_black")
+        waits = self.waits()
+        if waits is None:
+            text = Text(self.detail or "" if self.progress.phase == "reconciling" else "", style="bright_black")
         else:
-            text = Text.assemble(("waits: ", "bold yellow"), (progress.waiting, "yellow"))
-            if progress.waiting_until_s is not None:
-                left_s = max(0.0, progress.waiting_until_s - self.now_s)
+            reason, until_s = waits
+            text = Text.assemble(("waits: ", "bold yellow"), (reason, "yellow"))
+            if until_s is not None:
+                left_s = max(0.0, until_s - self.now_s)
                 count = f" · {left_s:.1f} s" if left_s < 10 else f" · {clock_text(left_s)}"
                 text.truncate(max(10, width - len(count)), overflow="ellipsis")
                 text.append(count, style="bold yellow")
@@ -200,8 +252,9 @@ class RunView:
         return text
 
 
-def line_text(progress: Progress, now_s: float, per_s: float) -> str:
+def line_text(view: RunView) -> str:
     """The numbers in one line, for a log."""
+    progress, now_s, per_s = view.progress, view.now_s, view.sent.per_s
     rows = ", ".join(
         f"{state.value} {n:,}" for state, n in progress.rows.items() if n and state is not RowState.sending
     )
@@ -211,9 +264,10 @@ def line_text(progress: Progress, now_s: float, per_s: float) -> str:
     left_s = eta_s(progress, per_s)
     if left_s is not None:
         text += f", {clock_text(left_s)} left"
-    if progress.waiting:
-        until = progress.waiting_until_s
-        text += f"; waits: {progress.waiting}" + (f" ({max(0.0, until - now_s):.0f} s)" if until else "")
+    waits = view.waits()
+    if waits is not None:
+        reason, until_s = waits
+        text += f"; waits: {reason}" + (f" ({max(0.0, until_s - now_s):.0f} s)" if until_s else "")
     elif progress.phase != "sending":
         text += f"; {_PHASES.get(progress.phase, progress.phase)}"
     return text
@@ -270,5 +324,5 @@ async def _write_lines(shown: RunView) -> None:
         shown.sample(now_s)
         if now_s >= next_s:
             next_s = now_s + LINE_EVERY_S
-            say(line_text(shown.progress, now_s, shown.sent.per_s))
+            say(line_text(shown))
         await asyncio.sleep(1.0)

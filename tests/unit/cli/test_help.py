@@ -1,4 +1,4 @@
-"""The help says it all: each command and option is explained, each command has examples, and docs/cli.md is the same."""
+"""The help says it all: commands and options are explained, commands have examples, docs/cli.md is the same."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_each_example_is_a_command_line_that_is_understood(name: str) -> None:
             continue
         words = words[words.index("dispatcher") + 1 :]
         words = words[: words.index("|")] if "|" in words else words
-        command = ROOT_COMMAND
+        command: Any = ROOT_COMMAND
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         # Raises for an option that there is not, and for an argument that is missing.

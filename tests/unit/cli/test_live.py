@@ -59,6 +59,35 @@ def test_a_wait_is_told_with_its_reason_and_what_is_left_of_it() -> None:
     assert "waits: another process is sending" in endless
 
 
+def test_where_the_limiter_holds_everything_back_the_window_is_the_reason_until_its_first_has_left_it() -> None:
+    shown = progress(to_send=400, requests=0, done=0, in_flight=0)
+    view = RunView(shown)
+    view.sample(100.0)
+    assert view.waits() is None  # nothing has left yet
+    shown.requests = shown.done = 60
+    view.sample(101.0)
+    shown.requests = shown.done = 195
+    view.sample(102.0)
+    assert view.waits() is None  # just now
+    view.sample(104.0)
+    assert view.waits() == ("the window is full", 111.0)
+    view.sample(111.5)
+    assert view.waits() == ("after 429s, less of the limit is taken for ours", 112.0)
+    shown.in_flight = 1
+    assert view.waits() is None
+    shown.in_flight, shown.done = 0, 400
+    assert view.waits() is None  # nothing is left to be sent
+
+
+def test_a_reason_that_is_over_is_not_told() -> None:
+    shown = progress(waiting="Studio answered 429", waiting_until_s=106.0, in_flight=1)
+    view = RunView(shown)
+    view.sample(106.1)
+    assert view.waits() == ("Studio answered 429", 106.0)
+    view.sample(107.0)
+    assert view.waits() is None
+
+
 def test_a_rate_lowered_after_429s_is_told() -> None:
     assert "held at 12/s" in drawn(progress(rate_allowed_per_s=12.0), 80)
     assert "held" not in drawn(progress(rate_allowed_per_s=19.8), 80)
@@ -125,7 +154,12 @@ def test_what_is_left_is_estimated_by_the_rate_and_not_at_all_where_nothing_is_s
 
 
 def test_the_line_for_a_log_has_the_numbers_and_the_reason() -> None:
-    line = line_text(progress(waiting="Studio answered 429", waiting_until_s=109.0), 107.0, 19.5)
+    shown = progress(waiting="Studio answered 429", waiting_until_s=109.0, requests=101)
+    view = RunView(shown)
+    view.sample(105.0)
+    shown.requests = 140
+    view.sample(107.0)
+    line = line_text(view)
     assert line.startswith("spring: 137 of 190 rows; planned 53, created 131, rejected 4, busy 2; 19.5/s, 3 × 429")
     assert line.endswith("; waits: Studio answered 429 (2 s)")
 
