@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from dispatcher.errors import InputError
-from dispatcher.intake.records import IrregularRecords, regular_prefix
+from dispatcher.intake.records import Records
 from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed, RowChunk
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
@@ -72,6 +72,13 @@ class DelimitedTable:
         self._source.close()
 
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
+        self._fill(CHUNK_BYTES)
+        if self._at_end:
+            # Most files are small, and pandas takes longer to load than they take to read.
+            while self._buffer:
+                yield from self._irregular(kept)
+            return
+        from dispatcher.intake.blocks import regular_prefix
         from dispatcher.intake.tables import parse_block
 
         delimiter, width = ord(self._delimiter), len(self.header)
@@ -93,7 +100,7 @@ class DelimitedTable:
                 yield from self._irregular(kept)
 
     def _irregular(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
-        records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
+        records = Records(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
         self._check_utf8(self._buffer, self._next_row, self._at_end)
         width = len(self.header)
         numbers: list[int] = []
@@ -135,7 +142,7 @@ class DelimitedTable:
 
     def _read_header(self) -> list[str]:
         while True:
-            records = IrregularRecords(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
+            records = Records(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
             while (record := records.read()) is not None:
                 self._next_row += 1
                 if record.problem is not None or any(field.strip() for field in record.fields):
@@ -186,7 +193,7 @@ class DelimitedTable:
 
     def _sample_widths(self, delimiter: str) -> list[int]:
         """How many fields the first records have, the header's first."""
-        records = IrregularRecords(self._buffer, delimiter, self._at_end, self._quoted_max_bytes)
+        records = Records(self._buffer, delimiter, self._at_end, self._quoted_max_bytes)
         widths: list[int] = []
         while len(widths) < 100 and (record := records.read()) is not None:
             if any(field.strip() for field in record.fields):

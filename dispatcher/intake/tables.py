@@ -41,7 +41,7 @@ class ArrowChunk:
 def parse_block(
     block: bytes, delimiter: str, width: int, kept: Sequence[int] | None, row_numbers: Sequence[int]
 ) -> ArrowChunk:
-    """The rows of a block of UTF-8 whose records all have `width` fields (`records.regular_prefix` says so).
+    """The rows of a block of UTF-8 whose records all have `width` fields (`blocks.regular_prefix` says so).
 
     Cells are text exactly as written: pandas would take "+1555…" for a number and "NA" for nothing.
     """
@@ -95,7 +95,7 @@ def _arrow(array: Any) -> Any:
 
 
 def _python(array: Any) -> list[str]:
-    texts: list[str] = array.to_numpy(zero_copy_only=False).tolist()
+    texts: list[str] = array.to_pylist()
     return texts
 
 

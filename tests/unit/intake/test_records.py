@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from dispatcher.errors import DispatcherError
 from dispatcher.intake import delimited, tables
+from dispatcher.intake.blocks import regular_prefix
 from dispatcher.intake.delimited import DelimitedTable
-from dispatcher.intake.records import regular_prefix
 from dispatcher.intake.sources import Source
 from dispatcher.intake.tables import parse_block
 
