@@ -14,7 +14,7 @@ EPILOG = options.examples(
     ("dispatcher check contacts.csv --all", "all of them"),
     ("dispatcher check contacts.csv --json | jq .problems", "for scripts"),
     more="[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent"
-    " · 2 the file or a setting is wrong",
+    " · 2 the file, a setting or the flow is wrong",
 )
 
 
@@ -32,6 +32,7 @@ def check(
         typer.Option("--campaign", help="Check as the next file of this campaign.", show_default="the file's name"),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Show every problem, not the first 20.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask Studio whether the flow fits.")] = False,
     json: options.Json = False,
     config: options.Config = None,
     flow: options.Flow = None,
@@ -45,7 +46,8 @@ def check(
 ) -> int:
     """Read and check a file as `run` does, and send nothing.
 
-    Shows each row that would not be sent: its number, column, value, the reason and what to do.
+    Shows each row that would not be sent: its number, column, value, the reason and what to do. With credentials,
+    Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
     flags = {
         "campaign.flow": flow,
@@ -59,4 +61,4 @@ def check(
     from dispatcher.cli.rehearsal import check_file
 
     name = campaign_name(file, campaign or ("check" if file == "-" else None))
-    return check_file(file, name, options.load_settings(config, flags), show_all=all_, as_json=json)
+    return check_file(file, name, options.load_settings(config, flags), show_all=all_, offline=offline, as_json=json)

@@ -118,6 +118,9 @@ Sheet = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
+NoPreflight = Annotated[
+    bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 
 

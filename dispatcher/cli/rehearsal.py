@@ -25,9 +25,12 @@ EXAMPLES = 3
 VALUE_MAX = 30
 
 
-def check_file(source: str, name: str, loaded: LoadedSettings, *, show_all: bool, as_json: bool) -> ExitCode:
+def check_file(
+    source: str, name: str, loaded: LoadedSettings, *, show_all: bool, offline: bool, as_json: bool
+) -> ExitCode:
     """`check`. Raises: InputError, ColumnError, SettingsError, LedgerError."""
     from dispatcher.campaign import open_campaign
+    from dispatcher.cli import preflight
 
     async def main(interrupts: Interrupts) -> ExitCode:
         credentials = options.credentials_if_any()
@@ -37,9 +40,10 @@ def check_file(source: str, name: str, loaded: LoadedSettings, *, show_all: bool
             interrupts.watch(campaign)
             counts = await planning.plan(campaign, source)
             problems, header = await _problems(campaign, counts, None if show_all else SHOWN_FIRST)
+            flow = await preflight.ask(campaign, credentials, offline=offline)
         invalid = counts.rows[RowState.invalid]
         if as_json:
-            print_json(_check_object(source, name, counts, problems, header))
+            print_json({**_check_object(source, name, counts, problems, header), "flow": flow.as_json()})
         else:
             err().print(summary.planned(source, counts))
             _print_problems(problems, header)
@@ -48,7 +52,8 @@ def check_file(source: str, name: str, loaded: LoadedSettings, *, show_all: bool
                 say(f"{hidden:,} more: --all shows them", "bright_black")
             if invalid:
                 say(f"{invalid:,} rows are wrong and would not be sent; the others can be", "yellow")
-        return ExitCode.SOME_REFUSED if invalid else ExitCode.OK
+            flow.show()
+        return flow.exit_code or (ExitCode.SOME_REFUSED if invalid else ExitCode.OK)
 
     return run_async(main)
 

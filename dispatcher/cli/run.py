@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dispatcher.cli import options
-from dispatcher.errors import ExitCode, UsageError
+from dispatcher.errors import DispatcherError, ExitCode, UsageError
 
 RUN_EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
@@ -77,6 +77,7 @@ def run(
             show_default=False,
         ),
     ] = None,
+    no_preflight: options.NoPreflight = False,
     wait: options.Wait = False,
     json: options.Json = False,
     config: options.Config = None,
@@ -96,7 +97,8 @@ def run(
     """Send a file's rows: every valid row once, at the account's rate.
 
     Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are.
-    The whole file is read and checked before anything is sent, and the number of rows has to be typed, or --yes given.
+    The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
+    has to be typed, or --yes given.
     """
     flags = {
         "campaign.flow": flow,
@@ -122,7 +124,18 @@ def run(
         from dispatcher.cli.rehearsal import send_test
 
         return send_test(file, name, test_to, options.load_settings(config, flags), wait=wait, as_json=json)
-    return _run(file, name, config, flags, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    return _run(
+        file,
+        name,
+        config,
+        flags,
+        report=report,
+        yes=yes,
+        limit=limit,
+        preflight=not no_preflight,
+        wait=wait,
+        as_json=json,
+    )
 
 
 def _run(
@@ -134,13 +147,16 @@ def _run(
     report: Path | None,
     yes: bool,
     limit: int | None,
+    preflight: bool,
     wait: bool,
     as_json: bool,
 ) -> ExitCode:
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.preflight import stop_unless_flow_fits
     from dispatcher.cli.terminal import err, say
+    from dispatcher.model import RowState
     from dispatcher.settings import load_credentials
 
     settings = options.load_settings(config, flags).settings
@@ -157,6 +173,12 @@ def _run(
             examples = await planning.examples(campaign, counts) if not yes else None
             err().print(summary.planned(file, counts, examples))
             say()
+            if preflight and counts.rows[RowState.planned]:
+                try:
+                    await stop_unless_flow_fits(campaign)
+                except DispatcherError:
+                    await sending.finish_unsent(campaign, send_options)
+                    raise
             return await sending.send(campaign, send_options, await campaign.status())
 
     return run_async(main)

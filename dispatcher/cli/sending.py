@@ -182,6 +182,15 @@ def _finish(
     return code
 
 
+async def finish_unsent(campaign: Campaign, options: SendOptions) -> None:
+    """For a run that ends before anything is sent: the report and the JSON object all the same."""
+    from dispatcher.results.summary import status_object
+
+    error = await _write_report(campaign, options.report)
+    if options.json:
+        print_json(status_object(await campaign.status(), None if error else str(options.report)))
+
+
 async def print_status(campaign: Campaign) -> ExitCode:
     """The campaign's JSON object on stdout."""
     from dispatcher.results.summary import status_object
