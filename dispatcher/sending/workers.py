@@ -34,10 +34,13 @@ from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.recorder import Recorder
 from dispatcher.studio.client import Studio
-from dispatcher.studio.outcomes import Verdict, classify
+from dispatcher.studio.outcomes import Answer, Verdict, classify
 
 #: How often the feeder looks whether waiting rows have become due, at the least.
 DUE_POLL_S = 5.0
+#: So long after the ledger has said that the account is ours a request may leave; much less than the time that the list
+#: of executions gets, after which another holder of the account may send the row again.
+CONFIRMED_FOR_S = 5.0
 #: Refusals with one code in a row, from a run's start, that stop it: the sender or the flow is wrong, not the rows.
 REJECTED_IN_A_ROW_MAX = 50
 
@@ -61,6 +64,10 @@ class SendPlan:
     always_check: bool = False
 
 
+class Unconfirmed(Exception):
+    """The request must not leave before the ledger has said again that the account is ours."""
+
+
 class Lane:
     """One worker's place: whether the request that it sends now has left."""
 
@@ -75,10 +82,10 @@ class Lane:
         self.left_ms: int | None = None
 
     def leaving(self) -> None:
-        """The request leaves now."""
+        """The request leaves now. Raises: Unconfirmed: it must not."""
+        self._leaves()
         self.left_s = self._loop.time()
         self.left_ms = now_ms()
-        self._leaves()
 
 
 class Sender:
@@ -113,6 +120,8 @@ class Sender:
         self._claimed: deque[GrantedRow] = deque()
         self._claiming: asyncio.Task[list[GrantedRow]] | None = None
         self._claimed_in_all = 0
+        #: When the ledger was last asked whether the account is ours, and said yes.
+        self._confirmed_s = float("-inf")
         self._stopping = False
         #: Rows that wait in the queue or are being sent.
         self._in_flight = 0
@@ -237,9 +246,13 @@ class Sender:
                 lot = min(lot, self._plan.limit - self._claimed_in_all)
             if lot > 0:
                 # A task of its own: a stop that cancels the feeder must not lose rows that the ledger has granted.
-                self._claiming = asyncio.create_task(
-                    self._ledger.begin_rows(self._run, lot, now_ms=now_ms(), input_id=self._plan.input_id)
-                )
+                self._claiming = asyncio.create_task(self._begin_rows(lot))
+
+    async def _begin_rows(self, limit: int) -> list[GrantedRow]:
+        asked_s = self._loop.time()
+        rows = await self._ledger.begin_rows(self._run, limit, now_ms=now_ms(), input_id=self._plan.input_id)
+        self._confirmed_s = max(self._confirmed_s, asked_s)
+        return rows
 
     async def _claim(self) -> bool:
         """Have some rows claimed. False: none is planned now."""
@@ -320,7 +333,7 @@ class Sender:
             if generation != self._hold.generation and self._hold.closed:
                 # It was let go before the latest pause began.
                 await self._hold.admit(1)
-            answer = await self._studio.create(plan.flow_sid, form, lane.leaving)
+            answer = await self._create(form, lane)
             verdict = classify(answer, api_version=plan.api_version, always_check=plan.always_check)
             if lane.left_s is None:
                 self._limiter.returned()
@@ -332,6 +345,10 @@ class Sender:
         except asyncio.CancelledError:
             self._record(row, self._given_up(lane, row))
             raise
+        except LedgerError as error:
+            self._record(row, self._given_up(lane, row))
+            self.stop(error)
+            return
         self._record(
             row,
             AttemptEnd(
@@ -351,7 +368,25 @@ class Sender:
             ),
         )
 
+    async def _create(self, form: bytes, lane: Lane) -> Answer:
+        """Send it, if the account is still ours. Raises: LeaseLost and other LedgerErrors: it did not leave.
+
+        Whoever takes the account over holds every row in flight for doubtful, waits until the list must show what came
+        of it, and sends the others again. So a process that was suspended, or waited long, must ask before it goes on.
+        """
+        while True:
+            if not self._confirmed:
+                await self._begin_rows(0)
+            with contextlib.suppress(Unconfirmed):
+                return await self._studio.create(self._plan.flow_sid, form, lane.leaving)
+
+    @property
+    def _confirmed(self) -> bool:
+        return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
+
     def _leaves(self) -> None:
+        if not self._confirmed:
+            raise Unconfirmed
         self._limiter.left()
         self._requests += 1
         self._progress.requests += 1

@@ -189,7 +189,7 @@ class Killing:
         self.tally.rows += len(valid)
         self._expected[name] = valid
         with (self._folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([["phone", "name"], *rows])
+            csv.writer(file).writerows([["phone", "first_name"], *rows])
 
     async def _life(self, name: str) -> bool:
         """Start the program and kill it after a while. True: it ended by itself, with everything done."""
@@ -320,7 +320,7 @@ class Killing:
         with (self._folder / f"{name}-report.csv").open(newline="", encoding="utf-8") as file:
             report = list(csv.DictReader(file))
         assert [row["phone"] for row in report] == [row["phone"] for row in rows]
-        assert [row["name"] for row in report] == [row["name"] for row in rows]
+        assert [row["first_name"] for row in report] == [row["first_name"] for row in rows]
         created = {row["phone"]: row["dispatch_execution_sid"] for row in report if row["dispatch_status"] == "created"}
         assert set(created) == set(self._expected[name])
         others = Counter(row["dispatch_status"] for row in report if row["dispatch_status"] != "created")

@@ -36,7 +36,7 @@ def phone(n: int) -> str:
     return f"+1415{2_000_000 + n}"
 
 
-def write_contacts(path: Path, count: int, *, first: int = 1, columns: Sequence[str] = ("phone", "name")) -> Path:
+def write_contacts(path: Path, count: int, *, first: int = 1, columns: Sequence[str] = ("phone", "first_name")) -> Path:
     """A file of `count` valid, different contacts."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
