@@ -40,7 +40,7 @@ def ledger_path(state_dir: Path, *, create: bool) -> Path:
             fix="dispatcher run FILE, or set [state] dir",
         )
     try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(state_dir)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         _check_not_cut(path)
@@ -81,10 +81,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
         version = _version(db)
-        db.execute("PRAGMA journal_mode = WAL")
         # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
-        # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice.
-        db.execute("PRAGMA synchronous = FULL")
+        # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
+        # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -135,6 +136,22 @@ def _upgrade(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it, for this user alone, and what is missing above it; a power cut must not take them away again."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if os.name == "posix":
+        # A folder's name is on disk when the folder above is (fsync(2)); SQLite sees to the files in it.
+        above = os.open(folder.parent, os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
 
 
 def _check_not_cut(path: Path) -> None:

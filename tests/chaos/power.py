@@ -1,10 +1,10 @@
 """A disk whose power can be cut: what SQLite writes and syncs is recorded, and what a cut may leave of it is rebuilt.
 
 The real database runs on real files through a VFS that writes down each call (apsw; Python's sqlite3 has no VFS).
-Until a file is synced, the disk may have kept each of its writes, or not, or some of its 512-byte sectors, in any order.
-Until a folder is synced, a file deleted from it may come back. Nothing is assumed beyond what SQLite itself assumes of
-a disk (sqlite.org/atomiccommit.html): a sync makes durable what was written before, and bytes beside those written stay
-as they are.
+Until a file is synced, the disk may have kept each of its writes, or not, or some of its 512-byte sectors, in any
+order. Until a folder is synced, a file deleted from it may come back. Nothing is assumed beyond what SQLite itself
+assumes of a disk (sqlite.org/atomiccommit.html): a sync makes durable what was written before, and bytes beside those
+written stay as they are.
 """
 
 from __future__ import annotations

@@ -1,15 +1,11 @@
-"""A full disk: nothing acknowledged is lost, nothing more is granted, and it works again once there is space."""
+"""A full disk: nothing acknowledged is lost, nothing more is granted, and all goes on once there is space."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import os
-import resource
-import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,73 +14,127 @@ from dispatcher.errors import ExitCode, LedgerFull
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.writer import mapped_os
 from dispatcher.model import CampaignRecord, GrantedRow, Outcome, RowState, Run
-from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, planned, raw
+from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, planned
 
-KEYS = [f"+1555010{n:04}" for n in range(5_000)]
+KEYS = [f"+1555010{n:04}" for n in range(3_000)]
 
 
-async def _limited(ledger: SqliteLedger, more: int | None) -> None:
+async def send(ledger: SqliteLedger, run: Run, granted: list[str]) -> list[GrantedRow]:
+    """Claim and answer until no row is left or a write is refused; then those whose outcome is not written."""
+    held: list[GrantedRow] = []
+    try:
+        while held := await ledger.begin_rows(run, 50, now_ms=5, input_id=None):
+            granted += [row.row_key for row in held]
+            await ledger.end_rows(run, [end(row, Outcome.created) for row in held], now_ms=6, totals=NONE)
+            held = []
+    except LedgerFull:
+        pass
+    return held
+
+
+async def started(folder: Path) -> tuple[SqliteLedger, CampaignRecord, Run]:
+    """A campaign with rows to send, and a run."""
+    ledger = SqliteLedger.open(folder)
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines(*KEYS))
+    return ledger, spring, await ledger.start_run(spring, window_limit=200, now_ms=1)
+
+
+async def limit_pages(ledger: SqliteLedger, more: int | None) -> None:
     """Let the file grow by so many pages; None: as it likes."""
 
-    def limit(db: object) -> None:
-        (pages,) = db.execute("PRAGMA page_count").fetchone()  # type: ignore[attr-defined]
-        db.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")  # type: ignore[attr-defined]
+    def limit(db: sqlite3.Connection) -> None:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
 
     await ledger._writer.read(limit)
 
 
-async def _send_until_full(ledger: SqliteLedger, run: Run) -> tuple[list[GrantedRow], set[str]]:
-    """Claim and answer until a write is refused: rows granted whose outcome is not written, and keys that are created."""
-    held: list[GrantedRow] = []
-    created: set[str] = set()
-    try:
-        while True:
-            held = await ledger.begin_rows(run, 50, now_ms=5, input_id=None)
-            assert held, "the disk was not full in time"
-            await ledger.end_rows(run, [end(row, Outcome.created) for row in held], now_ms=6, totals=NONE)
-            created |= {row.row_key for row in held}
-            held = []
-    except LedgerFull as error:
-        assert error.exit_code is ExitCode.STOPPED
-        assert error.fix
-    return held, created
-
-
-async def _goes_on(ledger: SqliteLedger, record: CampaignRecord, run: Run, created: set[str]) -> None:
-    """With space again, every row is sent once."""
-    while rows := await ledger.begin_rows(run, 500, now_ms=7, input_id=None):
-        assert not created & {row.row_key for row in rows}
-        created |= {row.row_key for row in rows}
-        await ledger.end_rows(run, [end(row, Outcome.created) for row in rows], now_ms=8, totals=NONE)
-    assert created == set(KEYS)
-    assert (await ledger.status(record)).rows[RowState.created] == len(KEYS)
-
-
-@pytest.mark.parametrize("more", range(0, 40, 5))
+@pytest.mark.parametrize("more", [0, 1, 3, 9, 17])
 async def test_a_file_that_cannot_grow_stops_sending_and_loses_nothing(tmp_path: Path, more: int) -> None:
-    ledger = SqliteLedger.open(tmp_path)
-    spring = await campaign(ledger)
-    await planned(ledger, spring, lines(*KEYS))
-    run = await ledger.start_run(spring, window_limit=200, now_ms=1)
-    await _limited(ledger, more)
-    held, created = await _send_until_full(ledger, run)
-    # Nothing half done, and it still cannot: neither the outcomes that are kept in memory nor new intents.
-    for _ in range(2):
-        with pytest.raises(LedgerFull):
-            await asyncio.gather(
-                ledger.end_rows(run, [end(row, Outcome.created) for row in held], now_ms=6, totals=NONE),
-                *(ledger.begin_rows(run, 200, now_ms=6, input_id=None) for _ in range(3)),
-            )
-        break
+    ledger, spring, run = await started(tmp_path)
+    granted: list[str] = []
+    await limit_pages(ledger, more)
+    held = await send(ledger, run, granted)
     status = await ledger.status(spring)
-    assert status.rows[RowState.created] >= len(created)
+    assert 0 < status.rows[RowState.planned] == len(KEYS) - len(granted)
+    assert (status.rows[RowState.sending], status.rows[RowState.created]) == (len(held), len(granted) - len(held))
     assert flaws(ledger.path) == []
-    await _limited(ledger, None)
-    left = [end(row, Outcome.created) for row in held]
-    await ledger.end_rows(run, left, now_ms=7, totals=NONE)
-    with raw(ledger.path) as db:
-        sending = [key for (key,) in db.execute("SELECT row_key FROM rows WHERE state = 'sending'")]
-    # Intents that were granted while the disk was full to somebody who was not told of it are recovered as doubt.
-    assert (await ledger.start_run(spring, window_limit=200, now_ms=7)).recovered == len(sending)
+    # What is known is kept in memory and written as soon as that is possible; then each row is sent once.
+    await limit_pages(ledger, None)
+    await ledger.end_rows(run, [end(row, Outcome.created) for row in held], now_ms=7, totals=NONE)
+    assert await send(ledger, run, granted) == []
+    assert sorted(granted) == KEYS
+    assert (await ledger.status(spring)).rows[RowState.created] == len(KEYS)
     await ledger.close()
     assert flaws(ledger.path) == []
+
+
+@pytest.mark.parametrize("more", [0, 5, 40, 70])
+async def test_a_file_that_does_not_fit_is_not_planned_at_all(tmp_path: Path, more: int) -> None:
+    ledger = SqliteLedger.open(tmp_path)
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("earlier"))
+    await limit_pages(ledger, more)
+    with pytest.raises(LedgerFull):
+        await plan_in_batches(ledger, spring)
+    assert flaws(ledger.path) == []
+    assert (await ledger.status(spring)).rows[RowState.planned] == 1
+    await limit_pages(ledger, None)
+    await plan_in_batches(ledger, spring)
+    assert (await ledger.status(spring)).rows[RowState.planned] == len(KEYS)
+    await ledger.close()
+    assert flaws(ledger.path) == []
+
+
+async def plan_in_batches(ledger: SqliteLedger, record: CampaignRecord) -> None:
+    """The keys as a file, some at a time."""
+    loading = await ledger.begin_input(record, new_input())
+    for start in range(0, len(KEYS), 500):
+        await ledger.load_rows(loading.input_id, batch(lines(*KEYS[start : start + 500]), first=2 + start))
+    await ledger.finish_input(loading.input_id, "sha")
+
+
+PROGRAM = """
+import asyncio, pathlib, resource, sys
+from tests.chaos import test_ledger_disk_full as test
+from dispatcher.model import RowState
+
+async def main(folder, more):
+    ledger, spring, run = await test.started(folder)
+    sizes = [file.stat().st_size for file in folder.iterdir()]
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) + more, hard))
+    granted = []
+    held = await test.send(ledger, run, granted)
+    rows = (await ledger.status(spring)).rows
+    assert rows[RowState.planned] == len(test.KEYS) - len(granted) > 0, rows
+    assert rows[RowState.created] == len(granted) - len(held), rows
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    await ledger.end_rows(run, [test.end(row, test.Outcome.created) for row in held], now_ms=8, totals=test.NONE)
+    assert await test.send(ledger, run, granted) == []
+    assert sorted(granted) == test.KEYS
+    await ledger.close()
+    print("refused after", len(granted), "whole")
+
+asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("more", [0, 20_000, 300_000])
+def test_a_system_that_refuses_to_write_is_a_full_disk(tmp_path: Path, root: Path, more: int) -> None:
+    """RLIMIT_FSIZE: the write itself fails, in the middle of a transaction or of copying the log."""
+    pytest.importorskip("resource")
+    state = tmp_path / "state"
+    command = [sys.executable, "-c", PROGRAM, str(state), str(more)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.stdout.endswith("whole\n"), done.stderr
+    assert flaws(state / "ledger.sqlite3") == []
+
+
+def test_a_folder_that_cannot_be_made_for_want_of_space_is_a_full_disk() -> None:
+    full = mapped_os(OSError(errno.ENOSPC, "No space left on device"))
+    assert isinstance(full, LedgerFull)
+    assert (full.exit_code, full.fix) == (ExitCode.STOPPED, "free some disk space")
+    assert isinstance(mapped_os(OSError(errno.EDQUOT, "Disk quota exceeded")), LedgerFull)
+    assert not isinstance(mapped_os(OSError(errno.EACCES, "Permission denied")), LedgerFull)

@@ -40,7 +40,7 @@ async def test_the_connection_is_durable(tmp_path: Path) -> None:
         names = ("journal_mode", "synchronous", "fullfsync", "foreign_keys", "wal_autocheckpoint")
         return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await ledger._writer.read(pragmas) == ["wal", 2, 1, 1, 1000]
+    assert await ledger._writer.read(pragmas) == ["wal", 3, 1, 1, 1000]
     await ledger.close()
 
 
