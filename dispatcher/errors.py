@@ -21,6 +21,7 @@
     │   └── AccountLocked                exit 5   another process is sending for this account
     ├── LedgerError                      exit 5   the ledger cannot be used now
     │   ├── LedgerFull                   exit 5   disk full: sending stops at once
+    │   ├── LedgerGone                   exit 5   deleted or replaced under the run: sending stops at once
     │   ├── LedgerUnwritable             exit 2   read-only folder, no permission
     │   ├── LedgerCorrupt                exit 2   not a ledger, or damaged
     │   ├── LedgerTooNew                 exit 2   written by a newer program
@@ -201,6 +202,12 @@ class LedgerFull(LedgerError):
     """The disk is full: the ledger can take no more intents, so nothing more is sent."""
 
     code = "disk_full"
+
+
+class LedgerGone(LedgerError):
+    """The ledger's file is not where it was opened any more."""
+
+    code = "ledger_gone"
 
 
 class LedgerUnwritable(LedgerError):

@@ -13,6 +13,7 @@ from dispatcher.ledger import attempts, planning, reading, runs, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.connection import connect, ledger_path
 from dispatcher.ledger.lock import AccountLock
+from dispatcher.ledger.presence import Presence
 from dispatcher.ledger.queries import queries
 from dispatcher.ledger.writer import Writer
 from dispatcher.model import (
@@ -41,6 +42,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self._presence = Presence(path)
         self._writer = Writer(connection)
         self._chunks = ChunkReader()
 
@@ -128,11 +130,14 @@ class SqliteLedger:
 
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         await self._writer.do(lambda db: runs.stop(db, run, now_ms, reason, totals))
+        await self._writer.read(self._presence.restore)
 
     async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
-        return await self._writer.do(
-            lambda db: attempts.begin(db, self._chunks, run, limit, now_ms=now_ms, input_id=input_id)
-        )
+        def work(db: sqlite3.Connection) -> list[GrantedRow]:
+            self._presence.check()
+            return attempts.begin(db, self._chunks, run, limit, now_ms=now_ms, input_id=input_id)
+
+        return await self._writer.do(work)
 
     async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
         def work(db: sqlite3.Connection) -> None:

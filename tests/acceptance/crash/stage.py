@@ -94,6 +94,21 @@ class Stage:
         finally:
             db.close()
 
+    def left_to_send(self) -> bool:
+        """Whether rows are planned, or nothing is planned yet."""
+        try:
+            states = self.states()
+        except sqlite3.OperationalError:
+            return True
+        return not states or bool(states["planned"])
+
+    def is_loading(self) -> bool:
+        """Whether a file is on its way into the ledger."""
+        try:
+            return bool(self.query("SELECT 1 FROM inputs WHERE ready_at_ms IS NULL"))
+        except sqlite3.OperationalError:
+            return False
+
     def states(self) -> Counter[str]:
         return Counter(dict(self.query("SELECT state, count(*) FROM rows GROUP BY state")))
 

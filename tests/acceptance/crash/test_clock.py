@@ -1,0 +1,102 @@
+"""The wall clock stepped by an hour under a running program, and wrong when a program that was killed ran."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatcher.errors import ExitCode
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.acceptance.crash.stage import Stage
+from tests.chaos.program import Zygote
+
+HOUR_S = 3600
+#: What makes rows doubtful, both ways: some exist, and some do not.
+DOUBT = {"reset_after": 0.1, "reset_before": 0.1}
+
+
+def settings(**more: object) -> SandboxSettings:
+    """Executions end at once: no 409 would save a row that is sent again. The list shows them late."""
+    return SandboxSettings(
+        limit_per_s=100, window_s=2.0, latency_s=0.02, ends_after_s=0.01, list_lag_s=0.2, faults=DOUBT, **more
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize("moment", ["sending", "waiting for the list"])
+async def test_a_step_of_an_hour_under_a_run_loses_and_repeats_nothing_and_keeps_nobody_waiting(
+    tmp_path: Path, programs: Zygote, step_s: int, moment: str
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    async with Sandbox(settings()) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=150)
+        stage.configure(settle_s=0.8)
+        process = await stage.start(clock=str(clock))
+        if moment == "sending":
+            await stage.until_created(60, process)
+        else:
+            await stage.until(lambda: stage.ledger.exists() and not stage.left_to_send(), process)
+        clock.write_text(str(step_s))
+        started = time.monotonic()
+        assert await process.wait(40) == ExitCode.OK
+        assert time.monotonic() - started < 30
+        stage.assert_sent_once()
+        stage.assert_within_the_limit()
+    assert 0 <= stage.result()["duration_s"] < 60
+
+
+@pytest.mark.parametrize("wrong_by_s", [-HOUR_S, HOUR_S])
+async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it_starts_again(
+    tmp_path: Path, programs: Zygote, wrong_by_s: int
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text(str(wrong_by_s))
+    async with Sandbox(settings()) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=150)
+        for created in (40, 80):
+            process = await stage.start(clock=str(clock))
+            await stage.until_created(created, process)
+            process.signal(signal.SIGKILL)
+            await process.wait()
+        clock.write_text("0")
+        started = time.monotonic()
+        assert await stage.run(clock=str(clock)) == ExitCode.OK
+        assert time.monotonic() - started < 30
+        stage.assert_sent_once()
+        stage.assert_within_the_limit()
+
+
+async def test_a_clock_that_was_right_when_the_program_died_and_is_wrong_when_it_starts_again(
+    tmp_path: Path, programs: Zygote
+) -> None:
+    """Set back by an hour in between: what was begun seems to lie in the future."""
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    async with Sandbox(settings()) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=150)
+        process = await stage.start(clock=str(clock))
+        await stage.until_created(60, process)
+        process.signal(signal.SIGKILL)
+        await process.wait()
+        clock.write_text(str(-HOUR_S))
+        assert await stage.run(clock=str(clock)) == ExitCode.OK
+        stage.assert_sent_once()
+
+
+@pytest.mark.parametrize("skew_s", [-HOUR_S, HOUR_S])
+async def test_a_server_whose_clock_is_an_hour_off_while_the_program_is_killed(
+    tmp_path: Path, programs: Zygote, skew_s: int
+) -> None:
+    async with Sandbox(settings(clock_skew_s=float(skew_s))) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=150)
+        for created in (40, 80):
+            process = await stage.start()
+            await stage.until_created(created, process)
+            process.signal(signal.SIGKILL)
+            await process.wait()
+        assert await stage.run() == ExitCode.OK
+        stage.assert_sent_once()
