@@ -1,0 +1,223 @@
+"""What the ledger costs per row, and how that grows with it.
+
+    python -m tests.bench.ledger_speed                    a ledger of 200,000 rows
+    python -m tests.bench.ledger_speed --rows 5000000     and one of five million, some two minutes
+    python -m tests.bench.ledger_speed --busy             with an event loop that has no time, as when sending flat out
+
+CPU is that of the ledger's own thread (time.thread_time); wall-clock is what a caller waits. Each size is a process of
+its own, so that its peak memory is its own. `--left`: how many rows stay planned before the last figures are taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.connection import FILE_NAME
+from dispatcher.model import (
+    AttemptEnd,
+    CampaignRecord,
+    FoundBy,
+    GrantedRow,
+    NewInput,
+    Outcome,
+    RowBatch,
+    Run,
+    RunTotals,
+)
+
+BATCH_ROWS = 10_000
+HEADER = ("phone", "first_name", "last_name", "city", "appointment", "notes", "customer_id")
+
+
+def main() -> None:
+    """Measure each size that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[200_000])
+    parser.add_argument("--left", type=int, default=100_000)
+    parser.add_argument("--lots", type=int, nargs="+", default=[25, 100, 250])
+    parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        asyncio.run(_measure(options.rows[0], min(options.left, options.rows[0] // 2), options.lots, options.busy))
+        return
+    for rows in options.rows:
+        arguments = ["--rows", str(rows), "--left", str(options.left), "--lots", *map(str, options.lots)]
+        command = [sys.executable, "-m", __spec__.name, *arguments, "--inside", *["--busy"] * options.busy]
+        subprocess.run(command, check=True)
+
+
+async def _measure(rows: int, left: int, lots: Sequence[int], busy: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        ledger = SqliteLedger.open(state)
+        campaign = await _campaign(ledger)
+        print(f"-- {rows:,} rows", flush=True)
+        await _load(ledger, campaign, rows)
+        await _send_nearly_all(ledger, campaign, rows - left - sum(200 * lot for lot in lots))
+        async with _loop_without_time() if busy else contextlib.nullcontext():
+            run = await ledger.start_run(campaign, window_limit=200, now_ms=1)
+            for lot in lots:
+                await _send(ledger, run, lot, 200)
+        await ledger.close()
+        await _resume(state)
+        _say("peak memory", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        size = _size(state)
+        _say("file", f"{size / 2**20:.0f} MiB, {size / rows:.0f} bytes a row")
+
+
+def _size(state: Path) -> int:
+    return sum(file.stat().st_size for file in state.glob(f"{FILE_NAME}*"))
+
+
+async def _campaign(ledger: SqliteLedger) -> CampaignRecord:
+    account = await ledger.account("AC" + "0" * 32, "http://127.0.0.1")
+    return await ledger.open_campaign("speed", account, "FW" + "0" * 32)
+
+
+async def _load(ledger: SqliteLedger, campaign: CampaignRecord, rows: int) -> None:
+    new = NewInput(source="speed.csv", header=HEADER, parameter_columns={"first_name": 1}, from_address="+15550100000")
+    loading = await ledger.begin_input(campaign, new)
+    cpu_s = wall_s = 0.0
+    for first in range(0, rows, BATCH_ROWS):
+        batch = _batch(first, min(rows, first + BATCH_ROWS))
+        before_s, started_s = await _thread_s(ledger), time.perf_counter()
+        await ledger.load_rows(loading.input_id, batch)
+        wall_s += time.perf_counter() - started_s
+        cpu_s += await _thread_s(ledger) - before_s
+    _per_row("load", cpu_s, wall_s, rows)
+    before_s, started_s = await _thread_s(ledger), time.perf_counter()
+    await ledger.finish_input(loading.input_id, "0" * 64)
+    _per_row("finish", await _thread_s(ledger) - before_s, time.perf_counter() - started_s, rows)
+
+
+def _batch(first: int, last: int) -> RowBatch:
+    # Numbers in no order, as in a real file: keys are sorted when they are claimed.
+    keys = [f"+1{2_000_000_000 + n * 7_919_777_777 % 7_999_999_993}" for n in range(first, last)]
+    return RowBatch(
+        row_numbers=range(2 + first, 2 + last),
+        row_keys=keys,
+        states=["planned"] * len(keys),
+        to_addresses=keys,
+        from_addresses=[None] * len(keys),
+        cells=[
+            f'["{key}","Ann","Example","Springfield","2026-01-02 10:30","a note","C{n:07}"]'
+            for n, key in enumerate(keys)
+        ],
+    )
+
+
+async def _send_nearly_all(ledger: SqliteLedger, campaign: CampaignRecord, rows: int) -> None:
+    """Bring so many rows to their end, in lots that are large: how the ledger got full is not what is measured."""
+    run = await ledger.start_run(campaign, window_limit=200, now_ms=1)
+    done, started_s = 0, time.perf_counter()
+    while done < rows:
+        granted = await ledger.begin_rows(run, min(5_000, rows - done), now_ms=1_000, input_id=None)
+        await ledger.end_rows(run, [_created(row) for row in granted], now_ms=2_000, totals=RunTotals())
+        done += len(granted)
+    if rows > 0:
+        _per_row("begin and end, 5,000 at a time", None, time.perf_counter() - started_s, rows)
+    await ledger.stop_run(run, now_ms=3_000, reason=None, totals=RunTotals())
+
+
+async def _send(ledger: SqliteLedger, run: Run, lot: int, lots: int) -> None:
+    cpu_s, wall_s = [0.0, 0.0], [0.0, 0.0]
+    longest_s = 0.0
+    for _ in range(lots):
+        at = [(await _thread_s(ledger), time.perf_counter())]
+        granted = await ledger.begin_rows(run, lot, now_ms=1_000, input_id=None)
+        at.append((await _thread_s(ledger), time.perf_counter()))
+        ends = [_created(row) for row in granted]
+        at.append((await _thread_s(ledger), time.perf_counter()))
+        await ledger.end_rows(run, ends, now_ms=2_000, totals=RunTotals())
+        at.append((await _thread_s(ledger), time.perf_counter()))
+        for kind, (before, after) in enumerate(((0, 1), (2, 3))):
+            cpu_s[kind] += at[after][0] - at[before][0]
+            wall_s[kind] += at[after][1] - at[before][1]
+            longest_s = max(longest_s, at[after][1] - at[before][1])
+    rows = lot * lots
+    _per_row(f"begin, lots of {lot}", cpu_s[0], wall_s[0], rows)
+    _per_row(f"end, lots of {lot}", cpu_s[1], wall_s[1], rows)
+    _say(f"longest of {2 * lots}", f"{longest_s * 1000:.1f} ms")
+
+
+async def _resume(state: Path) -> None:
+    """What passes between the start of a process and its first intents."""
+    times = [time.perf_counter()]
+    ledger = SqliteLedger.open(state)
+    times.append(time.perf_counter())
+    campaign = await ledger.find_campaign("speed")
+    await ledger.status(campaign)
+    times.append(time.perf_counter())
+    run = await ledger.start_run(campaign, window_limit=200, now_ms=10_000_000)
+    await ledger.departures(campaign.account, since_ms=9_990_000, now_ms=10_000_000)
+    times.append(time.perf_counter())
+    granted = await ledger.begin_rows(run, 100, now_ms=10_000_000, input_id=campaign.input_id)
+    times.append(time.perf_counter())
+    await ledger.close()
+    names = ("open", "find and status", "start_run and departures", "first begin_rows")
+    steps = ", ".join(f"{name} {(b - a) * 1000:.1f}" for name, a, b in zip(names, times[:-1], times[1:], strict=True))
+    _say(f"resume ({len(granted)} rows)", f"{(times[-1] - times[0]) * 1000:.1f} ms: {steps}")
+
+
+@contextlib.asynccontextmanager
+async def _loop_without_time() -> AsyncIterator[None]:
+    """The loop always has something to do, in bits of 0.1 ms: the thread must win the interpreter lock each time."""
+    over = False
+
+    async def spin() -> None:
+        while not over:
+            until_s = time.perf_counter() + 0.0001
+            while time.perf_counter() < until_s:
+                pass
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(spin())
+    yield
+    over = True
+    await task
+
+
+def _created(row: GrantedRow) -> AttemptEnd:
+    sid = f"FN{row.attempt_id:032x}"
+    return AttemptEnd(
+        row.row_id,
+        row.attempt_id,
+        row.input_id,
+        Outcome.created,
+        1_000,
+        1_100,
+        sid,
+        201,
+        None,
+        None,
+        sid,
+        FoundBy.answer,
+    )
+
+
+async def _thread_s(ledger: SqliteLedger) -> float:
+    return await ledger._writer.read(lambda db: time.thread_time())
+
+
+def _per_row(what: str, cpu_s: float | None, wall_s: float, rows: int) -> None:
+    cpu = "" if cpu_s is None else f"{cpu_s / rows * 1e6:6.2f} µs CPU, "
+    _say(what, f"{cpu}{wall_s / rows * 1e6:6.2f} µs wall-clock per row")
+
+
+def _say(what: str, text: str) -> None:
+    print(f"   {what:<34} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
