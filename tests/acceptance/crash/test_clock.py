@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,11 @@ HOUR_S = 3600
 DOUBT = {"reset_after": 0.1, "reset_before": 0.1}
 
 
-def settings(**more: object) -> SandboxSettings:
+def settings(**more: Any) -> SandboxSettings:
     """Executions end at once: no 409 would save a row that is sent again. The list shows them late."""
     return SandboxSettings(
         limit_per_s=100, window_s=2.0, latency_s=0.02, ends_after_s=0.01, list_lag_s=0.2, faults=DOUBT, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])

@@ -1,10 +1,11 @@
-"""A full disk, a ledger that is taken away, and a file that is changed under the program: it stops, or goes on, and knows."""
+"""A full disk, a ledger that is taken away, a file that changes: the program stops, or goes on, and knows."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from tests.support.rehearsal import phone
 FILE_SIZE_MAX = 400_000
 
 
-def settings(**more: object) -> SandboxSettings:
-    return SandboxSettings(limit_per_s=100, window_s=2.0, latency_s=0.02, ends_after_s=0.05, **more)  # type: ignore[arg-type]
+def settings(**more: Any) -> SandboxSettings:
+    return SandboxSettings(limit_per_s=100, window_s=2.0, latency_s=0.02, ends_after_s=0.05, **more)
 
 
 def create_requests(sandbox: Sandbox) -> int:
@@ -121,9 +122,7 @@ async def test_a_ledger_that_another_took_the_place_of_is_kept_beside_it(tmp_pat
 
 
 @pytest.mark.parametrize("how", ["deleted", "overwritten", "truncated", "appended"])
-async def test_a_file_that_changes_after_it_was_read_changes_nothing(
-    tmp_path: Path, programs: Zygote, how: str
-) -> None:
+async def test_a_file_that_changes_once_it_was_read_changes_nothing(tmp_path: Path, programs: Zygote, how: str) -> None:
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=200)
         process = await stage.start()

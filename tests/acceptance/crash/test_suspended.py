@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.sandbox import Sandbox, SandboxSettings
@@ -16,8 +17,8 @@ from tests.acceptance.crash.stage import NAME, Stage
 from tests.chaos.program import ENVIRONMENT, Zygote
 
 
-def settings(**more: object) -> SandboxSettings:
-    return SandboxSettings(limit_per_s=100, window_s=2.0, latency_s=0.03, ends_after_s=0.05, **more)  # type: ignore[arg-type]
+def settings(**more: Any) -> SandboxSettings:
+    return SandboxSettings(limit_per_s=100, window_s=2.0, latency_s=0.03, ends_after_s=0.05, **more)
 
 
 async def test_a_program_that_is_suspended_for_longer_than_any_timeout_goes_on_as_if_nothing_had_been(
