@@ -37,8 +37,8 @@ lint: $(VENV)/.dev ## check style, format, types and the import contracts
 types: $(VENV)/.dev ## check types alone
 	@$(PY) -m mypy --strict
 
-chaos: $(VENV)/.dev ## the long form of the fault tests: kills, disk full, network faults, power loss
-	@$(PY) -m pytest -m chaos tests/chaos $(ARGS)
+chaos: $(VENV)/.dev ## the long form of the fault tests: 500 kills with their table, then power loss, full disks, storms
+	@$(PY) -m tests.chaos $(ARGS)
 
 bench: $(VENV)/.dev ## measure throughput, memory and start-up
 	@$(PY) -m tests.bench $(ARGS)

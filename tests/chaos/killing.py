@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import math
 import random
 import signal
 import sqlite3
@@ -90,6 +91,8 @@ class Plan:
     #: A process that is to be killed while sending lives at most so long from its first claim on.
     life_s: float = 1.2
     faults: dict[str, float] = field(default_factory=lambda: dict(FAULTS))
+    #: No more kills after so long; what is under way is finished.
+    stop_killing_after_s: float = math.inf
     #: Gives up, so that a bug that makes no progress ends.
     timeout_s: float = 600.0
 
@@ -143,6 +146,7 @@ class Killing:
         self._program = program
         self._chance = random.Random(plan.seed)
         self._expected: dict[str, list[str]] = {}
+        self._started_s = 0.0
 
     async def run(self) -> Tally:
         """Kill until the plan's number is reached, then let the last campaign finish. Raises AssertionError."""
@@ -157,12 +161,18 @@ class Killing:
         )
         (self._folder / "config.toml").write_text(config, encoding="utf-8")
         async with asyncio.timeout(self._plan.timeout_s):
-            while self.tally.kills < self._plan.kills:
+            self._started_s = started
+            while self._killing:
                 await self._campaign(f"c{self.tally.campaigns:03}")
                 self.tally.campaigns += 1
         self._count()
         self.tally.seconds = time.monotonic() - started
         return self.tally
+
+    @property
+    def _killing(self) -> bool:
+        plan = self._plan
+        return self.tally.kills < plan.kills and time.monotonic() - self._started_s < plan.stop_killing_after_s
 
     # --- one campaign ---
 
@@ -195,7 +205,7 @@ class Killing:
         """Start the program and kill it after a while. True: it ended by itself, with everything done."""
         self.tally.processes += 1
         process = await self._program.start(self._folder, *self._arguments(name))
-        if self.tally.kills < self._plan.kills and not await self._ended_before_its_time(name, process):
+        if self._killing and not await self._ended_before_its_time(name, process):
             process.signal(signal.SIGKILL)
             code = await process.wait()
             if code == -signal.SIGKILL:
@@ -239,7 +249,7 @@ class Killing:
         return self._run_of(pid) is not None and not self._states(name)["planned"]
 
     def _arguments(self, name: str) -> list[str]:
-        common = ["--config", "config.toml", "--debug"]
+        common = ["--config", "config.toml"]
         drawn = self._chance.random()
         if self._has_rows(name):
             if drawn < 0.15:

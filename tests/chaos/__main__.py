@@ -1,0 +1,78 @@
+"""`make chaos`: the long kill loop, its table, and then the long form of every other fault test.
+
+python -m tests.chaos [--kills 500] [--seed N] [--minutes 30] [--only-kills]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.killing import Plan, Tally, kill_loop
+from tests.chaos.program import ROOT, zygote
+from tests.chaos.seeds import VARIABLE, seed
+
+
+def table(tally: Tally, chosen: int) -> str:
+    """The run as a table in Markdown."""
+    killed = ", ".join(f"{n} in {phase}" for phase, n in tally.killed_in.most_common())
+    faults = ", ".join(f"{n} {name}" for name, n in tally.faults.most_common())
+    rows = {
+        "kills (SIGKILL)": f"{tally.kills}: {killed}",
+        "processes, campaigns": f"{tally.processes:,}, {tally.campaigns}",
+        "faults of the server and the network": f"{sum(tally.faults.values()):,}: {faults}",
+        "valid rows": f"{tally.rows:,}",
+        "create requests that arrived": f"{tally.create_requests:,}",
+        "executions": f"{tally.creates:,}",
+        "rows with two executions": f"**{tally.duplicates}**",
+        "rows without one": f"**{tally.lost}**",
+        "rows in doubt, settled": f"{tally.doubts:,}: {tally.found:,} found, {tally.sent_again:,} not created",
+        "rows left in doubt": f"**{tally.unknown_left}**",
+        "most requests in any window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
+        "seed, minutes": f"{chosen}, {tally.seconds / 60:.1f}",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def main() -> int:
+    """Run it; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=None, help=f"repeats a run; also {VARIABLE}")
+    parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long")
+    parser.add_argument("--only-kills", action="store_true", help="the kill loop alone")
+    options = parser.parse_args()
+    chosen = seed() if options.seed is None else options.seed
+    say(f"{VARIABLE}={chosen}: {options.kills} kills …")
+    plan = Plan(
+        kills=options.kills,
+        seed=chosen,
+        rows=500,
+        per_second=150,
+        window_s=10,
+        headroom=0.1,
+        stop_killing_after_s=options.minutes * 60,
+        timeout_s=options.minutes * 60 + 900,
+    )
+    with tempfile.TemporaryDirectory() as folder, zygote() as program:
+        tally = asyncio.run(kill_loop(plan, Path(folder), program))
+    say(table(tally, chosen))
+    for problem in tally.problems():
+        say(f"BROKEN: {problem}")
+    if tally.problems() or options.only_kills:
+        return int(bool(tally.problems()))
+    return subprocess.run([sys.executable, "-m", "pytest", "-m", "chaos", "tests"], cwd=ROOT, check=False).returncode
+
+
+def say(text: str) -> None:
+    """One of the lines that this program is for."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
