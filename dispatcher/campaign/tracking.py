@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dispatcher.campaign.wiring import studio_client
-from dispatcher.errors import DispatcherError, ExitCode, Interrupted, StoppedEarly, StudioUnavailable
+from dispatcher.errors import DispatcherError, ExitCode, Interrupted
 from dispatcher.model import ExecutionCounts, ExecutionStatus
 from dispatcher.results.reads import Reads
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.ledger import SqliteLedger
+    from dispatcher.results.tracking import Tracked, Tracker
     from dispatcher.sending.hold import Hold
     from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Studio
+
+T = TypeVar("T")
+
+#: After a wish to stop: how long what is on the wire may take; a pause after a 429 may be longer than anybody waits.
+STOP_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,50 +79,66 @@ class ReadGate:
     def __init__(self, hold: Hold, limiter: Limiter) -> None:
         self._hold = hold
         self._limiter = limiter
+        self._turn = asyncio.Lock()
 
     async def wait(self) -> None:
         """Return when a read may leave."""
-        await self._limiter.acquire(1)
+        async with self._turn:  # the limiter serves one task
+            await self._limiter.acquire(1)
+            self._limiter.left()
         await self._hold.wait()
 
     def throttled(self, retry_after_s: float | None) -> None:
-        """A 429. Those that come while everything is held are its echo."""
-        if retry_after_s is not None or not self._hold.held:
-            self._hold.throttled(retry_after_s)
-
-    def answered(self) -> None:
-        """A read was answered in earnest."""
-        self._hold.answered(asyncio.get_running_loop().time())
+        """A 429."""
+        self._hold.throttled(retry_after_s)
 
 
 @contextlib.asynccontextmanager
-async def reading(campaign: Campaign, what: str) -> AsyncIterator[tuple[Studio, ReadGate]]:
-    """Studio for many reads, at the rate of `[tracking]`. `what` the user may do later: `track`, `recall`."""
+async def reading(campaign: Campaign) -> AsyncIterator[Studio]:
+    """Studio for many reads, at the rate of `[tracking]`."""
     from dispatcher.sending.hold import Hold
     from dispatcher.sending.limiter import Limiter
 
     settings = campaign.settings
-
-    def give_up(error: StoppedEarly) -> None:
-        campaign.stopping.request(
-            StudioUnavailable(
-                error.message, found=error.found, fix=f"lower [tracking] per_second, or later: dispatcher {what}"
-            )
-        )
-
-    hold = Hold(settings.retry, campaign.bus, stop=give_up)
+    hold = Hold(settings.retry, campaign.bus, stop=campaign.stopping.request)
     limiter = Limiter(per_second=settings.tracking.per_second, window_s=1.0, headroom=0.0, pace="even")
-    gate = ReadGate(hold, limiter)
-    async with studio_client(settings, campaign.own_credentials(), gate=gate) as studio:
-        yield studio, gate
+    async with studio_client(settings, campaign.own_credentials(), gate=ReadGate(hold, limiter)) as studio:
+        yield studio
 
 
-def _reads(campaign: Campaign, gate: ReadGate) -> Reads:
-    return Reads(
-        concurrency=campaign.settings.tracking.concurrency,
-        answered=gate.answered,
-        stopped=lambda: campaign.stopping.error,
-    )
+async def _stoppable(campaign: Campaign, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result; once the user wants it to stop, it has a moment to come to an end by itself.
+
+    Raises: why it was stopped, where it did not; what the work raises.
+    """
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(campaign.stopping.event.wait())
+    try:
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([task], timeout=STOP_S)
+        if done:
+            return task.result()
+        raise campaign.stopping.error or Interrupted()
+    finally:
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _reads(campaign: Campaign) -> Reads:
+    return Reads(concurrency=campaign.settings.tracking.concurrency, stopped=lambda: campaign.stopping.error)
+
+
+async def _look(campaign: Campaign, tracker: Tracker) -> Tracked:
+    """A look; where it had to be broken off, what it had found."""
+    try:
+        return await _stoppable(campaign, tracker.look())
+    except DispatcherError as error:
+        if error is not campaign.stopping.error:
+            raise
+        tracker.result.error = error
+        return tracker.result
 
 
 async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, follow: bool) -> TrackResult:
@@ -127,13 +149,13 @@ async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, foll
     settings = campaign.settings.tracking
     campaign.bus.progress.phase = "tracking"
     read = not_whole = 0
-    async with reading(campaign, f"track {campaign.name}") as (studio, gate):
-        reads = _reads(campaign, gate)
+    reads = _reads(campaign)
+    async with reading(campaign) as studio:
         tracker = Tracker(
             record, ledger=ledger, studio=studio, settings=settings, bus=campaign.bus, reads=reads, details=details
         )
         while True:
-            look = await tracker.look()
+            look = await _look(campaign, tracker)
             read += look.read
             not_whole += look.not_whole
             counts = await ledger.execution_counts(record)
@@ -158,28 +180,33 @@ async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, foll
 
 async def recall(campaign: Campaign, ledger: SqliteLedger) -> RecallResult:
     """See `Campaign.recall`."""
-    from dispatcher.results.recall import Recalled, Recaller
+    from dispatcher.results.recall import Recaller
     from dispatcher.results.tracking import Tracker
 
     record = await campaign.own_record()
+    settings = campaign.settings.tracking
     campaign.bus.progress.phase = "recalling"
-    async with reading(campaign, f"recall {campaign.name}") as (studio, gate):
-        reads = _reads(campaign, gate)
+    reads = _reads(campaign)
+    async with reading(campaign) as studio:
+        recaller = Recaller(record, ledger=ledger, studio=studio, reads=reads, bus=campaign.bus)
         # Those that have ended already need no request of their own.
-        settings = campaign.settings.tracking
         tracker = Tracker(
             record, ledger=ledger, studio=studio, settings=settings, bus=campaign.bus, reads=reads, details=False
         )
-        look = await tracker.look()
-        recaller = Recaller(record, ledger=ledger, studio=studio, reads=reads, bus=campaign.bus)
-        found = Recalled(error=look.error) if look.error else await recaller.recall()
+        error = (await _look(campaign, tracker)).error
+        if error is None:
+            try:
+                error = (await _stoppable(campaign, recaller.recall())).error
+            except DispatcherError as stopped:
+                error = stopped
+    found = recaller.result
     return RecallResult(
         ended=found.ended,
         already_ended=found.already_ended,
         gone=found.gone,
         failed=found.failed,
         failure=reads.failure,
-        error=_said(found.error, "what was ended is kept", f"recall {campaign.name}"),
+        error=_said(error, "what was ended is kept", f"recall {campaign.name}"),
     )
 
 

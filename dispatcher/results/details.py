@@ -11,6 +11,7 @@ path is compared with its steps, and after one contradiction nothing is claimed 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ ONE_SECOND_READ_IN = 12
 #: After so many contexts it shows whether they prove paths: in nine of ten at least, or the steps tell more.
 SAMPLE = 20
 PROVED_MIN = 0.9
+#: So often a revision is asked for that Studio does not give, each time tried again as the settings say.
+MISSES_MAX = 5
 #: What is shown for a flow that ended before its first widget.
 AT_TRIGGER = "Trigger"
 
@@ -66,6 +69,7 @@ class DetailReader:
         self._steps = settings.steps
         self._second_reads_free = SAMPLE + settings.concurrency
         self._definitions: dict[int, Definition | None] = {}
+        self._misses: Counter[int] = Counter()
         self._reading = asyncio.Lock()
         self._checked: set[_Claim] = set()
         self._contradicted: set[int] = set()
@@ -131,19 +135,27 @@ class DetailReader:
             return None
         async with self._reading:  # once, whoever asks first
             if version not in self._definitions:
-                self._definitions[version] = await self._definition(version)
-        definition = self._definitions[version]
+                await self._find_definition(version)
+        definition = self._definitions.get(version)
         path = proved_path(definition, context) if definition else None
         return None if path is None or version in self._contradicted else _Claim(version, path)
 
-    async def _definition(self, version: int) -> Definition | None:
-        """The revision that the execution ran; v1 has none."""
+    async def _find_definition(self, version: int) -> None:
+        """The revision that executions ran; v1 has none. Where there is none, their steps are asked."""
         if self._studio.api_version == "v1":
-            return None
+            self._definitions[version] = None
+            return
         try:
-            return read_definition((await self._studio.flow_revision(self._flow_sid, str(version))).definition)
-        except (ResourceNotFound, StudioError):
-            return None  # then the steps are asked
+            flow = await self._studio.flow_revision(self._flow_sid, str(version))
+        except ResourceNotFound:
+            self._definitions[version] = None
+        except StudioError:
+            # Not now: the next execution asks again, but not for ever.
+            self._misses[version] += 1
+            if self._misses[version] >= MISSES_MAX:
+                self._definitions[version] = None
+        else:
+            self._definitions[version] = read_definition(flow.definition)
 
     async def _context(self, execution_sid: str) -> Mapping[str, Any]:
         context = (await self._studio.execution_context(self._flow_sid, execution_sid)).context

@@ -18,20 +18,13 @@ FATAL = (AuthenticationError, CertificateUntrusted)
 
 
 class Reads:
-    """`answered` is told after each answer; `stopped` says why to stop, or None."""
+    """`stopped` says why to stop, or None."""
 
-    def __init__(
-        self,
-        *,
-        concurrency: int,
-        answered: Callable[[], None] = lambda: None,
-        stopped: Callable[[], DispatcherError | None] = lambda: None,
-    ) -> None:
+    def __init__(self, *, concurrency: int, stopped: Callable[[], DispatcherError | None] = lambda: None) -> None:
         #: Those that failed, and why the last of them did.
         self.failed = 0
         self.failure: DispatcherError | None = None
         self._concurrency = concurrency
-        self._answered = answered
         self._stopped = stopped
         self._in_a_row = 0
 
@@ -44,7 +37,6 @@ class Reads:
     def answered(self) -> None:
         """Studio answers: what failed before is over."""
         self._in_a_row = 0
-        self._answered()
 
     def raise_if_stopped(self) -> None:
         """Raises: why to stop."""

@@ -44,7 +44,7 @@ class Recaller:
         self._studio = studio
         self._reads = reads
         self._bus = bus
-        self._result = Recalled()
+        self.result = Recalled()
         self._learned: list[TrackedExecution] = []
         self._saved_s = self._told_s = 0.0
         self._total = 0
@@ -55,7 +55,7 @@ class Recaller:
         To be called after a look (`Tracker.look`), which has seen that the flow is there: without it, each of its
         executions would be a 404 and be taken for gone. Raises: LedgerError.
         """
-        result = self._result
+        result = self.result
         failed_before = self._reads.failed
         counts = await self._ledger.execution_counts(self._campaign)
         self._total = counts.by_status[ExecutionStatus.active] + counts.unseen
@@ -81,13 +81,13 @@ class Recaller:
             ended = await self._reads.one(self._studio.end_execution(self._campaign.flow_sid, one.execution_sid))
         except ResourceNotFound:
             status, ended = ExecutionStatus.gone, None
-            self._result.gone += 1
+            self.result.gone += 1
         else:
             if ended is None:
-                self._result.already_ended += 1
+                self.result.already_ended += 1
             else:
                 recalled_ms = now_ms()
-                self._result.ended += 1
+                self.result.ended += 1
         ended_at = ended.date_updated if ended else None
         self._learned.append(
             TrackedExecution(
@@ -112,7 +112,7 @@ class Recaller:
 
     def _tell(self) -> None:
         self._told_s = time.monotonic()
-        result = self._result
+        result = self.result
         done = result.ended + result.already_ended + result.gone
         detail = f"{result.ended:,} ended, {result.already_ended:,} had ended already"
         self._bus.emit(Tracking(done=done, total=max(self._total, done), detail=detail))

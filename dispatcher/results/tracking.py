@@ -93,7 +93,8 @@ class Tracker:
         self._learned: list[TrackedExecution] = []
         self._saved_s = 0.0
         self._told_s = 0.0
-        self._result = Tracked()
+        #: What the latest look has found so far.
+        self.result = Tracked()
         self._total = 0
 
     async def look(self) -> Tracked:
@@ -102,7 +103,7 @@ class Tracker:
         Raises: FlowNotFound, AuthenticationError, StudioError where Studio cannot be asked at all; LedgerError. What
         ends it later is in the result.
         """
-        result = self._result = Tracked()
+        result = self.result = Tracked()
         failed_before = self._reads.failed
         counts = await self._ledger.execution_counts(self._campaign)
         total = counts.unseen + counts.by_status[ExecutionStatus.active]
@@ -157,7 +158,7 @@ class Tracker:
         if self._read_as is not None:
             await self._reads.each(batch.ended, self._read_details)
         else:
-            self._result.looked_at += len(batch.ended)
+            self.result.looked_at += len(batch.ended)
         self._tell()
 
     # --- who has ended ---
@@ -238,13 +239,13 @@ class Tracker:
             batch.ended.append(ended)
             await self._learn(self._tracked(ended, ExecutionStatus.ended))
         else:
-            self._result.active += 1
-            self._result.looked_at += 1
+            self.result.active += 1
+            self.result.looked_at += 1
             await self._learn(self._tracked(one, ExecutionStatus.active))
 
     def _is_gone(self, one: CreatedExecution) -> None:
-        self._result.gone += 1
-        self._result.looked_at += 1
+        self.result.gone += 1
+        self.result.looked_at += 1
         self._learned.append(self._tracked(one, ExecutionStatus.gone))
 
     # --- what they did ---
@@ -257,9 +258,9 @@ class Tracker:
             if await self._ask_one(one) is None:
                 return
             raise
-        self._result.read += 1
-        self._result.looked_at += 1
-        self._result.not_whole += not details.is_whole
+        self.result.read += 1
+        self.result.looked_at += 1
+        self.result.not_whole += not details.is_whole
         error = details.error
         await self._learn(
             TrackedExecution(
@@ -304,7 +305,7 @@ class Tracker:
         if time.monotonic() - self._told_s < every_s:
             return
         self._told_s = time.monotonic()
-        result = self._result
+        result = self.result
         detail = f"{result.active:,} active, {result.read:,} read"
         self._bus.emit(Tracking(done=result.looked_at, total=max(self._total, result.looked_at), detail=detail))
 

@@ -29,9 +29,14 @@ class Clock:
     """The wall clock, and what the test puts it forward by."""
 
     ahead_s: float = 0.0
+    frozen_s: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.ahead_s
+        return (time.time() if self.frozen_s is None else self.frozen_s) + self.ahead_s
+
+    def freeze(self) -> None:
+        """From now on only the test moves it."""
+        self.frozen_s = time.time()
 
 
 @dataclass
@@ -132,7 +137,7 @@ async def sent(
             },
         )
         if count:
-            await rehearsal.run(rehearsal.contacts(count, columns=("phone", "first_name")))
+            await rehearsal.run(rehearsal.contacts(count))
         one = Sent(rehearsal, clock, variables=[REPLY] if variables is None else variables)
         one.count_reads()
         yield one
