@@ -115,6 +115,14 @@ class Hold:
         return longest_s if self.limiter is None else min(longest_s, self.limiter.window_s)
 
     def _hold_throttled(self, now_s: float, pause_s: float, retry_after_s: float | None) -> None:
+        if retry_after_s is not None and retry_after_s > self._settings.throttled_give_up_s:
+            self._stop(
+                StoppedEarly(
+                    "Studio wants nothing for longer than anybody should wait",
+                    found=f"429 with Retry-After {retry_after_s:.0f} s",
+                    fix="resume later: dispatcher resume CAMPAIGN",
+                )
+            )
         why = f"Retry-After {retry_after_s:g} s" if retry_after_s is not None else "backing off"
         self._hold(now_s, pause_s, f"Studio answered 429, too many requests ({why})")
 

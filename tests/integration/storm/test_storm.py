@@ -1,0 +1,97 @@
+"""A storm of 429s, and then one in two: nothing is lost or repeated, one asks for all, and the rate comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatcher.errors import ExitCode
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.support.rehearsal import Rehearsal
+
+PER_SECOND = 200.0
+WINDOW_S = 2.0
+
+
+def rehearse(folder: Path, sandbox: Sandbox) -> Rehearsal:
+    rate = {"per_second": PER_SECOND, "window_s": WINDOW_S, "in_flight": 50, "headroom": 0.1}
+    return Rehearsal(folder, sandbox, overrides={"rate": rate})
+
+
+async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s: float | None) -> None:
+    """429 to everything for `storm_s`, to every second create for `half_s`, and then to none."""
+    rows = int(PER_SECOND * (half_s * 0.3 + 3))
+    settings = SandboxSettings(limit_per_s=PER_SECOND, window_s=WINDOW_S, retry_after_s=retry_after_s)
+    async with Sandbox(settings) as sandbox:
+        rehearsal = rehearse(folder, sandbox)
+        storm = {"429": 1.0, "read_429": 1.0, "for_s": storm_s}
+        rehearsal.faults(storm | {"then": {"429": 0.5, "for_s": half_s}})
+        throttled_in_the_storm = 0
+
+        def look() -> None:
+            nonlocal throttled_in_the_storm
+            throttled_in_the_storm = sandbox.studio.tally.throttled
+
+        asyncio.get_running_loop().call_later(storm_s - 0.05, look)
+        started = time.time()
+        result = await rehearsal.run(rehearsal.contacts(rows))
+        assert result.exit_code is ExitCode.OK
+        stats = sandbox.stats()
+        assert stats["creates"] == rows
+        rehearsal.assert_books_balance()
+        assert stats["worst_window_requests"] <= stats["window_limit"]
+        # 429s cost no attempt.
+        assert rehearsal.query("SELECT max(attempts), max(number) FROM rows, attempts") == [(1, 1)]
+        # In the storm one asks for all: what was on its way when it broke, and then a probe a pause.
+        assert throttled_in_the_storm <= 50 + 2 + storm_s * 4
+        # After it, every create that the server takes is made use of within a window.
+        at = sorted(create["at"] for page in [sandbox.creates(page_size=10_000)] for create in page["creates"])
+    calm_s = started + storm_s + half_s
+    assert at[0] >= started + storm_s
+    if at[-1] > calm_s + 2 * WINDOW_S:
+        in_a_window = sum(calm_s + WINDOW_S <= moment < calm_s + 2 * WINDOW_S for moment in at)
+        assert in_a_window >= PER_SECOND * WINDOW_S * 0.9 * 0.7
+
+
+async def test_five_seconds_of_429_and_then_one_in_two(tmp_path: Path) -> None:
+    await weather(tmp_path, storm_s=5, half_s=2, retry_after_s=None)
+
+
+async def test_two_seconds_of_429_with_retry_after_and_then_one_in_two(tmp_path: Path) -> None:
+    await weather(tmp_path, storm_s=2, half_s=1, retry_after_s=0.7)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("retry_after_s", [None, 7.0])
+async def test_a_minute_of_429_and_then_half_a_minute_of_one_in_two(
+    tmp_path: Path, retry_after_s: float | None
+) -> None:
+    await weather(tmp_path, storm_s=60, half_s=30, retry_after_s=retry_after_s)
+
+
+async def test_a_storm_without_end_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox)
+        rehearsal.overrides["retry"] = {"throttled_give_up_s": 1.0}
+        rehearsal.faults({"429": 1.0})
+        result = await rehearsal.run(rehearsal.contacts(20))
+        assert result.exit_code is ExitCode.STOPPED
+        assert rehearsal.states() == {"planned": 20}
+        rehearsal.faults({})
+        result = await rehearsal.run()
+        assert result.exit_code is ExitCode.OK
+        assert sandbox.stats()["creates"] == 20
+
+
+async def test_a_retry_after_that_is_longer_than_anybody_waits_stops_the_run(tmp_path: Path) -> None:
+    async with Sandbox(SandboxSettings(limit_per_s=0, retry_after_s=86_400)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox)
+        rehearsal.faults({"429": 1.0})
+        result = await rehearsal.run(rehearsal.contacts(20))
+        assert result.exit_code is ExitCode.STOPPED
+        assert result.error is not None
+        assert "Retry-After" in str(result.error)
+        assert rehearsal.states() == {"planned": 20}
