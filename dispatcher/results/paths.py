@@ -60,7 +60,8 @@ def _only_path(definition: Definition, first: Widget, visited: set[str], variabl
         looked_at += 1
         if looked_at > LOOKED_AT_MAX:
             return None
-        if visited <= set(way) and _sets(definition, way, variables):
+        # Variables are set when the widget is left: the last one may not have come to it.
+        if visited <= set(way) and (_sets(definition, way, variables) or _sets(definition, way[:-1], variables)):
             if found is not None:
                 return None
             found = way

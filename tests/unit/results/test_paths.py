@@ -137,7 +137,8 @@ def test_a_loop_that_may_have_been_gone_round_proves_nothing() -> None:
 def test_variables_tell_branches_apart_and_widgets_without_a_trace_do_not() -> None:
     raw = flow(widget("a", "yes", "no"), sets("yes", "answer", "yes"), sets("no", "answer", "no"))
     assert proved(raw, "a", variables={"answer": "no"}) == ("a", "no")
-    assert proved(raw, "a") == ("a",)
+    # It may have been cut off in one of the two, before its variable was set.
+    assert proved(raw, "a") is None
     assert proved(raw, "a", variables={"answer": "perhaps"}) is None
     assert proved(raw, "a", variables={"other": "x"}) is None
     same = flow(widget("a", "yes", "no"), sets("yes", "answer", "{{x}}"), sets("no", "answer", "{{y}}"))
