@@ -18,10 +18,14 @@ EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-repo
 NAME = "demo"
 #: Enough to see the limit at work, and over in half a minute.
 LIMIT_PER_S = 30.0
-#: A few per cent of each way in which a day can be bad. All of them end well.
-FAULTS = {"429": 0.02, "500_after": 0.01, "500_before": 0.01, "reset_after": 0.01, "reset_before": 0.01}
+#: Each way in which a day can be bad, now and then. All of them end well.
+FAULTS = {"429": 0.005, "500_after": 0.01, "500_before": 0.01, "reset_after": 0.01, "reset_before": 0.01}
 LATENCY_S, JITTER_S = 0.06, 0.12
 SETTLE_S = 1.0
+#: How much faster than life contacts answer and flows wait: an hour's wait is over in two seconds.
+SPEED = 2_000.0
+TRACKING = {"per_second": 500.0, "concurrency": 50, "every_s": 0.5}
+REPLY = {"reply": "widgets.ask_yes_no.inbound.Body"}
 GENERATED_ROWS = 200
 
 
@@ -36,23 +40,32 @@ def demo(
 ) -> int:
     """See it work: a campaign against a local Studio with faults.
 
-    A contacts file with some wrong rows, the live view, a report, in half a minute.
+    A contacts file with some wrong rows, the live view, what became of the contacts, a report and its page, in half a
+    minute.
     Nothing leaves this machine, and no account is needed.
     """
     import tempfile
 
     from dispatcher.campaign import open_campaign
-    from dispatcher.cli import live, planning, summary
+    from dispatcher.cli import live, outcomes, planning, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
     from dispatcher.cli.terminal import err, out, print_error, say
     from dispatcher.model import RowState
     from dispatcher.results.report import check_report_path
-    from dispatcher.sandbox import Sandbox, SandboxSettings
+    from dispatcher.sandbox import ContactScript, Sandbox, SandboxSettings, default_flow
     from dispatcher.settings import Credentials
 
     check_report_path(report)
+    page = report.with_name(report.name.split(".")[0] + ".html")
+    check_report_path(page, page=True)
     settings_of_sandbox = SandboxSettings(
-        limit_per_s=LIMIT_PER_S, latency_s=LATENCY_S, latency_jitter_s=JITTER_S, faults=FAULTS, seed=5
+        limit_per_s=LIMIT_PER_S,
+        latency_s=LATENCY_S,
+        latency_jitter_s=JITTER_S,
+        faults=FAULTS,
+        seed=5,
+        flows=(default_flow(walks=True),),
+        contacts=ContactScript(speed=SPEED),
     )
     account_sid = settings_of_sandbox.account_sid
     credentials = Credentials(account_sid=account_sid, username=account_sid, password="rehearsal")
@@ -72,7 +85,10 @@ def demo(
                     say()
                     async with live.view(bus):
                         result = await campaign.send()
-                        await campaign.report(report)
+                    async with outcomes.view(bus, "tracking"):
+                        tracked = await campaign.track(follow=True)
+                    await campaign.report(report)
+                    await campaign.page(page)
                 stats = sandbox.stats(brief=True)
         status = result.status
         out().print()
@@ -84,9 +100,11 @@ def demo(
             lines.append(("settled", f"{result.found_by_reconcile:,} rows without an answer were found to exist"))
         out().print(summary.pairs(lines))
         out().print()
-        say("The report has an answer for every row:", "bold")
-        out().print(str(report), markup=False, soft_wrap=True)
-        for error in (result.error, result.reconcile_error):
+        say("What became of them, by `track`:", "bold")
+        outcomes.print_counts(out(), tracked.counts)
+        say("The report has an answer for every row, and the page has the numbers:", "bold")
+        out().print(f"{report}\n{page}", markup=False, soft_wrap=True)
+        for error in (result.error, result.reconcile_error, tracked.error):
             if error is not None:
                 print_error(error)
                 return error.exit_code
@@ -112,6 +130,8 @@ def settings_for(base_url: str, folder: Path) -> Settings:
         "rate.per_second": LIMIT_PER_S,
         "reconcile.settle_s": SETTLE_S,
         "state.dir": str(folder / "state"),
+        "tracking.variables": REPLY,
+        **{f"tracking.{name}": value for name, value in TRACKING.items()},
     }
     return load(empty, flags=flags, environ={}).settings
 
