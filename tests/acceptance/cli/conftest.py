@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cli.program import Program, SandboxProcess, sandbox_process, write_settings
+from tests.acceptance.cli.nursery import Nursery
+from tests.acceptance.cli.program import TIMEOUT_S, Program, SandboxProcess, sandbox_process, write_settings
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +24,17 @@ def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
     return shared_sandbox
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    found = Nursery(TIMEOUT_S)
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
+def program(tmp_path: Path, nursery: Nursery) -> Program:
     """The command line, without settings."""
-    return Program(tmp_path)
+    return Program(tmp_path, nursery)
 
 
 @pytest.fixture

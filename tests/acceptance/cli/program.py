@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.cli.nursery import Nursery
+
 ACCOUNT_SID = "AC" + "0" * 32
 FLOW = "FW0123456789abcdef0123456789abcdef"
 #: Shown nowhere, ever. Found anywhere, a test fails.
@@ -44,21 +46,15 @@ class Program:
     """The command line in a folder, with an environment of its own."""
 
     folder: Path
+    #: Runs commands to their end; those that are only started start by themselves.
+    nursery: Nursery | None = None
     env: dict[str, str] = field(default_factory=lambda: dict(CREDENTIALS))
 
     def __call__(self, *arguments: str | Path, stdin: str = "", env: dict[str, str | None] | None = None) -> Result:
         """Run a command to its end. What it prints holds no secret and no traceback, whatever it is."""
-        done = subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment(env),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        result = Result(done.returncode, done.stdout, done.stderr)
+        assert self.nursery is not None
+        words = [str(argument) for argument in arguments]
+        result = Result(*self.nursery.run(words, folder=self.folder, env=self.environment(env), stdin=stdin))
         check_clean(result.out + result.err, debug="--debug" in arguments)
         return result
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.cli.nursery import Nursery
 from tests.acceptance.cli.program import (
     Program,
     SandboxProcess,
@@ -21,10 +22,10 @@ from tests.acceptance.cli.program import (
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def walked(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Program]:
     """A campaign `spring` of 40 rows that have walked to their end, a thousand times as fast as people would."""
     folder = tmp_path_factory.mktemp("walked")
-    program = Program(folder)
+    program = Program(folder, nursery)
     with sandbox_process(folder, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
         values = ["widgets.ask_yes_no.inbound.Body"]
         write_settings(folder, sandbox.base_url, tracking={"variables": values, "per_second": 1000})
