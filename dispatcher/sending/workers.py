@@ -426,7 +426,7 @@ class Sender:
             self._progress.throttled += 1
             self._hold.throttled(verdict.retry_after_s, left_s)
         elif left_s is None or verdict.trouble:
-            self._hold.failed(verdict.message or "no answer", connected=left_s is not None)
+            self._hold.failed(verdict.said, connected=left_s is not None)
         else:
             self._hold.answered(left_s)
         if verdict.stop is not None:
@@ -452,9 +452,8 @@ class Sender:
 def _all_rejected(verdict: Verdict, n: int) -> DispatcherError:
     from dispatcher.errors import BreakerOpen
 
-    shown = f"{verdict.http_status}/{verdict.error_code} {verdict.message}"
     return BreakerOpen(
         f"Studio refused the first {n} rows for the same reason",
-        found=shown,
+        found=verdict.said,
         fix="correct the sender or the flow, then dispatcher retry CAMPAIGN --all-rejected and resume",
     )

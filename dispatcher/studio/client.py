@@ -12,6 +12,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -32,7 +33,15 @@ from dispatcher.errors import (
 )
 from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
-from dispatcher.studio.outcomes import Answer, Failure, error_code, parse_retry_after, server_time_s, stop_reason
+from dispatcher.studio.outcomes import (
+    Answer,
+    Failure,
+    error_code,
+    parse_retry_after,
+    server_time_s,
+    spoken,
+    stop_reason,
+)
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
@@ -88,6 +97,7 @@ class Studio:
         self._connect_s = connect_s
         self._answer_s = answer_s
         token = b64encode(f"{credentials.username}:{credentials.password}".encode()).decode("ascii")
+        self._secrets = (token.encode(), credentials.password.encode())
         self._headers = CIMultiDict(
             {
                 "Authorization": f"Basic {token}",
@@ -139,6 +149,9 @@ class Studio:
         poster = self._posters.get(flow_sid) or self._new_poster(flow_sid)
         answer = await poster.post(form, leaving)
         self._measure_skew(answer.date)
+        if answer.status >= 300 and any(secret in answer.body for secret in self._secrets):
+            # A proxy's error page may repeat what it was sent, and the message goes into the ledger and the report.
+            answer = replace(answer, body=b"")
         return answer
 
     def _new_poster(self, flow_sid: str) -> Poster:
@@ -299,24 +312,23 @@ class Studio:
             )
         if answer.failure is not None:
             raise StudioUnavailable(found=answer.detail, fix="check the network, then try again")
-        message, code = _error_text(answer)
+        code = _error_code(answer)
+        said = spoken(status, code)
         if status == 404:
-            raise ResourceNotFound(
-                found=f"404 {message}", fix="check the SID and the account; data are kept for 30 days"
-            )
-        stop = stop_reason(status, code, message)
+            raise ResourceNotFound(found=said, fix="check the SID and the account; data are kept for 30 days")
+        stop = stop_reason(status, code)
         if stop is not None:
             raise stop
         if status == 429 or status >= 500 or status == 408:
-            unavailable = StudioUnavailable(found=f"{status} {message}", fix="try again later")
+            unavailable = StudioUnavailable(found=said, fix="try again later")
             unavailable.retry_after_s = parse_retry_after(answer.retry_after, answer.date)
             unavailable.throttled = status == 429
             if status == 429 and self.gate is not None:
                 self.gate.throttled(unavailable.retry_after_s)
             raise unavailable
         if code == BAD_PAGE_TOKEN:
-            raise PageExpired(found=f"{status} {message}", fix="read the list again from its beginning")
-        raise StudioError("Studio refused a read", found=f"{status} {message}")
+            raise PageExpired(found=said, fix="read the list again from its beginning")
+        raise StudioError("Studio refused a read", found=said)
 
     async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
         url: URL | None = self._url(path, query)
@@ -393,14 +405,12 @@ def _json(answer: Answer) -> dict[str, Any]:
     return payload
 
 
-def _error_text(answer: Answer) -> tuple[str, int | None]:
+def _error_code(answer: Answer) -> int | None:
     try:
         payload = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        return "", None
-    if not isinstance(payload, dict):
-        return "", None
-    return str(payload.get("message") or "")[:200], error_code(payload)
+        return None
+    return error_code(payload) if isinstance(payload, dict) else None
 
 
 def _time_text(moment: datetime) -> str:

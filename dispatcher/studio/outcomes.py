@@ -34,6 +34,7 @@ from dispatcher.errors import (
     PermissionRefused,
 )
 from dispatcher.model import Outcome
+from dispatcher.studio.advice import meaning
 
 #: Studio's times are whole seconds; an execution this much older than the request's own second is an older one.
 DATE_GRANULARITY_S = 1.0
@@ -87,6 +88,13 @@ class Verdict:
     #: No connection could be made, or it broke: counts towards the breaker.
     trouble: bool = False
 
+    @property
+    def said(self) -> str:
+        """What came back, in words that may be shown anywhere."""
+        if self.trouble and (self.http_status is None or self.http_status in _CREATED_STATUS):
+            return self.message or "no answer"  # our own words
+        return spoken(self.http_status or 0, self.error_code)
+
 
 _CREATED_STATUS = (200, 201)
 
@@ -120,7 +128,7 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
         conflicting = details.get("conflicting_execution_sid") if isinstance(details, dict) else None
         check = conflicting if isinstance(conflicting, str) and conflicting.startswith("FN") else None
         return Verdict(Outcome.busy, http_status=status, error_code=code, message=message, check_sid=check)
-    stop = stop_reason(status, code, message)
+    stop = stop_reason(status, code)
     if stop is not None:
         return Verdict(Outcome.not_sent, http_status=status, error_code=code, message=message, stop=stop)
     if 400 <= status < 500 and status != 408:
@@ -128,24 +136,31 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
     return Verdict(Outcome.unknown, http_status=status, error_code=code, message=message, trouble=True)
 
 
-def stop_reason(status: int, code: int | None, message: str) -> DispatcherError | None:
+def spoken(status: int, code: int | None) -> str:
+    """An answer in words that may be shown anywhere: `400/21211, the phone number is not valid`.
+
+    The server's own message may hold the number it is about. It goes into the report, and nowhere else.
+    """
+    words = meaning(code) if code is not None else None
+    return f"{status}" + (f"/{code}" if code is not None else "") + (f", {words}" if words else "")
+
+
+def stop_reason(status: int, code: int | None) -> DispatcherError | None:
     """The error for answers that would be the same for every row; None where the answer is about this one."""
-    shown = f"{status}" + (f"/{code}" if code else "")
+    shown = spoken(status, code)
     if status in (401, 407):
         return AuthenticationError(
             "Studio refused the credentials" if status == 401 else "the proxy asks for credentials",
-            found=f"{shown} {message}",
+            found=shown,
             fix="check TWILIO_ACCOUNT_SID and TWILIO_API_KEY/TWILIO_API_SECRET, and their region",
         )
     if status == 403:
         return PermissionRefused(
-            found=f"{shown} {message}",
+            found=shown,
             fix="use a key that may create Studio executions; check that the account is active",
         )
     if status == 404:
-        return FlowNotFound(
-            found=f"{shown} {message}", fix="check [campaign] flow and the account; dispatcher flows lists them"
-        )
+        return FlowNotFound(found=shown, fix="check [campaign] flow and the account; dispatcher flows lists them")
     return None
 
 
