@@ -96,11 +96,12 @@ async def test_after_one_contradiction_nothing_is_claimed_from_contexts_of_that_
     assert (await one.read("FN1", 1)).path == ("ask", "no")
     assert (await one.read("FN0", 1)).path == ("silent", "ask", "yes")
     # Also what was compared before and agreed.
-    assert (await one.read("FN1", 1)).path == ("ask", "no")
-    assert studio.asked["steps"] == 3
-    assert (await one.read("FN1", 2)).path == ("ask", "no")
-    assert (await one.read("FN1", 2)).path == ("ask", "no")
-    assert studio.asked["steps"] == 4
+    for steps in (3, 4, 5):
+        assert (await one.read("FN1", 1)).path == ("ask", "no")
+        assert studio.asked["steps"] == steps
+    for _ in range(3):
+        assert (await one.read("FN1", 2)).path == ("ask", "no")
+    assert studio.asked["steps"] == 6
 
 
 async def test_second_reads_are_few_and_what_they_would_have_told_is_left_open() -> None:
