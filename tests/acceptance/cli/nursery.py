@@ -51,9 +51,8 @@ class Nursery:
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
+        # Closes its input, which ends it, and waits.
+        self._process.communicate(timeout=10)
 
 
 def _be(order: dict[str, Any]) -> None:

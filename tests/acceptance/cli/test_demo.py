@@ -1,0 +1,27 @@
+"""`demo`: from nothing, on this machine alone, to a report with an answer for every row."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from tests.acceptance.cli.program import Program, finish, read_report
+
+
+def test_the_demo_ends_well_and_its_report_has_every_row_of_the_sample_with_an_answer(
+    program: Program, root: Path
+) -> None:
+    # Neither credentials nor settings of this machine have a say in it.
+    nothing: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    (program.folder / "config.toml").write_text('[account]\nbase_url = "http://127.0.0.1:9"\n', encoding="utf-8")
+    result = finish(program.start("demo", env={**nothing, "DISPATCHER_RATE_PER_SECOND": "1"}))
+    assert result.code == 0, result.err
+    assert "none created twice" in result.out
+    assert "demo-report.csv" in result.out.splitlines()
+    with (root / "samples" / "contacts.csv").open(encoding="utf-8-sig", newline="") as file:
+        given = list(csv.DictReader(file))
+    report = read_report(program.folder / "demo-report.csv")
+    assert [{name: row[name] for name in given[0]} for row in report] == given
+    assert {row["dispatch_status"] for row in report} == {"created", "invalid", "skipped"}
+    # Its ledger is gone with it.
+    assert not (program.folder / ".dispatcher").exists()
