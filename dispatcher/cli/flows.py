@@ -67,7 +67,7 @@ def _print(found: list[Flow]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from dispatcher.cli.terminal import TABLE_BOX, out, say
+    from dispatcher.cli.terminal import TABLE_BOX, out, say, visible
 
     if not found:
         say("the account has no flows", "yellow")
@@ -82,5 +82,5 @@ def _print(found: list[Flow]) -> None:
         values = _object(flow)
         status = Text(flow.status or "", style="green" if flow.status == "published" else "yellow")
         updated = flow.date_updated.strftime("%Y-%m-%d") if flow.date_updated else ""
-        table.add_row(flow.sid, Text(flow.friendly_name or ""), status, str(values["revision"] or ""), updated)
+        table.add_row(flow.sid, Text(visible(flow.friendly_name or "")), status, str(values["revision"] or ""), updated)
     out().print(table)

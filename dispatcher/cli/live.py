@@ -306,7 +306,7 @@ async def _draw(shown: RunView) -> None:
     from rich.live import Live
 
     loop = asyncio.get_running_loop()
-    with Live(shown, console=err(), auto_refresh=False, transient=False) as live:
+    with Live(shown, console=err(), auto_refresh=False, redirect_stdout=False) as live:
         try:
             while True:
                 shown.sample(loop.time())

@@ -82,7 +82,10 @@ async def stop_unless_flow_fits(campaign: Campaign) -> None:
     except StudioError as error:
         error.fix = f"{error.fix or 'try again later'}; --no-preflight sends without this check"
         raise
-    show([one for one in found if one.severity is Severity.warning])
+    warnings = [one for one in found if one.severity is Severity.warning]
+    if warnings:
+        say()
+        show(warnings)
     refuse(found)
 
 

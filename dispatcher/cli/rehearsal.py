@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dispatcher.cli import options, planning, summary
 from dispatcher.cli.interrupts import Interrupts, run_async
-from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, err, out, print_json, say
+from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, err, out, print_json, say, visible
 from dispatcher.errors import ExitCode
 from dispatcher.model import Outcome, Reason, ReportRow, RowState
 
@@ -88,7 +88,7 @@ def cell_of(row: ReportRow, header: Sequence[str]) -> str:
 
 def shortened(value: str, most: int = VALUE_MAX) -> str:
     """On one line, and no longer than fits into a table."""
-    flat = "".join(letter if letter.isprintable() else "�" for letter in value)
+    flat = visible(value).replace("\n", " ").replace("\t", " ")
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
@@ -104,18 +104,16 @@ def _print_problems(problems: list[ReportRow], header: Sequence[str]) -> None:
     table.add_column("column", overflow="fold")
     table.add_column("value", overflow="fold")
     table.add_column("reason", overflow="fold")
-    table.add_column("what to do", overflow="fold", style="bright_black")
+    advice: dict[str, str] = {}
     for row in problems:
-        style = STATE_STYLES[row.state]
-        reason = Text.assemble((row.state.value, style), f": {row.reason or row.reason_code or ''}")
-        table.add_row(
-            str(row.row_number),
-            Text(row.reason_column or ""),
-            Text(shortened(cell_of(row, header))),
-            reason,
-            _advice(row),
-        )
+        reason = Text.assemble((row.state.value, STATE_STYLES[row.state]), f": {visible(row.reason or '')}")
+        value = Text(shortened(cell_of(row, header)))
+        table.add_row(str(row.row_number), Text(visible(row.reason_column or "")), value, reason)
+        if row.reason_code:
+            advice[row.reason_code] = _advice(row)
     out().print(table)
+    out().print(summary.pairs([(reason, what) for reason, what in advice.items() if what]))
+    out().print()
 
 
 def _check_object(

@@ -155,7 +155,7 @@ def _run(
     from dispatcher.cli import planning, sending, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
     from dispatcher.cli.preflight import stop_unless_flow_fits
-    from dispatcher.cli.terminal import err, say
+    from dispatcher.cli.terminal import err
     from dispatcher.model import RowState
     from dispatcher.settings import load_credentials
 
@@ -172,7 +172,6 @@ def _run(
             counts = await planning.plan(campaign, file)
             examples = await planning.examples(campaign, counts) if not yes else None
             err().print(summary.planned(file, counts, examples))
-            say()
             if preflight and counts.rows[RowState.planned]:
                 try:
                     await stop_unless_flow_fits(campaign)

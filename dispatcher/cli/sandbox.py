@@ -170,9 +170,10 @@ def sandbox(
         async with Sandbox(settings) as running:
             typer.echo(running.base_url)
             say("in another terminal, with made-up credentials:", "bright_black")
-            say(f"  export TWILIO_ACCOUNT_SID={settings.account_sid} TWILIO_AUTH_TOKEN=rehearsal")
+            say(f"  export TWILIO_ACCOUNT_SID={settings.account_sid} TWILIO_AUTH_TOKEN=rehearsal", whole=True)
             flow = settings.flows[0]
-            say(f"  dispatcher run contacts.csv --base-url {running.base_url} --flow {flow.sid}")
+            own = f"--flow {flow.sid} --from +15550001111 --to phone --region US"
+            say(f"  dispatcher run contacts.csv --base-url {running.base_url} {own}", whole=True)
             say("Ctrl-C stops it and shows what it saw.", "bright_black")
             await stop.wait()
             _print_stats(running)

@@ -135,6 +135,7 @@ async def send(
     `before` is called once the user has agreed; it plans `extra` rows again.
     """
     ahead = outlook(status, campaign.settings, options, extra)
+    say()
     err().print(summary.outlook(campaign, ahead))
     say()
     if not options.yes and ahead.most:

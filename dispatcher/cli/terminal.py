@@ -67,13 +67,23 @@ def is_live() -> bool:
     return err().is_terminal and not err().is_dumb_terminal
 
 
-def say(message: str | Text = "", style: str | None = None) -> None:
-    """A line for the person: on stderr, never wrapped, never read as markup."""
-    text = Text(message, style=style or "") if isinstance(message, str) else message
+def say(message: str | Text = "", style: str | None = None, *, whole: bool = False) -> None:
+    """A line for the person: on stderr, never read as markup.
+
+    Between words it is wrapped on a terminal, unless it is to be copied (`whole`); elsewhere a line stays one line.
+    """
+    text = Text(visible(message), style=style or "") if isinstance(message, str) else message
     try:
-        err().print(text, soft_wrap=True)
+        err().print(text, soft_wrap=whole or not err().is_terminal)
     except OSError:  # the terminal is gone, or the disk that the log is on is full
         err().quiet = True
+
+
+def visible(text: str) -> str:
+    """The text without characters that would steer the terminal: names and messages come from elsewhere."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
@@ -84,11 +94,11 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
 
 def print_error(error: DispatcherError) -> None:
     """`error[code]: what`, what was found, and how to fix it."""
-    say(Text.assemble((f"error[{error.code}]", "bold red"), ": ", error.message))
+    say(Text.assemble((f"error[{error.code}]", "bold red"), ": ", visible(error.message)))
     if error.found:
-        say(Text.assemble(("found", "bold"), ": ", error.found))
+        say(Text.assemble(("found", "bold"), ": ", visible(error.found)))
     if error.fix:
-        say(Text.assemble(("fix", "bold green"), ": ", error.fix))
+        say(Text.assemble(("fix", "bold green"), ": ", visible(error.fix)), whole=True)
     if debug.is_on():
         _print_traceback(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -244,6 +245,22 @@ def test_debug_shows_the_traceback_and_keeps_the_secret(ready: Program, sandbox:
     assert result.code == 2
     assert "Traceback" in result.err
     assert CREDENTIALS["TWILIO_AUTH_TOKEN"] not in result.err
+
+
+def test_what_a_run_says_of_a_bad_day_holds_no_secret_no_number_and_no_name_also_with_debug(
+    ready: Program, sandbox: SandboxProcess
+) -> None:
+    rows = [f"+1202555{n:04d},Canary-{n}" for n in range(100, 140)] + ["123-45-CANARY,Canary-x", ",Canary-y"]
+    sandbox.faults(_429=0.1, _500_after=0.05, reset_after=0.05, reject=0.1, unparsable=0.05, cut_body=0.05)
+    result = ready("run", write_contacts(ready.folder / "c.csv", rows), "--yes", "--debug")
+    assert result.code in (3, 6), result.err
+    said = result.err + result.out
+    assert "Canary" not in said
+    assert "CANARY" not in said
+    assert not re.search(r"\+1202555\d", said)
+    # The ledger knows numbers, and no secret; the report has both columns, and no secret.
+    for path in (*(ready.folder / ".dispatcher").iterdir(), ready.folder / "c-report.csv"):
+        assert CREDENTIALS["TWILIO_AUTH_TOKEN"].encode() not in path.read_bytes()
 
 
 def test_settings_that_name_a_missing_file_say_how_to_make_one(program: Program) -> None:
