@@ -31,11 +31,6 @@ class Prefix:
 
 def regular_prefix(buffer: bytes, delimiter: int, width: int, final: bool) -> Prefix:
     """The longest run of regular records at the buffer's start. `final`: nothing comes after the buffer."""
-    nul = buffer.find(b"\0")
-    if nul >= 0:
-        # pandas' C parser ends a cell there.
-        head = regular_prefix(buffer[:nul], delimiter, width, final=False)
-        return Prefix(head.end, head.records, rest_is_cut=False)
     size = len(buffer)
     data = np.frombuffer(buffer, dtype=np.uint8)
     has_returns = b"\r" in buffer

@@ -92,11 +92,11 @@ class DelimitedTable:
                 self._check_utf8(block, self._next_row)
                 first, self._next_row = self._next_row, self._next_row + prefix.records
                 yield parse_block(block, self._delimiter, width, kept, range(first, self._next_row))
-            if prefix.rest_is_cut:
-                if not prefix.records:
-                    self._lengthen()
+            if prefix.rest_is_cut and prefix.records:
                 continue
-            if self._buffer:
+            if prefix.rest_is_cut and len(self._buffer) <= self._quoted_max_bytes:
+                self._lengthen()
+            elif self._buffer:
                 yield from self._irregular(kept)
 
     def _irregular(self, kept: Sequence[int] | None) -> Iterator[Chunk]:

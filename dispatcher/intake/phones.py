@@ -188,7 +188,7 @@ class Addresses:
             number = phonenumbers.parse(text if not plus else digits, self.region)
         except phonenumbers.NumberParseException:
             return Refusal(Reason.to_invalid, f"{_shown(text)} is no phone number")
-        if not phonenumbers.is_valid_number(number) or number.extension:
+        if not phonenumbers.is_valid_number(number):
             if ambiguous:
                 return Refusal(
                     Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it is a number of another country)"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import InputError, SettingsError
-from dispatcher.intake import delimited
+from dispatcher.intake import delimited, open_input
 from dispatcher.model import Reason
-from tests.unit.intake.reading import ANN, BOB, read, write
+from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 PLAIN = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
 CELLS = [(ANN, "Ann"), (BOB, "Bob")]
@@ -220,6 +220,22 @@ def test_a_missing_quotation_mark_far_from_any_other_costs_one_row_and_bounded_m
     assert len(result) == 3_001
 
 
+def test_an_open_quotation_mark_is_given_up_within_its_bound_not_at_the_end_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f'note,phone\n"a,{ANN}\n' + f"n,{ANN}\n" * 400_000)
+    with open_input(path, options(cell_max_bytes=100_000)) as opened:
+        first = next(opened.batches())
+        assert first.reasons[0][0] is Reason.row_malformed
+        assert opened.done_bytes < path.stat().st_size / 2
+
+
+def test_a_nul_beside_a_very_long_cell_cuts_nothing_either(tmp_path: Path) -> None:
+    """Blocks of more than a mebibyte take another of pandas' parsers; older ones ended a cell at a NUL."""
+    text = f"phone,note\n{ANN},{'x' * 3_000_000}\n{BOB},b\0c\n" + f"{ANN},y\n" * 100_000
+    reading = read(write(tmp_path / "a.csv", text), cell_max_bytes=1 << 30)
+    assert reading.rows[1].cells == (BOB, "b\0c")
+    assert len(reading.rows) == 100_002
+
+
 def test_text_after_a_closing_quotation_mark_is_refused(tmp_path: Path) -> None:
     """Readers differ in what they make of it, so it is not clear what the cell says."""
     assert malformed(tmp_path, f'"a" b,{ANN},X\n') == [
@@ -264,9 +280,6 @@ def test_a_ten_megabyte_cell_makes_its_row_invalid_and_is_kept(tmp_path: Path) -
 
 
 def test_a_file_is_streamed_in_batches(tmp_path: Path) -> None:
-    from dispatcher.intake import open_input
-    from tests.unit.intake.reading import options
-
     path = write(tmp_path / "a.csv", "phone,note\n" + f"{ANN},{'x' * 100}\n" * 40_000)
     with open_input(path, options()) as opened:
         sizes, done = [], []

@@ -285,6 +285,14 @@ def test_the_international_pattern_accepts_only_what_phonenumbers_does(code: int
                     assert truth(text, None) == text
 
 
+def test_digits_that_a_country_strips_are_never_taken_as_part_of_the_number() -> None:
+    """Japan's carrier prefixes look like the start of valid numbers; phonenumbers takes them off."""
+    assert truth("+810037689012345678", None) == "+819012345678"
+    assert INTERNATIONAL["81"].fullmatch("+810037689012345678") is None
+    assert ADDRESSES[None].read("+810037689012345678") == "+819012345678"
+    assert Addresses("JP").read("0037689012345678") == "+819012345678"
+
+
 def test_the_patterns_are_of_use_nearly_every_mobile_number_is_plain() -> None:
     plain = slow = 0
     for region in REGIONS:
