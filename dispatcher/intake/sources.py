@@ -117,22 +117,22 @@ class Source(io.RawIOBase):
 
     @property
     def path(self) -> Path:
-        """Where the bytes can be read in any order. Standard input is kept in a temporary file for that.
+        """Where the bytes can be read in any order. Standard input and pipes are kept in a temporary file for that.
 
         Readers that use it leave the source itself unread; `sha256` then reads it.
         """
-        if self._path is not None:
+        if self._path is not None and self._stamp is not None:
             return self._path
         if self._spool is None:
             # Its folder is readable by this user alone, and goes when the source is closed.
             self._spool = tempfile.TemporaryDirectory(prefix="dispatcher-")
-            path = Path(self._spool.name) / "stdin"
+            path = Path(self._spool.name) / "input"
             try:
                 with path.open("wb") as file:
                     shutil.copyfileobj(self, file, 1 << 20)
             except OSError as error:
-                raise InputError("standard input cannot be kept for reading", found=_strerror(error)) from None
-        return Path(self._spool.name) / "stdin"
+                raise InputError(f"{self.name} cannot be kept for reading", found=_strerror(error)) from None
+        return Path(self._spool.name) / "input"
 
     def close(self) -> None:
         if self._spool is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,25 @@ def test_parquet_comes_through_standard_input_too(monkeypatch: pytest.MonkeyPatc
     reading = read("-")
     assert reading.to == [ANN]
     assert reading.sha256 == hashlib.sha256(data.getvalue()).hexdigest()
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="no /dev/fd here")
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_pipe_with_a_name_is_read_as_the_shell_gives_it(tmp_path: Path, kind: str) -> None:
+    """`dispatcher run <(mysql …)`: bash's process substitution."""
+    path = write(tmp_path / "a.csv", TEXT)
+    if kind == "parquet":
+        pq.write_table(pa.table({"phone": [ANN, BOB]}), path)
+    data = path.read_bytes()
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    try:
+        reading = read(f"/dev/fd/{reader}")
+    finally:
+        os.close(reader)
+    assert reading.to == [ANN, BOB]
+    assert reading.sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_a_report_that_is_fed_back_is_the_input_again(tmp_path: Path) -> None:
