@@ -61,10 +61,21 @@ class Ledger(Protocol):
         """Store some rows, in file order; they do not count yet."""
 
     async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
-        """The file is whole: find duplicates, join its rows to the campaign's, and let them count. All or nothing."""
+        """The file is whole: find duplicates, join its rows to the campaign's, and let them count. All or nothing.
+
+        A line whose key the campaign has goes on with that row. What was sent stays created or in doubt; what was
+        taken out stays out; what Studio refused stays refused, unless something else would be sent now (then it is
+        planned again: `corrected`). Anything else is as the new line says. Rows of earlier files that this one lacks
+        stay in the campaign, `left_planned` of them to be sent. Of equal keys in the file, the first that is in order
+        is the row.
+        """
 
     async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
-        """Take the account over: raise its epoch and turn rows left in `sending` into `unknown`."""
+        """Take the account over: raise its epoch and turn its rows left in `sending` into `unknown`.
+
+        The rows of all its campaigns: the caller holds the account's lock, so runs that have not stopped are dead, and
+        are marked as interrupted.
+        """
 
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         """Record the run's end."""
@@ -77,7 +88,11 @@ class Ledger(Protocol):
         """
 
     async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
-        """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then)."""
+        """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
+
+        Proof counts however late it comes: also of rows that another run has put in doubt meanwhile. A row that would
+        be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
+        """
 
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         """When the next waiting row may be sent; None: no row waits for a time."""
@@ -90,7 +105,7 @@ class Ledger(Protocol):
         """
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
-        """Counts, from the ledger alone."""
+        """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""
 
     async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
         """The rows in doubt, of all the campaign's inputs."""
@@ -114,7 +129,10 @@ class Ledger(Protocol):
         """Plan refused rows again; returns how many. Their history is kept. `count_only` changes nothing."""
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
-        """Take planned rows out of the campaign; returns how many."""
+        """Take planned rows out of the campaign; returns how many.
+
+        Rows on the wire or in doubt follow as soon as it is known that nothing was created.
+        """
 
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""

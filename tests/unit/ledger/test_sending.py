@@ -156,6 +156,19 @@ async def test_a_late_proof_of_a_run_that_was_taken_over_still_counts(ledger: Sq
     assert (status.rows[RowState.created], status.rows[RowState.sending], status.rows[RowState.unknown]) == (1, 1, 1)
 
 
+async def test_an_outcome_is_its_own_attempts_and_no_later_ones(ledger: SqliteLedger) -> None:
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("a"))
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1)
+    (first,) = await ledger.begin_rows(run, 1, now_ms=5, input_id=None)
+    await ledger.end_rows(run, [end(first, Outcome.throttled)], now_ms=6, totals=NONE)
+    (second,) = await ledger.begin_rows(run, 1, now_ms=7, input_id=None)
+    await ledger.end_rows(run, [end(first, Outcome.rejected)], now_ms=8, totals=NONE)
+    assert (await ledger.status(spring)).rows[RowState.sending] == 1
+    await ledger.end_rows(run, [end(second, Outcome.created)], now_ms=9, totals=NONE)
+    assert (await ledger.status(spring)).rows[RowState.created] == 1
+
+
 async def test_the_same_outcome_written_twice_counts_once(ledger: SqliteLedger) -> None:
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("a", "b"))

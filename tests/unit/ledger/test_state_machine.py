@@ -287,16 +287,18 @@ def _possible(attempt: Attempt) -> list[Outcome]:
     return [Outcome.created, Outcome.unknown] if attempt.exists else [o for o in Outcome if o is not Outcome.created]
 
 
-_SETTINGS = settings(
-    stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+SETTINGS = settings(
+    stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(_SETTINGS, max_examples=60)
+TestLedger.settings = settings(SETTINGS, max_examples=25)
 
 
 class HopefulMachine(LedgerMachine):
-    """The machine with a model as hopeful as the mutant: only what happens in the world can tell the mistake."""
+    """Little more than sending and dying, and a model as hopeful as the mutant: only the world can tell the mistake."""
+
+    retry = cancel = reconcile = begin_a_load_that_is_never_finished = the_file_is_sound = None  # type: ignore[assignment]
 
     @rule()
     def start_run(self) -> None:
@@ -324,5 +326,5 @@ def test_a_recovery_that_plans_rows_in_flight_again_is_caught(monkeypatch: pytes
     with pytest.raises(AssertionError, match=r"contacted twice|leaves again"):
         run_state_machine_as_test(
             HopefulMachine,
-            settings=settings(_SETTINGS, max_examples=500, derandomize=True, database=None, phases=[Phase.generate]),
+            settings=settings(SETTINGS, max_examples=200, derandomize=True, database=None, phases=[Phase.generate]),
         )
