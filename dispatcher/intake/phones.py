@@ -36,7 +36,7 @@ _EXTENSION = re.compile(
 )
 _BETWEEN_NUMBERS = re.compile(r"[/,;|&\n\r]|\bor\b|\band\b|\bund\b|\bou\b|\bet\b", re.IGNORECASE)
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"\d{5,6}", re.ASCII)
 _SIP = re.compile(
     r"(sips?:)?([^\s@:;<>\"]+(?::[^\s@;<>\"]*)?)@([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([;?]\S*)?",
