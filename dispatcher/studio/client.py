@@ -12,7 +12,6 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -93,6 +92,7 @@ class Studio:
         self.gate = gate
         #: How far the server's clock is ahead of ours, in seconds, by its Date header; None before the first answer.
         self.clock_skew_s: float | None = None
+        self._skew_date: str | None = None
         self._retrying = retrying
         self._connect_s = connect_s
         self._answer_s = answer_s
@@ -151,7 +151,7 @@ class Studio:
         self._measure_skew(answer.date)
         if answer.status >= 300 and any(secret in answer.body for secret in self._secrets):
             # A proxy's error page may repeat what it was sent, and the message goes into the ledger and the report.
-            answer = replace(answer, body=b"")
+            answer = answer._replace(body=b"")
         return answer
 
     def _new_poster(self, flow_sid: str) -> Poster:
@@ -198,13 +198,12 @@ class Studio:
         return answer
 
     def _measure_skew(self, date: str | None) -> None:
-        # Once a second is enough: the header itself has whole seconds.
-        now = now_s()
-        if self.clock_skew_s is None or int(now) != getattr(self, "_skew_second", None):
-            self._skew_second = int(now)
-            server_s = server_time_s(date)
-            if server_s is not None:
-                self.clock_skew_s = server_s + 0.5 - now
+        if date == self._skew_date:
+            return  # the header has whole seconds: once a second is enough
+        self._skew_date = date
+        server_s = server_time_s(date)
+        if server_s is not None:
+            self.clock_skew_s = server_s + 0.5 - now_s()
 
     # --- reading ---
 

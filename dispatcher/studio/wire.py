@@ -11,7 +11,6 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -259,9 +258,9 @@ def failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
 def _told(answer: Answer, *, left: bool) -> Answer:
     """A failure, with what is known for certain: whether the request had begun to leave."""
     if left and answer.failure in (Failure.not_connected, Failure.certificate):
-        return replace(answer, failure=Failure.broken)
+        return answer._replace(failure=Failure.broken)
     if not left and answer.failure in (Failure.broken, Failure.timeout):
-        return replace(answer, failure=Failure.not_connected)
+        return answer._replace(failure=Failure.not_connected)
     return answer
 
 
