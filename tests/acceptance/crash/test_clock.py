@@ -64,6 +64,7 @@ async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it
             process.signal(signal.SIGKILL)
             await process.wait()
         clock.write_text("0")
+        stage.faults({})  # no new doubt, whose time would lead to the old ones
         started = time.monotonic()
         assert await stage.run(clock=str(clock)) == ExitCode.OK
         assert time.monotonic() - started < 30
@@ -84,6 +85,7 @@ async def test_a_clock_that_was_right_when_the_program_died_and_is_wrong_when_it
         process.signal(signal.SIGKILL)
         await process.wait()
         clock.write_text(str(-HOUR_S))
+        stage.faults({})
         assert await stage.run(clock=str(clock)) == ExitCode.OK
         stage.assert_sent_once()
 
