@@ -46,10 +46,7 @@ class Interrupts:
             self._task.cancel()
         elif self.count == 1:
             if campaign.bus.progress.phase == "sending":
-                say(
-                    "stopping: what is in flight is finished, the rest is released. Ctrl-C again leaves at once",
-                    "yellow",
-                )
+                say("stopping: what is in flight is finished. Ctrl-C again leaves at once", "yellow")
             else:
                 say("stopping. Ctrl-C again leaves at once", "yellow")
             campaign.stop()

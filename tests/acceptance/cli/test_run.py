@@ -186,6 +186,8 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(ready: Program, sand
     assert "error[usage]" in result.err
     assert "--yes" in result.err
     assert sandbox.stats()["creates_total_requests"] == 0
+    # Nobody waited for a large file to be read before being told.
+    assert not (ready.folder / ".dispatcher").exists()
 
 
 def test_flags_stand_above_settings(ready: Program, sandbox: SandboxProcess) -> None:

@@ -130,7 +130,32 @@ def test_ctrl_c_at_the_question_sends_nothing_and_is_130(spring: Program, sandbo
     code, shown = asked.end()
     assert code == 130
     assert "error[interrupted]" in ESCAPE.sub("", shown)
+    assert "stopping" not in shown
     assert sandbox.stats()["creates_total_requests"] == 0
+
+
+def test_retry_changes_nothing_before_the_number_is_typed(spring: Program, sandbox: SandboxProcess) -> None:
+    sandbox.faults(reject=1, for_requests=5)
+    assert spring("run", "spring.csv", "--yes").code == 3
+    refused = terminal(spring, "retry", "spring", "--all-rejected")
+    refused.read(until="Type 5 to send: ")
+    refused.type("no\n")
+    assert refused.end()[0] == 2
+    assert spring("status", "spring", "--json").json["rows"]["rejected"] == 5
+    agreed = terminal(spring, "retry", "spring", "--all-rejected")
+    agreed.read(until="Type 5 to send: ")
+    agreed.type("5\n")
+    assert agreed.end()[0] == 0
+    assert sandbox.stats()["creates"] == 12
+
+
+def test_cancel_asks_for_the_number_too(spring: Program, sandbox: SandboxProcess) -> None:
+    assert spring("run", "spring.csv", "--yes", "--limit", "2").code == 0
+    asked = terminal(spring, "cancel", "spring", "--reason", "wrong price")
+    asked.read(until="Type 10 to take these rows out: ")
+    asked.type("y\n")
+    assert asked.end()[0] == 2
+    assert spring("status", "spring", "--json").json["rows"]["planned"] == 10
 
 
 @pytest.fixture

@@ -59,6 +59,16 @@ def test_a_wait_is_told_with_its_reason_and_what_is_left_of_it() -> None:
     assert "waits: another process is sending" in endless
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_reason_takes_one_line_and_keeps_its_countdown(width: int) -> None:
+    short = drawn(progress(waiting="x", waiting_until_s=109.25), width)
+    long = drawn(progress(waiting="Studio answered something very long " * 9, waiting_until_s=109.25), width)
+    assert len(long.splitlines()) == len(short.splitlines())
+    assert long.rstrip().endswith("… · 2.2 s")
+    endless = drawn(progress(waiting="Studio answered something very long " * 9), width)
+    assert len(endless.splitlines()) == len(short.splitlines())
+
+
 def test_where_the_limiter_holds_everything_back_the_window_is_the_reason_until_its_first_has_left_it() -> None:
     shown = progress(to_send=400, requests=0, done=0, in_flight=0)
     view = RunView(shown)
