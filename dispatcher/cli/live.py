@@ -29,6 +29,7 @@ STALE_S = 0.3
 #: Nothing has left for so long, and nothing is in flight: the limiter holds it back.
 IDLE_S = 0.6
 FULL_SHARE = 0.95
+_GAP = "   "
 _PHASES = {
     "planning": "reading",
     "sending": "sending",
@@ -153,7 +154,7 @@ class RunView:
         if progress.to_send:
             yield self._bar(width)
         yield Text()
-        yield self._states(width)
+        yield from self._states(width)
         if progress.phase == "finished":
             return
         if progress.to_send:
@@ -197,18 +198,13 @@ class RunView:
         line.add_row(bar, Text(percent, style="bold"), Text(text))
         return line
 
-    def _states(self, width: int) -> Text:
-        rows = self.progress.rows
-        text = Text()
-        for state in RowState:
-            if state is RowState.sending or not (rows[state] or state in _ALWAYS):
-                continue
-            if text:
-                text.append("   ")
-            style = STATE_STYLES[state] if rows[state] else "bright_black"
-            text.append(f"{state.value} ", style="bright_black")
-            text.append(f"{rows[state]:,}", style=f"bold {style}" if rows[state] else style)
-        return text
+    def _states(self, width: int) -> RenderResult:
+        pieces = []
+        for state, n in self.progress.rows.items():
+            if (n and state is not RowState.sending) or state in _ALWAYS:
+                style = f"bold {STATE_STYLES[state]}" if n else "bright_black"
+                pieces.append(Text.assemble((f"{state.value} ", "bright_black"), (f"{n:,}", style)))
+        yield from _lines(pieces, width)
 
     def _numbers(self, width: int) -> RenderResult:
         progress = self.progress
@@ -218,22 +214,9 @@ class RunView:
             rate.append(f", held at {rate_text(progress.rate_allowed_per_s)}", style="yellow")
         window = Text.assemble((f"{progress.window_now:,}", "bold"), f" of {progress.window_limit:,}")
         throttled = Text(f"{progress.throttled:,}", style="bold yellow" if progress.throttled else "")
-        pairs: list[tuple[str, Text]] = [
-            ("rate", rate),
-            ("window", window),
-            ("429s", throttled),
-            ("in flight", Text(f"{progress.in_flight:,}")),
-        ]
-        line = Text()
-        for label, value in pairs:
-            piece = Text.assemble((f"{label} ", "bright_black"), value)
-            if line and line.cell_len + 3 + piece.cell_len > width:
-                yield line
-                line = Text()
-            if line:
-                line.append("   ")
-            line.append_text(piece)
-        yield line
+        in_flight = Text(f"{progress.in_flight:,}")
+        pairs = (("rate", rate), ("window", window), ("429s", throttled), ("in flight", in_flight))
+        yield from _lines([Text.assemble((f"{label} ", "bright_black"), value) for label, value in pairs], width)
 
     def _why(self, width: int) -> Text:
         waits = self.waits()
@@ -250,6 +233,19 @@ class RunView:
                 return text
         text.truncate(width, overflow="ellipsis")
         return text
+
+
+def _lines(pieces: list[Text], width: int) -> RenderResult:
+    """The pieces side by side, on as many lines as they need; none is broken."""
+    line = Text()
+    for piece in pieces:
+        if line and line.cell_len + len(_GAP) + piece.cell_len > width:
+            yield line
+            line = Text()
+        if line:
+            line.append(_GAP)
+        line.append_text(piece)
+    yield line
 
 
 def line_text(view: RunView) -> str:

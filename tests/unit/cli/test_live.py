@@ -59,6 +59,14 @@ def test_a_wait_is_told_with_its_reason_and_what_is_left_of_it() -> None:
     assert "waits: another process is sending" in endless
 
 
+@pytest.mark.parametrize("width", range(40, 100, 7))
+def test_a_name_and_its_number_stay_together(width: int) -> None:
+    rows = empty_counts() | dict.fromkeys(RowState, 123_456)
+    lines = drawn(progress(rows=rows), width).splitlines()
+    for state in set(RowState) - {RowState.sending}:
+        assert any(f"{state.value} 123,456" in line for line in lines)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_a_long_reason_takes_one_line_and_keeps_its_countdown(width: int) -> None:
     short = drawn(progress(waiting="x", waiting_until_s=109.25), width)
