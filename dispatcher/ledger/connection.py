@@ -21,7 +21,8 @@ FILE_NAME = "ledger.sqlite3"
 SQLITE_MIN = (3, 35, 0)
 #: How long opening waits for another process that opens, upgrades or recovers the file.
 OPEN_WAIT_S = 30.0
-CACHE_KIB = 32 * 1024
+#: Rows are planned, sent and reported in order: a larger cache would fill with pages that are not needed again.
+CACHE_KIB = 8 * 1024
 #: The write-ahead log is copied into the file when it is this long, and cut to it after a long read kept it from that.
 WAL_PAGES = 1000
 WAL_KEPT_BYTES = 16 * 1024 * 1024
