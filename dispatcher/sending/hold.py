@@ -89,8 +89,9 @@ class Hold:
         now_s = self._loop.time()
         self._failures = self._connect_failures = 0
         if left_s is None:
-            # Whoever reads backs off by itself, too.
-            self._hold_throttled(now_s, after_throttle(retry_after_s, self._settings.backoff_base_s), retry_after_s)
+            # Whoever reads backs off by itself, too. A pause without end would be ended by the next create's answer.
+            pause_s = after_throttle(retry_after_s, self._settings.backoff_base_s)
+            self._hold_throttled(now_s, min(pause_s, self._settings.throttled_give_up_s), retry_after_s)
             return
         if left_s < self._began_s:
             return
@@ -101,6 +102,14 @@ class Hold:
                 StoppedEarly(
                     f"Studio has answered nothing but 429 for {now_s - self._throttled_since_s:.0f} s",
                     fix="lower [rate] per_second, or resume later: dispatcher resume CAMPAIGN",
+                )
+            )
+        if retry_after_s is not None and retry_after_s > self._settings.throttled_give_up_s:
+            self._stop(
+                StoppedEarly(
+                    "Studio wants nothing for longer than anybody should wait",
+                    found=f"429 with Retry-After {retry_after_s:.0f} s",
+                    fix="resume later: dispatcher resume CAMPAIGN",
                 )
             )
         if self.limiter is not None and self.limiter.refused(left_s):
@@ -115,14 +124,6 @@ class Hold:
         return longest_s if self.limiter is None else min(longest_s, self.limiter.window_s)
 
     def _hold_throttled(self, now_s: float, pause_s: float, retry_after_s: float | None) -> None:
-        if retry_after_s is not None and retry_after_s > self._settings.throttled_give_up_s:
-            self._stop(
-                StoppedEarly(
-                    "Studio wants nothing for longer than anybody should wait",
-                    found=f"429 with Retry-After {retry_after_s:.0f} s",
-                    fix="resume later: dispatcher resume CAMPAIGN",
-                )
-            )
         why = f"Retry-After {retry_after_s:g} s" if retry_after_s is not None else "backing off"
         self._hold(now_s, pause_s, f"Studio answered 429, too many requests ({why})")
 
