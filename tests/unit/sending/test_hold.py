@@ -232,7 +232,7 @@ class TestReads:
         async def test() -> None:
             held = Held(throttled_give_up_s=10)
             for _ in range(5):
-                held.hold.throttled(20.0)
+                held.hold.throttled(6.0)
                 await held.hold.wait()
             assert held.stops == []
 
