@@ -120,6 +120,10 @@ class SandboxProcess:
         """From now on these faults; names with a digit first are given as `_429`."""
         self._ask("faults", {name.lstrip("_"): share for name, share in faults.items()})
 
+    def plant(self, execution: dict[str, Any]) -> None:
+        """An execution of another program's."""
+        self._ask("executions", execution)
+
     def reset(self) -> None:
         """As if it had just been started."""
         self._ask("reset", {})

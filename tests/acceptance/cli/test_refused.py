@@ -156,8 +156,12 @@ def test_a_second_process_on_the_account_is_refused_with_5_or_waits(program: Pro
         refused = program("run", "b.csv", "--yes")
         check_error(refused, 5, "account_locked", "--wait")
         waiting = program.start("run", "b.csv", "--yes", "--json", "--wait")
-        assert waiting.stderr is not None
-        assert "another process is sending" in waiting.stderr.readline()
+        impatient = program.start("run", "b.csv", "--yes", "--json", "--wait")
+        for process in (waiting, impatient):
+            assert process.stderr is not None
+            assert "another process is sending" in process.stderr.readline()
+        impatient.send_signal(signal.SIGINT)
+        assert finish(impatient).code == 130
         first.send_signal(signal.SIGINT)
         created = finish(first).json["rows"]["created"]
         assert finish(waiting).code == 0
