@@ -48,7 +48,7 @@ picture: $(VENV)/.dev ## make the README's picture of the live view again, from 
 
 lock: $(VENV)/.dev ## resolve the dependencies again; ARGS=--upgrade for newer versions
 	@$(LOCK) --group build --output-file requirements.lock pyproject.toml
-	@$(LOCK) --group build --group dev --all-extras --constraints requirements.lock \
+	@$(LOCK) --group build --group dev --constraints requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 
 # --universal: one lock for every system and Python. No header, no index, no annotation: nothing in it tells where it was made.

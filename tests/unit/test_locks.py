@@ -68,9 +68,8 @@ def test_what_running_needs_is_in_both_locks(root: Path, pyproject: dict[str, An
     assert {name: _unlocked(wanted, root / name) for name in LOCKS} == {name: [] for name in LOCKS}
 
 
-def test_what_developing_needs_and_the_extras_are_in_the_dev_lock(root: Path, pyproject: dict[str, Any]) -> None:
-    extras = [text for extra in pyproject["project"]["optional-dependencies"].values() for text in extra]
-    wanted = [*pyproject["dependency-groups"]["dev"], *extras]
+def test_what_developing_needs_is_in_the_dev_lock(root: Path, pyproject: dict[str, Any]) -> None:
+    wanted = pyproject["dependency-groups"]["dev"]
     assert wanted
     assert _unlocked(wanted, root / "requirements-dev.lock") == []
 
