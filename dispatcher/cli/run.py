@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.ahead import import_client
 from dispatcher.errors import DispatcherError, ExitCode, UsageError
 
 RUN_EPILOG = options.examples(
@@ -151,6 +152,7 @@ def _run(
     wait: bool,
     as_json: bool,
 ) -> ExitCode:
+    import_client()
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
@@ -212,6 +214,7 @@ def resume(
         "account.base_url": base_url,
         "state.dir": state_dir,
     }
+    import_client()
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending
     from dispatcher.cli.interrupts import Interrupts, run_async
