@@ -108,7 +108,7 @@ class ColumnsSettings(_Table):
     parameters: list[str] | dict[str, str] | None = Field(
         None,
         description="The columns sent as Parameters: a list of columns, or a table parameter = column."
-        " Default: every column that is not used otherwise.",
+        " Default: every column but the contact's and the sender's.",
     )
     constants: dict[str, str] = Field(default_factory=dict, description="Parameters that are the same for every row.")
     key: list[str] = Field(
