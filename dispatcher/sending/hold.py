@@ -25,13 +25,13 @@ class Hold:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self.limiter: Limiter | None = None
-        #: Counts the pauses: a row let through before the latest must ask again.
-        self.generation = 0
         self._until_s = 0.0
         self._began_s = 0.0
         self._waiting = False
         self._probing = False
         self._probe_out = False
+        #: Creates that wait for the probe's answer, or to be the next.
+        self._waiters = 0
         self._changed = asyncio.Event()
         self._throttle_pauses: Iterator[float] | None = None
         self._trouble_pauses = pauses(settings.backoff_base_s, settings.backoff_max_s)
@@ -61,17 +61,35 @@ class Hold:
             self._bus.progress.waiting = None
             self._bus.emit(Resumed())
 
-    async def admit(self, most: int) -> int:
-        """Return when creates may leave: how many, up to `most`; until the probe is answered in earnest, one by one."""
-        while True:
-            await self.wait()
-            if not self._probing:
-                return most
-            if not self._probe_out:
-                self._probe_out = True
-                return 1
-            self._changed.clear()
-            await self._changed.wait()
+    async def admit(self) -> None:
+        """Return when one create may leave: the probe, and once that is answered in earnest, whoever waits here."""
+        self._waiters += 1
+        try:
+            while True:
+                await self.wait()
+                if not self._probing:
+                    return
+                if not self._probe_out:
+                    self._probe_out = True
+                    return
+                await self.changed()
+        finally:
+            self._waiters -= 1
+
+    @property
+    def probing(self) -> bool:
+        """Whether a pause is over, and it is not known yet that things are well."""
+        return self._probing and not self.held
+
+    @property
+    def lacks_probe(self) -> bool:
+        """Whether it takes a create to find out how things are, and none is on its way."""
+        return self._probing and not self._probe_out and not self._waiters
+
+    async def changed(self) -> None:
+        """Return when the probe has been answered or lost, or a new pause has begun."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def answered(self, left_s: float) -> None:
         """A create that left at `left_s` was answered in earnest: neither 429 nor failure."""
@@ -152,7 +170,6 @@ class Hold:
         )
 
     def _hold(self, now_s: float, pause_s: float, reason: str) -> None:
-        self.generation += 1
         self._began_s = now_s
         self._until_s = max(self._until_s, now_s + pause_s)
         self._waiting = self._probing = True

@@ -64,8 +64,8 @@ class SendPlan:
     always_check: bool = False
 
 
-class Unconfirmed(Exception):
-    """The request must not leave before the ledger has said again that the account is ours."""
+class NotNow(Exception):
+    """A pause has begun, or the ledger must first say again that the account is ours: the request must not leave."""
 
 
 class Lane:
@@ -82,7 +82,7 @@ class Lane:
         self.left_ms: int | None = None
 
     def leaving(self) -> None:
-        """The request leaves now. Raises: Unconfirmed: it must not."""
+        """The request leaves now. Raises: NotNow: it must not."""
         self._leaves()
         self.left_s = self._loop.time()
         self.left_ms = now_ms()
@@ -115,8 +115,8 @@ class Sender:
         self._bus = bus
         self._progress = bus.progress
         self._loop = asyncio.get_running_loop()
-        #: Rows with a permit, and the hold's generation at that time.
-        self._queue: asyncio.Queue[tuple[GrantedRow, int]] = asyncio.Queue()
+        #: Rows with a permit.
+        self._queue: asyncio.Queue[GrantedRow] = asyncio.Queue()
         self._claimed: deque[GrantedRow] = deque()
         self._claiming: asyncio.Task[list[GrantedRow]] | None = None
         self._claimed_in_all = 0
@@ -203,8 +203,12 @@ class Sender:
     async def _feed(self) -> None:
         limiter, hold = self._limiter, self._hold
         while True:
-            if hold.held:
+            if hold.closed:
                 await hold.wait()
+                if hold.probing and not (hold.lacks_probe and self._queue.empty()):
+                    # What is on its way waits at the hold by itself, and finds out when things are well again.
+                    await hold.changed()
+                    continue
             room = self._plan.in_flight + limiter.ahead() - self._in_flight
             if room <= 0:
                 await self._until_in_flight(self._plan.in_flight + limiter.ahead() // 2)
@@ -223,15 +227,14 @@ class Sender:
             ready_ms = self._claimed[0].may_leave_ms - now_ms()
             if ready_ms > 0:
                 await asyncio.sleep(ready_ms / 1000)
-            permits = await limiter.acquire(min(len(self._claimed), room))
-            if hold.closed:
+            permits = await limiter.acquire(1 if hold.closed else min(len(self._claimed), room))
+            if hold.held:
                 # What came meanwhile says wait.
-                admitted = await hold.admit(permits)
-                limiter.returned(permits - admitted)
-                permits = admitted
+                limiter.returned(permits)
+                continue
             self._in_flight += permits
             for _ in range(permits):
-                self._queue.put_nowait((self._claimed.popleft(), hold.generation))
+                self._queue.put_nowait(self._claimed.popleft())
             self._progress.in_flight = self._in_flight
 
     async def _until_in_flight(self, at_most: int) -> None:
@@ -293,7 +296,7 @@ class Sender:
                 self.stop(error)
             self._claiming = None
         while not self._queue.empty():
-            self._claimed.appendleft(self._queue.get_nowait()[0])
+            self._claimed.appendleft(self._queue.get_nowait())
             self._limiter.returned()
             self._in_flight -= 1
         for row in self._claimed:
@@ -315,10 +318,10 @@ class Sender:
 
     async def _work(self, lane: Lane) -> None:
         queue, progress = self._queue, self._progress
-        while True:
-            row, generation = await queue.get()
+        while not self._stopping:
+            row = await queue.get()
             try:
-                await self._send_one(lane, row, generation)
+                await self._send_one(lane, row)
             finally:
                 lane.left_s = lane.left_ms = None
                 self._in_flight -= 1
@@ -326,13 +329,10 @@ class Sender:
                 if self._in_flight <= self._room_at:
                     self._room.set()
 
-    async def _send_one(self, lane: Lane, row: GrantedRow, generation: int) -> None:
+    async def _send_one(self, lane: Lane, row: GrantedRow) -> None:
         plan = self._plan
         try:
             form = plan.form(row)
-            if generation != self._hold.generation and self._hold.closed:
-                # It was let go before the latest pause began.
-                await self._hold.admit(1)
             answer = await self._create(form, lane)
             verdict = classify(answer, api_version=plan.api_version, always_check=plan.always_check)
             if lane.left_s is None:
@@ -375,9 +375,11 @@ class Sender:
         of it, and sends the others again. So a process that was suspended, or waited long, must ask before it goes on.
         """
         while True:
+            if self._hold.closed:
+                await self._hold.admit()
             if not self._confirmed:
                 await self._begin_rows(0)
-            with contextlib.suppress(Unconfirmed):
+            with contextlib.suppress(NotNow):
                 return await self._studio.create(self._plan.flow_sid, form, lane.leaving)
 
     @property
@@ -385,8 +387,8 @@ class Sender:
         return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
 
     def _leaves(self) -> None:
-        if not self._confirmed:
-            raise Unconfirmed
+        if not self._confirmed or self._hold.held:
+            raise NotNow
         self._limiter.left()
         self._requests += 1
         self._progress.requests += 1

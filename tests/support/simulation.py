@@ -144,10 +144,10 @@ async def _send(
     free = asyncio.Event()
     tasks = set()
 
-    async def one(generation: int) -> None:
+    async def one() -> None:
         nonlocal waiting, in_flight
-        if generation != hold.generation and hold.closed:
-            await hold.admit(1)
+        if hold.closed:
+            await hold.admit()
         left_s = loop.time()
         limiter.left()
         sent.left_s.append(left_s - started_s)
@@ -169,15 +169,19 @@ async def _send(
             free.clear()
             await free.wait()
             continue
-        permits = await limiter.acquire(int(min(waiting, in_flight_max - in_flight)))
         if hold.closed:
-            admitted = await hold.admit(permits)
-            limiter.returned(permits - admitted)
-            permits = admitted
+            await hold.wait()
+            if hold.probing and not hold.lacks_probe:
+                await hold.changed()
+                continue
+        permits = await limiter.acquire(1 if hold.closed else int(min(waiting, in_flight_max - in_flight)))
+        if hold.held:
+            limiter.returned(permits)
+            continue
         waiting -= permits
         in_flight += permits
         for _ in range(permits):
-            task = asyncio.create_task(one(hold.generation))
+            task = asyncio.create_task(one())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
     sent.duration_s = loop.time() - started_s
