@@ -49,7 +49,8 @@ async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s:
         assert throttled_in_the_storm <= 50 + 2 + storm_s * 4
         # After it, every create that the server takes is made use of within a window.
         at = sorted(create["at"] for page in [sandbox.creates(page_size=10_000)] for create in page["creates"])
-    calm_s = started + storm_s + half_s
+    # The last 429's Retry-After is kept to, and its jitter.
+    calm_s = started + storm_s + half_s + 1.1 * (retry_after_s or 0)
     assert at[0] >= started + storm_s
     if at[-1] > calm_s + 2 * WINDOW_S:
         in_a_window = sum(calm_s + WINDOW_S <= moment < calm_s + 2 * WINDOW_S for moment in at)
