@@ -23,8 +23,8 @@ SPIKE_MARGIN_SHARE = 0.01
 BURST_S = 0.01
 #: With a bucket of one, capacity is lost whenever a timer wakes late.
 BURST_MIN = 2.0
-#: Under a ceiling the bucket is faster than the ceiling by this share, so that pauses after 429s are made up for.
-CATCH_UP_SHARE = 0.1
+#: Under a ceiling the bucket is faster than it by this share: what left in a hurry a window ago becomes free as fast.
+CATCH_UP_SHARE = 0.4
 #: Ceilings that stand no longer than this do not change the pace.
 SHORT_S = 1.0
 #: A new bucket for a new rate only where it differs by this share: it starts without a burst.

@@ -44,6 +44,10 @@ class ExactServer:
         self._window.append(now_s)
         return True
 
+    def take(self) -> None:
+        """One create of somebody to whom the limit gives way."""
+        self._window.append(self._loop.time())
+
 
 @dataclass(slots=True)
 class Sent:
@@ -75,6 +79,8 @@ class Others:
     until_s: float = float("inf")
     #: Like clockwork, or at random.
     random: bool = False
+    #: They get theirs, whatever is in the window.
+    first: bool = False
 
 
 def simulate(
@@ -115,7 +121,7 @@ async def _rival(server: ExactServer, others: Others) -> None:
     next_s = loop.time()
     while loop.time() - server.started_s < others.until_s:
         await asyncio.sleep(max(0.0, next_s - loop.time()))
-        server.accepts()
+        server.take() if others.first else server.accepts()
         next_s += chance.expovariate(others.per_second) if others.random else 1 / others.per_second
 
 

@@ -64,14 +64,15 @@ class TestAlone:
 class TestWithOthers:
     """Another program uses half the limit."""
 
+    @pytest.mark.parametrize("first", [False, True])
     @pytest.mark.parametrize(
         ("per_second", "latency_s", "ahead_s"),
         [(20, 0.01, 0), (20, 0.01, 7), (20, 0.01, 30), (20, 0.1, 0), (100, 0.1, 10)],
     )
     def test_what_they_leave_is_used_to_95_percent_with_at_most_2_percent_429s(
-        self, per_second: int, latency_s: float, ahead_s: float
+        self, per_second: int, latency_s: float, ahead_s: float, first: bool
     ) -> None:
-        others = Others(per_second=per_second / 2, ahead_s=ahead_s)
+        others = Others(per_second=per_second / 2, ahead_s=ahead_s, first=first)
         sent = simulate(per_second=per_second, seconds=100, latency_s=latency_s, others=others)
         left_to_us = per_second / 2 * WINDOW_S
         for window in range(10):
