@@ -132,12 +132,14 @@ class Studio:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for poster in self._posters.values():
+            poster.close()
+        self._posters.clear()
         if self._session is not None:
             await self._session.close()
             self._session = None
         if self._deadlines is not None:
             self._deadlines.close()
-        self._posters.clear()
 
     # --- creating ---
 
@@ -163,6 +165,7 @@ class Studio:
             self._form_headers,
             proxy=self._proxy,
             connect_s=self._connect_s,
+            keepalive_s=KEEPALIVE_S,
             deadlines=self._deadlines,
         )
         return poster

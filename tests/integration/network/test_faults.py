@@ -386,6 +386,26 @@ async def test_connections_that_are_closed_between_requests_lose_and_repeat_noth
     assert created + outcomes.count(Outcome.unknown) == 100
 
 
+@pytest.mark.parametrize(("keepalive_s", "connections"), [(0.05, 2), (20.0, 1)])
+async def test_a_connection_is_used_again_for_as_long_as_the_server_surely_keeps_it(
+    keepalive_s: float, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            await connection.answer(http())
+
+    monkeypatch.setattr("dispatcher.studio.client.KEEPALIVE_S", keepalive_s)
+    async with (
+        serve(handler) as server,
+        Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio,
+    ):
+        for _ in range(2):
+            assert classify(await studio.create(FLOW_SID, FORM), api_version="v2").outcome is Outcome.created
+            await asyncio.sleep(0.1)
+    assert (server.connections, len(server.seen)) == (connections, 2)
+
+
 OTHER_SID = "FN" + "9" * 32
 UNASKED = http(201, CREATED.replace(EXECUTION_SID.encode(), OTHER_SID.encode()))
 
