@@ -74,12 +74,17 @@ async def plan(state_dir: str, port: int, rows: int, sent: int) -> None:
 
 
 def _mark_sent(path: Path, input_id: int, sent: int) -> None:
+    """As a run that ended long ago has left them."""
     first = (input_id << 32) + 2
     with sqlite3.connect(path) as db:
         db.execute(
+            "INSERT INTO runs (run_id, campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, stopped_at_ms)"
+            " SELECT 1, campaign_id, account_id, 0, 0, 0, 2, 2 FROM campaigns"
+        )
+        db.execute(
             "INSERT INTO attempts"
             " (row_id, number, run_id, begun_at_ms, left_at_ms, ended_at_ms, outcome, execution_sid)"
-            " SELECT row_id, 1, 0, 1, 1, 2, 'created', printf('FN%032x', row_id)"
+            " SELECT row_id, 1, 1, 1, 1, 2, 'created', printf('FN%032x', row_id)"
             " FROM rows WHERE row_id BETWEEN ? AND ?",
             (first, first + sent - 1),
         )
