@@ -101,9 +101,12 @@ class Ceiling:
         """A request got through, and with it `passed` of ours in the last window."""
         self._in_a_row = False
         self._misses *= 1 - 1 / MISS_MEMORY
-        if self._at is None or now_s < self._probe_s or passed <= max(self._at, self._reached):
+        if self._at is None or passed <= max(self._at, self._reached):
             return
+        # What was already on its way counts, too: else the probe, one above the ceiling, would find no room.
         self._reached = passed
+        if now_s < self._probe_s:
+            return
         self._step *= 2
         if self._reached + self._step >= self._full:
             self._at = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -20,6 +21,12 @@ def by_chance(share: float, seed: int = 3) -> Callable[[float], bool]:
 def storm(first_s: float, last_s: float) -> Callable[[float], bool]:
     """Nothing but 429 for a while."""
     return lambda since_s: first_s <= since_s < last_s
+
+
+def once(first_s: float) -> Callable[[float], bool]:
+    """One 429, to the first request from then on."""
+    left = [True]
+    return lambda since_s: since_s >= first_s and bool(left) and left.pop()
 
 
 def assert_within(sent: Sent, per_second: float) -> None:
@@ -110,6 +117,17 @@ class TestRefusalsByChance:
     def test_few_refusals_do_not_hold_the_rate_down_for_good(self) -> None:
         sent = simulate(per_second=20, rows=2000, refuse=by_chance(0.05))
         assert sent.duration_s <= 200
+
+    @pytest.mark.parametrize("at_s", [0.05, 0.5, 3, 9, 30])
+    @pytest.mark.parametrize(("per_second", "latency_s"), [(20, 0.05), (20, 0.3), (100, 0.05), (100, 0.3)])
+    def test_one_that_comes_out_of_the_blue_costs_less_than_two_seconds(
+        self, per_second: int, latency_s: float, at_s: float
+    ) -> None:
+        sent = simulate(per_second=per_second, seconds=at_s + 20, latency_s=latency_s, refuse=once(at_s))
+        assert len(sent.throttled_s) == 1
+        assert max(after - before for before, after in pairwise(sent.left_s)) < 0.5
+        assert sent.passed_between(at_s, at_s + 20) >= per_second * 18
+        assert_within(sent, per_second)
 
 
 class TestStorm:
