@@ -278,6 +278,9 @@ class UnknownRow:
     #: When the answer was given up, or the row was found in `sending` after a crash.
     ended_at_ms: int
     error_message: str | None
+    run_id: int
+    #: Studio's clock less the clock of these times, as that run measured it; None: it never did.
+    clock_skew_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +304,8 @@ class RunTotals:
     #: Most create requests that left in any window, earlier runs on this ledger included.
     worst_window: int = 0
     window_limit: int = 0
+    #: Studio's clock less ours; None: no answer has told it yet.
+    clock_skew_ms: int | None = None
 
 
 class ReportRow(NamedTuple):

@@ -192,9 +192,11 @@ def unknown(db: sqlite3.Connection, input_ids: Iterable[int]) -> list[UnknownRow
             begun_at_ms=begun_ms,
             ended_at_ms=ended_ms,
             error_message=message,
+            run_id=run_id,
+            clock_skew_ms=skew_ms,
         )
         for input_id in input_ids
-        for row_id, attempt_id, key, to, sender, begun_ms, ended_ms, message in db.execute(
+        for row_id, attempt_id, key, to, sender, begun_ms, ended_ms, message, run_id, skew_ms in db.execute(
             queries()["unknown_rows"], id_range(input_id)
         )
     ]

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
-from dispatcher.ledger.queries import statements
+from dispatcher.ledger.queries import queries, statements
 from dispatcher.ledger.writer import is_busy, mapped, mapped_os
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -102,9 +102,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _version(db: sqlite3.Connection) -> int:
     """The file's schema version, 0 for a new one. Looked at before anything is changed."""
-    (application_id,) = db.execute("PRAGMA application_id").fetchone()
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    is_new = (application_id, version) == (0, 0) and not db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    application_id: int
+    version: int
+    application_id, version, tables = db.execute(queries()["file_version"]).fetchone()
+    is_new = (application_id, version, tables) == (0, 0, 0)
     if application_id != APPLICATION_ID and not is_new:
         raise LedgerCorrupt(
             "the file is another program's, not a ledger",

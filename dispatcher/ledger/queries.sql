@@ -1,6 +1,10 @@
 -- Named queries: "-- name: what" starts one, and the comment lines under it say what it is for.
 -- {values} stands for "(?, …), (?, …)", as many as there are rows, with 0 and '' for what is missing (see queries.py).
 
+-- name: file_version
+-- Whose the file is, and how old. In one statement: between two, another process may have made the ledger.
+SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version;
+
 -- name: account_upsert
 INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON CONFLICT DO NOTHING;
 
@@ -218,7 +222,8 @@ INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms
 VALUES (:campaign_id, :account_id, :epoch, :pid, :now_ms, :now_ms, :window_limit);
 
 -- name: run_update
-UPDATE runs SET seen_at_ms = :now_ms, requests = :requests, throttled = :throttled, worst_window = :worst_window
+UPDATE runs SET seen_at_ms = :now_ms, requests = :requests, throttled = :throttled, worst_window = :worst_window,
+  clock_skew_ms = coalesce(:clock_skew_ms, clock_skew_ms)
 WHERE run_id = :run_id;
 
 -- name: run_stop
@@ -310,8 +315,9 @@ FROM attempts AS a JOIN runs AS r USING (run_id) WHERE a.attempt_id < :before OR
 
 -- name: unknown_rows
 SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  coalesce(a.from_address, r.from_address), a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.error_message
-FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt
+  coalesce(a.from_address, r.from_address), a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.error_message,
+  a.run_id, runs.clock_skew_ms
+FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: note_unknown

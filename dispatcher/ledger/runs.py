@@ -37,7 +37,12 @@ def start(db: sqlite3.Connection, campaign: CampaignRecord, *, window_limit: int
 
 def update(db: sqlite3.Connection, run: Run, now_ms: int, totals: RunTotals) -> None:
     """Keep what a run has done so far."""
-    values = {"requests": totals.requests, "throttled": totals.throttled, "worst_window": totals.worst_window}
+    values = {
+        "requests": totals.requests,
+        "throttled": totals.throttled,
+        "worst_window": totals.worst_window,
+        "clock_skew_ms": totals.clock_skew_ms,
+    }
     db.execute(queries()["run_update"], {"run_id": run.run_id, "now_ms": now_ms, **values})
 
 

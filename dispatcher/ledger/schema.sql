@@ -86,7 +86,8 @@ CREATE TABLE runs (
   requests      INTEGER NOT NULL DEFAULT 0,
   throttled     INTEGER NOT NULL DEFAULT 0,
   worst_window  INTEGER NOT NULL DEFAULT 0,
-  window_limit  INTEGER NOT NULL DEFAULT 0
+  window_limit  INTEGER NOT NULL DEFAULT 0,
+  clock_skew_ms INTEGER                    -- Studio's clock less ours, as the run measured it; NULL: not known
 );
 CREATE INDEX runs_of_campaign ON runs (campaign_id);
 CREATE INDEX runs_open ON runs (account_id) WHERE stopped_at_ms IS NULL;

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dispatcher.clock import now_ms, now_s
@@ -28,6 +28,8 @@ from dispatcher.studio.resources import Execution
 
 #: Studio keeps executions for 30 days from their start (studio/user-guide); a day of margin.
 RETENTION_S = 29 * 24 * 3600.0
+#: So much further back the list is read for a program that is gone and never measured how wrong its clock was.
+UNKNOWN_CLOCK_S = 24 * 3600.0
 #: Our ids begin with it (`model.dispatch_id`).
 ID_PREFIX = "d-"
 
@@ -84,7 +86,7 @@ def decide(
     """The rule, pure.
 
     `listed_s`: when the list was asked for; `seen_s`: when this program first saw the row in doubt. Both on our clock,
-    like the row's times.
+    like the row's times (`on_our_clock`).
     """
     if evidence.ours is not None:
         return Decision(Outcome.created, evidence.ours.sid)
@@ -102,11 +104,27 @@ def decide(
         return Decision(
             None, note="no execution of this contact is listed; without an id in Parameters that is no proof"
         )
-    # An end after the row was seen in doubt was written by a clock that has been set back since: it may be hours away.
+    # An end after the row was seen in doubt was written by another clock: it may be hours away.
     settled_s = min(row.ended_at_ms / 1000, seen_s) + settle_s
     if listed_s < settled_s:
         return Decision(None, wait_until_s=settled_s)
     return Decision(Outcome.not_sent)
+
+
+def on_our_clock(row: UnknownRow, *, run_id: int | None, skew_ms: int, now_ms: int) -> UnknownRow:
+    """A row of another run with its times as our clock would have shown them; that run's clock may have been wrong.
+
+    `skew_ms`: Studio's clock less ours. Where that run never measured its own it is taken to have been right, but for
+    an intent in the future: that one may be as old as anything that Studio still keeps.
+    """
+    if row.run_id == run_id:
+        return replace(row, clock_skew_ms=skew_ms)
+    if row.clock_skew_ms is None:
+        oldest_ms = now_ms - int((RETENTION_S - UNKNOWN_CLOCK_S) * 1000)
+        return row if row.begun_at_ms <= now_ms + 1000 else replace(row, begun_at_ms=oldest_ms)
+    moved_ms = row.clock_skew_ms - skew_ms
+    # The end of a row whose program died was written by whoever found that out: it is never made earlier.
+    return replace(row, begun_at_ms=row.begun_at_ms + moved_ms, ended_at_ms=row.ended_at_ms + max(0, moved_ms))
 
 
 async def reconcile(
@@ -132,6 +150,12 @@ async def reconcile(
     if not rows:
         return result
     bus.emit(Reconciling(unknown=len(rows), settled=0, detail="reading the list of executions"))
+    if studio.clock_skew_s is None:
+        # Any answer tells the server's clock, and this one tells early whether the flow is there.
+        await studio.flow(campaign.flow_sid)
+    skew_ms = round((studio.clock_skew_s or 0.0) * 1000)
+    run_id = run.run_id if run is not None else None
+    rows = [on_our_clock(row, run_id=run_id, skew_ms=skew_ms, now_ms=now_ms()) for row in rows]
     listed_s = now_s()
     for row in rows:
         seen_s.setdefault(row.attempt_id, listed_s)
@@ -184,12 +208,10 @@ async def _gather(
     by_address: dict[str, list[UnknownRow]] = defaultdict(list)
     for row in rows:
         by_address[row.to_address].append(row)
-    if studio.clock_skew_s is None:
-        # Any answer tells the server's clock, and this one tells early whether the flow is there.
-        await studio.flow(campaign.flow_sid)
+    # On the server's clock.
     skew_s = (studio.clock_skew_s or 0.0) - settings.clock_skew_s
-    earliest_s = {row.row_id: _earliest_s(row, skew_s) for row in rows}
-    from_s = min(earliest_s.values())
+    earliest_s = {row.row_id: row.begun_at_ms / 1000 + skew_s for row in rows}
+    from_s = min(earliest_s[row.row_id] - (UNKNOWN_CLOCK_S if row.clock_skew_ms is None else 0) for row in rows)
     created_from = datetime.fromtimestamp(from_s, UTC) if from_s > 0 else None
     candidates: list[Execution] = []
     listed = 0
@@ -230,13 +252,6 @@ async def _parameter(studio: Studio, flow_sid: str, execution: Execution, name: 
     except ResourceNotFound:
         return None
     return context.parameter(name)
-
-
-def _earliest_s(row: UnknownRow, skew_s: float) -> float:
-    """The earliest moment at which the row's execution may have been created, on the server's clock."""
-    begun_s = row.begun_at_ms / 1000
-    # An intent in the future was written by a clock that was wrong and has been put right: its time says nothing.
-    return begun_s + skew_s if begun_s <= now_s() + 1 else 0.0
 
 
 def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:

@@ -38,7 +38,8 @@ class Recorder:
         self._wake = asyncio.Event()
         self._written = asyncio.Event()
         self._closing = False
-        self._task = asyncio.create_task(self._loop(), name="recorder")
+        #: Ends when it is closed, or cannot go on: then nothing more may be sent.
+        self.task = asyncio.create_task(self._loop(), name="recorder")
 
     def add(self, end: AttemptEnd) -> None:
         """Take an outcome; it is on disk some 40 ms later."""
@@ -46,10 +47,15 @@ class Recorder:
         self._wake.set()
 
     async def flush(self) -> bool:
-        """Wait until everything added so far is on disk; returns whether there was anything to wait for."""
+        """Wait until everything added so far is on disk; returns whether there was anything to wait for.
+
+        Raises: LedgerError where it could not be written.
+        """
         if not self._pending and not self._writing:
             return False
-        while (self._pending or self._writing) and not self._task.done():
+        while self._pending or self._writing:
+            if self.task.done():
+                self.task.result()
             self._written.clear()
             await self._written.wait()
         return True
@@ -58,7 +64,7 @@ class Recorder:
         """Write what is left. Raises: LedgerError where it could not be written (those rows will be in doubt)."""
         self._closing = True
         self._wake.set()
-        await self._task
+        await self.task
 
     async def _loop(self) -> None:
         try:

@@ -137,11 +137,13 @@ class Sender:
 
     def totals(self) -> RunTotals:
         """What the run has done so far."""
+        skew_s = self._studio.clock_skew_s
         return RunTotals(
             requests=self._requests,
             throttled=self._throttled,
             worst_window=max(self._worst_window, self._limiter.worst_window),
             window_limit=self._limiter.window_limit,
+            clock_skew_ms=None if skew_s is None else round(skew_s * 1000),
         )
 
     def stop(self, error: DispatcherError) -> None:
@@ -180,9 +182,10 @@ class Sender:
         tasks = [lane.task for lane in self._lanes if lane.task is not None]
         if tasks:
             self._feeder = asyncio.create_task(self._feed(), name="feeder")
-            await asyncio.wait([self._feeder, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            if any(task.done() and not task.cancelled() for task in tasks):
-                # A worker crashed.
+            needed = [*tasks, self._recorder.task]
+            await asyncio.wait([self._feeder, *needed], return_when=asyncio.FIRST_COMPLETED)
+            if any(task.done() and not task.cancelled() for task in needed):
+                # A worker crashed, or outcomes can no longer be written.
                 self._stopping = True
                 self._feeder.cancel()
             await asyncio.wait([self._feeder])

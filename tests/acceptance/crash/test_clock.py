@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dispatcher.errors import ExitCode
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from tests.acceptance.crash.stage import Stage
 from tests.chaos.program import Zygote
+from tests.support.ledgers import raw
 
 HOUR_S = 3600
 #: What makes rows doubtful, both ways: some exist, and some do not.
@@ -70,6 +72,31 @@ async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it
         assert time.monotonic() - started < 30
         stage.assert_sent_once()
         stage.assert_within_the_limit()
+
+
+@pytest.mark.parametrize("measured", [True, False])
+async def test_a_clock_that_was_ahead_when_the_program_died_which_starts_again_later_than_that(
+    tmp_path: Path, programs: Zygote, measured: bool
+) -> None:
+    """Its intents lie neither in the future nor where the executions are. Or it died before it had measured its clock."""
+    clock = tmp_path / "clock"
+    clock.write_text(str(HOUR_S))
+    async with Sandbox(settings()) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=150)
+        for created in (40, 80):
+            process = await stage.start(clock=str(clock))
+            await stage.until_created(created, process)
+            process.signal(signal.SIGKILL)
+            await process.wait()
+        if not measured:
+            with raw(stage.ledger) as db:
+                db.execute("UPDATE runs SET clock_skew_ms = NULL")
+        # Two hours later, to Studio as to us.
+        clock.write_text(str(2 * HOUR_S))
+        sandbox.settings = replace(sandbox.settings, clock_skew_s=2.0 * HOUR_S)
+        stage.faults({})
+        assert await stage.run(clock=str(clock)) == ExitCode.OK
+        stage.assert_sent_once()
 
 
 async def test_a_clock_that_was_right_when_the_program_died_and_is_wrong_when_it_starts_again(

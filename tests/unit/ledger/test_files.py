@@ -177,6 +177,8 @@ def test_a_folder_that_may_not_be_written_is_refused(root: Path, exists: bool) -
 import os, pathlib
 from dispatcher.errors import LedgerUnwritable
 from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.queries import queries
+queries()  # the package itself may lie where that user may not read
 os.setgid({NOBODY})
 os.setuid({NOBODY})
 try:

@@ -278,6 +278,22 @@ async def test_a_clock_set_back_makes_past_departures_count_as_now(ledger: Sqlit
     assert status.duration_s >= 0
 
 
+async def test_a_row_in_doubt_tells_which_clock_its_times_are_of(ledger: SqliteLedger) -> None:
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("a", "b"))
+    first = await ledger.start_run(spring, window_limit=200, now_ms=0)
+    await ledger.begin_rows(first, 1, now_ms=1, input_id=None)
+    await ledger.end_rows(first, [], now_ms=2, totals=RunTotals(clock_skew_ms=-7_000))
+    # One that measures nothing more takes nothing back.
+    await ledger.end_rows(first, [], now_ms=3, totals=RunTotals())
+    second = await ledger.start_run(spring, window_limit=200, now_ms=4)
+    await ledger.begin_rows(second, 1, now_ms=5, input_id=None)
+    third = await ledger.start_run(spring, window_limit=200, now_ms=6)
+    doubts = await ledger.unknown_rows(spring)
+    assert [(row.run_id, row.clock_skew_ms) for row in doubts] == [(first.run_id, -7_000), (second.run_id, None)]
+    assert third.run_id not in {row.run_id for row in doubts}
+
+
 async def test_rows_of_a_load_that_is_not_finished_are_not_sent(ledger: SqliteLedger) -> None:
     spring = await campaign(ledger)
     loading = await ledger.begin_input(spring, new_input())

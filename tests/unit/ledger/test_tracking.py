@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.connection import FILE_NAME, SCHEMA_VERSION
-from dispatcher.ledger.queries import statements
 from dispatcher.model import CampaignRecord, ExecutionStatus, Outcome, RunTotals, TrackedExecution
 from tests.support import ledgers
 
@@ -136,25 +133,3 @@ async def test_a_thousand_at_once(ledger: SqliteLedger) -> None:
     await ledger.save_executions([seen(attempt, ACTIVE) for attempt in attempts] * 12)
     assert (await ledger.execution_counts(record)).by_status[ACTIVE] == 90
     await ledger.save_executions([])
-
-
-async def test_a_ledger_of_version_1_is_upgraded_with_its_rows_to_what_a_new_one_is(tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    ledger = SqliteLedger.open(old)
-    await created(ledger, "a")
-    await ledger.close()
-    with ledgers.raw(old / FILE_NAME) as db:
-        db.execute("DROP TABLE executions")
-        db.execute("PRAGMA user_version = 1")
-    upgraded = SqliteLedger.open(old)
-    record = await upgraded.find_campaign("spring")
-    assert len(await to_track(upgraded, record)) == 1
-    await upgraded.close()
-    await SqliteLedger.open(new).close()
-    schemas = []
-    for folder in (old, new):
-        with ledgers.raw(folder / FILE_NAME) as db:
-            assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-            schemas.append(set(db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()))
-    assert schemas[0] == schemas[1]
-    assert list(statements("migrations/0002.sql"))

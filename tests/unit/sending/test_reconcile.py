@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.model import Outcome, UnknownRow
-from dispatcher.sending.reconcile import RETENTION_S, Decision, Evidence, decide
+from dispatcher.sending.reconcile import RETENTION_S, Decision, Evidence, decide, on_our_clock
 from dispatcher.studio.resources import Execution
 
 SID = "FN" + "0" * 32
@@ -28,6 +30,8 @@ def row(*, begun_s: float = BEGUN_S, ended_s: float = ENDED_S) -> UnknownRow:
         begun_at_ms=int(begun_s * 1000),
         ended_at_ms=int(ended_s * 1000),
         error_message=None,
+        run_id=1,
+        clock_skew_ms=0,
     )
 
 
@@ -116,6 +120,46 @@ def test_an_end_in_the_future_was_written_by_a_wrong_clock_and_waits_no_longer_t
 @pytest.mark.parametrize("seen_s", [ENDED_S, ENDED_S + 30, ENDED_S + 3600])
 def test_a_row_that_is_seen_late_waits_from_its_end_and_not_from_then(seen_s: float) -> None:
     assert decided(listed_s=max(seen_s, ENDED_S + SETTLE_S), seen_s=seen_s).outcome is Outcome.not_sent
+
+
+HOUR_MS = 3_600_000
+
+
+class TestOnOurClock:
+    """Studio's clock is two hours ahead of ours; the row's run is 1, ours is 2."""
+
+    def moved(self, *, theirs_ms: int | None, run_id: int | None = 2, now_s: float = BEGUN_S + 100_000) -> UnknownRow:
+        return on_our_clock(
+            replace(row(), clock_skew_ms=theirs_ms), run_id=run_id, skew_ms=2 * HOUR_MS, now_ms=int(now_s * 1000)
+        )
+
+    def test_a_row_of_this_run_is_on_it(self) -> None:
+        moved = self.moved(theirs_ms=None, run_id=1)
+        assert (moved.begun_at_ms, moved.ended_at_ms) == (row().begun_at_ms, row().ended_at_ms)
+        assert moved.clock_skew_ms is not None
+
+    def test_a_run_with_the_same_clock(self) -> None:
+        assert self.moved(theirs_ms=2 * HOUR_MS) == replace(row(), clock_skew_ms=2 * HOUR_MS)
+
+    def test_a_run_whose_clock_was_ahead_of_ours_began_earlier_and_is_not_taken_to_have_ended_earlier(self) -> None:
+        moved = self.moved(theirs_ms=HOUR_MS)
+        assert moved.begun_at_ms == row().begun_at_ms - HOUR_MS
+        assert moved.ended_at_ms == row().ended_at_ms
+
+    @pytest.mark.parametrize("run_id", [2, None])
+    def test_a_run_whose_clock_was_behind_ours_began_and_ended_later(self, run_id: int | None) -> None:
+        moved = self.moved(theirs_ms=3 * HOUR_MS, run_id=run_id)
+        assert moved.begun_at_ms == row().begun_at_ms + HOUR_MS
+        assert moved.ended_at_ms == row().ended_at_ms + HOUR_MS
+
+    def test_a_run_that_never_measured_it_is_believed_but_for_an_intent_in_the_future(self) -> None:
+        assert self.moved(theirs_ms=None) == replace(row(), clock_skew_ms=None)
+        # As old as anything that Studio keeps, and not so old that the list would prove nothing.
+        now_s = BEGUN_S - 60
+        moved = self.moved(theirs_ms=None, now_s=now_s)
+        age_s = now_s - moved.begun_at_ms / 1000
+        assert RETENTION_S - 3 * 86400 < age_s < RETENTION_S
+        assert moved.clock_skew_ms is None
 
 
 times = st.floats(0, 10_000_000)

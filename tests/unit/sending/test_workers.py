@@ -51,6 +51,7 @@ class ScriptedStudio:
         self.left: list[tuple[float, str]] = []
         self.asked: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
+        self.clock_skew_s: float | None = None
 
     async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], None]) -> Answer:
         key = form.decode()
@@ -491,6 +492,33 @@ class TestFaults:
             assert len(rig.studio.left) < 20
 
         sending(tmp_path, 100, test, per_second=200)
+
+    @pytest.mark.parametrize("rows", [40, 300])
+    def test_a_bug_where_outcomes_are_written_stops_sending_and_is_seen(self, tmp_path: Path, rows: int) -> None:
+        """With the rows all sent, or with many still to come."""
+
+        async def test(rig: Rig) -> None:
+            def fault(method: str) -> None:
+                if method == "end_rows" and rig.studio.left:
+                    raise RuntimeError("a bug")
+
+            rig.still.fault = fault
+            with pytest.raises(RuntimeError, match="a bug"):
+                await asyncio.wait_for(rig.sender.send(), 60)
+            # What left before it was found out, and what was on its way then.
+            assert len(rig.studio.left) <= 10
+            assert rig.sender.totals().requests == len(rig.studio.left)
+
+        sending(tmp_path, rows, test)
+
+    def test_what_is_measured_of_the_server_s_clock_is_kept_with_the_results(self, tmp_path: Path) -> None:
+        async def test(rig: Rig) -> None:
+            rig.studio.clock_skew_s = -3599.9996
+            await rig.sender.send()
+            with ledgers.raw(rig.ledger.path) as db:
+                assert db.execute("SELECT clock_skew_ms FROM runs").fetchall() == [(-3_600_000,)]
+
+        sending(tmp_path, 3, test)
 
     def test_a_full_disk_under_a_claim_lets_nothing_leave(self, tmp_path: Path) -> None:
         async def test(rig: Rig) -> None:
