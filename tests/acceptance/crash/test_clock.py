@@ -78,7 +78,7 @@ async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it
 async def test_a_clock_that_was_ahead_when_the_program_died_which_starts_again_later_than_that(
     tmp_path: Path, programs: Zygote, measured: bool
 ) -> None:
-    """Its intents lie neither in the future nor where the executions are. Or it died before it had measured its clock."""
+    """Its intents lie neither in the future nor where the executions are; it may not even have measured its clock."""
     clock = tmp_path / "clock"
     clock.write_text(str(HOUR_S))
     async with Sandbox(settings()) as sandbox:
