@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dispatcher.campaign.campaign import Campaign
-from dispatcher.errors import AccountLocked, CampaignNotFound
-from dispatcher.events import EventBus, Waiting
+from dispatcher.campaign.locking import acquire
+from dispatcher.errors import CampaignNotFound
+from dispatcher.events import EventBus
 from dispatcher.ledger import AccountLock, SqliteLedger
 from dispatcher.ledger.copy import copy_ledger
 from dispatcher.model import CampaignStatus
@@ -57,33 +57,11 @@ async def open_campaign(
             if lock:
                 owner = campaign.record or await campaign.own_record()
                 account_lock = AccountLock(state_dir, owner.account)
-                await acquire(account_lock, campaign, wait=wait)
+                await acquire(account_lock, bus, campaign.stopping, wait=wait)
                 stack.callback(account_lock.release)
             yield campaign
         finally:
             await ledger.close()
-
-
-async def acquire(lock: AccountLock, campaign: Campaign, *, wait: bool) -> None:
-    """Take an account's lock without blocking the loop. Raises: AccountLocked, or what stopped the waiting."""
-    given_up = threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def tell() -> None:
-        reason = "another process is sending for this account"
-        loop.call_soon_threadsafe(campaign.bus.emit, Waiting(reason=reason, until_s=None))
-
-    taking = asyncio.create_task(
-        asyncio.to_thread(lock.acquire, wait=wait, waiting=tell, stop=lambda: given_up.is_set())
-    )
-    stopping = asyncio.create_task(campaign.stopping.event.wait())
-    try:
-        await asyncio.wait([taking, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        given_up.set()
-        stopping.cancel()
-    if not await taking:
-        raise campaign.stopping.error or AccountLocked()
 
 
 async def campaign_statuses(state_dir: Path) -> list[CampaignStatus]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.locking import acquire
 from dispatcher.campaign.wiring import limiter_of, studio_client
 from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
@@ -49,7 +50,6 @@ async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple
     `campaign` was opened as scratch: no row changes. The account is locked meanwhile, and the limit
     kept. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked, LedgerError.
     """
-    from dispatcher.campaign.opening import acquire
     from dispatcher.intake.phones import Addresses, Refusal
 
     settings = campaign.settings
@@ -73,7 +73,7 @@ async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple
     ledger = await asyncio.to_thread(SqliteLedger.open, state_dir)
     account_lock = AccountLock(state_dir, record.account)
     try:
-        await acquire(account_lock, campaign, wait=wait)
+        await acquire(account_lock, campaign.bus, campaign.stopping, wait=wait)
         account = await ledger.account(record.account.account_sid, record.account.base_url)
         limiter = await limiter_of(account, settings, ledger)
         async with studio_client(settings, campaign.own_credentials()) as studio:

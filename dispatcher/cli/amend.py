@@ -75,6 +75,7 @@ def retry(
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending
     from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.outlook import SendOptions
     from dispatcher.cli.terminal import say
     from dispatcher.settings import load_credentials
 
@@ -82,7 +83,7 @@ def retry(
     credentials = load_credentials()
     sending.must_be_able_to_ask(yes)
     path = sending.report_path(campaign, report)
-    send_options = sending.SendOptions(report=path, yes=yes, limit=limit, json=json, whole_campaign=True)
+    send_options = SendOptions(report=path, yes=yes, limit=limit, json=json, whole_campaign=True)
 
     async def main(interrupts: Interrupts) -> ExitCode:
         bus = planning.event_bus()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +26,6 @@ from dispatcher.cli import (
 )
 from dispatcher.cli.terminal import leave_stdout, print_bug, print_error, print_usage
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
-from dispatcher.version import __version__
 
 app = typer.Typer(
     name="dispatcher",
@@ -102,9 +100,3 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         print_bug(error)
         return int(ExitCode.BUG)
-
-
-def version_text() -> str:
-    """What `--version` prints."""
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"dispatcher {__version__} (Python {python})"

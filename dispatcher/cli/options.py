@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from dispatcher.cli import debug
+from dispatcher.version import __version__
 
 if TYPE_CHECKING:
     from dispatcher.settings import Credentials, LoadedSettings
@@ -41,9 +43,8 @@ SETTINGS = "Settings (above config.toml and the environment)"
 def show_version(value: bool) -> None:
     """`--version`."""
     if value:
-        from dispatcher.cli.app import version_text
-
-        typer.echo(version_text())
+        python = ".".join(map(str, sys.version_info[:3]))
+        typer.echo(f"dispatcher {__version__} (Python {python})")
         raise typer.Exit
 
 

@@ -146,7 +146,7 @@ def _check_object(
 def dry_run(source: str, name: str, loaded: LoadedSettings, *, limit: int | None, as_json: bool) -> ExitCode:
     """`run --dry-run`. Raises what `check_file` does."""
     from dispatcher.campaign import open_campaign
-    from dispatcher.cli import sending
+    from dispatcher.cli.outlook import SendOptions, outlook
 
     async def main(interrupts: Interrupts) -> ExitCode:
         credentials = options.credentials_if_any()
@@ -155,8 +155,8 @@ def dry_run(source: str, name: str, loaded: LoadedSettings, *, limit: int | None
             interrupts.watch(campaign)
             counts = await planning.plan(campaign, source)
             problems, header = await _problems(campaign, counts, EXAMPLES)
-            send_options = sending.SendOptions(report=Path(), limit=limit)
-            ahead = sending.outlook(await campaign.status(), settings, send_options)
+            send_options = SendOptions(report=Path(), limit=limit)
+            ahead = outlook(await campaign.status(), settings, send_options)
             first = await campaign.first_request()
             record = campaign.record
         assert record is not None

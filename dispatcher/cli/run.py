@@ -156,6 +156,7 @@ def _run(
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending, summary
     from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.outlook import SendOptions
     from dispatcher.cli.preflight import stop_unless_flow_fits
     from dispatcher.cli.terminal import err
     from dispatcher.model import RowState
@@ -165,7 +166,7 @@ def _run(
     credentials = load_credentials()
     sending.must_be_able_to_ask(yes, file)
     path = sending.report_path(name, report, file)
-    send_options = sending.SendOptions(report=path, yes=yes, limit=limit, json=as_json)
+    send_options = SendOptions(report=path, yes=yes, limit=limit, json=as_json)
 
     async def main(interrupts: Interrupts) -> ExitCode:
         bus = planning.event_bus()
@@ -218,13 +219,14 @@ def resume(
     from dispatcher.campaign import open_campaign
     from dispatcher.cli import planning, sending
     from dispatcher.cli.interrupts import Interrupts, run_async
+    from dispatcher.cli.outlook import SendOptions
     from dispatcher.settings import load_credentials
 
     settings = options.load_settings(config, flags).settings
     credentials = load_credentials()
     sending.must_be_able_to_ask(yes)
     path = sending.report_path(campaign, report)
-    send_options = sending.SendOptions(report=path, yes=yes, limit=limit, json=json, whole_campaign=True)
+    send_options = SendOptions(report=path, yes=yes, limit=limit, json=json, whole_campaign=True)
 
     async def main(interrupts: Interrupts) -> ExitCode:
         bus = planning.event_bus()

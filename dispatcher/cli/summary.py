@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dispatcher.campaign import Campaign, RunResult
-    from dispatcher.cli.sending import Outlook
+    from dispatcher.cli.outlook import Outlook
     from dispatcher.model import CampaignStatus, PlanCounts
     from dispatcher.settings import Settings
 

@@ -15,7 +15,7 @@ from dispatcher.errors import ColumnError
 from dispatcher.model import InputRecord
 
 if TYPE_CHECKING:
-    from dispatcher.intake.plan import IntakeOptions
+    from dispatcher.intake.options import IntakeOptions
 
 #: The report's own columns. A report fed back as input loses them again; other columns named dispatch_… are the user's.
 REPORT_COLUMNS = frozenset(

@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from dispatcher.errors import InputError, SettingsError
 from dispatcher.intake.delimited import DelimitedTable
 from dispatcher.intake.jsonlines import JsonLinesTable
-from dispatcher.intake.plan import IntakeOptions
+from dispatcher.intake.options import IntakeOptions
 from dispatcher.intake.rows import Table
 from dispatcher.intake.sources import STDIN, Source
 from dispatcher.intake.text import has_mark

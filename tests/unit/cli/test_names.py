@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.cli.outlook import SendOptions, duration_s, outlook
 from dispatcher.cli.run import campaign_name
-from dispatcher.cli.sending import SendOptions, duration_s, must_be_able_to_ask, outlook, report_path
+from dispatcher.cli.sending import must_be_able_to_ask, report_path
 from dispatcher.errors import ReportError, UsageError
 from dispatcher.model import Account, CampaignRecord, CampaignStatus, RowState, empty_counts
 from dispatcher.settings import RateSettings, Settings
