@@ -126,6 +126,7 @@ async def test_every_answer_fits_the_description(
             status = 201 if creates and version == "v2" else 200
             assert reply.status == status, (method, path, reply.body)
             schema = schema_of(description, method, f"/{version}{path}", status)
+            assert "date-time" in FormatChecker.checkers
             Draft202012Validator(schema, format_checker=FormatChecker()).validate(reply.json)
             if creates:
                 sids["ExecutionSid"] = reply.json["sid"]
