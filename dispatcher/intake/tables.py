@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,6 +49,9 @@ def parse_block(
     _check_pandas()
     if not block.endswith((b"\n", b"\r")):
         block += b"\n"
+    if block.startswith(codecs.BOM_UTF8):
+        # Readers take the first for a mark of the file's; this one is a cell's own.
+        block = codecs.BOM_UTF8 + block
     # pyarrow works in blocks of its own, and a larger one it would cut at line ends inside quotation marks too.
     options = _ARROW_OPTIONS if len(block) < _ARROW_BLOCK_BYTES else _C_OPTIONS
     frame = pd.read_csv(io.BytesIO(block), sep=delimiter, **options)

@@ -139,3 +139,12 @@ def test_a_block_of_any_size_is_read_whole_line_ends_in_cells_included(size: int
     count = size // len(row)
     chunk = parse_block(row * count, ",", 2, None, range(count))
     assert set(zip(chunk.column(0), chunk.column(1), strict=True)) == {("a\nb\r\nc", "d")}
+
+
+@pytest.mark.parametrize("count", [2, 40_000])
+def test_an_invisible_mark_that_begins_a_block_is_its_first_cell_s(count: int) -> None:
+    """A block may begin anywhere in a file. Both of pandas' readers take a byte-order mark there for the file's own."""
+    row = "\ufeffa,+1202555000000,\ufeffb\n".encode()
+    chunk = parse_block(row * count, ",", 3, None, range(count))
+    assert set(chunk.column(0)) == {"\ufeffa"}
+    assert set(chunk.column(2)) == {"\ufeffb"}
