@@ -38,6 +38,11 @@ def table(tally: Tally, chosen: int) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
+def tell(tally: Tally) -> None:
+    """How far the loop is."""
+    say(f"{tally.seconds / 60:5.1f} min: {tally.kills} kills, {tally.campaigns} campaigns, {tally.rows:,} rows")
+
+
 def main() -> int:
     """Run it; 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
@@ -59,7 +64,7 @@ def main() -> int:
         timeout_s=options.minutes * 60 + 900,
     )
     with tempfile.TemporaryDirectory() as folder, zygote() as program:
-        tally = asyncio.run(kill_loop(plan, Path(folder), program))
+        tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
     say(table(tally, chosen))
     for problem in tally.problems():
         say(f"BROKEN: {problem}")

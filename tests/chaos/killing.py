@@ -138,8 +138,11 @@ class Tally:
 class Killing:
     """One kill loop in one folder: campaign after campaign on one ledger and one account."""
 
-    def __init__(self, plan: Plan, folder: Path, sandbox: Sandbox, program: Zygote) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, sandbox: Sandbox, program: Zygote, tell: Callable[[Tally], None]
+    ) -> None:
         self.tally = Tally()
+        self._tell = tell
         self._plan = plan
         self._folder = folder
         self._sandbox = sandbox
@@ -165,6 +168,8 @@ class Killing:
             while self._killing:
                 await self._campaign(f"c{self.tally.campaigns:03}")
                 self.tally.campaigns += 1
+                self.tally.seconds = time.monotonic() - started
+                self._tell(self.tally)
         self._count()
         self.tally.seconds = time.monotonic() - started
         return self.tally
@@ -388,8 +393,10 @@ class Killing:
         assert tally.doubts <= at_once * tally.kills + sum(tally.faults.values())
 
 
-async def kill_loop(plan: Plan, folder: Path, program: Zygote) -> Tally:
-    """Run the loop in an empty folder against a sandbox of its own."""
+async def kill_loop(
+    plan: Plan, folder: Path, program: Zygote, tell: Callable[[Tally], None] = lambda tally: None
+) -> Tally:
+    """Run the loop in an empty folder against a sandbox; `tell` hears how far it is after each campaign."""
     settings = SandboxSettings(
         limit_per_s=plan.per_second,
         window_s=plan.window_s,
@@ -400,4 +407,4 @@ async def kill_loop(plan: Plan, folder: Path, program: Zygote) -> Tally:
         ends_after_s=0.05,
     )
     async with Sandbox(settings) as sandbox:
-        return await Killing(plan, folder, sandbox, program).run()
+        return await Killing(plan, folder, sandbox, program, tell).run()
