@@ -96,8 +96,12 @@ def simulate(
     refuse: Callable[[float], bool] = lambda since_s: False,
     others: Others | None = None,
     late_s: float = 0.0003,
+    jitter_s: float = 0.0,
 ) -> Sent:
-    """Send as `workers` does, with a server that has the same limit. Timers wake `late_s` late."""
+    """Send as `workers` does, with a server that has the same limit. Timers wake `late_s` late.
+
+    A request takes half of the latency to the server, and up to `jitter_s` more.
+    """
     # The pauses' jitter: the same every time, so that a share near a bound is not met or missed by luck.
     random.seed(3)
 
@@ -108,7 +112,9 @@ def simulate(
         if others:
             await asyncio.sleep(others.ahead_s)
         server.started_s = loop.time()
-        sent = await _send(server, per_second, seconds, rows, latency_s, in_flight, pace, headroom, retry_after_s)
+        sent = await _send(
+            server, per_second, seconds, rows, latency_s, jitter_s, in_flight, pace, headroom, retry_after_s
+        )
         if rival:
             rival.cancel()
         return sent
@@ -131,6 +137,7 @@ async def _send(
     seconds: float,
     rows: float,
     latency_s: float,
+    jitter_s: float,
     in_flight_max: int,
     pace: str,
     headroom: float,
@@ -138,6 +145,7 @@ async def _send(
 ) -> Sent:
     loop = asyncio.get_running_loop()
     sent = Sent()
+    chance = random.Random(11)
 
     def stop(error: StoppedEarly) -> None:
         sent.stopped = error
@@ -157,7 +165,7 @@ async def _send(
         left_s = loop.time()
         limiter.left()
         sent.left_s.append(left_s - started_s)
-        await asyncio.sleep(latency_s / 2)
+        await asyncio.sleep(latency_s / 2 + chance.uniform(0, jitter_s))
         accepted = server.accepts()
         await asyncio.sleep(latency_s / 2)
         if accepted:

@@ -61,6 +61,13 @@ class TestAlone:
         windows = math.ceil(rows / (per_second * WINDOW_S * 0.99)) - 1
         assert windows * WINDOW_S <= sent.duration_s <= windows * WINDOW_S * 1.02 + 0.1
 
+    @pytest.mark.parametrize("pace", ["even", "spike"])
+    @pytest.mark.parametrize("per_second", [20, 200])
+    def test_requests_that_take_up_to_50_ms_longer_than_others_meet_no_429(self, pace: str, per_second: int) -> None:
+        """To the server, those of the last window lie later, and those of this one earlier."""
+        sent = simulate(per_second=per_second, seconds=45, latency_s=0.1, jitter_s=0.05, pace=pace, in_flight=400)
+        assert len(sent.throttled_s) == 0
+
     def test_a_slow_limit_is_kept_too(self) -> None:
         sent = simulate(per_second=0.1, rows=5, headroom=0.0)
         assert sent.throttled_s == []
