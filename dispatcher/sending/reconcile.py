@@ -30,6 +30,8 @@ from dispatcher.studio.resources import Execution
 RETENTION_S = 29 * 24 * 3600.0
 #: So much further back the list is read for a program that is gone and never measured how wrong its clock was.
 UNKNOWN_CLOCK_S = 24 * 3600.0
+#: A skew is measured by the Date header, to half a second (`Studio.clock_skew_s`): two of one clock differ by less.
+SAME_CLOCK_MS = 1000
 #: Our ids begin with it (`model.dispatch_id`).
 ID_PREFIX = "d-"
 
@@ -123,6 +125,8 @@ def on_our_clock(row: UnknownRow, *, run_id: int | None, skew_ms: int, now_ms: i
         oldest_ms = now_ms - int((RETENTION_S - UNKNOWN_CLOCK_S) * 1000)
         return row if row.begun_at_ms <= now_ms + 1000 else replace(row, begun_at_ms=oldest_ms)
     moved_ms = row.clock_skew_ms - skew_ms
+    if abs(moved_ms) <= SAME_CLOCK_MS:
+        return row
     # The end of a row whose program died was written by whoever found that out: it is never made earlier.
     return replace(row, begun_at_ms=row.begun_at_ms + moved_ms, ended_at_ms=row.ended_at_ms + max(0, moved_ms))
 

@@ -138,8 +138,11 @@ class TestOnOurClock:
         assert (moved.begun_at_ms, moved.ended_at_ms) == (row().begun_at_ms, row().ended_at_ms)
         assert moved.clock_skew_ms is not None
 
-    def test_a_run_with_the_same_clock(self) -> None:
-        assert self.moved(theirs_ms=2 * HOUR_MS) == replace(row(), clock_skew_ms=2 * HOUR_MS)
+    @pytest.mark.parametrize("measured_ms", [-900, 0, 900])
+    def test_a_run_with_the_same_clock(self, measured_ms: int) -> None:
+        """Each measures it to half a second."""
+        theirs_ms = 2 * HOUR_MS + measured_ms
+        assert self.moved(theirs_ms=theirs_ms) == replace(row(), clock_skew_ms=theirs_ms)
 
     def test_a_run_whose_clock_was_ahead_of_ours_began_earlier_and_is_not_taken_to_have_ended_earlier(self) -> None:
         moved = self.moved(theirs_ms=HOUR_MS)
