@@ -16,11 +16,11 @@ from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted, LedgerF
 from dispatcher.events import EventBus, Stopping
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.model import RowState, Run
+from dispatcher.model import AttemptEnd, Outcome, RowState, Run
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter
-from dispatcher.sending.recorder import FULL_GIVE_UP_S
+from dispatcher.sending.recorder import FULL_GIVE_UP_S, Recorder
 from dispatcher.sending.workers import REJECTED_IN_A_ROW_MAX, Sender, SendPlan
 from dispatcher.settings import RetrySettings
 from dispatcher.studio.client import Studio
@@ -510,6 +510,25 @@ class TestFaults:
             assert rig.sender.totals().requests == len(rig.studio.left)
 
         sending(tmp_path, rows, test)
+
+    def test_who_waits_for_outcomes_to_be_written_hears_that_they_cannot_be(self, tmp_path: Path) -> None:
+        async def test(rig: Rig) -> None:
+            def fault(method: str) -> None:
+                if method == "end_rows":
+                    raise RuntimeError("a bug")
+
+            rig.still.fault = fault
+            totals = rig.sender.totals
+            recorder = Recorder(
+                cast(Ledger, rig.still), rig.run, now_ms=lambda: 1, totals=totals, trouble=lambda error: None
+            )
+            recorder.add(AttemptEnd(1, 1, 1, Outcome.created, None, 1))
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="a bug"):
+                    await asyncio.wait_for(recorder.flush(), 5)
+            await rig.sender.send()
+
+        sending(tmp_path, 0, test)
 
     def test_what_is_measured_of_the_server_s_clock_is_kept_with_the_results(self, tmp_path: Path) -> None:
         async def test(rig: Rig) -> None:
