@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 WIDTH, ROW_HEIGHT, LABEL_WIDTH = 860, 26, 430
 TITLES = {
     "send": "Sending, the limiter out of the way",
+    "memory": "Memory",
     "latency": "Sending against 50 ms of latency",
     "rate": "Keeping the rate",
     "intake": "Intake",

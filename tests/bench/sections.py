@@ -73,6 +73,19 @@ def _ratio(figures: dict[str, list[float]], rival: str) -> float:
     return statistics.median(ours / its for ours, its in zip(figures["ours"], figures[rival], strict=True))
 
 
+def memory(quick: bool) -> list[Line]:
+    """Whole campaigns, the report included: a large one takes no more memory than a small one."""
+    few, many = (5_000, 50_000) if quick else (20_000, 1_000_000)
+    peaks = {}
+    for rows in (few, many):
+        with _server() as port:
+            peaks[rows] = _ours(port, rows, in_flight=50)["peak_mib"]
+    return [
+        at_most(f"peak memory, {many:,} rows sent and reported", peaks[many], 90, " MiB", 0),
+        at_most(f"its growth from {few:,} rows", peaks[many] / peaks[few], 1.15),
+    ]
+
+
 def latency(quick: bool) -> list[Line]:
     """50 ms of server latency: what is in flight is used."""
     lines = []
@@ -242,9 +255,10 @@ def start(quick: bool) -> list[Line]:
     ]
 
 
-SECTIONS = ("send", "latency", "rate", "intake", "growth", "start")
+SECTIONS = ("send", "memory", "latency", "rate", "intake", "growth", "start")
 _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "send": send,
+    "memory": memory,
     "latency": latency,
     "rate": rate,
     "intake": intake,
