@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from dispatcher.cli.app import app
+from dispatcher.cli.app import program
 from dispatcher.errors import ExitCode
 
 KINDS = {"str": "TEXT", "path": "PATH", "int": "N", "int range": "N", "float": "NUMBER", "float range": "NUMBER"}
@@ -50,7 +50,7 @@ exit code is 130. The second leaves at once; the rows whose answers were awaited
 def text() -> str:
     """docs/cli.md as it should be."""
     assert all(f"| {code.value} |" in INTRODUCTION for code in ExitCode)
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(program())
     parts = [INTRODUCTION]
     for path, command in commands(root):
         parts.append(_command(path, command))

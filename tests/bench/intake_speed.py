@@ -4,9 +4,9 @@
     python -m tests.bench.intake_speed --rows 5000000 --formats csv
 
 Each measurement is a process of its own, so that its peak memory is its own; the best of `--repeat` counts. "per core"
-divides by CPU time, that of the workbook reader's process included, start and all. Loading pandas (most of a second) is
-part of it, the start of the program itself is not: it is measured elsewhere. Goals: 150,000 rows/s per core from CSV and
-Parquet, 60,000 from XLSX, ledger included; memory flat, below 300 MB.
+divides by CPU time, that of the workbook reader's process included, start and all. Loading pandas (most of a second)
+is part of it, the start of the program itself is not: it is measured elsewhere. Goals: 150,000 rows/s per core from CSV
+and Parquet, 60,000 from XLSX, ledger included; memory flat, below 300 MB.
 """
 
 from __future__ import annotations

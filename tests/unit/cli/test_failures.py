@@ -27,7 +27,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     """The program with one command that the test makes."""
     other = typer.Typer(pretty_exceptions_enable=False)
     other.callback()(lambda: None)
-    monkeypatch.setattr(app_module, "app", other)
+    monkeypatch.setattr(app_module, "program", lambda command: other)
     return other
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import typer
 
-from dispatcher.cli.app import app
+from dispatcher.cli.app import MODULES, program
 from dispatcher.cli.options import COMMAND_WIDTH, DOES_WIDTH
 from docs.commands import commands, text
 
-ROOT_COMMAND = typer.main.get_command(app)
+ROOT_COMMAND = typer.main.get_command(program())
 COMMANDS = dict(commands(ROOT_COMMAND))
 WANTED = {
     "check",
@@ -32,6 +32,29 @@ WANTED = {
     "sandbox",
     "demo",
 }
+
+
+@pytest.mark.parametrize(("module", "names"), MODULES.items())
+def test_each_module_alone_gives_its_commands_as_they_are_among_all(module: str, names: tuple[str, ...]) -> None:
+    """A command line is read with no more than its command's module."""
+    for name in names:
+        alone: Any = typer.main.get_command(program(name))
+        assert set(alone.commands) == set(names)
+        assert [param.name for param in alone.params] == [param.name for param in ROOT_COMMAND.params]
+        told = dict(commands(alone))
+        assert told
+        for path, command in told.items():
+            assert _told(command) == _told(COMMANDS[path])
+
+
+def test_every_command_is_some_module_s() -> None:
+    root: Any = ROOT_COMMAND
+    assert sorted(root.commands) == sorted(name for names in MODULES.values() for name in names)
+
+
+def _told(command: Any) -> tuple[Any, ...]:
+    params = [(param.name, param.opts, getattr(param, "help", None), param.required) for param in command.params]
+    return command.name, command.help, command.epilog, command.callback.__qualname__, params
 
 
 def test_the_contracts_commands_are_there() -> None:
