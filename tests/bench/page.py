@@ -73,7 +73,8 @@ def write_page(sections: Mapping[str, Sequence[Line]], *, command: str) -> None:
         "run on one machine: absolute figures are that machine's. Every figure is a process of its own; rivals",
         "run in turn, and medians count.",
         "",
-        f"- Made by `{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
+        f"- Made by `{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}; a section that was run again alone"
+        ' (`make bench ARGS="--only growth"`) has its later figures.',
         f"- {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"
         " the target server shares the machine.",
         "",
