@@ -157,13 +157,13 @@ async def reconcile(
     if studio.clock_skew_s is None:
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
-    skew_ms = round((studio.clock_skew_s or 0.0) * 1000)
+    skew_s = studio.clock_skew_s or 0.0
     run_id = run.run_id if run is not None else None
-    rows = [on_our_clock(row, run_id=run_id, skew_ms=skew_ms, now_ms=now_ms()) for row in rows]
+    rows = [on_our_clock(row, run_id=run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
     listed_s = now_s()
     for row in rows:
         seen_s.setdefault(row.attempt_id, listed_s)
-    evidence = await _gather(rows, campaign, studio, settings, dispatch_id, id_parameter, bus)
+    evidence = await _gather(rows, campaign, studio, settings, dispatch_id, id_parameter, bus, skew_s)
     settled_ms = now_ms()
     ends: list[AttemptEnd] = []
     for row in rows:
@@ -207,14 +207,14 @@ async def _gather(
     dispatch_id: Callable[[str], str],
     id_parameter: str,
     bus: EventBus,
+    skew_s: float,
 ) -> dict[int, Evidence]:
-    """List and read; row_id → evidence."""
+    """List and read; row_id → evidence. `skew_s`: Studio's clock less ours, which is the rows'."""
     by_address: dict[str, list[UnknownRow]] = defaultdict(list)
     for row in rows:
         by_address[row.to_address].append(row)
     # On the server's clock.
-    skew_s = (studio.clock_skew_s or 0.0) - settings.clock_skew_s
-    earliest_s = {row.row_id: row.begun_at_ms / 1000 + skew_s for row in rows}
+    earliest_s = {row.row_id: row.begun_at_ms / 1000 + skew_s - settings.clock_skew_s for row in rows}
     from_s = min(earliest_s[row.row_id] - (UNKNOWN_CLOCK_S if row.clock_skew_ms is None else 0) for row in rows)
     created_from = datetime.fromtimestamp(from_s, UTC) if from_s > 0 else None
     candidates: list[Execution] = []

@@ -36,7 +36,8 @@ class CleanConnector(aiohttp.TCPConnector):
     """Hands out no connection on which an answer lies that nobody asked for.
 
     Some servers and proxies write to an idle connection before they close it. Taken for the answer to the next request,
-    it would be believed of a row that the server may never have seen, or may have created.
+    it would be believed of a row that the server may never have seen, or may have created. Connections that forms have
+    used do not come here again; `Idle` looks at them in the same way.
     """
 
     def __init__(self, **settings: Any) -> None:

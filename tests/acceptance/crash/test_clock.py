@@ -28,6 +28,15 @@ def settings(**more: Any) -> SandboxSettings:
     )
 
 
+async def killed_twice(stage: Stage, **start: str) -> None:
+    """Start the program and kill it while it sends, and once more."""
+    for created in (40, 80):
+        process = await stage.start(**start)
+        await stage.until_created(created, process)
+        process.signal(signal.SIGKILL)
+        await process.wait()
+
+
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
 @pytest.mark.parametrize("moment", ["sending", "waiting for the list"])
 async def test_a_step_of_an_hour_under_a_run_loses_and_repeats_nothing_and_keeps_nobody_waiting(
@@ -60,11 +69,7 @@ async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it
     clock.write_text(str(wrong_by_s))
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=150)
-        for created in (40, 80):
-            process = await stage.start(clock=str(clock))
-            await stage.until_created(created, process)
-            process.signal(signal.SIGKILL)
-            await process.wait()
+        await killed_twice(stage, clock=str(clock))
         clock.write_text("0")
         stage.faults({})  # no new doubt, whose time would lead to the old ones
         started = time.monotonic()
@@ -83,11 +88,7 @@ async def test_a_clock_that_was_ahead_when_the_program_died_which_starts_again_l
     clock.write_text(str(HOUR_S))
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=150)
-        for created in (40, 80):
-            process = await stage.start(clock=str(clock))
-            await stage.until_created(created, process)
-            process.signal(signal.SIGKILL)
-            await process.wait()
+        await killed_twice(stage, clock=str(clock))
         if not measured:
             with raw(stage.ledger) as db:
                 db.execute("UPDATE runs SET clock_skew_ms = NULL")
@@ -123,10 +124,6 @@ async def test_a_server_whose_clock_is_an_hour_off_while_the_program_is_killed(
 ) -> None:
     async with Sandbox(settings(clock_skew_s=float(skew_s))) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=150)
-        for created in (40, 80):
-            process = await stage.start()
-            await stage.until_created(created, process)
-            process.signal(signal.SIGKILL)
-            await process.wait()
+        await killed_twice(stage)
         assert await stage.run() == ExitCode.OK
         stage.assert_sent_once()
