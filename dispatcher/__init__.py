@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from dispatcher.errors import DispatcherError as DispatcherError
     from dispatcher.errors import ExitCode as ExitCode
     from dispatcher.events import EventBus as EventBus
-    from dispatcher.model import CampaignStatus as CampaignStatus
-    from dispatcher.model import PlanCounts as PlanCounts
+    from dispatcher.ledger.records import CampaignStatus as CampaignStatus
+    from dispatcher.ledger.records import PlanCounts as PlanCounts
     from dispatcher.model import RowState as RowState
     from dispatcher.sandbox import Sandbox as Sandbox
     from dispatcher.sandbox import SandboxSettings as SandboxSettings
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
 #: Public name -> the module that has it, and its name there.
 _PLACES = {
     "Campaign": ("dispatcher.campaign", "Campaign"),
-    "CampaignStatus": ("dispatcher.model", "CampaignStatus"),
+    "CampaignStatus": ("dispatcher.ledger.records", "CampaignStatus"),
     "Credentials": ("dispatcher.settings", "Credentials"),
     "DispatcherError": ("dispatcher.errors", "DispatcherError"),
     "EventBus": ("dispatcher.events", "EventBus"),
     "ExitCode": ("dispatcher.errors", "ExitCode"),
-    "PlanCounts": ("dispatcher.model", "PlanCounts"),
+    "PlanCounts": ("dispatcher.ledger.records", "PlanCounts"),
     "RowState": ("dispatcher.model", "RowState"),
     "RunResult": ("dispatcher.campaign", "RunResult"),
     "Sandbox": ("dispatcher.sandbox", "Sandbox"),

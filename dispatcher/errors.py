@@ -22,6 +22,7 @@
     ├── LedgerError                      exit 5   the ledger cannot be used now
     │   ├── LedgerFull                   exit 5   disk full: sending stops at once
     │   ├── LedgerGone                   exit 5   deleted or replaced under the run: sending stops at once
+    │   ├── LedgerUnreachable            exit 5   busy or away: worth another try for a while
     │   ├── LedgerUnwritable             exit 2   read-only folder, no permission
     │   ├── LedgerCorrupt                exit 2   not a ledger, or damaged
     │   ├── LedgerTooNew                 exit 2   written by a newer program
@@ -29,13 +30,16 @@
     ├── ReportError                      exit 2   the report cannot be written there
     └── Interrupted                      exit 130 Ctrl-C or SIGTERM; resumable
 
-Each carries what happened (the message), what was found, and how to fix it. Texts never hold secrets or personal data.
+Each carries what happened (the message), what was found, and how to fix it: a remedy, which each front end words
+(remedies.py). Texts never hold secrets or personal data, nor flags or commands of a front end.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import ClassVar
+
+from dispatcher.remedies import Advice, Remedy
 
 
 class ExitCode(IntEnum):
@@ -62,10 +66,12 @@ class DispatcherError(Exception):
     code: ClassVar[str] = "internal"
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
-    def __init__(self, message: str | None = None, *, found: str | None = None, fix: str | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, found: str | None = None, fix: Remedy | str | None = None
+    ) -> None:
         self.message = message or (self.__doc__ or "").strip().splitlines()[0]
         self.found = found
-        self.fix = fix
+        self.fix: Remedy | None = Advice(fix) if isinstance(fix, str) else fix
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -208,6 +214,12 @@ class LedgerGone(LedgerError):
     """The ledger's file is not where it was opened any more."""
 
     code = "ledger_gone"
+
+
+class LedgerUnreachable(LedgerError):
+    """The ledger cannot be reached now."""
+
+    code = "ledger_unreachable"
 
 
 class LedgerUnwritable(LedgerError):

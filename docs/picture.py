@@ -22,7 +22,8 @@ from dispatcher.cli.demo import contacts_file, settings_for
 from dispatcher.cli.live import RunView
 from dispatcher.cli.sending import SendOptions, outlook
 from dispatcher.events import EventBus
-from dispatcher.model import PlanCounts, RowState
+from dispatcher.ledger.records import PlanCounts
+from dispatcher.model import RowState
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.settings import Credentials
 

@@ -18,7 +18,7 @@ from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, Se
 from dispatcher.events import EventBus, Planned, PlanProgress, ReportWritten
 from dispatcher.intake import OpenedInput, open_input
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import (
+from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     ExecutionCounts,
@@ -32,8 +32,8 @@ from dispatcher.settings import Credentials, Settings
 if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
     from dispatcher.campaign.tracking import RecallResult, TrackResult
-    from dispatcher.results.selection import Selection
-    from dispatcher.results.summary import Summary
+    from dispatcher.reporting.selection import Selection
+    from dispatcher.reporting.summary import Summary
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
@@ -81,7 +81,7 @@ class Campaign:
             notes = opened.notes
         self.record = await self._ledger.find_campaign(self.name)
         self.bus.progress.rows = dict(counts.rows)
-        self.bus.emit(Planned(counts=counts, notes=notes))
+        self.bus.emit(Planned(total=counts.total, rows=counts.rows, notes=notes))
         return counts
 
     async def _load(self, opened: OpenedInput, input_record: InputRecord) -> None:
@@ -287,8 +287,8 @@ class Campaign:
 
     async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
-        from dispatcher.results.outcome_columns import OutcomeColumns
-        from dispatcher.results.report import write_report
+        from dispatcher.reporting.outcome_columns import OutcomeColumns
+        from dispatcher.reporting.report import write_report
 
         record = await self._ledger.find_campaign(self.name)
         inputs = {item.input_id: item for item in await self._ledger.inputs(record)}
@@ -313,7 +313,7 @@ class Campaign:
 
     async def summary(self) -> Summary:
         """The campaign in numbers: rows by state, and why rows were refused. Raises: CampaignNotFound, LedgerError."""
-        from dispatcher.results.summary import summarize
+        from dispatcher.reporting.summary import summarize
 
         status = await self.status()
         record = status.campaign
@@ -322,7 +322,7 @@ class Campaign:
 
     async def page(self, path: str | Path) -> int:
         """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError, CampaignNotFound."""
-        from dispatcher.results.html import write_page
+        from dispatcher.reporting.html import write_page
 
         status = await self.status()
         record = status.campaign

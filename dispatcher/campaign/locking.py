@@ -7,7 +7,7 @@ import threading
 
 from dispatcher.campaign.stop import Stop
 from dispatcher.errors import AccountLocked
-from dispatcher.events import EventBus, Waiting
+from dispatcher.events import EventBus, WaitKind
 from dispatcher.ledger import AccountLock
 
 
@@ -18,7 +18,7 @@ async def acquire(lock: AccountLock, bus: EventBus, stop: Stop, *, wait: bool) -
 
     def tell() -> None:
         reason = "another process is sending for this account"
-        loop.call_soon_threadsafe(bus.emit, Waiting(reason=reason, until_s=None))
+        loop.call_soon_threadsafe(bus.wait, WaitKind.account, reason, None)
 
     taking = asyncio.create_task(
         asyncio.to_thread(lock.acquire, wait=wait, waiting=tell, stop=lambda: given_up.is_set())
@@ -29,5 +29,6 @@ async def acquire(lock: AccountLock, bus: EventBus, stop: Stop, *, wait: bool) -
     finally:
         given_up.set()
         stopping.cancel()
+        bus.resume(WaitKind.account)
     if not await taking:
         raise stop.error or AccountLocked()

@@ -13,8 +13,8 @@ from dispatcher.campaign.locking import acquire
 from dispatcher.errors import CampaignNotFound
 from dispatcher.events import EventBus
 from dispatcher.ledger import AccountLock, SqliteLedger
-from dispatcher.ledger.copy import copy_ledger
-from dispatcher.model import CampaignStatus
+from dispatcher.ledger.records import CampaignStatus
+from dispatcher.ledger.sqlite.copy import copy_ledger
 from dispatcher.settings import Credentials, Settings
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dispatcher.intake import parameters_of
-from dispatcher.model import CampaignRecord, GrantedRow, InputRecord, dispatch_id
+from dispatcher.ledger.records import CampaignRecord, GrantedRow, InputRecord
+from dispatcher.model import dispatch_id
 from dispatcher.studio.forms import create_form
 
 

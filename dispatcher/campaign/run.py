@@ -12,9 +12,10 @@ from dispatcher.campaign.stop import Stop
 from dispatcher.campaign.wiring import limiter_of, studio_client
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, ExitCode, LedgerError, StudioError
-from dispatcher.events import EventBus, RunStarted, RunStopped, Waiting
+from dispatcher.events import EventBus, RunStarted, RunStopped, WaitKind
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import CampaignRecord, CampaignStatus, RowState, Run, RunTotals
+from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTotals
+from dispatcher.model import RowState
 from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -213,11 +214,12 @@ class CampaignRun:
             loop = asyncio.get_running_loop()
             reason = f"{result.waiting} rows are in doubt; the list of executions may need until then to show them"
             self._bus.progress.waiting, self._bus.progress.waiting_until_s = reason, loop.time() + wait_s
-            self._bus.emit(Waiting(reason=reason, until_s=loop.time() + wait_s))
+            self._bus.wait(WaitKind.list_lag, reason, wait_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._stop.event.wait()
             self._bus.progress.waiting = None
+            self._bus.resume(WaitKind.list_lag)
             if self._stop.error is not None:
                 return total
 
@@ -285,4 +287,14 @@ class CampaignRun:
         progress.rate_allowed_per_s = limiter.rate_per_s
         progress.window_limit = limiter.window_limit
         progress.started_at_s = asyncio.get_running_loop().time()
-        self._bus.emit(RunStarted(campaign=self._record.name, to_send=progress.to_send, recovered=run.recovered))
+        self._bus.emit(
+            RunStarted(
+                campaign=self._record.name,
+                rows=status.rows,
+                to_send=progress.to_send,
+                recovered=run.recovered,
+                rate_limit_per_s=self._settings.rate.per_second,
+                window_limit=limiter.window_limit,
+                window_s=self._settings.rate.window_s,
+            )
+        )

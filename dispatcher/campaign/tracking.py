@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
-from dispatcher.model import ExecutionCounts, ExecutionStatus
-from dispatcher.results.reads import Reads
+from dispatcher.ledger.records import ExecutionCounts
+from dispatcher.model import ExecutionStatus
+from dispatcher.tracking.reads import Reads
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.ledger import SqliteLedger
-    from dispatcher.results.tracking import Tracked, Tracker
     from dispatcher.sending.hold import Hold
     from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Studio
+    from dispatcher.tracking.tracker import Tracked, Tracker
 
 T = TypeVar("T")
 
@@ -143,7 +144,7 @@ async def _look(campaign: Campaign, tracker: Tracker) -> Tracked:
 
 async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, follow: bool) -> TrackResult:
     """See `Campaign.track`."""
-    from dispatcher.results.tracking import Tracker
+    from dispatcher.tracking.tracker import Tracker
 
     record = await campaign.own_record()
     settings = campaign.settings.tracking
@@ -180,8 +181,8 @@ async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, foll
 
 async def recall(campaign: Campaign, ledger: SqliteLedger) -> RecallResult:
     """See `Campaign.recall`."""
-    from dispatcher.results.recall import Recaller
-    from dispatcher.results.tracking import Tracker
+    from dispatcher.tracking.recaller import Recaller
+    from dispatcher.tracking.tracker import Tracker
 
     record = await campaign.own_record()
     settings = campaign.settings.tracking

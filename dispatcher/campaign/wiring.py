@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dispatcher.clock import now_ms
 from dispatcher.intake import IntakeOptions
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import Account
+from dispatcher.ledger.records import Account
 from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:

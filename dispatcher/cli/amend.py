@@ -114,7 +114,7 @@ async def _say_what_there_is(campaign: Campaign) -> None:
 
     from dispatcher.cli.terminal import say
     from dispatcher.model import RowState
-    from dispatcher.results.selection import Selection
+    from dispatcher.reporting.selection import Selection
 
     found: Counter[str] = Counter()
     async for batch in campaign.rows(only=Selection(frozenset({RowState.rejected, RowState.busy}))):
@@ -164,7 +164,7 @@ def reconcile(
             async with live.view(bus):
                 settled, status = await opened.reconcile()
         if json:
-            from dispatcher.results.summary import status_object
+            from dispatcher.reporting.summary import status_object
 
             print_json(status_object(status, status.report_path))
         else:

@@ -51,7 +51,7 @@ def demo(
     from dispatcher.cli.interrupts import Interrupts, run_async
     from dispatcher.cli.terminal import err, out, print_error, say
     from dispatcher.model import RowState
-    from dispatcher.results.report import check_report_path
+    from dispatcher.reporting.report import check_report_path
     from dispatcher.sandbox import ContactScript, Sandbox, SandboxSettings, default_flow
     from dispatcher.settings import Credentials
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.errors import DispatcherError, ExitCode
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _checks(config: Path | None, flags: dict[str, str | None]) -> Iterator[Check
 
 
 def _failed(name: str, error: DispatcherError) -> Check:
-    return Check(name=name, result="fail", found=str(error), fix=error.fix, exit_code=error.exit_code)
+    fix = remedy_text(error.fix) if error.fix else None
+    return Check(name=name, result="fail", found=str(error), fix=fix, exit_code=error.exit_code)
 
 
 def _versions() -> Check:
@@ -246,8 +248,8 @@ def _disk(settings: Settings) -> Iterator[Check]:
 
 def _ledger(settings: Settings, credentials: Credentials | None) -> Iterator[Check]:
     from dispatcher.ledger import AccountLock
-    from dispatcher.ledger.health import ledger_health
-    from dispatcher.model import Account
+    from dispatcher.ledger.records import Account
+    from dispatcher.ledger.sqlite.health import ledger_health
 
     state_dir = Path(settings.state.dir)
     fix = "keep the file; restore a copy of it, or set [state] dir to a new folder (it knows nothing of rows sent)"

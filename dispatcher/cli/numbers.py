@@ -12,7 +12,7 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dispatcher.results.summary import Summary
+    from dispatcher.reporting.summary import Summary
 
 EPILOG = options.examples(
     ("dispatcher summary spring", "rows, reasons, outcomes"),
@@ -70,7 +70,7 @@ def summary(
 
 
 def _object(found: Summary) -> dict[str, object]:
-    from dispatcher.results.summary import status_object
+    from dispatcher.reporting.summary import status_object
 
     return {
         **status_object(found.status, found.status.report_path),

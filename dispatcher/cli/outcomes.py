@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dispatcher.events import Event, EventBus, Tracking
-    from dispatcher.model import ExecutionCounts
+    from dispatcher.ledger.records import ExecutionCounts
 
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 30

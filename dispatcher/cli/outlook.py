@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.model import CampaignStatus, RowState
+from dispatcher.ledger.records import CampaignStatus
+from dispatcher.model import RowState
 
 if TYPE_CHECKING:
     from dispatcher.settings import Settings

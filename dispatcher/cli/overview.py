@@ -12,7 +12,8 @@ from rich.text import Text
 from dispatcher.cli import summary
 from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, out, print_json, say
 from dispatcher.errors import ExitCode
-from dispatcher.model import CampaignStatus, RowState
+from dispatcher.ledger.records import CampaignStatus
+from dispatcher.model import RowState
 
 if TYPE_CHECKING:
     from dispatcher.settings import Settings
@@ -26,7 +27,7 @@ async def show_one(settings: Settings, name: str, *, as_json: bool) -> ExitCode:
         status = await campaign.status()
         inputs = await campaign.inputs()
     if as_json:
-        from dispatcher.results.summary import status_object
+        from dispatcher.reporting.summary import status_object
 
         print_json(status_object(status, status.report_path))
         return ExitCode.OK
@@ -54,7 +55,7 @@ async def show_all(settings: Settings, *, as_json: bool) -> ExitCode:
 
     statuses = await campaign_statuses(Path(settings.state.dir))
     if as_json:
-        from dispatcher.results.summary import status_object
+        from dispatcher.reporting.summary import status_object
 
         print_json([status_object(status, status.report_path) for status in statuses])
         return ExitCode.OK
@@ -83,7 +84,7 @@ def _rows(status: CampaignStatus) -> dict[RowState, int]:
 
 def state_text(status: CampaignStatus) -> Text:
     """The campaign's state, with why it stopped."""
-    from dispatcher.results.summary import campaign_state
+    from dispatcher.reporting.summary import campaign_state
 
     text = Text(campaign_state(status))
     if status.stop_reason:

@@ -11,7 +11,7 @@ from dispatcher.cli.terminal import err, is_live, say
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
     from dispatcher.events import Event, EventBus, PlanProgress
-    from dispatcher.model import PlanCounts
+    from dispatcher.ledger.records import PlanCounts
 
 LINE_EVERY_S = 10.0
 EXAMPLES = 3
@@ -26,7 +26,7 @@ def event_bus() -> EventBus:
     bus = EventBus()
 
     def listen(event: Event) -> None:
-        if isinstance(event, Waiting) and event.until_s is None:
+        if isinstance(event, Waiting) and event.for_s is None:
             say(f"waits: {event.reason}", "yellow")
 
     bus.subscribe(listen)
@@ -62,7 +62,7 @@ async def plan(campaign: Campaign, source: str) -> PlanCounts:
 async def examples(campaign: Campaign, counts: PlanCounts) -> dict[str, list[int]]:
     """For each reason why rows are left out, the numbers of the first of them; nothing of large files."""
     from dispatcher.model import RowState
-    from dispatcher.results.selection import Selection
+    from dispatcher.reporting.selection import Selection
 
     found: dict[str, list[int]] = {reason: [] for reason in counts.reasons}
     if not found or counts.total > EXAMPLES_ROWS_MAX:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dispatcher.cli.terminal import print_error, say
 from dispatcher.errors import DispatcherError, ExitCode, StudioError
+from dispatcher.remedies import Advice, AnyOf, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
@@ -80,7 +81,7 @@ async def stop_unless_flow_fits(campaign: Campaign) -> None:
     try:
         found = await campaign.preflight()
     except StudioError as error:
-        error.fix = f"{error.fix or 'try again later'}; --no-preflight sends without this check"
+        error.fix = AnyOf(error.fix or Advice("try again later"), Option("no-preflight"))
         raise
     warnings = [one for one in found if one.severity is Severity.warning]
     if warnings:

@@ -88,8 +88,8 @@ def report(
     from dispatcher.cli import sending
     from dispatcher.cli.terminal import out, say
     from dispatcher.errors import UsageError
-    from dispatcher.results.report import is_page
-    from dispatcher.results.selection import Selection
+    from dispatcher.reporting.report import is_page
+    from dispatcher.reporting.selection import Selection
 
     selection = Selection.parse(only) if only else None
     settings = options.load_settings(config, {"state.dir": state_dir}).settings

@@ -13,11 +13,12 @@ from dispatcher.cli import options, planning, summary
 from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, err, out, print_json, say, visible
 from dispatcher.errors import ExitCode
-from dispatcher.model import Outcome, Reason, ReportRow, RowState
+from dispatcher.ledger.records import ReportRow
+from dispatcher.model import Outcome, Reason, RowState
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
-    from dispatcher.model import PlanCounts
+    from dispatcher.ledger.records import PlanCounts
     from dispatcher.settings import LoadedSettings
 
 SHOWN_FIRST = 20
@@ -65,7 +66,7 @@ def _left_out(counts: PlanCounts) -> int:
 async def _problems(
     campaign: Campaign, counts: PlanCounts, limit: int | None
 ) -> tuple[list[ReportRow], tuple[str, ...]]:
-    from dispatcher.results.selection import Selection
+    from dispatcher.reporting.selection import Selection
 
     header = (await campaign.inputs())[-1].header
     found: list[ReportRow] = []

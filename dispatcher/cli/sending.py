@@ -11,7 +11,8 @@ from dispatcher.cli import interrupts, live, summary
 from dispatcher.cli.outlook import SendOptions, outlook
 from dispatcher.cli.terminal import err, out, print_error, print_json, say
 from dispatcher.errors import DispatcherError, ExitCode, UsageError
-from dispatcher.model import CampaignStatus
+from dispatcher.ledger.records import CampaignStatus
+from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
@@ -24,7 +25,7 @@ def report_path(name: str, chosen: Path | None, source: str | None = None, *, pa
 
     Raises: UsageError, ReportError: nothing could be written there.
     """
-    from dispatcher.results.report import check_report_path
+    from dispatcher.reporting.report import check_report_path
 
     path = chosen or Path(f"{_file_name(name)}-report.csv")
     if source is not None and _is_same(path, Path(source)):
@@ -106,9 +107,8 @@ async def _write_report(campaign: Campaign, path: Path) -> DispatcherError | Non
     try:
         await campaign.report(path)
     except DispatcherError as error:
-        error.fix = f"dispatcher report {campaign.name} --report PATH writes it again" + (
-            f" ({error.fix})" if error.fix else ""
-        )
+        again = Command("report", (campaign.name,), (Option("report", "PATH"),), does="writes it again")
+        error.fix = InTurn(error.fix, again) if error.fix else again
         return error
     return None
 
@@ -118,7 +118,7 @@ def _finish(
 ) -> ExitCode:
     path = None if report_error else str(options.report)
     if options.json:
-        from dispatcher.results.summary import status_object
+        from dispatcher.reporting.summary import status_object
 
         print_json(status_object(result.status, path))
     else:
@@ -134,7 +134,7 @@ def _finish(
 
 async def finish_unsent(campaign: Campaign, options: SendOptions) -> None:
     """For a run that ends before anything is sent: the report and the JSON object all the same."""
-    from dispatcher.results.summary import status_object
+    from dispatcher.reporting.summary import status_object
 
     error = await _write_report(campaign, options.report)
     if options.json:
@@ -143,7 +143,7 @@ async def finish_unsent(campaign: Campaign, options: SendOptions) -> None:
 
 async def print_status(campaign: Campaign) -> ExitCode:
     """The campaign's JSON object on stdout."""
-    from dispatcher.results.summary import status_object
+    from dispatcher.reporting.summary import status_object
 
     status = await campaign.status()
     print_json(status_object(status, status.report_path))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dispatcher.campaign import Campaign, RunResult
     from dispatcher.cli.outlook import Outlook
-    from dispatcher.model import CampaignStatus, PlanCounts
+    from dispatcher.ledger.records import CampaignStatus, PlanCounts
     from dispatcher.settings import Settings
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dispatcher.cli import debug
+from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.errors import DispatcherError
 
 TABLE_BOX = box.SIMPLE_HEAD
@@ -98,7 +99,7 @@ def print_error(error: DispatcherError) -> None:
     if error.found:
         say(Text.assemble(("found", "bold"), ": ", visible(error.found)))
     if error.fix:
-        say(Text.assemble(("fix", "bold green"), ": ", visible(error.fix)), whole=True)
+        say(Text.assemble(("fix", "bold green"), ": ", visible(remedy_text(error.fix))), whole=True)
     if debug.is_on():
         _print_traceback(error)
 

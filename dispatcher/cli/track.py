@@ -56,7 +56,7 @@ def track(
     from dispatcher.cli import outcomes, planning, sending
     from dispatcher.cli.interrupts import Interrupts, run_async
     from dispatcher.cli.terminal import out, print_error, print_json, say
-    from dispatcher.results.report import is_page
+    from dispatcher.reporting.report import is_page
     from dispatcher.settings import load_credentials
 
     settings = options.load_settings(config, flags).settings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import ColumnError
-from dispatcher.model import InputRecord
+from dispatcher.ledger.records import InputRecord
 
 if TYPE_CHECKING:
     from dispatcher.intake.options import IntakeOptions

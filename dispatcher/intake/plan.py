@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import InputError, SettingsError
-from dispatcher.model import NewInput, RowBatch
+from dispatcher.ledger.records import NewInput, RowBatch
 
 if TYPE_CHECKING:
     from dispatcher.intake.options import IntakeOptions

@@ -13,7 +13,8 @@ import orjson
 from dispatcher.intake.columns import ColumnMap
 from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses, Refusal
 from dispatcher.intake.rows import Chunk, Malformed
-from dispatcher.model import Reason, RowBatch, RowState
+from dispatcher.ledger.records import RowBatch
+from dispatcher.model import Reason, RowState
 
 #: Separates the cells of a row key that has several.
 KEY_SEPARATOR = "\x1f"

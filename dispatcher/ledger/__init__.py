@@ -7,8 +7,8 @@ refuses it), and whatever kills the process, the next run finds each row in a st
 
 from __future__ import annotations
 
-from dispatcher.ledger.lock import AccountLock
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.sqlite import SqliteLedger
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
+from dispatcher.ledger.sqlite.lock import AccountLock
 
 __all__ = ["AccountLock", "Ledger", "SqliteLedger"]

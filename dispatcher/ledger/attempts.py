@@ -11,18 +11,9 @@ import orjson
 from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
-from dispatcher.ledger.queries import queries, update_values
-from dispatcher.model import (
-    STATE_AFTER,
-    AttemptEnd,
-    CampaignRecord,
-    GrantedRow,
-    Outcome,
-    Reason,
-    RowState,
-    Run,
-    UnknownRow,
-)
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Run, UnknownRow
+from dispatcher.ledger.sqlite.queries import queries, update_values
+from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: An attempt that ends like this costs none: the request was not processed, or never left.

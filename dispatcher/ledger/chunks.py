@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from dispatcher.errors import LedgerCorrupt
-from dispatcher.ledger.queries import queries
-from dispatcher.model import RowBatch
+from dispatcher.ledger.records import RowBatch
+from dispatcher.ledger.sqlite.queries import queries
 
 ROWS_MAX = 256
 BYTES_MAX = 256 * 1024

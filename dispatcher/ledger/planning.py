@@ -12,16 +12,9 @@ import orjson
 
 from dispatcher.ledger import chunks, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
-from dispatcher.ledger.queries import insert_values, queries
-from dispatcher.model import (
-    CampaignRecord,
-    InputRecord,
-    NewInput,
-    PlanCounts,
-    RowBatch,
-    RowState,
-    empty_counts,
-)
+from dispatcher.ledger.records import CampaignRecord, InputRecord, NewInput, PlanCounts, RowBatch
+from dispatcher.ledger.sqlite.queries import insert_values, queries
+from dispatcher.model import RowState, empty_counts
 
 _PLANNED, _SKIPPED = RowState.planned.value, RowState.skipped.value
 

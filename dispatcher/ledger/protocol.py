@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from dispatcher.model import (
+from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
     CampaignRecord,

@@ -11,9 +11,10 @@ from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
-from dispatcher.ledger.connection import snapshot
-from dispatcher.ledger.queries import queries
-from dispatcher.model import Account, CampaignRecord, CampaignStatus, ReportRow, RowState, empty_counts
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
+from dispatcher.ledger.sqlite.connection import snapshot
+from dispatcher.ledger.sqlite.queries import queries
+from dispatcher.model import RowState, empty_counts
 
 REPORT_ROWS_PER_BATCH = 500
 _STATES = {state.value: state for state in RowState}

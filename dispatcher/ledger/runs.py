@@ -7,8 +7,9 @@ import sqlite3
 from collections import Counter
 
 from dispatcher.ledger import tallies
-from dispatcher.ledger.queries import queries
-from dispatcher.model import Account, CampaignRecord, Outcome, RowState, Run, RunTotals
+from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
+from dispatcher.ledger.sqlite.queries import queries
+from dispatcher.model import Outcome, RowState
 
 #: So many attempts are read at a time to find those of the last window.
 DEPARTURES_PER_READ = 1000

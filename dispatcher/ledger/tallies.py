@@ -7,7 +7,7 @@ from collections import Counter
 
 import orjson
 
-from dispatcher.ledger.queries import queries
+from dispatcher.ledger.sqlite.queries import queries
 
 #: (input_id, state as plain text) -> by how many rows the state grew.
 Moves = Counter[tuple[int, str]]

@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 
-from dispatcher.ledger.connection import snapshot
-from dispatcher.ledger.queries import insert_values, queries
-from dispatcher.model import CampaignRecord, CreatedExecution, ExecutionCounts, ExecutionStatus, TrackedExecution
+from dispatcher.ledger.records import CampaignRecord, CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.sqlite.connection import snapshot
+from dispatcher.ledger.sqlite.queries import insert_values, queries
+from dispatcher.model import ExecutionStatus
 
 
 def to_track(

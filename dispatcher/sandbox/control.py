@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from dispatcher.errors import SettingsError
+from dispatcher.remedies import Advice
 from dispatcher.sandbox.dates import NEVER_US, SECOND_US, to_us
 from dispatcher.sandbox.faults import parse_phases
 from dispatcher.sandbox.flows import DEFAULT_FLOW_SID
@@ -51,7 +52,8 @@ def handle(sandbox: Sandbox, request: web.BaseRequest, path: str, query_text: st
                 found = "GET stats, creates; POST reset, faults, executions"
                 return _json({"error": "No such thing", "found": path, "fix": found}, 404)
     except SettingsError as error:
-        return _json({"error": error.message, "found": error.found, "fix": error.fix}, 400)
+        fix = error.fix.text if isinstance(error.fix, Advice) else None
+        return _json({"error": error.message, "found": error.found, "fix": fix}, 400)
 
 
 def creates(sandbox: Sandbox, *, after: int = -1, size: int = 1000) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, ResourceNotFound
-from dispatcher.model import FoundBy, GrantedRow, Outcome
+from dispatcher.ledger.records import GrantedRow
+from dispatcher.model import FoundBy, Outcome
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Verdict
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from dispatcher.errors import BreakerOpen, StoppedEarly
-from dispatcher.events import EventBus, RateChanged, Resumed, Waiting
+from dispatcher.events import EventBus, RateChanged, WaitKind
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.retry import after_throttle, pauses
 from dispatcher.settings import RetrySettings
@@ -59,7 +59,7 @@ class Hold:
         if self._waiting:
             self._waiting = False
             self._bus.progress.waiting = None
-            self._bus.emit(Resumed())
+            self._bus.resume(WaitKind.throttled)
 
     async def admit(self) -> None:
         """Return when one create may leave: the probe, and once that is answered in earnest, whoever waits here."""
@@ -177,7 +177,7 @@ class Hold:
         self._changed.set()
         progress = self._bus.progress
         progress.waiting, progress.waiting_until_s = reason, self._until_s
-        self._bus.emit(Waiting(reason=reason, until_s=self._until_s))
+        self._bus.wait(WaitKind.throttled, reason, self._until_s - now_s)
 
     def _reopen(self) -> None:
         self._probing = self._probe_out = False

@@ -21,7 +21,8 @@ from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import ResourceNotFound, StudioUnavailable
 from dispatcher.events import EventBus, Reconciling
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.model import AttemptEnd, CampaignRecord, FoundBy, Outcome, Run, UnknownRow
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, Run, UnknownRow
+from dispatcher.model import FoundBy, Outcome
 from dispatcher.settings import ReconcileSettings
 from dispatcher.studio.client import Studio
 from dispatcher.studio.resources import Execution
@@ -153,7 +154,7 @@ async def reconcile(
     rows = await ledger.unknown_rows(campaign)
     if not rows:
         return result
-    bus.emit(Reconciling(unknown=len(rows), settled=0, detail="reading the list of executions"))
+    bus.emit(Reconciling(unknown=len(rows), resolved=0, detail="reading the list of executions"))
     if studio.clock_skew_s is None:
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
@@ -195,7 +196,7 @@ async def reconcile(
     detail = (
         f"{result.created} found, {result.planned} not created, {result.doubtful} doubtful, {result.waiting} waiting"
     )
-    bus.emit(Reconciling(unknown=len(rows) - settled, settled=settled, detail=detail))
+    bus.emit(Reconciling(unknown=len(rows) - settled, resolved=settled, detail=detail))
     return result
 
 
@@ -224,7 +225,7 @@ async def _gather(
         if execution.contact_channel_address in by_address:
             candidates.append(execution)
         if listed % 5000 == 0:
-            bus.emit(Reconciling(unknown=len(rows), settled=0, detail=f"{listed} executions listed"))
+            bus.emit(Reconciling(unknown=len(rows), resolved=0, detail=f"{listed} executions listed"))
     ours: dict[int, Execution] = {}
     unclear: dict[int, list[str]] = defaultdict(list)
     slots = asyncio.Semaphore(settings.concurrency)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dispatcher.errors import LedgerError, LedgerFull
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.model import AttemptEnd, Run, RunTotals
+from dispatcher.ledger.records import AttemptEnd, Run, RunTotals
 
 #: How long results gather before a commit: bounds both what a crash leaves in doubt and the number of commits.
 GATHER_S = 0.04

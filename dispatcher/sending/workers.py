@@ -19,16 +19,8 @@ from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, LedgerError
 from dispatcher.events import EventBus, Stopping
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.model import (
-    STATE_AFTER,
-    AttemptEnd,
-    FoundBy,
-    GrantedRow,
-    Outcome,
-    RowState,
-    Run,
-    RunTotals,
-)
+from dispatcher.ledger.records import AttemptEnd, GrantedRow, Run, RunTotals
+from dispatcher.model import STATE_AFTER, FoundBy, Outcome, RowState
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter

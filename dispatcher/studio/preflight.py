@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import FlowNotFound, PermissionRefused, PreflightFailed, ResourceNotFound
+from dispatcher.remedies import Advice, AnyOf, Option
 from dispatcher.studio.definition import REST_EVENT, Definition, ParameterUses, parameter_uses, read_definition
 from dispatcher.studio.resources import Flow
 
@@ -127,7 +128,7 @@ def refuse(found: Sequence[Finding]) -> None:
         raise PreflightFailed(
             "the flow cannot do what this campaign wants of it",
             found="; ".join(one.message for one in errors),
-            fix=f"{errors[0].fix or 'correct the flow'}; or --no-preflight to send all the same",
+            fix=AnyOf(Advice(errors[0].fix or "correct the flow"), Option("no-preflight")),
         )
 
 

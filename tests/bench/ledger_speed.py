@@ -22,18 +22,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.connection import FILE_NAME
-from dispatcher.model import (
-    AttemptEnd,
-    CampaignRecord,
-    FoundBy,
-    GrantedRow,
-    NewInput,
-    Outcome,
-    RowBatch,
-    Run,
-    RunTotals,
-)
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, Run, RunTotals
+from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.model import FoundBy, Outcome
 
 BATCH_ROWS = 10_000
 HEADER = ("phone", "first_name", "last_name", "city", "appointment", "notes", "customer_id")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dispatcher.campaign import open_campaign
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import NewInput, RowBatch
+from dispatcher.ledger.records import NewInput, RowBatch
 from dispatcher.settings import Credentials, Settings, load
 
 FLOW = "FW0123456789abcdef0123456789abcdef"

@@ -12,8 +12,10 @@ import pytest
 
 from dispatcher.errors import ExitCode, LedgerFull
 from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.writer import mapped_os
-from dispatcher.model import CampaignRecord, GrantedRow, Outcome, RowState, Run
+from dispatcher.ledger.records import CampaignRecord, GrantedRow, Run
+from dispatcher.ledger.sqlite.writer import mapped_os
+from dispatcher.model import Outcome, RowState
+from dispatcher.remedies import Advice
 from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, planned
 
 KEYS = [f"+1555010{n:04}" for n in range(3_000)]
@@ -135,6 +137,6 @@ def test_a_system_that_refuses_to_write_is_a_full_disk(tmp_path: Path, root: Pat
 def test_a_folder_that_cannot_be_made_for_want_of_space_is_a_full_disk() -> None:
     full = mapped_os(OSError(errno.ENOSPC, "No space left on device"))
     assert isinstance(full, LedgerFull)
-    assert (full.exit_code, full.fix) == (ExitCode.STOPPED, "free some disk space")
+    assert (full.exit_code, full.fix) == (ExitCode.STOPPED, Advice("free some disk space"))
     assert isinstance(mapped_os(OSError(errno.EDQUOT, "Disk quota exceeded")), LedgerFull)
     assert not isinstance(mapped_os(OSError(errno.EACCES, "Permission denied")), LedgerFull)

@@ -17,18 +17,9 @@ from pathlib import Path
 import orjson
 
 from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.connection import FILE_NAME, SCHEMA_VERSION
-from dispatcher.model import (
-    AttemptEnd,
-    CampaignRecord,
-    FoundBy,
-    GrantedRow,
-    NewInput,
-    Outcome,
-    Reason,
-    RowBatch,
-    RunTotals,
-)
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, RunTotals
+from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
+from dispatcher.model import FoundBy, Outcome, Reason
 
 FLOW_SID = "FW" + "0" * 32
 

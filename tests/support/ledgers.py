@@ -13,20 +13,19 @@ from typing import NamedTuple
 import orjson
 
 from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.connection import FILE_NAME
-from dispatcher.model import (
+from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
     CampaignRecord,
     GrantedRow,
     NewInput,
-    Outcome,
     PlanCounts,
-    Reason,
     ReportRow,
     RowBatch,
     RunTotals,
 )
+from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.model import Outcome, Reason
 
 ACCOUNT_SID = "AC" + "0" * 32
 FLOW_SID = "FW" + "0" * 32

@@ -61,7 +61,11 @@ def test_the_wheel_takes_every_file_of_the_package_along(root: Path, wheel: Path
         for path in (root / "dispatcher").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {"dispatcher/py.typed", "dispatcher/ledger/schema.sql", "dispatcher/ledger/queries.sql"} <= here
+    assert {
+        "dispatcher/py.typed",
+        "dispatcher/ledger/sqlite/schema.sql",
+        "dispatcher/ledger/sqlite/queries.sql",
+    } <= here
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("dispatcher/")}
     assert here == packed
 

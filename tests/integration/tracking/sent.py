@@ -12,7 +12,8 @@ from typing import Any
 from dispatcher.campaign import Campaign, open_campaign
 from dispatcher.campaign.tracking import RecallResult, TrackResult
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import AttemptEnd, Outcome, RunTotals
+from dispatcher.ledger.records import AttemptEnd, RunTotals
+from dispatcher.model import Outcome
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxFlow, SandboxSettings, load_flow
 from tests.support import ledgers
 from tests.support.rehearsal import ACCOUNT_SID, CREDENTIALS, SENDER, Rehearsal, phone

@@ -11,6 +11,7 @@ from dispatcher.campaign import open_campaign
 from dispatcher.errors import ExitCode, FlowNotFound
 from dispatcher.events import Event, Tracking
 from dispatcher.model import ExecutionStatus
+from dispatcher.remedies import Advice
 from dispatcher.sandbox import default_flow
 from tests.integration.tracking.sent import TO_THE_END_S, sent, written
 from tests.support.rehearsal import CREDENTIALS, phone
@@ -128,7 +129,7 @@ async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
             first = await campaign.recall()
         assert first.exit_code is ExitCode.INTERRUPTED
         assert first.error is not None
-        assert first.error.fix == "dispatcher recall spring"
+        assert first.error.fix == Advice("dispatcher recall spring")
         assert 0 < first.ended < 60
         second = await one.recall()
         assert one.sandbox.stats()["active"] == 0

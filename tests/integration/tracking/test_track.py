@@ -12,6 +12,7 @@ import pytest
 from dispatcher.errors import ExitCode, FlowNotFound
 from dispatcher.events import Event, Tracking
 from dispatcher.model import ExecutionStatus
+from dispatcher.remedies import Advice
 from dispatcher.sandbox import DEFAULT_FLOW_SID, FlowRevision, SandboxFlow
 from tests.integration.tracking.sent import REPLY, TO_THE_END_S, Sent, sent, written
 
@@ -348,7 +349,7 @@ async def test_stopped_on_the_way_it_goes_on_later_without_reading_anything_twic
             first = await campaign.track()
         assert first.exit_code is ExitCode.INTERRUPTED
         assert first.error is not None
-        assert first.error.fix == "dispatcher track spring"
+        assert first.error.fix == Advice("dispatcher track spring")
         assert 0 < first.read < 120
         rest = await one.track()
         assert rest.read == 120 - first.read

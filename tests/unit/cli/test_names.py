@@ -10,7 +10,8 @@ from dispatcher.cli.outlook import SendOptions, duration_s, outlook
 from dispatcher.cli.run import campaign_name
 from dispatcher.cli.sending import must_be_able_to_ask, report_path
 from dispatcher.errors import ReportError, UsageError
-from dispatcher.model import Account, CampaignRecord, CampaignStatus, RowState, empty_counts
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus
+from dispatcher.model import RowState, empty_counts
 from dispatcher.settings import RateSettings, Settings
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.intake import IntakeOptions, open_input
-from dispatcher.model import NewInput, Reason
+from dispatcher.ledger.records import NewInput
+from dispatcher.model import Reason
 
 SENDER = "+12025550100"
 ANN, BOB = "+12025550101", "+12025550102"

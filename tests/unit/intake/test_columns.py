@@ -8,7 +8,8 @@ import pytest
 
 from dispatcher.errors import ColumnError
 from dispatcher.intake.columns import ColumnMap, map_columns, parameters_of
-from dispatcher.model import InputRecord
+from dispatcher.ledger.records import InputRecord
+from dispatcher.remedies import Advice
 from tests.unit.intake.reading import options
 
 HEADER = ["id", " first name ", "Phone", "notes", ""]
@@ -51,7 +52,7 @@ def test_parameters_may_be_listed_or_renamed() -> None:
 def test_without_a_to_column_the_error_lists_the_columns_and_proposes_one_but_uses_none() -> None:
     error = refused(to=None)
     assert error.found == 'the columns "id", "first name", "Phone", "notes"'
-    assert error.fix == '--to "Phone", or [columns] to in config.toml'
+    assert error.fix == Advice('--to "Phone", or [columns] to in config.toml')
 
 
 @pytest.mark.parametrize("wanted", ["phone", "PHONE", "Phones", "Pone"])
@@ -59,11 +60,11 @@ def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(wanted: str) 
     error = refused(to=wanted)
     assert error.message == f'[columns] to: the file has no column "{wanted}"'
     assert error.found == 'the columns "id", "first name", "Phone", "notes"'
-    assert error.fix == 'did you mean "Phone"?'
+    assert error.fix == Advice('did you mean "Phone"?')
 
 
 def test_a_name_like_no_other_is_refused_without_a_proposal() -> None:
-    assert refused(to="xyzzy").fix == "set [columns] to to one of the file's columns"
+    assert refused(to="xyzzy").fix == Advice("set [columns] to to one of the file's columns")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from dispatcher.errors import ColumnError, ExitCode, InputError, SettingsError
 from dispatcher.intake import open_input
+from dispatcher.remedies import Advice
 from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 HEADER = b"phone,name\n"
@@ -234,7 +235,7 @@ def test_the_file_gets_its_message(tmp_path: Path, name: str) -> None:
     names = {"path": path, "folder": tmp_path}
     assert error.message == message.format(**names)
     assert error.found == found
-    assert error.fix == (fix.format(**names) if fix else None)
+    assert error.fix == (Advice(fix.format(**names)) if fix else None)
     assert error.exit_code == ExitCode.USAGE
 
 
@@ -251,7 +252,7 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(InputError) as caught:
         read(path)
-    assert (caught.value.message, caught.value.fix) == (f"{path} may not be read", f"chmod u+r {path}")
+    assert (caught.value.message, caught.value.fix) == (f"{path} may not be read", Advice(f"chmod u+r {path}"))
 
 
 def test_a_permission_error_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +265,7 @@ def test_a_permission_error_is_told_as_one(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError) as caught:
         read(path)
-    assert (caught.value.message, caught.value.fix) == (f"{path} may not be read", f"chmod u+r {path}")
+    assert (caught.value.message, caught.value.fix) == (f"{path} may not be read", Advice(f"chmod u+r {path}"))
 
 
 @pytest.mark.parametrize("change", ["append", "replace", "remove"])

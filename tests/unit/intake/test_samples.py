@@ -12,7 +12,7 @@ import pytest
 
 from dispatcher.intake import open_input
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import ReportRow
+from dispatcher.ledger.records import ReportRow
 from tests.unit.intake.reading import options, read
 
 FORMATS = ("csv", "xlsx", "parquet")

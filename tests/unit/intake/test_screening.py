@@ -15,7 +15,8 @@ from dispatcher.intake.columns import map_columns, parameters_of
 from dispatcher.intake.phones import Addresses
 from dispatcher.intake.rows import RowChunk
 from dispatcher.intake.screening import Limits, Screening
-from dispatcher.model import InputRecord, Reason, dispatch_id
+from dispatcher.ledger.records import InputRecord
+from dispatcher.model import Reason, dispatch_id
 from tests.unit.intake.reading import ANN, BOB, SENDER, options, read, write
 
 SERVICE = "MG" + "0" * 32

@@ -16,6 +16,7 @@ import xlsxwriter
 from dispatcher.errors import InputError
 from dispatcher.intake import open_input, workbook
 from dispatcher.model import Reason
+from dispatcher.remedies import Advice
 from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 
@@ -117,7 +118,7 @@ def test_of_two_sheets_with_rows_none_is_guessed(tmp_path: Path) -> None:
         read(path)
     assert caught.value.message == f"{path} has more than one sheet with rows"
     assert caught.value.found == '"Do not contact", "Contacts"'
-    assert caught.value.fix == '[input] sheet = "Do not contact"'
+    assert caught.value.fix == Advice('[input] sheet = "Do not contact"')
     assert read(path, sheet="Contacts").to == [ANN]
 
 
@@ -125,7 +126,7 @@ def test_a_sheet_that_is_not_there_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(make(tmp_path / "a.xlsx", ("Contacts", PLAIN)), sheet="contact")
     assert caught.value.found == 'the sheets "Contacts"'
-    assert caught.value.fix == 'did you mean [input] sheet = "Contacts"?'
+    assert caught.value.fix == Advice('did you mean [input] sheet = "Contacts"?')
 
 
 def test_hidden_rows_are_included_and_said(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def refused(path: Path) -> InputError:
 def test_an_encrypted_workbook_says_so(tmp_path: Path) -> None:
     error = refused(write(tmp_path / "a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2_000))
     assert error.message == f"{tmp_path / 'a.xlsx'} is encrypted, or an old .xls file"
-    assert error.fix == "save it as .xlsx without a password, or as CSV"
+    assert error.fix == Advice("save it as .xlsx without a password, or as CSV")
 
 
 def test_a_zip_archive_of_something_else_says_so(tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ def test_a_sheet_that_spans_more_cells_than_memory_costs_the_child_its_life_and_
     path = repack(make(tmp_path / "a.xlsx", ("S", PLAIN)), {SHEET: sheet})
     error = refused(path)
     assert error.message == f"{path} cannot be read: it needs too much memory, or is damaged"
-    assert error.fix == "open it in a spreadsheet program and save the sheet as CSV"
+    assert error.fix == Advice("open it in a spreadsheet program and save the sheet as CSV")
 
 
 def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:

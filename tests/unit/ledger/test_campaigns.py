@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger import SqliteLedger
+from dispatcher.remedies import Advice
 from tests.support.ledgers import ACCOUNT_SID, BASE_URL, FLOW_SID, account, campaign, lines, planned
 
 
@@ -28,7 +29,7 @@ async def test_a_name_belongs_to_one_flow_and_account(ledger: SqliteLedger) -> N
         await ledger.open_campaign("spring", spring.account, "FW" + "1" * 32)
     assert (caught.value.found, caught.value.fix) == (
         FLOW_SID,
-        f"--campaign spring-2, or [campaign] flow = {FLOW_SID!r}",
+        Advice(f"--campaign spring-2, or [campaign] flow = {FLOW_SID!r}"),
     )
     with pytest.raises(CampaignMismatch, match="another account") as caught:
         await ledger.open_campaign("spring", await ledger.account(ACCOUNT_SID, "http://localhost"), FLOW_SID)
@@ -43,7 +44,7 @@ async def test_a_name_that_is_not_there_finds_the_nearest(ledger: SqliteLedger) 
     await campaign(ledger, "spring-2026")
     with pytest.raises(CampaignNotFound) as caught:
         await ledger.find_campaign("sprang-2026")
-    assert (caught.value.found, caught.value.fix) == ("spring-2026", "did you mean 'spring-2026'?")
+    assert (caught.value.found, caught.value.fix) == ("spring-2026", Advice("did you mean 'spring-2026'?"))
 
 
 async def test_the_reports_place_is_remembered(ledger: SqliteLedger) -> None:

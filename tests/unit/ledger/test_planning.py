@@ -8,18 +8,8 @@ import pytest
 
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.chunks import ROWS_MAX
-from dispatcher.model import (
-    CampaignRecord,
-    GrantedRow,
-    NewInput,
-    Outcome,
-    Reason,
-    ReportRow,
-    RowBatch,
-    RowState,
-    Run,
-    UnknownRow,
-)
+from dispatcher.ledger.records import CampaignRecord, GrantedRow, NewInput, ReportRow, RowBatch, Run, UnknownRow
+from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import (
     NONE,
     Line,

@@ -8,7 +8,8 @@ import pytest
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import AttemptEnd, FoundBy, GrantedRow, Outcome, RowState, RunTotals
+from dispatcher.ledger.records import AttemptEnd, GrantedRow, RunTotals
+from dispatcher.model import FoundBy, Outcome, RowState
 from tests.support.ledgers import NONE, Line, batch, campaign, end, lines, new_input, planned, raw, report
 
 

@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 )
 
 from dispatcher.ledger import SqliteLedger, attempts, runs
-from dispatcher.model import AttemptEnd, CampaignRecord, GrantedRow, Outcome, Reason, RowState, Run
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Run
+from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import (
     NONE,
     Line,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dispatcher.ledger import SqliteLedger
-from dispatcher.model import CampaignRecord, ExecutionStatus, Outcome, RunTotals, TrackedExecution
+from dispatcher.ledger.records import CampaignRecord, RunTotals, TrackedExecution
+from dispatcher.model import ExecutionStatus, Outcome
 from tests.support import ledgers
 
 ACTIVE, ENDED, GONE = ExecutionStatus

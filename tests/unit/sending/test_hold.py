@@ -363,7 +363,7 @@ class TestEvents:
             await held.hold.wait()
             waiting, resumed = held.events
             assert isinstance(waiting, Waiting)
-            assert waiting.until_s is not None
+            assert waiting.for_s is not None
             assert isinstance(resumed, Resumed)
             assert held.bus.progress.waiting is None
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.model import Outcome, UnknownRow
+from dispatcher.ledger.records import UnknownRow
+from dispatcher.model import Outcome
 from dispatcher.sending.reconcile import RETENTION_S, Decision, Evidence, decide, on_our_clock
 from dispatcher.studio.resources import Execution
 

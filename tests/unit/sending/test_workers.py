@@ -16,7 +16,8 @@ from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted, LedgerF
 from dispatcher.events import EventBus, Stopping
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.model import AttemptEnd, Outcome, RowState, Run
+from dispatcher.ledger.records import AttemptEnd, Run
+from dispatcher.model import Outcome, RowState
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter

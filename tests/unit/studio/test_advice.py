@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dispatcher.model import Reason, RowState
-from dispatcher.results.columns import harmless
+from dispatcher.reporting.columns import harmless
 from dispatcher.studio.advice import CODES, advice, meaning
 
 REFUSED = RowState.rejected

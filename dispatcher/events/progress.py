@@ -1,0 +1,29 @@
+"""The numbers of a run as they are now. Being replaced by the live state (live.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dispatcher.model import RowState, empty_counts
+
+
+@dataclass(slots=True)
+class Progress:
+    """Written by the run, read by anyone at any time in the same process."""
+
+    campaign: str = ""
+    rows: dict[RowState, int] = field(default_factory=empty_counts)
+    to_send: int = 0
+    done: int = 0
+    in_flight: int = 0
+    requests: int = 0
+    throttled: int = 0
+    rate_allowed_per_s: float = 0.0
+    rate_limit_per_s: float = 0.0
+    window_now: int = 0
+    worst_window: int = 0
+    window_limit: int = 0
+    waiting: str | None = None
+    waiting_until_s: float | None = None
+    started_at_s: float = 0.0
+    phase: str = "planning"

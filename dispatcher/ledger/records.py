@@ -1,0 +1,299 @@
+"""What passes between the ledger and the rooms above it: rows on their way in, to Studio, and into reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason, RowState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One Studio account at one host. The limit, the lock and the hold belong to it."""
+
+    account_id: int
+    account_sid: str
+    #: The host belongs to the identity: a rehearsal against the sandbox is another account than the real one.
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecord:
+    """A campaign as the ledger keeps it; it outlives every run."""
+
+    campaign_id: int
+    name: str
+    account: Account
+    flow_sid: str
+    created_at_ms: int
+    #: The latest input that was planned whole, None before the first.
+    input_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """One file as it was planned into a campaign."""
+
+    input_id: int
+    campaign_id: int
+    #: The file's path or name as the user gave it; `-` is standard input.
+    source: str
+    sha256: str
+    #: Column names in file order, as written.
+    header: tuple[str, ...]
+    #: Parameter name -> index into a row's cells.
+    parameter_columns: dict[str, int]
+    #: Parameter name -> the same text for every row.
+    parameter_constants: dict[str, str]
+    #: The sender of rows that have none of their own.
+    from_address: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInput:
+    """What the ledger needs to know of a file before its rows are loaded."""
+
+    source: str
+    header: tuple[str, ...]
+    parameter_columns: dict[str, int]
+    parameter_constants: dict[str, str] = field(default_factory=dict)
+    from_address: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RowBatch:
+    """Some thousand checked rows on their way from intake to the ledger, column by column (lists of one length).
+
+    Columns, not objects: a million rows pass here, and a list per column is what both ends work with fastest.
+    """
+
+    row_numbers: Sequence[int]
+    #: None for a row that can never be sent (invalid).
+    row_keys: Sequence[str | None]
+    #: planned, invalid or skipped. Duplicates are found by the ledger, not here.
+    states: Sequence[str]
+    to_addresses: Sequence[str | None]
+    #: None: the input's own sender.
+    from_addresses: Sequence[str | None]
+    #: The row's cells as a JSON array of text, one element per header column, exactly as written.
+    cells: Sequence[str]
+    #: Sparse: position in the batch -> (reason, column or None, sentence).
+    reasons: dict[int, tuple[Reason, str | None, str]] = field(default_factory=dict)
+    #: Sparse: position in the batch -> earliest time to send, in ms since the epoch.
+    not_before_ms: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCounts:
+    """What planning a file into a campaign did. `rows` is how the file's rows stand now, by state."""
+
+    input_id: int
+    total: int
+    rows: dict[RowState, int]
+    #: Skipped and invalid rows by reason.
+    reasons: dict[str, int]
+    #: Rows that the campaign did not have before.
+    new: int
+    #: Rows that were refused before and have changed in the file: planned again.
+    corrected: int
+    #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
+    left_planned: int
+
+
+class GrantedRow(NamedTuple):
+    """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`.
+
+    A tuple, as `AttemptEnd` is: one is made for each request, and a frozen dataclass takes five times as long.
+    """
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    row_number: int
+    row_key: str
+    to_address: str
+    #: None: the input's own sender.
+    from_address: str | None
+    #: The row's cells in the order of its input's header.
+    cells: list[str]
+    #: The earliest moment its request may leave, ms since the epoch.
+    may_leave_ms: int
+
+
+class AttemptEnd(NamedTuple):
+    """What an attempt proved; written by the ledger's `end_rows`."""
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    outcome: Outcome
+    #: When the request left, and when its answer was known: ms since the epoch. None: it never left.
+    left_at_ms: int | None
+    ended_at_ms: int
+    execution_sid: str | None = None
+    http_status: int | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    found_by: FoundBy | None = None
+    #: A row that waits (busy contact, on_busy = wait) comes back planned, not before this time.
+    not_before_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRow:
+    """A row in doubt, as reconcile needs it."""
+
+    row_id: int
+    attempt_id: int
+    input_id: int
+    row_number: int
+    row_key: str
+    to_address: str
+    from_address: str | None
+    #: When the intent was written: the execution, if it exists, is not older (but for clock skew).
+    begun_at_ms: int
+    #: When the answer was given up, or the row was found in `sending` after a crash.
+    ended_at_ms: int
+    error_message: str | None
+    run_id: int
+    #: Studio's clock less the clock of these times, as that run measured it; None: it never did.
+    clock_skew_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One process sending a campaign's rows. `epoch` fences it: the ledger grants rows only to the newest holder."""
+
+    run_id: int
+    campaign: CampaignRecord
+    epoch: int
+    started_at_ms: int
+    #: Rows that an earlier run left in `sending`; they are `unknown` now.
+    recovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTotals:
+    """What a run has done so far; kept in the ledger with every commit of results."""
+
+    requests: int = 0
+    throttled: int = 0
+    #: Most create requests that left in any window, earlier runs on this ledger included.
+    worst_window: int = 0
+    window_limit: int = 0
+    #: Studio's clock less ours; None: no answer has told it yet.
+    clock_skew_ms: int | None = None
+
+
+class ReportRow(NamedTuple):
+    """A row as the report shows it: the input's cells and our own columns.
+
+    A tuple, since a million of them are made for a report: a frozen dataclass of this size takes four times as long.
+    """
+
+    row_id: int
+    input_id: int
+    row_number: int
+    #: In the order of its input's header.
+    cells: list[str]
+    state: RowState
+    to_address: str | None
+    from_address: str | None
+    reason_code: str | None
+    reason_column: str | None
+    reason: str | None
+    #: Attempts that counted (429s do not).
+    attempts: int
+    execution_sid: str | None
+    http_status: int | None
+    error_code: int | None
+    error_message: str | None
+    found_by: str | None
+    left_at_ms: int | None
+    ended_at_ms: int | None
+
+
+class CreatedExecution(NamedTuple):
+    """An execution that a campaign has created, as tracking needs it. Times in ms since the epoch, on our clock."""
+
+    attempt_id: int
+    execution_sid: str
+    #: It was created between these: its intent was written, its answer was known.
+    begun_at_ms: int
+    answered_at_ms: int
+    #: What was seen when it was last looked at; None: never.
+    status: ExecutionStatus | None
+    #: By Studio's clock; None: not known.
+    ended_at_ms: int | None
+    #: The flow's revision that it ran; None: not known.
+    flow_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedExecution:
+    """What is known of an execution. Details are known where `read_as` is."""
+
+    attempt_id: int
+    status: ExecutionStatus
+    seen_at_ms: int
+    #: By Studio's clock.
+    ended_at_ms: int | None = None
+    #: The flow's revision that it ran.
+    flow_version: int | None = None
+    #: When this program ended it.
+    recalled_at_ms: int | None = None
+    #: The settings by which its details were read.
+    read_as: str | None = None
+    #: The widget it came to last.
+    last_step: str | None = None
+    #: The widgets it came through, in order; None: not known.
+    path: tuple[str, ...] | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    #: Name → text of the values chosen in `[tracking] variables`, those it has.
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCounts:
+    """What became of a campaign's executions, counted."""
+
+    created: int
+    #: Never looked at.
+    unseen: int
+    by_status: dict[ExecutionStatus, int]
+    #: Ended by this program.
+    recalled: int
+    #: Those whose details were read.
+    read: int
+    #: Of those whose details were read: the last widget ("" where it is not known) → how many.
+    last_steps: dict[str, int]
+    #: Twilio error code inside a widget → how many executions ended with it.
+    errors: dict[int, int]
+    seen_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """A campaign's counts, as `status` shows them."""
+
+    campaign: CampaignRecord
+    #: Rows of the latest file by state; every state is present.
+    rows: dict[RowState, int]
+    #: Rows of earlier files that the latest file does not have, by state (only those present).
+    earlier_rows: dict[RowState, int]
+    attempts: int
+    throttled: int
+    worst_window: int
+    window_limit: int
+    first_started_at_ms: int | None
+    #: Sending time over all runs, in seconds.
+    duration_s: float
+    running: bool
+    stop_reason: str | None
+    report_path: str | None
+    #: The latest run neither runs nor has stopped: it was killed, and nothing has been started since.
+    interrupted: bool = False

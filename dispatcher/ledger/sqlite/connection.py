@@ -1,0 +1,178 @@
+"""The ledger's file: opened durable, made or upgraded as needed, refused where it is not ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
+from dispatcher.ledger.sqlite.queries import queries, statements
+from dispatcher.ledger.sqlite.writer import is_busy, mapped, mapped_os
+
+SCHEMA_VERSION = 3
+#: Marks the file as ours: "dspt".
+APPLICATION_ID = 0x64737074
+FILE_NAME = "ledger.sqlite3"
+#: UPDATE … FROM and window functions; later versions are not needed (sqlite.org/changes.html).
+SQLITE_MIN = (3, 35, 0)
+#: How long opening waits for another process that opens, upgrades or recovers the file.
+OPEN_WAIT_S = 30.0
+#: Rows are planned, sent and reported in order: a larger cache would fill with pages that are not needed again.
+CACHE_KIB = 8 * 1024
+#: The write-ahead log is copied into the file when it is this long, and cut to it after a long read kept it from that.
+WAL_PAGES = 1000
+WAL_KEPT_BYTES = 16 * 1024 * 1024
+
+
+def ledger_path(state_dir: Path, *, create: bool) -> Path:
+    """The ledger's path; the folder and an empty file are made where there is none, for this user alone.
+
+    Raises: LedgerUnwritable, LedgerFull; CampaignNotFound where `create` is off and there is none.
+    """
+    path = state_dir / FILE_NAME
+    if not create and not path.exists():
+        raise CampaignNotFound(
+            "there is no ledger yet",
+            found=f"no {FILE_NAME} in {state_dir}",
+            fix="dispatcher run FILE, or set [state] dir",
+        )
+    try:
+        _make_folder(state_dir)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        _check_not_cut(path)
+    except OSError as error:
+        raise mapped_os(error) from error
+    return path
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the ledger for writing. Blocking; a few ms.
+
+    Raises: LedgerUnwritable, LedgerFull, LedgerCorrupt, LedgerTooNew, LedgerError.
+    """
+    if sqlite3.sqlite_version_info < SQLITE_MIN:
+        raise LedgerError(
+            "this Python's SQLite is too old",
+            found=sqlite3.sqlite_version,
+            fix=f"use a Python with SQLite {'.'.join(map(str, SQLITE_MIN[:2]))} or newer",
+        )
+    end_s = time.monotonic() + OPEN_WAIT_S
+    while True:
+        try:
+            return _connect(path)
+        except sqlite3.Error as error:
+            # Two processes that make the file at one moment: SQLite does not wait to change the journal mode.
+            if not is_busy(error) or time.monotonic() > end_s:
+                raise mapped(error) from error
+            time.sleep(0.01)
+
+
+def connect_readonly(path: Path) -> sqlite3.Connection:
+    """Open the ledger for reading. Raises: sqlite3.Error."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=OPEN_WAIT_S)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # cached_statements: a lot of any size finds its statements prepared.
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
+    try:
+        version = _version(db)
+        # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
+        # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
+        # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+        db.execute("PRAGMA foreign_keys = ON")
+        if version < SCHEMA_VERSION:
+            _upgrade(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """The file's schema version, 0 for a new one. Looked at before anything is changed."""
+    application_id: int
+    version: int
+    application_id, version, tables = db.execute(queries()["file_version"]).fetchone()
+    is_new = (application_id, version, tables) == (0, 0, 0)
+    if application_id != APPLICATION_ID and not is_new:
+        raise LedgerCorrupt(
+            "the file is another program's, not a ledger",
+            found=f"application id {application_id}, version {version}",
+            fix="set [state] dir to a folder of its own",
+        )
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(found=f"version {version}, this program knows {SCHEMA_VERSION}", fix="upgrade dispatcher")
+    return version
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Bring the schema up to date, all or nothing: whatever interrupts it, the file is as it was."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited.
+        version = _version(db)
+        scripts = (
+            ["schema.sql"]
+            if version == 0
+            else [f"migrations/{number:04}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
+        )
+        for script in scripts:
+            for statement in statements(script):
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it, for this user alone, and what is missing above it; a power cut must not take them away again."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if os.name == "posix":
+        # A folder's name is on disk when the folder above is (fsync(2)); SQLite sees to the files in it.
+        above = os.open(folder.parent, os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+
+
+def _check_not_cut(path: Path) -> None:
+    """SQLite takes an empty file for a new one and throws its log away: the log is all that is left then."""
+    wal = path.with_name(path.name + "-wal")
+    if path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
+        raise LedgerCorrupt(
+            "the ledger is empty, but its write-ahead log is not",
+            found=f"{path.name}: 0 bytes, {wal.name}: {wal.stat().st_size} bytes",
+            fix="keep both files; restore a copy of the ledger",
+        )
+
+
+@contextlib.contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """The ledger as it is now, on a connection of its own, however long it is read. Raises: LedgerError."""
+    try:
+        with contextlib.closing(connect_readonly(path)) as db:
+            db.execute("BEGIN")
+            yield db
+    except sqlite3.Error as error:
+        raise mapped(error) from error

@@ -1,0 +1,58 @@
+"""Whether a ledger's file is whole; looked at without changing it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, connect_readonly
+from dispatcher.ledger.sqlite.queries import queries
+from dispatcher.ledger.sqlite.writer import mapped
+
+#: Problems that are worth reading.
+PROBLEMS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHealth:
+    """What was found of a ledger's file."""
+
+    path: Path
+    size_bytes: int
+    #: The schema's version, and the one that this program writes.
+    version: int
+    version_known: int
+    campaigns: int
+    #: Empty where the file is whole.
+    problems: tuple[str, ...]
+
+
+def ledger_health(state_dir: Path) -> LedgerHealth | None:
+    """Read the whole file and check its structure (SQLite's quick_check); None where there is no ledger. Blocking.
+
+    Raises: LedgerCorrupt, LedgerUnwritable, LedgerError: it cannot even be read.
+    """
+    path = state_dir / FILE_NAME
+    if not path.exists():
+        return None
+    size_bytes = sum(file.stat().st_size for file in state_dir.glob(f"{FILE_NAME}*") if file.is_file())
+    try:
+        with contextlib.closing(connect_readonly(path)) as db:
+            (application_id,) = db.execute("PRAGMA application_id").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            problems = [text for (text,) in db.execute(f"PRAGMA quick_check({PROBLEMS_MAX})") if text != "ok"]
+            if application_id != APPLICATION_ID:
+                problems.insert(0, "the file is another program's, not a ledger")
+            campaigns = 0 if problems else len(db.execute(queries()["campaign_list"]).fetchall())
+    except sqlite3.Error as error:
+        raise mapped(error) from error
+    return LedgerHealth(
+        path=path,
+        size_bytes=size_bytes,
+        version=version,
+        version_known=SCHEMA_VERSION,
+        campaigns=campaigns,
+        problems=tuple(problems),
+    )

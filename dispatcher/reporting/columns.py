@@ -1,0 +1,106 @@
+"""Our own columns of the report: what each row is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Protocol
+
+from dispatcher.ledger.records import ReportRow
+from dispatcher.model import REPORT_PREFIX, FoundBy, Reason, RowState
+from dispatcher.studio.advice import advice
+
+REPORT_COLUMNS: tuple[str, ...] = tuple(
+    REPORT_PREFIX + name
+    for name in (
+        "row_number",
+        "to",
+        "status",
+        "execution_sid",
+        "http_status",
+        "error_code",
+        "error_message",
+        "advice",
+        "attempts",
+        "sent_at",
+        "finished_at",
+    )
+)
+#: Those that are whole numbers; the others are text.
+NUMBER_COLUMNS: frozenset[str] = frozenset(REPORT_PREFIX + name for name in ("row_number", "http_status", "attempts"))
+
+
+class ExtraColumns(Protocol):
+    """Columns that stand after ours, such as what became of the executions."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Each starts with `dispatch_outcome_`, so that a report that is fed back loses them again."""
+
+    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
+        """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""
+
+
+_MS = [f".{ms:03d}Z" for ms in range(1000)]
+_REASON_ADVICE: dict[str, str] = {reason.value: reason.advice for reason in Reason}
+_FOUND: dict[str | None, str] = {
+    FoundBy.conflict: "found by conflict: its own execution was already active",
+    FoundBy.reconcile: "found by reconcile",
+}
+
+# A spreadsheet takes text that starts so for a formula, also after blanks, and some do after a line break.
+_FORMULA = re.compile(r"(?:\A|(?<=[\r\n]))(?=[^\S\r\n]*[\ufeff\u200b]*[^\S\r\n]*[=+\-@＝＋－＠]|[\t\r])")  # noqa: RUF001
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def runs_as_formula(text: str) -> bool:
+    """Whether a spreadsheet might run the text; a plain E.164 number is spared, which at worst becomes a number."""
+    return not _PHONE.fullmatch(text) and _FORMULA.search(text) is not None
+
+
+def harmless(text: str) -> str:
+    """The text, with `'` put before whatever a spreadsheet might run."""
+    return _FORMULA.sub("'", text) if runs_as_formula(text) else text
+
+
+def own_values(row: ReportRow) -> list[str]:
+    """The values of REPORT_COLUMNS for a row, as text; empty where there is nothing to say."""
+    state = row.state
+    code: str | int | None
+    message: str | None
+    if state is RowState.created:
+        # An error before (a 409 that named our own execution) would only mislead: the row is done.
+        code, message, what_to_do = None, _FOUND.get(row.found_by), ""
+    elif row.reason_code and (state is RowState.invalid or state is RowState.skipped):
+        code = row.reason_code
+        message = f"{row.reason_column}: {row.reason}" if row.reason_column else row.reason
+        what_to_do = _REASON_ADVICE.get(code) or advice(state, None, None)
+    else:
+        code, message = row.error_code, row.error_message
+        what_to_do = advice(state, row.http_status, row.error_code)
+    return [
+        str(row.row_number),
+        row.to_address or "",
+        state,
+        row.execution_sid or "",
+        "" if row.http_status is None else str(row.http_status),
+        "" if code is None else str(code),
+        message or "",
+        what_to_do,
+        str(row.attempts),
+        iso_utc(row.left_at_ms),
+        iso_utc(row.ended_at_ms),
+    ]
+
+
+def iso_utc(moment_ms: int | None) -> str:
+    """`2026-01-31T09:05:00.123Z`; empty for None."""
+    return "" if moment_ms is None else _second(moment_ms // 1000) + _MS[moment_ms % 1000]
+
+
+@lru_cache(maxsize=4096)
+def _second(second: int) -> str:
+    # Rows that stand together were sent together: a second is asked for many times.
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

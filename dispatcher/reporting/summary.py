@@ -1,0 +1,186 @@
+"""The numbers that people ask for. Pure: from the ledger's counts and report rows to values, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dispatcher.ledger.records import CampaignStatus, ReportRow
+from dispatcher.model import Reason, RowState
+from dispatcher.studio.advice import advice, meaning
+
+#: More time buckets than this are merged two by two, so that memory does not grow with a campaign's length.
+BUCKETS_MAX = 4096
+
+
+_REASONS: dict[Reason, str] = {
+    Reason.to_missing: "the phone number is missing",
+    Reason.to_mangled: "a spreadsheet has spoiled the phone number",
+    Reason.to_invalid: "the phone number is not valid",
+    Reason.to_no_country: "the phone number has no country code",
+    Reason.from_missing: "the sender is missing",
+    Reason.from_invalid: "the sender is not valid",
+    Reason.address_too_long: "the addresses are too long",
+    Reason.parameters_too_large: "the row's texts are too long",
+    Reason.row_malformed: "the row cannot be read as the header says",
+    Reason.key_missing: "the column that identifies the row is empty",
+    Reason.duplicate: "the same contact stands in the file before",
+    Reason.suppressed: "the contact is on the suppression list",
+    Reason.cancelled: "the row was taken out of the campaign",
+    Reason.test_only: "the run was a test",
+}
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands, by the rows of its latest file."""
+
+    #: Nothing has been sent yet.
+    planned = "planned"
+    #: A run is active.
+    running = "running"
+    #: No row waits. Rows may be unknown: `rows` says.
+    finished = "finished"
+    #: The last run has ended, and rows wait: `resume` goes on.
+    stopped = "stopped"
+    #: The last run was killed; `resume` finds out what became of the rows in flight.
+    interrupted = "interrupted"
+
+
+def campaign_state(status: CampaignStatus) -> CampaignState:
+    """One word for where the campaign stands."""
+    if status.running:
+        return CampaignState.running
+    waiting = status.rows[RowState.planned] + status.rows[RowState.sending]
+    if not waiting and any(status.rows.values()):
+        return CampaignState.finished
+    if status.first_started_at_ms is None:
+        return CampaignState.planned
+    return CampaignState.interrupted if status.interrupted else CampaignState.stopped
+
+
+def rate_per_s(status: CampaignStatus) -> float:
+    """Requests that were not throttled, per second of sending; 0 before the first."""
+    return status.attempts / status.duration_s if status.duration_s else 0.0
+
+
+def status_object(status: CampaignStatus, report_path: str | None) -> dict[str, Any]:
+    """The object of `status --json` and of `run --json`; docs/report.md describes it. Every state is in `rows`."""
+    found: dict[str, Any] = {
+        "campaign": status.campaign.name,
+        "state": campaign_state(status).value,
+        "rows": {state.value: status.rows[state] for state in RowState},
+        "worst_window": status.worst_window,
+        "window_limit": status.window_limit,
+        "attempts": status.attempts,
+        "throttled": status.throttled,
+        "duration_s": round(status.duration_s, 3),
+        "rate_per_s": round(rate_per_s(status), 2),
+        "report": report_path,
+    }
+    if any(status.earlier_rows.values()):
+        found["earlier_rows"] = {state.value: n for state, n in status.earlier_rows.items() if n}
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Rows that were refused, left out or are in doubt for one reason."""
+
+    state: RowState
+    #: Twilio's error code, the reason's name, or `HTTP 400` where Studio gave no code; empty where nothing is known.
+    code: str
+    meaning: str
+    advice: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """When requests left: the last request of each row."""
+
+    #: The width of a bucket, in seconds: 1, 2, 4, …
+    bucket_s: int
+    #: (start in seconds since the epoch, requests), ascending; only buckets that have requests.
+    buckets: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A campaign in numbers: the rows of its latest file, and its sending over all runs."""
+
+    status: CampaignStatus
+    state: CampaignState
+    total: int
+    rate_per_s: float
+    #: Most rows first, and skipped rows last: nothing is to be done about them.
+    problems: tuple[Problem, ...]
+    departures: Departures
+
+
+def summarize(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
+    """Fold the latest file's report rows into one value; memory does not grow with them."""
+    found: Counter[tuple[RowState, str | None, int | None, int | None]] = Counter()
+    departures = _DepartureCounter()
+    for batch in rows:
+        for row in batch:
+            state = row.state
+            if row.left_at_ms is not None:
+                departures.add(row.left_at_ms // 1000)
+            if state is RowState.invalid or state is RowState.skipped:
+                found[state, row.reason_code, None, None] += 1
+            elif state is RowState.rejected or state is RowState.busy or state is RowState.unknown:
+                found[state, None, row.http_status, row.error_code] += 1
+    return Summary(
+        status=status,
+        state=campaign_state(status),
+        total=sum(status.rows.values()),
+        rate_per_s=rate_per_s(status),
+        problems=tuple(
+            _problem(*key, rows=n)
+            for key, n in sorted(found.items(), key=lambda item: (item[0][0] is RowState.skipped, -item[1]))
+        ),
+        departures=departures.result(),
+    )
+
+
+def _problem(
+    state: RowState, reason: str | None, http_status: int | None, error_code: int | None, *, rows: int
+) -> Problem:
+    if reason is not None:
+        known = Reason(reason) if reason in Reason.__members__ else None
+        what_to_do = known.advice if known else advice(state, None, None)
+        what = _REASONS[known] if known else ""
+        return Problem(state=state, code=reason, meaning=what, advice=what_to_do, rows=rows)
+    what = (meaning(error_code) if error_code is not None else None) or ""
+    code = str(error_code) if error_code is not None else f"HTTP {http_status}" if http_status is not None else ""
+    return Problem(
+        state=state,
+        code=code,
+        meaning=what if code else "no answer",
+        advice=advice(state, http_status, error_code),
+        rows=rows,
+    )
+
+
+class _DepartureCounter:
+    """Counts per second, then per two, four, … as the campaign grows longer."""
+
+    def __init__(self) -> None:
+        self._shift = 0
+        self._counts: Counter[int] = Counter()
+
+    def add(self, second: int) -> None:
+        self._counts[second >> self._shift] += 1
+        while len(self._counts) > BUCKETS_MAX:
+            self._shift += 1
+            merged: Counter[int] = Counter()
+            for bucket, n in self._counts.items():
+                merged[bucket >> 1] += n
+            self._counts = merged
+
+    def result(self) -> Departures:
+        buckets = sorted(self._counts.items())
+        return Departures(1 << self._shift, tuple((bucket << self._shift, n) for bucket, n in buckets))

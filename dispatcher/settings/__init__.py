@@ -1,0 +1,48 @@
+"""What the user has set: the schema, where the values come from, and the credentials."""
+
+from __future__ import annotations
+
+from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
+from dispatcher.settings.loading import DEFAULT_CONFIG, LoadedSettings, Provenance, load
+from dispatcher.settings.schema import (
+    DEFAULT_BASE_URL,
+    AccountSettings,
+    CampaignSettings,
+    ColumnsSettings,
+    InputSettings,
+    RateSettings,
+    ReconcileSettings,
+    RetrySettings,
+    Settings,
+    StateSettings,
+    TimeoutSettings,
+    TrackingSettings,
+    setting_names,
+    tables,
+    variable_path,
+)
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "DEFAULT_CONFIG",
+    "SECRET_NAMES",
+    "AccountSettings",
+    "CampaignSettings",
+    "ColumnsSettings",
+    "Credentials",
+    "InputSettings",
+    "LoadedSettings",
+    "Provenance",
+    "RateSettings",
+    "ReconcileSettings",
+    "RetrySettings",
+    "Settings",
+    "StateSettings",
+    "TimeoutSettings",
+    "TrackingSettings",
+    "load",
+    "load_credentials",
+    "setting_names",
+    "tables",
+    "variable_path",
+]

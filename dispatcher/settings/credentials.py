@@ -1,0 +1,65 @@
+"""The secrets: from the environment, or from files that it names; never from config.toml, never shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dispatcher.errors import AuthenticationError
+
+SECRET_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """HTTP Basic credentials. `repr` shows no secret."""
+
+    account_sid: str
+    username: str
+    password: str = field(repr=False)
+
+
+def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
+    """Read the secrets: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or with TWILIO_AUTH_TOKEN.
+
+    Each may instead be named as a file: TWILIO_AUTH_TOKEN_FILE and so on. The API key stands above the token.
+
+    Raises: AuthenticationError, saying which variable is missing or malformed, never its value.
+    """
+    environ = os.environ if environ is None else environ
+    values = {name: _secret(name, environ) for name in SECRET_NAMES}
+    account_sid = values["TWILIO_ACCOUNT_SID"]
+    fix = "export TWILIO_ACCOUNT_SID=AC… TWILIO_API_KEY=SK… TWILIO_API_SECRET=… (Twilio Console, Account, API keys)"
+    if not account_sid:
+        raise AuthenticationError("TWILIO_ACCOUNT_SID is not set", fix=fix)
+    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account_sid):
+        raise AuthenticationError("TWILIO_ACCOUNT_SID must be AC and 32 hex digits", fix=fix)
+    key, secret, token = values["TWILIO_API_KEY"], values["TWILIO_API_SECRET"], values["TWILIO_AUTH_TOKEN"]
+    if key or secret:
+        if not (key and secret):
+            missing = "TWILIO_API_SECRET" if key else "TWILIO_API_KEY"
+            raise AuthenticationError(f"{missing} is not set, and its other half is", fix=fix)
+        if not re.fullmatch(r"SK[0-9a-fA-F]{32}", key):
+            raise AuthenticationError("TWILIO_API_KEY must be SK and 32 hex digits", fix=fix)
+        return Credentials(account_sid=account_sid, username=key, password=secret)
+    if not token:
+        raise AuthenticationError("neither TWILIO_API_KEY with TWILIO_API_SECRET nor TWILIO_AUTH_TOKEN is set", fix=fix)
+    return Credentials(account_sid=account_sid, username=account_sid, password=token)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str:
+    file_variable = f"{name}_FILE"
+    file = environ.get(file_variable)
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuthenticationError(
+                f"{file_variable} names a file that cannot be read",
+                found=type(error).__name__,
+                fix=f"correct {file_variable}",
+            ) from None
+    return environ.get(name, "").strip()

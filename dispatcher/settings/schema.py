@@ -1,0 +1,302 @@
+"""Every setting: its name, its default, its unit and what is a wrong value. Nothing is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+DEFAULT_BASE_URL = "https://studio.twilio.com"
+
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+
+
+class AccountSettings(_Table):
+    """Which Studio to talk to."""
+
+    base_url: str = Field(DEFAULT_BASE_URL, description="Studio's address. Point it at a sandbox to rehearse.")
+    api_version: Literal["v1", "v2"] = Field(
+        "v2", description="The API version. v2 tells a busy contact from a new execution."
+    )
+    region: str | None = Field(
+        None, description="Twilio region, for example ie1. Set edge with it. Default: TWILIO_REGION."
+    )
+    edge: str | None = Field(
+        None, description="Twilio edge, for example dublin. Set region with it. Default: TWILIO_EDGE."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        value = value.rstrip("/")
+        parts = urlsplit(value)
+        if "engagements" in value.lower():
+            raise ValueError("/Engagements ceased in January 2019 and is called /Executions now; give only the host")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be http(s)://host[:port]")
+        if parts.username or parts.password:
+            raise ValueError("must not hold credentials; set TWILIO_API_KEY and TWILIO_API_SECRET instead")
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError("must be the host alone, without a path")
+        return value
+
+
+class CampaignSettings(_Table):
+    """What is started, and for whom."""
+
+    flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
+    from_: str | None = Field(
+        None, alias="from", description="The sender: +E.164, MG… or another address. Or set from_column."
+    )
+    from_column: str | None = Field(None, description="The column that holds each row's own sender.")
+    on_busy: Literal["skip", "wait", "end"] = Field(
+        "skip",
+        description="When the contact has another active execution: skip the row, wait and ask again, or end the other"
+        " one first (this cuts a live conversation).",
+    )
+    busy_wait_s: Positive = Field(60.0, description="With on_busy = wait: seconds until a busy contact is asked again.")
+    busy_give_up_s: Positive = Field(
+        3600.0, description="With on_busy = wait: seconds after which a busy contact is left busy."
+    )
+    id_parameter: str = Field(
+        "dispatch_id",
+        description="The name under which each row's id travels inside Parameters. It is the proof that reconcile looks"
+        ' for; "" turns it off, and rows in doubt then stay unknown.',
+    )
+
+    @field_validator("flow")
+    @classmethod
+    def _check_flow(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"FW[0-9a-fA-F]{32}", value):
+            raise ValueError("must be FW and 32 hex digits, as the Studio console shows it")
+        return value
+
+
+class ColumnsSettings(_Table):
+    """Which column is what. Nothing is guessed."""
+
+    to: str | None = Field(None, description="The column that holds the contact's number or address. Required.")
+    region: str | None = Field(
+        None, description="Two-letter country for numbers without a country code, for example US."
+    )
+    parameters: list[str] | dict[str, str] | None = Field(
+        None,
+        description="The columns sent as Parameters: a list of columns, or a table parameter = column."
+        " Default: every column but the contact's and the sender's.",
+    )
+    constants: dict[str, str] = Field(default_factory=dict, description="Parameters that are the same for every row.")
+    key: list[str] = Field(
+        default_factory=list,
+        description="The columns that make a row the same row on a re-run. Default: the normalised number.",
+    )
+
+    @field_validator("region")
+    @classmethod
+    def _check_region(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{2}", value):
+            raise ValueError("must be a two-letter country code, for example US")
+        return value.upper() if value else value
+
+
+class InputSettings(_Table):
+    """How the file is read."""
+
+    sheet: str | None = Field(None, description="The sheet of a workbook. Default: the only visible one that has rows.")
+    delimiter: str | None = Field(None, description='One character, or "tab". Default: found out from the header line.')
+    encoding: str | None = Field(
+        None, description="The text's encoding, for example cp1252. Default: UTF-8, or what its BOM says."
+    )
+    parameters_max_bytes: Annotated[int, Field(gt=0)] = Field(
+        16_384, description="The most bytes a row's Parameters may have as JSON; longer rows are invalid."
+    )
+    cell_max_bytes: Annotated[int, Field(gt=0)] = Field(
+        1_000_000, description="The most bytes one cell may have; a longer one makes the row invalid."
+    )
+    fill_short_rows: bool = Field(
+        False,
+        description="Take rows with too few cells as if the rest were empty, instead of calling them invalid."
+        " For files whose writer leaves trailing delimiters out.",
+    )
+
+
+class RateSettings(_Table):
+    """How fast requests may leave."""
+
+    per_second: Positive = Field(20.0, description="The account's limit, in create requests per second.")
+    window_s: Positive = Field(10.0, description="The seconds over which the limit is averaged.")
+    pace: Literal["even", "spike"] = Field(
+        "even", description="even: one after the other; spike: a whole window's worth at once, then a window's wait."
+    )
+    headroom: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.01, description="The share of the limit that is never used."
+    )
+    in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The most requests on the wire at once.")
+
+
+class RetrySettings(_Table):
+    """What happens after a 429, a failed connection, a row of failures."""
+
+    backoff_base_s: Positive = Field(
+        0.2, description="The first pause after a 429 without Retry-After, in seconds; it doubles."
+    )
+    backoff_max_s: Positive = Field(30.0, description="The longest such pause, in seconds.")
+    connect_attempts: Annotated[int, Field(ge=1)] = Field(
+        10,
+        description="How many attempts to connect may fail in a row (nothing was sent) before the run stops.",
+    )
+    breaker_failures: Annotated[int, Field(ge=1)] = Field(
+        20, description="So many failures in a row (5xx, resets, time-outs, no connection) stop the run."
+    )
+    throttled_give_up_s: Positive = Field(
+        900.0, description="So many seconds of nothing but 429 stop the run (resumable)."
+    )
+    read_attempts: Annotated[int, Field(ge=1)] = Field(5, description="How often a read (list, fetch) is tried.")
+
+
+class TimeoutSettings(_Table):
+    """How long to wait for what, in seconds."""
+
+    connect_s: Positive = Field(10.0, description="Until a connection stands, TLS included.")
+    answer_s: Positive = Field(
+        30.0, description="From sending a request to the end of its answer; then the row is unknown."
+    )
+    stop_s: Positive = Field(
+        35.0, description="After Ctrl-C: until requests in flight are given up (their rows are unknown)."
+    )
+
+
+class ReconcileSettings(_Table):
+    """How rows in doubt are settled."""
+
+    settle_s: NotNegative = Field(
+        60.0,
+        description="How long the Executions list may take to show an execution; then a missing one is sent again.",
+    )
+    clock_skew_s: NotNegative = Field(
+        5.0, description="Added to the measured difference between this clock and the server's."
+    )
+    at_end: bool = Field(
+        True, description="Settle rows in doubt at the end of a run too (a run may take settle_s longer)."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100)] = Field(4, description="Reads at once.")
+
+
+#: What a variable's path may begin with, and its steps: .name, ["any name"] or [0].
+_PATH_START = re.compile(r"(trigger|contact|flow|widgets)(?=[.\[])")
+_PATH_STEP = re.compile(r"""\.([\w-]+)|\["([^"]+)"\]|\['([^']+)'\]|\[([0-9]+)\]""")
+
+
+def variable_path(text: str) -> tuple[str, ...]:
+    """The steps of a path into an execution's context: `widgets.ask.inbound.Body`, `flow.data["First name"]`.
+
+    Raises: ValueError where it is none.
+    """
+    start = _PATH_START.match(text)
+    if start is None:
+        raise ValueError("must begin with trigger., contact., flow. or widgets.")
+    steps, position = [start[1]], start.end()
+    while position < len(text):
+        step = _PATH_STEP.match(text, position)
+        if step is None:
+            raise ValueError(f"cannot be read at {text[position : position + 20]!r}")
+        steps.append(step[step.lastindex or 0])
+        position = step.end()
+    return tuple(steps)
+
+
+class TrackingSettings(_Table):
+    """What `track` reads of the executions."""
+
+    variables: list[str] | dict[str, str] = Field(
+        default_factory=list,
+        description="What the report shows of each execution's context: a list of paths, or a table name = path; the"
+        " column is dispatch_outcome_<name>, for a list dispatch_outcome_<path>.",
+    )
+    steps: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="How the path through the widgets is found. auto: from the context and the flow's definition, and"
+        " from the steps where these do not prove it (about one read per execution); always: from the steps (two"
+        " reads); never: only where the context proves it.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100)] = Field(10, description="Reads at once.")
+    per_second: Positive = Field(50.0, description="The most reads per second.")
+    every_s: Positive = Field(30.0, description="With --follow: seconds between two looks.")
+
+    @field_validator("variables")
+    @classmethod
+    def _check_variables(cls, value: list[str] | dict[str, str]) -> list[str] | dict[str, str]:
+        for path in value if isinstance(value, list) else value.values():
+            try:
+                variable_path(path)
+            except ValueError as error:
+                raise ValueError(f"{path!r} {error}") from None
+        reserved = ("status", "last_step", "path", "ended_at", "error_code", "error_message", "advice")
+        for name in value if isinstance(value, dict) else ():
+            if name in reserved or not re.fullmatch(r"\w[\w .-]*", name):
+                raise ValueError(
+                    f"{name!r} cannot be a column's name: letters, digits, and none of {', '.join(reserved)}"
+                )
+        return value
+
+    @property
+    def named_variables(self) -> dict[str, str]:
+        """Name -> path."""
+        return self.variables if isinstance(self.variables, dict) else {path: path for path in self.variables}
+
+
+class StateSettings(_Table):
+    """Where the ledger is."""
+
+    dir: str = Field(".dispatcher", description="The folder of the ledger. Keep it: it knows who was contacted.")
+
+
+class Settings(_Table):
+    """Every setting, checked."""
+
+    account: AccountSettings = AccountSettings()
+    campaign: CampaignSettings = CampaignSettings()
+    columns: ColumnsSettings = ColumnsSettings()
+    input: InputSettings = InputSettings()
+    rate: RateSettings = RateSettings()
+    retry: RetrySettings = RetrySettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    state: StateSettings = StateSettings()
+
+    @property
+    def window_limit(self) -> int:
+        """The most create requests in any window, by the account's limit (headroom not taken off)."""
+        return max(1, int(self.rate.per_second * self.rate.window_s + 1e-9))
+
+    @property
+    def studio_url(self) -> str:
+        """The host to call, region and edge put in as Twilio's SDKs do: studio.EDGE.REGION.twilio.com."""
+        base = self.account.base_url
+        region, edge = self.account.region, self.account.edge
+        if base != DEFAULT_BASE_URL or not (region or edge):
+            return base
+        labels = ["studio"] + ([edge] if edge else []) + [region or "us1"]
+        return f"https://{'.'.join(labels)}.twilio.com"
+
+
+def tables() -> Iterator[tuple[str, type[_Table]]]:
+    """Each table's name and model, in the order of config.example.toml."""
+    for name, info in Settings.model_fields.items():
+        model = info.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, _Table)
+        yield name, model
+
+
+def setting_names(model: type[_Table]) -> dict[str, str]:
+    """A table's setting names as the user writes them -> field names."""
+    return {info.alias or name: name for name, info in model.model_fields.items()}

@@ -1,0 +1,161 @@
+"""Ledgers of older versions are upgraded whole or not at all, with everything that they know."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import LedgerError, LedgerTooNew
+from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.sqlite import connection
+from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
+from dispatcher.ledger.sqlite.queries import statements
+from dispatcher.model import Outcome, RowState
+from tests.support.ledgers import NONE, end, flaws, killed, raw, report
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A state folder with a ledger of version 1."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    shutil.copyfile(_OLD_FILE, folder / FILE_NAME)
+    return folder
+
+
+#: The tables of version 1, and their columns then.
+_TABLES = ("accounts", "campaigns", "inputs", "rows", "chunks", "row_keys", "runs", "attempts", "tallies")
+_OLD_FILE = Path(__file__).parents[3] / "data" / "ledger-v1.sqlite3"
+
+
+def _columns(table: str) -> str:
+    with contextlib.closing(sqlite3.connect(f"{_OLD_FILE.as_uri()}?mode=ro", uri=True)) as db:
+        return ", ".join(name for _, name, *_ in db.execute(f"PRAGMA table_info({table})"))
+
+
+def _content(path: Path) -> dict[str, list[Any]]:
+    """Everything that version 1 knew."""
+    with raw(path) as db:
+        db.execute("PRAGMA query_only = ON")
+        return {
+            table: db.execute(f"SELECT {_columns(table)} FROM {table} ORDER BY 1, 2").fetchall() for table in _TABLES
+        }
+
+
+def _version(path: Path) -> int:
+    with raw(path) as db:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+
+def test_the_old_file_has_a_row_in_every_state(old: Path) -> None:
+    with raw(old / FILE_NAME) as db:
+        states = {state for (state,) in db.execute("SELECT DISTINCT state FROM rows")}
+    assert (states, _version(old / FILE_NAME)) == (set(RowState), 1)
+
+
+async def test_an_upgrade_keeps_everything_and_ends_as_a_new_ledger_would_be(old: Path, tmp_path: Path) -> None:
+    before = _content(old / FILE_NAME)
+    for _ in range(2):
+        await SqliteLedger.open(old).close()
+        assert _content(old / FILE_NAME) == before
+    await SqliteLedger.open(tmp_path / "new").close()
+    assert _version(old / FILE_NAME) == _version(tmp_path / "new" / FILE_NAME) == SCHEMA_VERSION
+    assert _schema(old / FILE_NAME) == _schema(tmp_path / "new" / FILE_NAME)
+    assert flaws(old / FILE_NAME) == []
+
+
+def _schema(path: Path) -> set[tuple[str, str, str]]:
+    """Tables and indexes; columns as SQLite sees them, since an ALTER TABLE does not write as a CREATE TABLE does."""
+    with raw(path) as db:
+        made = db.execute("SELECT type, name, tbl_name FROM sqlite_master").fetchall()
+        told = set(made)
+        for kind, name, _ in made:
+            pragma = "table_xinfo" if kind == "table" else "index_xinfo"
+            told |= {(kind, name, repr(row)) for row in db.execute(f"PRAGMA {pragma}({name})")}
+        return told
+
+
+async def test_an_upgraded_campaign_goes_on(old: Path) -> None:
+    ledger = SqliteLedger.open(old)
+    spring, summer = await ledger.find_campaign("spring"), await ledger.find_campaign("summer")
+    for record, recovered in ((spring, 20), (summer, 1)):
+        run = await ledger.start_run(record, window_limit=200, now_ms=10_000)
+        assert run.recovered == recovered
+        doubts = await ledger.unknown_rows(record)
+        assert len(doubts) >= recovered
+        rows = await ledger.begin_rows(run, 1000, now_ms=10_000, input_id=None)
+        assert rows
+        await ledger.end_rows(run, [end(row, Outcome.created) for row in rows], now_ms=10_001, totals=NONE)
+        assert record.input_id is not None
+        told = report(ledger, record, record.input_id)
+        assert [row.row_number for row in told] == list(range(2, 2 + len(told)))
+        assert all(row.cells[1].startswith("Zoë ") for row in told)
+    await ledger.close()
+    assert flaws(ledger.path) == []
+
+
+@pytest.fixture
+def upgrade_steps(monkeypatch: pytest.MonkeyPatch, old: Path, tmp_path: Path) -> list[Path]:
+    """Folders as a kill would leave them: before each statement of the upgrade, and after the last."""
+    left: list[Path] = []
+
+    def watched(script: str) -> Iterator[str]:
+        for statement in statements(script):
+            left.append(killed(old / FILE_NAME, tmp_path / f"step-{len(left)}"))
+            yield statement
+        left.append(killed(old / FILE_NAME, tmp_path / f"step-{len(left)}"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "statements", watched)
+        # Pages are written to the file's log as soon as they change, not only when the transaction ends.
+        patched.setattr(connection, "CACHE_KIB", 1)
+        connection.connect(old / FILE_NAME).close()
+    return left
+
+
+def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_ledger_which_can_be_upgraded(
+    upgrade_steps: list[Path],
+) -> None:
+    before = _content(_OLD_FILE)
+    assert len(upgrade_steps) > 1
+    for folder in upgrade_steps:
+        assert _version(folder / FILE_NAME) == 1
+        assert _content(folder / FILE_NAME) == before
+        connection.connect(folder / FILE_NAME).close()
+        assert _version(folder / FILE_NAME) == SCHEMA_VERSION
+        assert _content(folder / FILE_NAME) == before
+        assert flaws(folder / FILE_NAME) == []
+
+
+def test_an_upgrade_that_fails_leaves_the_old_ledger(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(script: str) -> Iterator[str]:
+        yield from statements(script)
+        yield "CREATE TABLE rows (row_id INTEGER)"
+
+    before = _content(old / FILE_NAME)
+    monkeypatch.setattr(connection, "statements", broken)
+    with pytest.raises(LedgerError, match="table rows already exists"):
+        connection.connect(old / FILE_NAME)
+    assert (_version(old / FILE_NAME), _content(old / FILE_NAME)) == (1, before)
+
+
+def test_a_ledger_of_a_newer_program_is_refused_and_left_as_it_is(old: Path) -> None:
+    with raw(old / FILE_NAME) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = (old / FILE_NAME).read_bytes()
+    with pytest.raises(LedgerTooNew, match=f"version {SCHEMA_VERSION + 1}, this program knows {SCHEMA_VERSION}"):
+        SqliteLedger.open(old)
+    assert (old / FILE_NAME).read_bytes() == before
+
+
+def test_every_version_has_its_script(root: Path) -> None:
+    scripts = sorted(path.name for path in (root / "dispatcher" / "ledger" / "sqlite" / "migrations").iterdir())
+    assert scripts == [f"{version:04}.sql" for version in range(2, SCHEMA_VERSION + 1)]
+    assert all(sqlite3.complete_statement(one) for name in scripts for one in statements(f"migrations/{name}"))
