@@ -137,6 +137,20 @@ def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() ->
     assert batch.reasons[1] == (Reason.suppressed, None, "Bob asked for it")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_cell_like_the_end_of_a_row(tmp_path: Path, suffix: str) -> None:
+    """Where a row's last cell is `],[`, it and the row after it are screened as the rows they are."""
+    rows = [(ANN, "],["), ("", "b"), (BOB, "c")]
+    if suffix == "csv":
+        text = "phone,note\n" + "".join(f'{phone},"{note}"\n' for phone, note in rows)
+    else:
+        text = "".join(json.dumps({"phone": phone, "note": note}) + "\n" for phone, note in rows)
+    reading = read(write(tmp_path / f"a.{suffix}", text))
+    assert reading.cells == rows
+    assert reading.reasons == [None, Reason.to_missing, None]
+
+
+@example([("],[",), ("",)])
 @example([('a"],[', "b"), ("c", "d")])
 @example([('"],["',), ("x",), ("y",)])
 @given(
