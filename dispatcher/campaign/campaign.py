@@ -31,12 +31,12 @@ from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
-    from dispatcher.campaign.tracking import RecallResult, TrackResult
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
+    from dispatcher.tracking.results import RecallResult, TrackResult
 
 PLAN_PROGRESS_S = 0.1
 #: Stand in where a check is done without credentials or flow.

@@ -43,8 +43,8 @@ class Details:
     path: Path | None
     error: WidgetError | None
     variables: dict[str, str] = field(default_factory=dict)
-    #: Something was left open for want of a second read.
-    is_whole: bool = True
+    #: False: details not fully read; a second request would be needed.
+    is_complete: bool = True
 
     @property
     def last_step(self) -> str | None:
@@ -90,7 +90,7 @@ class DetailReader:
         self._contexts += 1
         claim = await self._claim(context, flow_version) if self._steps != "always" else None
         path: Path | None = None
-        is_whole = True
+        is_complete = True
         if claim is not None and (claim in self._checked or self._steps == "never"):
             path = claim.path
         elif self._steps != "never":
@@ -100,9 +100,11 @@ class DetailReader:
                 if claim is not None:
                     self._check(claim, path)
             else:
-                is_whole = False
+                is_complete = False
         error = last_error(widget_errors(context), path or ())
-        return Details(path=path, error=error, variables=chosen_values(context, self._variables), is_whole=is_whole)
+        return Details(
+            path=path, error=error, variables=chosen_values(context, self._variables), is_complete=is_complete
+        )
 
     async def _by_steps(self, execution_sid: str) -> Details:
         steps = await self._steps_of(execution_sid)
@@ -110,7 +112,7 @@ class DetailReader:
         if not any("fail" in (step.name or "").lower() for step in steps):
             return Details(path=path, error=None)
         if not self._may_read_more():
-            return Details(path=path, error=None, is_whole=False)
+            return Details(path=path, error=None, is_complete=False)
         return Details(path=path, error=last_error(widget_errors(await self._context(execution_sid)), path))
 
     def _contexts_prove_little(self) -> bool:
