@@ -10,8 +10,7 @@ is loaded when a file is opened.
 
 from __future__ import annotations
 
-from dispatcher.intake.columns import REPORT_COLUMNS, parameters_of
 from dispatcher.intake.options import IntakeOptions
 from dispatcher.intake.plan import OpenedInput, open_input
 
-__all__ = ["REPORT_COLUMNS", "IntakeOptions", "OpenedInput", "open_input", "parameters_of"]
+__all__ = ["IntakeOptions", "OpenedInput", "open_input"]

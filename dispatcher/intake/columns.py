@@ -12,28 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import ColumnError
-from dispatcher.ledger.records import InputRecord
+from dispatcher.model import OUTCOME_PREFIX, REPORT_COLUMNS
 
 if TYPE_CHECKING:
     from dispatcher.intake.options import IntakeOptions
 
-#: The report's own columns. A report fed back as input loses them again; other columns named dispatch_… are the user's.
-REPORT_COLUMNS = frozenset(
-    {
-        "dispatch_row_number",
-        "dispatch_to",
-        "dispatch_status",
-        "dispatch_execution_sid",
-        "dispatch_http_status",
-        "dispatch_error_code",
-        "dispatch_error_message",
-        "dispatch_advice",
-        "dispatch_attempts",
-        "dispatch_sent_at",
-        "dispatch_finished_at",
-    }
-)
-REPORT_OUTCOME_PREFIX = "dispatch_outcome_"
+_REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +68,6 @@ def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap
         parameters=parameters,
         constants=dict(options.constants),
     )
-
-
-def parameters_of(cells: Sequence[str], input_: InputRecord) -> dict[str, str]:
-    """The Parameters of one planned row, from its stored cells: the constants, and above them its columns.
-
-    The row's id is not among them: whoever sends the row adds it.
-    """
-    parameters = dict(input_.parameter_constants)
-    for name, position in input_.parameter_columns.items():
-        parameters[name] = cells[position]
-    return parameters
 
 
 class _Names:
@@ -184,7 +157,7 @@ def _check_names(parameters: Mapping[str, int], options: IntakeOptions) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    return name in REPORT_COLUMNS or name.startswith(REPORT_OUTCOME_PREFIX)
+    return name in _REPORT_COLUMNS or name.startswith(OUTCOME_PREFIX)
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:

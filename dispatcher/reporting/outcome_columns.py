@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dispatcher.ledger.records import ReportRow, TrackedExecution
-from dispatcher.model import REPORT_PREFIX, RowState
+from dispatcher.model import OUTCOME_PREFIX, RowState
 from dispatcher.reporting.columns import iso_utc
 from dispatcher.studio.advice import CODES
 
-OUTCOME_PREFIX = REPORT_PREFIX + "outcome_"
 #: Between the widgets of a path.
 THEN = " > "
 #: The status of an execution that this program has ended.

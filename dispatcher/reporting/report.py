@@ -10,11 +10,10 @@ from typing import BinaryIO, TypeAlias
 
 from dispatcher.errors import ReportError
 from dispatcher.ledger.records import ReportRow
-from dispatcher.reporting.columns import NUMBER_COLUMNS, REPORT_COLUMNS, ExtraColumns, harmless, own_values
+from dispatcher.model import REPORT_COLUMNS
+from dispatcher.reporting.columns import NUMBER_COLUMNS, ExtraColumns, harmless, own_values
 from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.selection import Selection
-
-__all__ = ["REPORT_COLUMNS", "ExtraColumns", "Selection", "check_report_path", "write_report"]
 
 _TO = REPORT_COLUMNS.index("dispatch_to")
 _MESSAGE = REPORT_COLUMNS.index("dispatch_error_message")

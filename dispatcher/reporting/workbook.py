@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dispatcher.errors import ReportError
-from dispatcher.model import RowState
-from dispatcher.reporting.columns import REPORT_COLUMNS, runs_as_formula
+from dispatcher.model import REPORT_COLUMNS, RowState
+from dispatcher.reporting.columns import runs_as_formula
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import ColumnError
-from dispatcher.intake.columns import ColumnMap, map_columns, parameters_of
-from dispatcher.ledger.records import InputRecord
+from dispatcher.intake.columns import ColumnMap, map_columns
 from dispatcher.remedies import Advice
 from tests.unit.intake.reading import options
 
@@ -126,17 +125,3 @@ def test_a_wide_headers_error_is_short() -> None:
     error = refused([f"column {number}" for number in range(500)], to="nope")
     assert error.found is not None
     assert error.found.endswith("and 460 more")
-
-
-def test_the_parameters_of_a_row_are_its_cells_and_the_constants_as_text() -> None:
-    record = InputRecord(
-        input_id=1,
-        campaign_id=1,
-        source="contacts.csv",
-        sha256="",
-        header=("phone", "name", "n"),
-        parameter_columns={"name": 1, "count": 2},
-        parameter_constants={"offer": "10 %"},
-        from_address=None,
-    )
-    assert parameters_of(["+1", "Zoë", "007"], record) == {"offer": "10 %", "name": "Zoë", "count": "007"}

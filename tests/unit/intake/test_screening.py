@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispatcher.intake.columns import map_columns, parameters_of
+from dispatcher.intake.columns import map_columns
 from dispatcher.intake.phones import Addresses
 from dispatcher.intake.rows import RowChunk
 from dispatcher.intake.screening import Limits, Screening
@@ -81,7 +81,7 @@ def row_parameters(reading_header: Sequence[str], row: Sequence[str], new_input:
         parameter_constants=new_input.parameter_constants,  # type: ignore[attr-defined]
         from_address=None,
     )
-    return orjson.dumps({**parameters_of(row, record), "dispatch_id": dispatch_id("AC", "FW", "c", "k")})
+    return orjson.dumps({**record.parameters(row), "dispatch_id": dispatch_id("AC", "FW", "c", "k")})
 
 
 @pytest.mark.parametrize("text", ["x", "é", '"', "\n", "\U0001f600"])

@@ -151,7 +151,7 @@ def test_the_numbers_stand_in_tables() -> None:
     assert "created execution started 2 40 %" in text
     assert "skipped left out on purpose, never sent 0 0 %" in text
     assert "rejected 21211 The phone number is not valid Correct the phone number or take" in text
-    assert "Do not send it by hand: dispatcher reconcile looks for the execution. 1" in text
+    assert "Do not send it by hand. Reconcile the campaign: that finds out what was created. 1" in text
     assert "31 Jan, 09:05:00 – 09:05:01 3 3.0 31 Jan, 10:05:00 – 10:05:01 1 1.0" in text
     assert "ended the flow came to its end 3 60 % active the flow is still under way 1 20 % not seen yet never" in text
     assert "1 of those that ended were ended by recall" in text
@@ -195,7 +195,7 @@ def test_a_campaign_without_anything_is_a_page_too(executions: ExecutionCounts |
 def test_why_it_stopped_is_said() -> None:
     """And what goes on with it."""
     status = status_of({RowState.created: 1, RowState.planned: 1}, stop_reason="Too many requests in a row failed.")
-    assert "Too many requests in a row failed; resume goes on" in Reader(_page(status, [row(2)])).texts
+    assert "Too many requests in a row failed; resume the campaign to go on" in Reader(_page(status, [row(2)])).texts
 
 
 @pytest.mark.parametrize("theme", [0, 1, 2], ids=["light", "dark", "print"])

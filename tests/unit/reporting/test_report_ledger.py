@@ -11,7 +11,8 @@ from dispatcher.intake import IntakeOptions, open_input
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, RunTotals
 from dispatcher.model import FoundBy, Outcome, RowState
-from dispatcher.reporting.report import Selection, write_report
+from dispatcher.reporting.report import write_report
+from dispatcher.reporting.selection import Selection
 from tests.unit.reporting.support import SENT_MS, read_csv, read_dicts
 
 CONTACTS = (

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.model import REPORT_COLUMNS
 from dispatcher.reporting import report
-from dispatcher.reporting.report import REPORT_COLUMNS, unique_names, write_report
+from dispatcher.reporting.report import unique_names, write_report
 from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row
 
 

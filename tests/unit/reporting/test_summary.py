@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
-from dispatcher.model import RowState, empty_counts
+from dispatcher.model import REPORT_COLUMNS, RowState, empty_counts
 from dispatcher.reporting import summary
-from dispatcher.reporting.report import REPORT_COLUMNS
 from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object, summarize
 from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.errors import ReportError
-from dispatcher.model import RowState
+from dispatcher.model import REPORT_COLUMNS, RowState
 from dispatcher.reporting import workbook
-from dispatcher.reporting.report import REPORT_COLUMNS, write_report
+from dispatcher.reporting.report import write_report
 from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row
 
 
