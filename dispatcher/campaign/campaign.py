@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.run import CampaignRun, RunResult
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
     from dispatcher.tracking.results import RecallResult, TrackResult
+
+T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
 
 PLAN_PROGRESS_S = 0.1
 #: Stand in where a check is done without credentials or flow.
@@ -272,18 +276,12 @@ class Campaign:
         record = await self._ledger.find_campaign(self.name)
         if record.input_id is None:
             return
-        batches = self._ledger.report_rows(record, record.input_id)
-        # The reader's connection belongs to the thread that opened it.
-        with ThreadPoolExecutor(1) as thread:
-            loop = asyncio.get_running_loop()
-            try:
-                while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
-                    wanted = batch if only is None else [row for row in batch if row.state in only.states]
-                    if wanted:
-                        yield wanted
-            finally:
-                if isinstance(batches, Generator):
-                    await loop.run_in_executor(thread, batches.close)
+        rows = self._ledger.report_rows(record, record.input_id)
+        async with contextlib.aclosing(aiter_in_thread(rows)) as batches:
+            async for batch in batches:
+                wanted = batch if only is None else [row for row in batch if row.state in only.states]
+                if wanted:
+                    yield wanted
 
     async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""
@@ -295,17 +293,14 @@ class Campaign:
         if record.input_id is None:
             raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix="dispatcher run FILE")
         latest = inputs[record.input_id]
-        rows = self._ledger.report_rows(record, latest.input_id)
-        tracked = await self._ledger.is_tracked(record)
-
-        def write() -> int:
-            if not tracked:
-                return write_report(Path(path), latest.header, rows, only=only)
-            with self._ledger.executions_of_rows() as look:
-                columns = OutcomeColumns(look, self.settings.tracking.named_variables)
-                return write_report(Path(path), latest.header, rows, only=only, extra=columns)
-
-        count = await asyncio.to_thread(write)
+        async with contextlib.AsyncExitStack() as stack:
+            columns: OutcomeColumns | None = None
+            if await self._ledger.is_tracked(record):
+                look_up = await stack.enter_async_context(called_in_thread(self._ledger.executions_of_rows()))
+                columns = OutcomeColumns(look_up, self.settings.tracking.named_variables)
+            rows = aiter_in_thread(self._ledger.report_rows(record, latest.input_id))
+            batches = await stack.enter_async_context(contextlib.aclosing(rows))
+            count = await write_report(Path(path), latest.header, batches, only=only, extra=columns)
         if only is None:
             await self._ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))
@@ -318,7 +313,8 @@ class Campaign:
         status = await self.status()
         record = status.campaign
         rows = self._ledger.report_rows(record, record.input_id) if record.input_id is not None else iter(())
-        return await asyncio.to_thread(summarize, status, rows)
+        async with contextlib.aclosing(aiter_in_thread(rows)) as batches:
+            return await summarize(status, batches)
 
     async def page(self, path: str | Path) -> int:
         """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError, CampaignNotFound."""
@@ -329,8 +325,35 @@ class Campaign:
         rows = self._ledger.report_rows(record, record.input_id) if record.input_id is not None else iter(())
         executions = await self.executions() if await self._ledger.is_tracked(record) else None
         window_s = self.settings.rate.window_s
-        return await asyncio.to_thread(write_page, Path(path), status, rows, executions=executions, window_s=window_s)
+        async with contextlib.aclosing(aiter_in_thread(rows)) as batches:
+            return await write_page(Path(path), status, batches, executions=executions, window_s=window_s)
 
 
 def _next_batch(batches: Iterator[RowBatch]) -> RowBatch | None:
     return next(batches, None)
+
+
+async def aiter_in_thread(batches: Iterator[T]) -> AsyncGenerator[T]:
+    """A synchronous iterator, read in a thread of its own: the connection belongs to the one that opened it."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
+                yield batch
+        finally:
+            if isinstance(batches, Generator):
+                await loop.run_in_executor(thread, batches.close)
+
+
+@contextlib.asynccontextmanager
+async def called_in_thread(
+    manager: contextlib.AbstractContextManager[Callable[[A], R]],
+) -> AsyncGenerator[Callable[[A], Awaitable[R]]]:
+    """The function that the manager gives, called in one thread."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as thread:
+        function = await loop.run_in_executor(thread, manager.__enter__)
+        try:
+            yield lambda argument: loop.run_in_executor(thread, function, argument)
+        finally:
+            await loop.run_in_executor(thread, manager.__exit__, None, None, None)

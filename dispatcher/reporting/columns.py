@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
@@ -23,7 +23,7 @@ class ExtraColumns(Protocol):
     def names(self) -> Sequence[str]:
         """Each starts with `dispatch_outcome_`, so that a report that is fed back loses them again."""
 
-    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
+    async def values(self, rows: Sequence[ReportRow]) -> Sequence[Sequence[str]]:
         """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import string
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from pathlib import Path
 
+from dispatcher.clock import now_ms
 from dispatcher.ledger.records import CampaignStatus, ExecutionCounts, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.reporting.chart import Placed, RateChart, placed, rate_chart, ticks
-from dispatcher.reporting.replacement import replacing
+from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.summary import CampaignState, Problem, Summary, summarize
 from dispatcher.reporting.wording import STATES
 from dispatcher.studio.advice import CODES
@@ -37,36 +38,42 @@ _STATE_WORDS: dict[CampaignState, str] = {
 }
 
 
-def write_page(
+async def write_page(
     path: Path,
     status: CampaignStatus,
-    rows: Iterable[list[ReportRow]],
+    rows: AsyncIterator[list[ReportRow]],
     *,
     executions: ExecutionCounts | None = None,
     window_s: float = 10.0,
 ) -> int:
-    """Write a campaign's numbers as a page; returns of how many rows. `rows` is what `Ledger.report_rows` yields.
+    """Write a campaign's numbers as a page; returns of how many rows. `rows`: the latest file's, batch by batch.
 
-    `executions`: what tracking has found, if it has looked. The file appears whole or not at all, and memory does not
-    grow with the rows. Blocking: call it in a thread. Raises: ReportError.
+    `executions`: what tracking has found, if it has looked. The file appears whole or not at all, memory does not grow
+    with the rows, and what blocks is done in a thread. Raises: ReportError; what `rows` raises.
     """
-    with replacing(path) as file:
-        summary = summarize(status, rows)
-        file.write(page(summary, executions, window_s=window_s, now_ms=time.time_ns() // 1_000_000).encode())
+    await asyncio.to_thread(check_target, path)
+    summary = await summarize(status, rows)
+    text = page(summary, executions, window_s=window_s, as_of_ms=now_ms())
+    await asyncio.to_thread(_write, path, text)
     return summary.total
 
 
-def page(summary: Summary, executions: ExecutionCounts | None, *, window_s: float, now_ms: int) -> str:
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def page(summary: Summary, executions: ExecutionCounts | None, *, window_s: float, as_of_ms: int) -> str:
     """The page's text. Every value from outside passes through `escape`; no cell of a row is on it."""
     chart = rate_chart(summary.departures, window_limit=summary.status.window_limit, window_s=window_s)
     body = [
-        _head(summary, now_ms),
+        _head(summary, as_of_ms),
         _tiles(summary, window_s),
         _states(summary),
         _problems(summary),
         _rate(summary, chart, window_s),
         _executions(executions) if executions else "",
-        _foot(now_ms),
+        _foot(as_of_ms),
     ]
     title = f"{escape(summary.status.campaign.name)} · campaign report"
     return _template().substitute(title=title, body="\n".join(filter(None, body)))
@@ -77,7 +84,7 @@ def _template() -> string.Template:
     return string.Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 
 
-def _head(summary: Summary, now_ms: int) -> str:
+def _head(summary: Summary, as_of_ms: int) -> str:
     status = summary.status
     words = _STATE_WORDS[summary.state]
     if status.stop_reason and summary.state is CampaignState.stopped:
@@ -89,7 +96,7 @@ def _head(summary: Summary, now_ms: int) -> str:
     ]
     if status.first_started_at_ms is not None:
         facts.append(f"<span>Started {_moment(status.first_started_at_ms)}</span>")
-    facts.append(f"<span>As of {_moment(now_ms)}</span>")
+    facts.append(f"<span>As of {_moment(as_of_ms)}</span>")
     return f"""<header>
 <p class="kicker">Campaign report</p>
 <h1>{escape(status.campaign.name)}</h1>
@@ -333,10 +340,10 @@ def _counts(first: str, lines: str) -> str:
     )
 
 
-def _foot(now_ms: int) -> str:
+def _foot(as_of_ms: int) -> str:
     return (
         "<footer>Counts only: this page names no contact. Times are UTC. "
-        f"Made by dispatcher, {_moment(now_ms)}.</footer>"
+        f"Made by dispatcher, {_moment(as_of_ms)}.</footer>"
     )
 
 

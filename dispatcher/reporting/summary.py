@@ -1,15 +1,16 @@
-"""The numbers that people ask for. Pure: from the ledger's counts and report rows to values, no I/O."""
+"""The numbers that people ask for, from the ledger's counts and report rows to values."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import RowState
+from dispatcher.reporting.feeding import in_thread
 from dispatcher.reporting.wording import reason_meaning, row_advice
 from dispatcher.studio.advice import meaning
 
@@ -103,8 +104,15 @@ class Summary:
     departures: Departures
 
 
-def summarize(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
-    """Fold the latest file's report rows into one value; memory does not grow with them."""
+async def summarize(status: CampaignStatus, rows: AsyncIterator[list[ReportRow]]) -> Summary:
+    """Fold the latest file's report rows, in a thread, into one value; memory does not grow with them.
+
+    Raises: what `rows` raises.
+    """
+    return await in_thread(lambda batches: _fold(status, batches), rows)
+
+
+def _fold(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
     found: Counter[tuple[RowState, str | None, int | None, int | None]] = Counter()
     departures = _DepartureCounter()
     for batch in rows:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from dispatcher.intake import IntakeOptions, open_input
-from dispatcher.ledger.records import ReportRow
+from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import FoundBy, RowState
+from dispatcher.reporting.report import write_report
+from dispatcher.reporting.summary import Summary, summarize
 
 HEADER = ("phone", "name")
 SENT_MS = 1_769_850_300_007  # 2026-01-31T09:05:00.007Z
@@ -97,3 +100,19 @@ def batches(*rows: ReportRow, size: int = 2) -> Iterable[list[ReportRow]]:
     """The rows as the ledger gives them, some at a time."""
     for start in range(0, len(rows), size):
         yield list(rows[start : start + size])
+
+
+async def feed(rows: Iterable[list[ReportRow]]) -> AsyncIterator[list[ReportRow]]:
+    """The same by `async for`."""
+    for batch in rows:
+        yield batch
+
+
+def write(path: Path, header: Sequence[str], rows: Iterable[list[ReportRow]], **options: Any) -> int:
+    """A report, written on a loop of its own."""
+    return asyncio.run(write_report(path, header, feed(rows), **options))
+
+
+def summed(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
+    """The rows' summary, from a loop of its own."""
+    return asyncio.run(summarize(status, feed(rows)))

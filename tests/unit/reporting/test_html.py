@@ -14,8 +14,7 @@ from dispatcher.errors import ReportError
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ExecutionCounts, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.reporting.html import page, write_page
-from dispatcher.reporting.summary import summarize
-from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row
+from tests.unit.reporting.support import SENT_MS, batches, feed, never_sent, rejected, row, summed
 from tests.unit.reporting.test_summary import status_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&$body ${title}`<b>`"""
@@ -78,7 +77,7 @@ def _counts(rows: list[ReportRow]) -> dict[RowState, int]:
 
 
 def _page(status: CampaignStatus, rows: list[ReportRow], executions: ExecutionCounts | None = None) -> str:
-    return page(summarize(status, batches(*rows)), executions, window_s=10.0, now_ms=SENT_MS)
+    return page(summed(status, batches(*rows)), executions, window_s=10.0, as_of_ms=SENT_MS)
 
 
 def _hostile() -> str:
@@ -221,10 +220,10 @@ def _contrast(one: str, two: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+async def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """As every report."""
     path = tmp_path / "r.html"
-    write_page(path, status_of(_counts(_rows())), batches(*_rows()), executions=_executions())
+    await write_page(path, status_of(_counts(_rows())), feed(batches(*_rows())), executions=_executions())
     assert Reader(path.read_text(encoding="utf-8")).names()[0] == "html"
     with pytest.raises(ReportError):
-        write_page(tmp_path / "no" / "r.html", status_of(), [])
+        await write_page(tmp_path / "no" / "r.html", status_of(), feed([]))

@@ -13,7 +13,7 @@ from dispatcher.ledger.records import AttemptEnd, CampaignRecord, RunTotals
 from dispatcher.model import FoundBy, Outcome, RowState
 from dispatcher.reporting.report import write_report
 from dispatcher.reporting.selection import Selection
-from tests.unit.reporting.support import SENT_MS, read_csv, read_dicts
+from tests.unit.reporting.support import SENT_MS, feed, read_csv, read_dicts
 
 CONTACTS = (
     "mobile,name,name\n"
@@ -74,7 +74,8 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
 
 async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, only: str = "all") -> int:
     record = (await ledger.inputs(campaign))[-1]
-    return write_report(path, record.header, ledger.report_rows(campaign, record.input_id), only=Selection.parse(only))
+    rows = feed(ledger.report_rows(campaign, record.input_id))
+    return await write_report(path, record.header, rows, only=Selection.parse(only))
 
 
 async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_the_same(

@@ -1,0 +1,71 @@
+"""Blocking work that is fed from an event loop: files are written in a thread, batches come by `async for`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def in_thread(work: Callable[[Iterator[T]], R], batches: AsyncIterator[T]) -> R:
+    """What `work` makes of the batches, in a thread of its own; the loop only fetches them.
+
+    One batch is fetched ahead while the work is at the one before. An error on either side ends both. Where the caller
+    is cancelled, the work gets an exception instead of its next batch and is waited for, so that it can take away what
+    it has begun.
+    """
+    feed = _Feed(batches)
+    # Its own thread: asyncio's few are for what is short, looking up addresses among it.
+    thread = ThreadPoolExecutor(1, thread_name_prefix="reporting")
+    working = asyncio.get_running_loop().run_in_executor(thread, work, feed.batches())
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        feed.is_given_up = True
+        await asyncio.wait([working])
+        working.exception()  # it is no news
+        raise
+    finally:
+        thread.shutdown(wait=False)
+        await feed.rest()
+
+
+class _GivenUpError(Exception):
+    """Nobody waits for the work any more."""
+
+
+class _Feed(Generic[T]):
+    """Batches on their way from the loop to a thread."""
+
+    def __init__(self, source: AsyncIterator[T]) -> None:
+        self.is_given_up = False
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._following: Future[T | None] | None = None
+
+    def batches(self) -> Iterator[T]:
+        """The batches, for the thread. Raises: what the source raises."""
+        following = self._ask()
+        while (batch := following.result()) is not None:
+            if self.is_given_up:
+                raise _GivenUpError
+            following = self._ask()
+            yield batch
+
+    def _ask(self) -> Future[T | None]:
+        self._following = asyncio.run_coroutine_threadsafe(self._fetch(), self._loop)
+        return self._following
+
+    async def _fetch(self) -> T | None:
+        return await anext(self._source, None)
+
+    async def rest(self) -> None:
+        """Wait for the batch that is being fetched, if one is: a generator that runs cannot be closed by its owner."""
+        if self._following is not None and not self._following.done():
+            with contextlib.suppress(Exception):
+                await asyncio.wrap_future(self._following)
