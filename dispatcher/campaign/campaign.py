@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.run import CampaignRun, RunResult
 from dispatcher.campaign.stop import Stop
-from dispatcher.campaign.wiring import intake_options
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, SettingsError
 from dispatcher.events import EventBus, Planned, PlanProgress, ReportWritten
 from dispatcher.intake import OpenedInput, open_input
@@ -78,7 +77,7 @@ class Campaign:
         Raises: InputError, ColumnError, SettingsError, CampaignMismatch, LedgerError, Interrupted.
         """
         record = await self.own_record()
-        with await asyncio.to_thread(open_input, source, intake_options(self.settings)) as opened:
+        with await asyncio.to_thread(open_input, source, self.settings) as opened:
             input_record = await self._ledger.begin_input(record, opened.new_input)
             await self._load(opened, input_record)
             counts = await self._ledger.finish_input(input_record.input_id, opened.sha256)

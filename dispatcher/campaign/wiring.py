@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dispatcher.clock import now_ms
-from dispatcher.intake import IntakeOptions
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import Account
 from dispatcher.settings import Credentials, Settings
@@ -14,26 +13,6 @@ from dispatcher.settings import Credentials, Settings
 if TYPE_CHECKING:
     from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Gate, Studio
-
-
-def intake_options(settings: Settings) -> IntakeOptions:
-    """How to read a file."""
-    return IntakeOptions(
-        to=settings.columns.to,
-        region=settings.columns.region,
-        parameters=settings.columns.parameters,
-        constants=settings.columns.constants,
-        key=tuple(settings.columns.key),
-        from_address=settings.campaign.from_,
-        from_column=settings.campaign.from_column,
-        id_parameter=settings.campaign.id_parameter,
-        sheet=settings.input.sheet,
-        delimiter=settings.input.delimiter,
-        encoding=settings.input.encoding,
-        parameters_max_bytes=settings.input.parameters_max_bytes,
-        cell_max_bytes=settings.input.cell_max_bytes,
-        fill_short_rows=settings.input.fill_short_rows,
-    )
 
 
 def studio_client(settings: Settings, credentials: Credentials, *, gate: Gate | None = None) -> Studio:

@@ -47,10 +47,12 @@ class _Feed(Generic[T]):
 
     def batches(self) -> Iterator[T]:
         """The batches, for the thread. Raises: what the source raises."""
-        while (batch := asyncio.run_coroutine_threadsafe(self._fetch(), self._loop).result()) is not None:
-            if self.is_given_up:
-                raise _GivenUpError
+        while not self.is_given_up:
+            batch = asyncio.run_coroutine_threadsafe(self._fetch(), self._loop).result()
+            if batch is None:
+                return
             yield batch
+        raise _GivenUpError
 
     async def _fetch(self) -> T | None:
         return await anext(self._source, None)

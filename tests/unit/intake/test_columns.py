@@ -8,14 +8,15 @@ import pytest
 
 from dispatcher.errors import ColumnError
 from dispatcher.intake.columns import ColumnMap, map_columns
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, Setting
 from tests.unit.intake.reading import options
 
 HEADER = ["id", " first name ", "Phone", "notes", ""]
 
 
 def mapped(header: list[str] = HEADER, **changes: Any) -> ColumnMap:
-    return map_columns(header, options(**{"to": "Phone", **changes}))
+    settings = options(**{"to": "Phone", **changes})
+    return map_columns(header, settings.columns, settings.campaign)
 
 
 def refused(header: list[str] = HEADER, **changes: Any) -> ColumnError:
@@ -51,7 +52,7 @@ def test_parameters_may_be_listed_or_renamed() -> None:
 def test_without_a_to_column_the_error_lists_the_columns_and_proposes_one_but_uses_none() -> None:
     error = refused(to=None)
     assert error.found == 'the columns "id", "first name", "Phone", "notes"'
-    assert error.fix == Advice('--to "Phone", or [columns] to in config.toml')
+    assert error.fix == Setting("columns.to", "Phone")
 
 
 @pytest.mark.parametrize("wanted", ["phone", "PHONE", "Phones", "Pone"])
@@ -63,7 +64,7 @@ def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(wanted: str) 
 
 
 def test_a_name_like_no_other_is_refused_without_a_proposal() -> None:
-    assert refused(to="xyzzy").fix == Advice("set [columns] to to one of the file's columns")
+    assert refused(to="xyzzy").fix == Setting("columns.to")
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,14 @@ def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
 
 def test_without_a_common_sender_each_row_needs_one(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},\n")
-    reading = read(path, from_column="sender", from_address=None)
+    reading = read(path, from_column="sender", from_=None)
     assert reading.new_input.from_address is None
     assert reading.reasons == [None, Reason.from_missing]
 
 
 def test_the_common_sender_is_normalised_once(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"phone\n{ANN}\n")
-    assert read(path, from_address="(202) 555-0100").new_input.from_address == SENDER
+    assert read(path, from_="(202) 555-0100").new_input.from_address == SENDER
 
 
 def test_to_and_from_together_have_at_most_300_bytes(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_cell_over_its_bound_names_its_column(tmp_path: Path) -> None:
 def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() -> None:
     settings = options()
     screening = Screening(
-        map_columns(["phone", "name"], settings),
+        map_columns(["phone", "name"], settings.columns, settings.campaign),
         Addresses("US"),
         from_address=SENDER,
         id_parameter="dispatch_id",

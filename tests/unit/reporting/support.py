@@ -10,11 +10,12 @@ from typing import Any
 
 import orjson
 
-from dispatcher.intake import IntakeOptions, open_input
+from dispatcher.intake import open_input
 from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import FoundBy, RowState
 from dispatcher.reporting.report import write_report
 from dispatcher.reporting.summary import Summary, summarize
+from dispatcher.settings import Settings
 
 HEADER = ("phone", "name")
 SENT_MS = 1_769_850_300_007  # 2026-01-31T09:05:00.007Z
@@ -88,10 +89,16 @@ def read_dicts(path: Path) -> list[dict[str, str]]:
     return [dict(zip(header, record, strict=True)) for record in records]
 
 
-def read_as_input(path: Path, **options: Any) -> tuple[list[str], list[list[str]]]:
+def read_as_input(path: Path, **more: Any) -> tuple[list[str], list[list[str]]]:
     """The header and the cells that `run` would find in the file: our columns are gone, and blank rows."""
-    chosen: dict[str, Any] = {"to": "phone", "from_address": "MG" + "0" * 32, "parameters": (), **options}
-    with open_input(path, IntakeOptions(cell_max_bytes=1 << 30, **chosen)) as opened:
+    settings = Settings.model_validate(
+        {
+            "columns": {"to": "phone", "parameters": []},
+            "input": {"cell_max_bytes": 1 << 30, **more},
+            "campaign": {"from": "MG" + "0" * 32},
+        }
+    )
+    with open_input(path, settings) as opened:
         rows = [orjson.loads(cells) for batch in opened.batches() for cells in batch.cells]
         return list(opened.new_input.header), rows
 
