@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeAlias
 from dispatcher.errors import ReportError
 from dispatcher.ledger.records import ReportRow
 from dispatcher.model import REPORT_COLUMNS
+from dispatcher.remedies import AnyOf, Command, InTurn, Option
 from dispatcher.reporting.columns import NUMBER_COLUMNS, ExtraColumns, harmless, own_values
 from dispatcher.reporting.feeding import in_thread
 from dispatcher.reporting.replacement import check_target, replacing
@@ -79,12 +80,15 @@ def _format_of(path: Path) -> _Format:
         raise ReportError(
             "a page holds the campaign's numbers, not its rows",
             found=path.name,
-            fix=f"--report {path.stem}.csv; the page afterwards: dispatcher report CAMPAIGN --format html",
+            fix=InTurn(
+                Option("report", f"{path.stem}.csv"),
+                Command("report", ("CAMPAIGN",), (Option("format", "html"),), does="writes the page afterwards"),
+            ),
         )
     raise ReportError(
         "the report's format is not known by its name",
         found=path.suffix or f"{path.name} without a suffix",
-        fix=f"--report {path.stem or 'report'}.csv (or {', '.join(list(_FORMATS)[1:])})",
+        fix=AnyOf(*[Option("report", f"{path.stem or 'report'}{suffix}") for suffix in _FORMATS]),
     )
 
 
