@@ -20,7 +20,7 @@ from dispatcher.reporting.summary import CampaignState, Problem, Summary, summar
 from dispatcher.reporting.wording import STATES
 from dispatcher.studio.advice import CODES
 
-#: So many lines of problems are shown one by one; the rest is one line.
+#: This many lines of problems are shown one by one; the rest is one line.
 PROBLEMS_MAX = 40
 STEPS_MAX = 40
 

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
@@ -30,7 +30,6 @@ from dispatcher.errors import (
     StudioError,
     StudioUnavailable,
 )
-from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import (
     UNTRUSTED,
@@ -45,6 +44,9 @@ from dispatcher.studio.outcomes import (
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Credentials
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)

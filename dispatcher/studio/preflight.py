@@ -96,7 +96,7 @@ async def look(studio: Studio, flow_sid: str) -> SeenFlow:
 def findings(
     seen: SeenFlow, *, parameters: Collection[str], sender: str | None, id_parameter: str = ""
 ) -> list[Finding]:
-    """Everything that is wrong, doubtful or worth knowing; errors first.
+    """Everything that is wrong, questionable or worth knowing; errors first.
 
     `parameters`: the names that rows send, `id_parameter` not among them. `sender`: the campaign's From; None where
     each row brings its own.

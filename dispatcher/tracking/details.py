@@ -24,12 +24,12 @@ from dispatcher.studio.resources import Step
 from dispatcher.tracking.context_values import WidgetError, chosen_values, last_error, widget_errors
 from dispatcher.tracking.paths import Path, path_of_steps, proved_path
 
-#: Second reads: one for so many executions, so that with the lists all stay below 1.1 for each; a few more at first.
+#: Second reads: one for this many executions, so that with the lists all stay below 1.1 for each; a few more at first.
 ONE_SECOND_READ_IN = 12
-#: After so many contexts it shows whether they prove paths: in nine of ten at least, or the steps tell more.
+#: After this many contexts it shows whether they prove paths: in nine of ten at least, or the steps tell more.
 SAMPLE = 20
 PROVED_MIN = 0.9
-#: So often a revision is asked for that Studio does not give, each time tried again as the settings say.
+#: A revision that Studio does not give is asked for this often, each time tried again as the settings say.
 MISSES_MAX = 5
 #: What is shown for a flow that ended before its first widget.
 AT_TRIGGER = "Trigger"

@@ -15,7 +15,7 @@ EMIT_EVERY_S = 0.1
 
 
 class Learned:
-    """Keeps what is learned: written after so many executions, or a second; whatever stops the work loses no more.
+    """Keeps what is learned: written after `batch_size` executions, or a second; whatever stops the work loses no more.
 
     `progress` makes the event that says how far the work is.
     """

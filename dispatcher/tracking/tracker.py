@@ -32,7 +32,7 @@ from dispatcher.tracking.results import TrackResult
 
 #: Executions looked at together: their list has some twenty pages.
 BATCH = 20_000
-#: What was learned is written after so many executions, or a second.
+#: What was learned is written after this many executions, or a second.
 SAVED_AT_ONCE = 200
 #: Studio forgets executions 30 days after their start (twilio.com/docs/studio/user-guide); a day more for the clocks.
 RETENTION_MS = 31 * 24 * 3600 * 1000

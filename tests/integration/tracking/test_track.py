@@ -332,7 +332,7 @@ async def test_a_studio_that_answers_nothing_any_more_ends_the_look_with_its_err
         result = await one.track(concurrency=2)
         assert result.exit_code is ExitCode.STOPPED
         assert result.error is not None
-        # It gave up after a row of failures, not after all sixty.
+        # It gave up after consecutive failures, not after all sixty.
         assert one.reads["context"] < 40
 
 
