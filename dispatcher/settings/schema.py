@@ -229,7 +229,7 @@ class TrackingSettings(_Table):
     )
     concurrency: Annotated[int, Field(ge=1, le=100)] = Field(10, description="Reads at once.")
     per_second: Positive = Field(50.0, description="The most reads per second.")
-    every_s: Positive = Field(30.0, description="Seconds between two looks, when following until none is active.")
+    every_s: Positive = Field(30.0, description="When following until none is active: seconds between two looks.")
 
     @field_validator("variables")
     @classmethod

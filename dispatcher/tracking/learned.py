@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from dispatcher.errors import DispatcherError, LedgerError
 from dispatcher.events import EventBus, Tracking
-from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import TrackedExecution
+
+Write: TypeAlias = Callable[[Sequence[TrackedExecution]], Awaitable[None]]
 
 SAVE_EVERY_S = 1.0
 EMIT_EVERY_S = 0.1
@@ -17,11 +19,11 @@ EMIT_EVERY_S = 0.1
 class Learned:
     """Keeps what is learned: written after `batch_size` executions, or a second; whatever stops the work loses no more.
 
-    `progress` makes the event that says how far the work is.
+    `write` is `Ledger.save_executions`; `progress` makes the event that says how far the work is.
     """
 
-    def __init__(self, ledger: Ledger, bus: EventBus, progress: Callable[[], Tracking], *, batch_size: int) -> None:
-        self._ledger = ledger
+    def __init__(self, write: Write, bus: EventBus, progress: Callable[[], Tracking], *, batch_size: int) -> None:
+        self._write = write
         self._bus = bus
         self._progress = progress
         self._batch_size = batch_size
@@ -48,7 +50,7 @@ class Learned:
         if not batch:
             return
         try:
-            await self._ledger.save_executions(batch)
+            await self._write(batch)
         except LedgerError:
             self._unsaved = [*batch, *self._unsaved]
             raise

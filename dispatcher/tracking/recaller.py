@@ -29,7 +29,7 @@ class Recaller:
         self._reads = reads
         #: What it has come to so far.
         self.result = RecallResult()
-        self._learned = Learned(ledger, bus, self._progress, batch_size=SAVED_AT_ONCE)
+        self._learned = Learned(ledger.save_executions, bus, self._progress, batch_size=SAVED_AT_ONCE)
         self._total = 0
 
     async def recall(self) -> RecallResult:

@@ -74,7 +74,7 @@ class Tracker:
         self._reader = DetailReader(studio, campaign.flow_sid, settings)
         #: What the looks have found so far; kept where one is broken off, too.
         self.result = TrackResult()
-        self._learned = Learned(ledger, bus, self._progress, batch_size=SAVED_AT_ONCE)
+        self._learned = Learned(ledger.save_executions, bus, self._progress, batch_size=SAVED_AT_ONCE)
         self._total = 0
 
     async def look(self) -> TrackResult:
