@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.terminal import print_error, say
 from dispatcher.errors import DispatcherError, ExitCode, StudioError
 from dispatcher.remedies import Advice, AnyOf, Option
@@ -40,7 +41,7 @@ class Asked:
         return {
             "checked": self.skipped is None and self.error is None,
             "findings": [
-                {"severity": one.severity.value, "code": one.code, "message": one.message, "fix": one.fix}
+                {"severity": one.severity.value, "code": one.code, "message": one.message, "fix": _fix(one)}
                 for one in self.findings
             ],
             "error": None if self.error is None else {"code": self.error.code, "message": self.error.message},
@@ -95,4 +96,8 @@ def show(found: Sequence[Finding]) -> None:
     for one in found:
         say(Text.assemble((f"flow {one.severity.value}", _STYLES[one.severity.value]), ": ", one.message))
         if one.fix:
-            say(Text.assemble(("fix", "bold green"), ": ", one.fix))
+            say(Text.assemble(("fix", "bold green"), ": ", remedy_text(one.fix)))
+
+
+def _fix(one: Finding) -> str | None:
+    return remedy_text(one.fix) if one.fix else None

@@ -10,7 +10,7 @@ from dispatcher.cli import options
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.tracking import RecallResult
+    from dispatcher.tracking.results import RecallResult
 
 EPILOG = options.examples(
     ("dispatcher recall spring", "counts them, asks, and ends them"),

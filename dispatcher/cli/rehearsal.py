@@ -14,7 +14,7 @@ from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.terminal import STATE_STYLES, TABLE_BOX, err, out, print_json, say, visible
 from dispatcher.errors import ExitCode
 from dispatcher.ledger.records import ReportRow
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.model import Outcome, RowState
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
@@ -94,7 +94,9 @@ def shortened(value: str, most: int = VALUE_MAX) -> str:
 
 
 def _advice(row: ReportRow) -> str:
-    return Reason(row.reason_code).advice if row.reason_code and row.reason_code in Reason.__members__ else ""
+    from dispatcher.reporting.wording import row_advice
+
+    return row_advice(row.state, reason=row.reason_code) if row.reason_code else ""
 
 
 def _print_problems(problems: list[ReportRow], header: Sequence[str]) -> None:
@@ -209,8 +211,8 @@ def send_test(source: str, name: str, to: str, loaded: LoadedSettings, *, wait: 
     """`run --test-to`. Raises what `check_file` does, AuthenticationError, AccountLocked, FlowNotFound."""
     from dispatcher.campaign import open_campaign
     from dispatcher.model import STATE_AFTER
+    from dispatcher.reporting.wording import row_advice
     from dispatcher.settings import load_credentials
-    from dispatcher.studio.advice import advice
 
     credentials = load_credentials()
 
@@ -220,7 +222,9 @@ def send_test(source: str, name: str, to: str, loaded: LoadedSettings, *, wait: 
             interrupts.watch(campaign)
             await planning.plan(campaign, source)
             request, verdict = await campaign.test_send(to, wait=wait)
-        what_to_do = advice(STATE_AFTER[verdict.outcome], verdict.http_status, verdict.error_code)
+        what_to_do = row_advice(
+            STATE_AFTER[verdict.outcome], http_status=verdict.http_status, error_code=verdict.error_code
+        )
         if as_json:
             print_json(
                 {

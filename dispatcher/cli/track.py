@@ -11,7 +11,7 @@ from dispatcher.cli import options
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.tracking import TrackResult
+    from dispatcher.tracking.results import TrackResult
 
 EPILOG = options.examples(
     ("dispatcher track spring", "what became of the executions so far"),
@@ -80,7 +80,7 @@ def track(
                 "campaign": campaign,
                 **outcomes.counts_object(result.counts),
                 "read_now": result.read,
-                "not_whole": result.not_whole,
+                "incomplete": result.incomplete,
                 "failed": result.failed,
                 "report": str(path) if path else None,
             }
@@ -89,9 +89,9 @@ def track(
         outcomes.print_counts(out(), result.counts)
         if path is not None:
             out().print(str(path), soft_wrap=True, markup=False)
-    if result.not_whole:
+    if result.incomplete:
         say(
-            f"the path or the error of {result.not_whole:,} executions was left open, as each would have cost another"
+            f"the path or the error of {result.incomplete:,} executions was left open, as each would have cost another"
             ' read: [tracking] steps = "always" reads them',
             "yellow",
         )

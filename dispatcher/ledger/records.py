@@ -50,6 +50,20 @@ class InputRecord:
     #: The sender of rows that have none of their own.
     from_address: str | None
 
+    def parameters(self, cells: Sequence[str]) -> dict[str, str]:
+        """The Parameters of a planned row with these cells: the constants, and above them its columns.
+
+        The row's id is not among them: whoever sends the row adds it.
+        """
+        parameters = dict(self.parameter_constants)
+        for name, position in self.parameter_columns.items():
+            parameters[name] = cells[position]
+        return parameters
+
+    def sender(self, own: str | None) -> str | None:
+        """Who sends a row: its `own` sender, else the file's. None: neither is known, so the row cannot be planned."""
+        return own or self.from_address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInput:

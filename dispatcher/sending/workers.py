@@ -423,7 +423,7 @@ class Sender:
             self._progress.throttled += 1
             self._hold.throttled(verdict.retry_after_s, left_s)
         elif left_s is None or verdict.trouble:
-            self._hold.failed(verdict.said, connected=left_s is not None)
+            self._hold.failed(verdict.summary, connected=left_s is not None)
         else:
             self._hold.answered(left_s)
         if verdict.stop is not None:
@@ -451,6 +451,6 @@ def _all_rejected(verdict: Verdict, n: int) -> DispatcherError:
 
     return BreakerOpen(
         f"Studio refused the first {n} rows for the same reason",
-        found=verdict.said,
+        found=verdict.summary,
         fix="correct the sender or the flow, then dispatcher retry CAMPAIGN --all-rejected and resume",
     )

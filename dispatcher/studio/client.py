@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
@@ -30,20 +30,23 @@ from dispatcher.errors import (
     StudioError,
     StudioUnavailable,
 )
-from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import (
+    UNTRUSTED,
     Answer,
     Failure,
+    describe_status,
     error_code,
     parse_retry_after,
     server_time_s,
-    spoken,
     stop_reason,
 )
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Credentials
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -233,7 +236,8 @@ class Studio:
     ) -> AsyncIterator[Execution]:
         """A flow's executions, newest first. Where a page token expires meanwhile, the list goes on all the same.
 
-        `created_from` is inclusive, `created_to` exclusive; `status` (active or ended) is known only on v2.
+        `created_from` is inclusive, `created_to` exclusive; `status`: active or ended. v1's lists know no such filter:
+        they are read whole, and filtered here.
         """
 
         def pages(created_to: datetime | None) -> AsyncIterator[Execution]:
@@ -246,7 +250,8 @@ class Studio:
                 query["status"] = status
             return self._pages(f"Flows/{flow_sid}/Executions", "executions", query, Execution)
 
-        return resumed(pages, created_to)
+        found = resumed(pages, created_to)
+        return found if status is None else _with_status(found, status)
 
     async def execution(self, flow_sid: str, execution_sid: str) -> Execution:
         """One execution. Raises: ResourceNotFound (deleted, or past its 30 days)."""
@@ -309,28 +314,26 @@ class Studio:
         if answer.failure is None and (200 <= status < 300 or status in accept):
             return answer
         if answer.failure is Failure.certificate:
-            raise CertificateUntrusted(
-                found=answer.detail, fix="check [account] base_url and the machine's certificates"
-            )
+            raise CertificateUntrusted(found=answer.detail, fix=UNTRUSTED)
         if answer.failure is not None:
             raise StudioUnavailable(found=answer.detail, fix="check the network, then try again")
         code = _error_code(answer)
-        said = spoken(status, code)
+        summary = describe_status(status, code)
         if status == 404:
-            raise ResourceNotFound(found=said, fix="check the SID and the account; data are kept for 30 days")
+            raise ResourceNotFound(found=summary, fix="check the SID and the account; data are kept for 30 days")
         stop = stop_reason(status, code)
         if stop is not None:
             raise stop
         if status == 429 or status >= 500 or status == 408:
-            unavailable = StudioUnavailable(found=said, fix="try again later")
+            unavailable = StudioUnavailable(found=summary, fix="try again later")
             unavailable.retry_after_s = parse_retry_after(answer.retry_after, answer.date)
             unavailable.throttled = status == 429
             if status == 429 and self.gate is not None:
                 self.gate.throttled(unavailable.retry_after_s)
             raise unavailable
         if code == BAD_PAGE_TOKEN:
-            raise PageExpired(found=said, fix="read the list again from its beginning")
-        raise StudioError("Studio refused a read", found=said)
+            raise PageExpired(found=summary, fix="read the list again from its beginning")
+        raise StudioError("Studio refused a read", found=summary)
 
     async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
         url: URL | None = self._url(path, query)
@@ -366,6 +369,12 @@ class Studio:
             return URL(f"{self.base_url}{path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
         except ValueError:
             raise StudioError("Studio's list names a next page that is no address") from None
+
+
+async def _with_status(executions: AsyncIterator[Execution], status: str) -> AsyncIterator[Execution]:
+    async for execution in executions:
+        if execution.status == status:
+            yield execution
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -73,9 +73,11 @@ def make(path: Path, kind: str, rows: int) -> None:
 
 def read(path: Path) -> int:
     """Intake alone; how many rows."""
-    from dispatcher.intake import IntakeOptions, open_input
+    from dispatcher.intake import open_input
+    from dispatcher.settings import Settings
 
-    with open_input(path, IntakeOptions(to="phone", region="US", from_address=SENDER)) as opened:
+    settings = Settings.model_validate({"columns": {"to": "phone", "region": "US"}, "campaign": {"from": SENDER}})
+    with open_input(path, settings) as opened:
         return sum(len(batch.cells) for batch in opened.batches())
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign import Campaign, open_campaign
-from dispatcher.campaign.tracking import RecallResult, TrackResult
 from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, RunTotals
 from dispatcher.model import Outcome
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxFlow, SandboxSettings, load_flow
+from dispatcher.tracking.results import RecallResult, TrackResult
 from tests.support import ledgers
 from tests.support.rehearsal import ACCOUNT_SID, CREDENTIALS, SENDER, Rehearsal, phone
 
