@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import loopback
+from tests.guard import loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +27,7 @@ def _forget_this_machine() -> None:
 # At import: before any module of ours, or a worker of xdist, reads the environment.
 _forget_this_machine()
 loopback.install()
+signals.keep_from_children()
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
 
 hypothesis.configuration.set_hypothesis_home_dir(ROOT / ".hypothesis")  # tests run in folders of their own
