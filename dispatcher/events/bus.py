@@ -26,28 +26,29 @@ class EventBus:
         self._now_s = now_s
         self._live = LiveState()
         self.progress = Progress()
-        self._listeners: list[Listener] = []
+        #: One entry for each subscription, in their order.
+        self._listeners: dict[object, Listener] = {}
         self._waits: set[WaitKind] = set()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; the returned function takes it away again."""
-        self._listeners.append(listener)
+        key = object()
+        self._listeners[key] = listener
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._listeners.pop(key, None)
 
         return unsubscribe
 
     def emit(self, event: Event) -> None:
         """Tell every listener; never raises."""
         self._live.apply(event, self._now_s())
-        for listener in tuple(self._listeners):
+        for key, listener in tuple(self._listeners.items()):
             try:
                 listener(event)
             except Exception as error:
                 logger.warning("an event listener failed and was dropped: %s", type(error).__name__)
-                self._listeners.remove(listener)
+                self._listeners.pop(key, None)
 
     def wait(self, kind: WaitKind, reason: str, for_s: float | None) -> None:
         """A wait begins, or goes on otherwise than was told. `resume` ends it."""
