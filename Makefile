@@ -28,11 +28,12 @@ demo: $(VENV)/.runtime ## set up, then rehearse a campaign against a local Studi
 test: $(VENV)/.dev ## set up, then run the tests; ARGS="-k limiter -n0" for some of them
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
-lint: $(VENV)/.dev ## check style, format, types and the import contracts
+lint: $(VENV)/.dev ## check style, format, types, the import contracts and that no files import each other
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
 	@$(BIN)/lint-imports --no-logo
+	@$(PY) -m tests.structure
 
 types: $(VENV)/.dev ## check types alone
 	@$(PY) -m mypy --strict
