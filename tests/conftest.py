@@ -31,8 +31,8 @@ signals.keep_from_children()
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
 
 hypothesis.configuration.set_hypothesis_home_dir(ROOT / ".hypothesis")  # tests run in folders of their own
-# No deadline: a shared machine's pauses are not failures. In the gate each test has its fixed examples, so that a change
-# is not refused for what another one broke; `make chaos` draws new ones, many more, and prints how to repeat a failure.
+# No deadline: a shared machine's pauses are not failures. In the gate each test has its fixed examples: a change is not
+# refused for what another one broke. `make chaos` draws new ones, many more, and prints how to repeat a failure.
 hypothesis.settings.register_profile("gate", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.register_profile("chaos", deadline=None, print_blob=True, max_examples=2_000)
 hypothesis.settings.load_profile("gate")
