@@ -17,7 +17,7 @@ $(shell [ ! -e $(VENV)/.made ] || [ "$$($(PY) -V 2>&1)" = "$$(cat $(VENV)/.made)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types chaos bench picture lock clean
+.PHONY: help demo test lint types chaos bench picture rooms lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev ## measure throughput, memory and start-up
 
 picture: $(VENV)/.dev ## make the README's picture of the live view again, from a real run
 	@$(PY) -m docs.picture $(ARGS)
+
+rooms: $(VENV)/.dev ## draw the picture of the rooms again, from the imports of the code (docs/architecture.svg)
+	@$(PY) -m docs.rooms
 
 lock: $(VENV)/.dev ## resolve the dependencies again; ARGS=--upgrade for newer versions
 	@$(LOCK) --group build --output-file requirements.lock pyproject.toml
