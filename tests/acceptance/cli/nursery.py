@@ -54,7 +54,7 @@ class Nursery:
     def close(self) -> None:
         """End it."""
         # Closes its input, which ends it, and waits.
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=self._timeout_s)
 
 
 def _be(order: dict[str, Any]) -> None:
