@@ -198,6 +198,7 @@ def test_speed_falls_while_nothing_comes() -> None:
     speed.add(1.0, 100)
     rates = [speed.per_s(now_s) for now_s in (1.5, 3.0, 10.0, 100.0)]
     assert rates[0] == pytest.approx(100.0)
+    assert rates[1] == pytest.approx(100 / 3)
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 2.0
 
