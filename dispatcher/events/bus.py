@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -26,29 +27,35 @@ class EventBus:
         self._now_s = now_s
         self._live = LiveState()
         self.progress = Progress()
-        #: One entry for each subscription, in their order.
-        self._listeners: dict[object, Listener] = {}
+        self._listeners: list[Listener] = []
         self._waits: set[WaitKind] = set()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; the returned function takes it away again."""
-        key = object()
-        self._listeners[key] = listener
+
+        def entry(event: Event) -> None:  # one of its own for each subscription of one function
+            listener(event)
+
+        self._listeners.append(entry)
 
         def unsubscribe() -> None:
-            self._listeners.pop(key, None)
+            self._drop(entry)
 
         return unsubscribe
+
+    def _drop(self, entry: Listener) -> None:
+        with contextlib.suppress(ValueError):  # gone already
+            self._listeners.remove(entry)
 
     def emit(self, event: Event) -> None:
         """Tell every listener; never raises."""
         self._live.apply(event, self._now_s())
-        for key, listener in tuple(self._listeners.items()):
+        for listener in tuple(self._listeners):
             try:
                 listener(event)
             except Exception as error:
                 logger.warning("an event listener failed and was dropped: %s", type(error).__name__)
-                self._listeners.pop(key, None)
+                self._drop(listener)
 
     def wait(self, kind: WaitKind, reason: str, for_s: float | None) -> None:
         """A wait begins, or goes on otherwise than was told. `resume` ends it."""
