@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -31,13 +32,20 @@ class EventBus:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; the returned function takes it away again."""
-        self._listeners.append(listener)
+
+        def entry(event: Event) -> None:  # one of its own for each subscription of one function
+            listener(event)
+
+        self._listeners.append(entry)
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._drop(entry)
 
         return unsubscribe
+
+    def _drop(self, entry: Listener) -> None:
+        with contextlib.suppress(ValueError):  # gone already
+            self._listeners.remove(entry)
 
     def emit(self, event: Event) -> None:
         """Tell every listener; never raises."""
@@ -47,7 +55,7 @@ class EventBus:
                 listener(event)
             except Exception as error:
                 logger.warning("an event listener failed and was dropped: %s", type(error).__name__)
-                self._listeners.remove(listener)
+                self._drop(listener)
 
     def wait(self, kind: WaitKind, reason: str, for_s: float | None) -> None:
         """A wait begins, or goes on otherwise than was told. `resume` ends it."""

@@ -48,6 +48,14 @@ class AccountSettings(_Table):
             raise ValueError("must be the host alone, without a path")
         return value
 
+    @field_validator("region", "edge")
+    @classmethod
+    def _check_label(cls, value: str | None) -> str | None:
+        """They become part of the host that gets the credentials: nothing in them may end its name early."""
+        if value and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+            raise ValueError("must be small letters, digits and hyphens, like us1 or frankfurt")
+        return value
+
 
 class CampaignSettings(_Table):
     """What is started, and for whom."""

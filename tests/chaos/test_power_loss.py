@@ -16,6 +16,7 @@ from dispatcher.ledger.records import Run
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.model import Outcome, RowState
+from tests.chaos import seeds
 from tests.chaos.power import Connection, Disk, RecordingVFS, points
 from tests.support.ledgers import NONE, campaign, end, flaws, lines, planned, raw
 
@@ -117,7 +118,7 @@ def cut(promised: Promised, folder: Path, cuts: int, seed: int) -> dict[int, lis
 def test_no_cut_loses_what_was_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     promised = recorded(tmp_path / "state", monkeypatch, rounds=60)
     assert len(promised.begun) > 100
-    assert cut(promised, tmp_path, cuts=120, seed=random.randrange(1 << 32)) == {}
+    assert cut(promised, tmp_path, cuts=120, seed=seeds.seed()) == {}
 
 
 def test_without_syncing_the_folder_a_new_ledger_may_come_back_empty(
