@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from dispatcher.campaign.wiring import intake_options
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, SettingsError
 from dispatcher.events import EventBus, Planned, PlanProgress, ReportWritten
 from dispatcher.intake import OpenedInput, open_input
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
@@ -52,7 +51,7 @@ class Campaign:
         name: str,
         settings: Settings,
         credentials: Credentials | None,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         bus: EventBus,
         *,
         scratch: bool = False,
@@ -272,18 +271,10 @@ class Campaign:
         record = await self._ledger.find_campaign(self.name)
         if record.input_id is None:
             return
-        batches = self._ledger.report_rows(record, record.input_id)
-        # The reader's connection belongs to the thread that opened it.
-        with ThreadPoolExecutor(1) as thread:
-            loop = asyncio.get_running_loop()
-            try:
-                while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
-                    wanted = batch if only is None else [row for row in batch if row.state in only.states]
-                    if wanted:
-                        yield wanted
-            finally:
-                if isinstance(batches, Generator):
-                    await loop.run_in_executor(thread, batches.close)
+        states = None if only is None else only.states
+        async with self._ledger.snapshot() as snapshot:
+            async for batch in snapshot.rows(record.input_id, states=states):
+                yield batch
 
     async def report(self, path: str | Path, *, only: Selection | None = None) -> int:
         """Write the report of the latest file; returns its rows. Raises: ReportError, CampaignNotFound."""

@@ -1,34 +1,31 @@
-"""Taking an account's lock, which may mean waiting for another process."""
+"""Taking an account's lease, which may mean waiting for another process."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import contextlib
+from collections.abc import AsyncIterator
 
 from dispatcher.campaign.stop import Stop
 from dispatcher.errors import AccountLocked
 from dispatcher.events import EventBus, WaitKind
-from dispatcher.ledger import AccountLock
+from dispatcher.ledger import Ledger
+from dispatcher.ledger.records import Account
 
 
-async def acquire(lock: AccountLock, bus: EventBus, stop: Stop, *, wait: bool) -> None:
-    """Take it without blocking the loop. Raises: AccountLocked, or what stopped the waiting."""
-    given_up = threading.Event()
-    loop = asyncio.get_running_loop()
+@contextlib.asynccontextmanager
+async def leased(ledger: Ledger, account: Account, bus: EventBus, stop: Stop, *, wait: bool) -> AsyncIterator[None]:
+    """Hold the account. Raises: AccountLocked, or what stopped the waiting."""
 
-    def tell() -> None:
-        reason = "another process is sending for this account"
-        loop.call_soon_threadsafe(bus.wait, WaitKind.account, reason, None)
+    def waiting() -> None:
+        bus.wait(WaitKind.account, "another process is sending for this account", None)
 
-    taking = asyncio.create_task(
-        asyncio.to_thread(lock.acquire, wait=wait, waiting=tell, stop=lambda: given_up.is_set())
-    )
-    stopping = asyncio.create_task(stop.event.wait())
-    try:
-        await asyncio.wait([taking, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        given_up.set()
-        stopping.cancel()
-        bus.resume(WaitKind.account)
-    if not await taking:
-        raise stop.error or AccountLocked()
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(ledger.lease(account, wait=wait, stopped=stop.event, waiting=waiting))
+        except AccountLocked:
+            if stop.error is not None:
+                raise stop.error from None
+            raise
+        finally:
+            bus.resume(WaitKind.account)
+        yield

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.locking import acquire
+from dispatcher.campaign.locking import leased
 from dispatcher.campaign.wiring import limiter_of, studio_client
 from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
-from dispatcher.ledger import AccountLock, SqliteLedger
-from dispatcher.model import dispatch_id
+from dispatcher.ledger import Ledger, open_ledger
+from dispatcher.model import Outcome, dispatch_id
 from dispatcher.studio.forms import create_form
 from dispatcher.studio.outcomes import Verdict, classify
 
@@ -30,7 +28,7 @@ class PlannedRequest:
     parameters: dict[str, str]
 
 
-async def first_request(campaign: Campaign, ledger: SqliteLedger) -> PlannedRequest | None:
+async def first_request(campaign: Campaign, ledger: Ledger) -> PlannedRequest | None:
     """What would be sent first; None: nothing. `ledger` is a throw-away one: the row is claimed in it."""
     record, requests = await campaign.own_record(), await campaign.requests()
     begun_ms = now_ms()
@@ -69,18 +67,27 @@ async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple
             record.account.account_sid, record.flow_sid, f"{campaign.name} test", f"{address} {now_ms()}"
         )
     request = replace(first, to=address, parameters=parameters)
-    state_dir = Path(settings.state.dir)
-    ledger = await asyncio.to_thread(SqliteLedger.open, state_dir)
-    account_lock = AccountLock(state_dir, record.account)
+    ledger = await open_ledger(settings.state)
     try:
-        await acquire(account_lock, campaign.bus, campaign.stopping, wait=wait)
         account = await ledger.account(record.account.account_sid, record.account.base_url)
-        limiter = await limiter_of(account, settings, ledger)
-        async with studio_client(settings, campaign.own_credentials()) as studio:
-            await limiter.acquire(1)
-            form = create_form(request.to, request.sender, request.parameters)
-            answer = await studio.create(record.flow_sid, form)
+        async with leased(ledger, account, campaign.bus, campaign.stopping, wait=wait):
+            limiter = await limiter_of(account, settings, ledger)
+            async with studio_client(settings, campaign.own_credentials()) as studio:
+                await limiter.acquire(1)
+                form = create_form(request.to, request.sender, request.parameters)
+                attempt = await ledger.begin_test(account, to_address=str(address), now_ms=now_ms())
+                sent_at_ms = now_ms()
+                answer = await studio.create(record.flow_sid, form)
+            verdict = classify(answer, api_version=settings.account.api_version)
+            await ledger.end_test(
+                attempt,
+                outcome=verdict.outcome,
+                sent_at_ms=None if verdict.outcome is Outcome.not_sent else sent_at_ms,
+                ended_at_ms=now_ms(),
+                execution_sid=verdict.execution_sid,
+                http_status=verdict.http_status,
+                error_code=verdict.error_code,
+            )
     finally:
-        account_lock.release()
         await ledger.close()
-    return request, classify(answer, api_version=settings.account.api_version)
+    return request, verdict

@@ -13,7 +13,7 @@ from dispatcher.campaign.wiring import limiter_of, studio_client
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, ExitCode, LedgerError, StudioError
 from dispatcher.events import EventBus, RunStarted, RunStopped, WaitKind
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTotals
 from dispatcher.model import RowState
 from dispatcher.settings import Credentials, Settings
@@ -67,7 +67,7 @@ class CampaignRun:
         requests: Requests,
         settings: Settings,
         credentials: Credentials,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         bus: EventBus,
         stop: Stop,
     ) -> None:
@@ -223,7 +223,7 @@ class CampaignRun:
             if self._stop.error is not None:
                 return total
 
-    async def _reconcile(self, studio: Studio, run: Run | None) -> Reconciled:
+    async def _reconcile(self, studio: Studio, run: Run) -> Reconciled:
         """One pass. Raises: StudioError; the wish to stop, where it comes meanwhile."""
         from dispatcher.sending.reconcile import reconcile
 

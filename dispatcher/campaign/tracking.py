@@ -16,7 +16,7 @@ from dispatcher.tracking.reads import Reads
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
-    from dispatcher.ledger import SqliteLedger
+    from dispatcher.ledger import Ledger
     from dispatcher.sending.hold import Hold
     from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Studio
@@ -142,7 +142,7 @@ async def _look(campaign: Campaign, tracker: Tracker) -> Tracked:
         return tracker.result
 
 
-async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, follow: bool) -> TrackResult:
+async def track(campaign: Campaign, ledger: Ledger, *, details: bool, follow: bool) -> TrackResult:
     """See `Campaign.track`."""
     from dispatcher.tracking.tracker import Tracker
 
@@ -179,7 +179,7 @@ async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, foll
     )
 
 
-async def recall(campaign: Campaign, ledger: SqliteLedger) -> RecallResult:
+async def recall(campaign: Campaign, ledger: Ledger) -> RecallResult:
     """See `Campaign.recall`."""
     from dispatcher.tracking.recaller import Recaller
     from dispatcher.tracking.tracker import Tracker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.clock import now_ms
 from dispatcher.intake import IntakeOptions
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import Account
 from dispatcher.settings import Credentials, Settings
 
@@ -57,7 +57,7 @@ def studio_client(settings: Settings, credentials: Credentials, *, gate: Gate | 
     )
 
 
-async def limiter_of(account: Account, settings: Settings, ledger: SqliteLedger) -> Limiter:
+async def limiter_of(account: Account, settings: Settings, ledger: Ledger) -> Limiter:
     """A limiter that remembers what left for this account before, by the ledger."""
     from dispatcher.sending.limiter import Limiter
 

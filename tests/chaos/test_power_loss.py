@@ -115,12 +115,13 @@ def cut(promised: Promised, folder: Path, cuts: int, seed: int) -> dict[int, lis
 
 
 def test_no_cut_loses_what_was_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cut loses what was acknowledged."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=60)
     assert len(promised.begun) > 100
     assert cut(promised, tmp_path, cuts=120, seed=random.randrange(1 << 32)) == {}
 
 
-def test_without_syncing_the_folder_a_new_ledger_may_come_back_empty(
+def test_without_syncing_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even FULL is not enough for a new file: the journal of its first page may come back, and roll everything back."""
@@ -142,5 +143,6 @@ def test_without_full_syncs_intents_are_lost(tmp_path: Path, monkeypatch: pytest
 def test_no_cut_anywhere_loses_what_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    """No cut anywhere loses what was acknowledged."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=150)
     assert cut(promised, tmp_path, cuts=1500, seed=seed) == {}

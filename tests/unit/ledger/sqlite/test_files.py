@@ -23,7 +23,8 @@ from dispatcher.remedies import Advice
 from tests.support.ledgers import campaign, flaws, lines, planned, raw, report
 
 
-async def test_the_folder_and_the_file_are_for_this_user_alone(tmp_path: Path) -> None:
+async def test_files_are_for_this_user_alone(tmp_path: Path) -> None:
+    """The folder and the file are for this user alone."""
     folder = tmp_path / "deep" / "state"
     ledger = SqliteLedger.open(folder)
     await campaign(ledger)
@@ -47,6 +48,7 @@ async def test_the_connection_is_durable(tmp_path: Path) -> None:
 
 
 async def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
+    """A path may have any characters."""
     folder = tmp_path / "50 % ?off#1 é"
     ledger = SqliteLedger.open(folder)
     spring = await campaign(ledger)
@@ -59,6 +61,7 @@ async def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
 
 
 async def test_a_copy_has_what_is_committed_and_is_another_ledger(tmp_path: Path) -> None:
+    """A copy has what is committed and is another ledger."""
     ledger = SqliteLedger.open(tmp_path / "state")
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("a"))
@@ -73,7 +76,8 @@ async def test_a_copy_has_what_is_committed_and_is_another_ledger(tmp_path: Path
     copy_ledger(tmp_path / "nowhere", tmp_path / "copy")
 
 
-def test_without_create_a_missing_ledger_is_said_and_not_made(tmp_path: Path) -> None:
+def test_without_create_nothing_is_made(tmp_path: Path) -> None:
+    """Without create a missing ledger is said and not made."""
     with pytest.raises(CampaignNotFound, match="there is no ledger yet"):
         SqliteLedger.open(tmp_path / "state", create=False)
     assert not (tmp_path / "state").exists()
@@ -89,7 +93,7 @@ async def test_an_empty_file_is_a_new_ledger(tmp_path: Path) -> None:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-async def test_a_file_that_was_cut_to_nothing_beside_its_log_is_not_taken_for_new(tmp_path: Path) -> None:
+async def test_an_empty_file_beside_its_log_is_refused(tmp_path: Path) -> None:
     """SQLite would throw the log away, and with it who was contacted."""
     wal = tmp_path / f"{FILE_NAME}-wal"
     (tmp_path / FILE_NAME).touch()
@@ -104,7 +108,8 @@ async def test_a_file_that_was_cut_to_nothing_beside_its_log_is_not_taken_for_ne
     [b"phone,name\n+15550100001,Ann\n" * 100, random.Random(1).randbytes(8192), b"SQLite format 3\0" * 300],
     ids=["a table", "noise", "a header alone"],
 )
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that is no database is refused and left as it is."""
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(LedgerCorrupt) as caught:
         SqliteLedger.open(tmp_path)
@@ -113,7 +118,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path,
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+def test_another_programs_database_is_refused(tmp_path: Path, version: int) -> None:
+    """Another programs database is refused and left as it is."""
     with raw(tmp_path / FILE_NAME) as db:
         db.execute("CREATE TABLE places (url TEXT)")
         db.execute(f"PRAGMA user_version = {version}")
@@ -124,6 +130,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path, 
 
 
 async def test_damage_inside_the_file_is_said_when_it_is_met(tmp_path: Path) -> None:
+    """Damage inside the file is said when it is met."""
     ledger = SqliteLedger.open(tmp_path)
     spring = await campaign(ledger)
     counts = await planned(ledger, spring, lines(*(f"k{n}" for n in range(3000))))
@@ -150,12 +157,14 @@ async def _everything(folder: Path, input_id: int) -> None:
 
 
 def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+    """A folder in the files place is refused."""
     (tmp_path / FILE_NAME).mkdir()
     with pytest.raises(LedgerUnwritable):
         SqliteLedger.open(tmp_path)
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    """A file in the folders place is refused."""
     (tmp_path / "state").touch()
     for folder in (tmp_path / "state", tmp_path / "state" / "deeper"):
         with pytest.raises(LedgerUnwritable) as caught:
@@ -169,6 +178,7 @@ NOBODY = 65534
 @pytest.mark.skipif(not hasattr(os, "setuid") or os.getuid() != 0, reason="only root may become another user")
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_folder_that_may_not_be_written_is_refused(root: Path, exists: bool) -> None:
+    """A folder that may not be written is refused."""
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
         if exists:
@@ -193,12 +203,13 @@ except LedgerUnwritable as error:
 
 
 def test_an_old_sqlite_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old sqlite is said."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(LedgerError, match="too old"):
         SqliteLedger.open(tmp_path)
 
 
-async def test_the_log_stays_bounded_and_is_cut_after_a_long_read(tmp_path: Path) -> None:
+async def test_the_log_stays_bounded(tmp_path: Path) -> None:
     """A report that is read while rows are sent keeps the log from being reused; afterwards it shrinks again."""
     ledger = SqliteLedger.open(tmp_path)
     spring = await campaign(ledger)

@@ -52,7 +52,8 @@ sys.stdin.read()
             process.kill()
 
 
-def test_a_second_process_is_refused_and_may_have_it_when_the_first_is_killed(tmp_path: Path) -> None:
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    """A second process is refused and may have it when the first is killed."""
     lock = AccountLock(tmp_path, ACCOUNT)
     with holder(tmp_path) as process:
         assert lock.held()
@@ -69,6 +70,7 @@ def test_a_second_process_is_refused_and_may_have_it_when_the_first_is_killed(tm
 
 
 def test_other_accounts_and_hosts_have_locks_of_their_own(tmp_path: Path) -> None:
+    """Other accounts and hosts have locks of their own."""
     with AccountLock(tmp_path, ACCOUNT):
         for account in (OTHER, REHEARSAL):
             assert not AccountLock(tmp_path, account).held()
@@ -77,6 +79,7 @@ def test_other_accounts_and_hosts_have_locks_of_their_own(tmp_path: Path) -> Non
 
 
 def test_waiting_ends_when_it_is_free_or_nobody_wants_it_any_more(tmp_path: Path) -> None:
+    """Waiting ends when it is free or nobody wants it any more."""
     first, second = AccountLock(tmp_path, ACCOUNT), AccountLock(tmp_path, ACCOUNT)
     told: list[bool] = []
     first.acquire(wait=False)
@@ -102,11 +105,13 @@ def test_somebody_who_only_looks_does_not_turn_a_run_away(tmp_path: Path) -> Non
 
 
 def test_a_lock_that_was_never_taken_is_not_made_by_looking(tmp_path: Path) -> None:
+    """A lock that was never taken is not made by looking."""
     assert not AccountLock(tmp_path, ACCOUNT).held()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A folder that is not there is said."""
     (tmp_path / "file").touch()
     with pytest.raises(LedgerUnwritable) as caught:
         AccountLock(tmp_path / "file" / "state", ACCOUNT).acquire(wait=False)
@@ -114,13 +119,15 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_the_lock_files_name_tells_nothing(tmp_path: Path) -> None:
+    """The lock files name tells nothing."""
     with AccountLock(tmp_path, ACCOUNT):
         (name,) = [path.name for path in tmp_path.iterdir()]
     assert name.startswith("account-")
     assert ACCOUNT_SID not in name
 
 
-async def test_status_tells_a_run_that_runs_from_one_that_was_killed(tmp_path: Path) -> None:
+async def test_status_tells_running_from_killed(tmp_path: Path) -> None:
+    """Status tells a run that runs from one that was killed."""
     ledger = SqliteLedger.open(tmp_path)
     spring, summer = await campaign(ledger), await campaign(ledger, "summer")
     await planned(ledger, spring, lines("a"))
@@ -155,7 +162,8 @@ async def test_status_tells_a_run_that_runs_from_one_that_was_killed(tmp_path: P
     await ledger.close()
 
 
-async def test_a_run_of_a_campaign_without_rows_counts_nothing(tmp_path: Path) -> None:
+async def test_a_campaign_without_rows(tmp_path: Path) -> None:
+    """A run of a campaign without rows counts nothing."""
     ledger = SqliteLedger.open(tmp_path)
     spring = await campaign(ledger)
     run = await ledger.start_run(spring, window_limit=200, now_ms=1)

@@ -55,12 +55,14 @@ def _version(path: Path) -> int:
 
 
 def test_the_old_file_has_a_row_in_every_state(old: Path) -> None:
+    """The old file has a row in every state."""
     with raw(old / FILE_NAME) as db:
         states = {state for (state,) in db.execute("SELECT DISTINCT state FROM rows")}
     assert (states, _version(old / FILE_NAME)) == (set(RowState), 1)
 
 
-async def test_an_upgrade_keeps_everything_and_ends_as_a_new_ledger_would_be(old: Path, tmp_path: Path) -> None:
+async def test_an_upgrade_keeps_everything(old: Path, tmp_path: Path) -> None:
+    """An upgrade keeps everything and ends as a new ledger would be."""
     before = _content(old / FILE_NAME)
     for _ in range(2):
         await SqliteLedger.open(old).close()
@@ -83,6 +85,7 @@ def _schema(path: Path) -> set[tuple[str, str, str]]:
 
 
 async def test_an_upgraded_campaign_goes_on(old: Path) -> None:
+    """An upgraded campaign goes on."""
     ledger = SqliteLedger.open(old)
     spring, summer = await ledger.find_campaign("spring"), await ledger.find_campaign("summer")
     for record, recovered in ((spring, 20), (summer, 1)):
@@ -120,9 +123,10 @@ def upgrade_steps(monkeypatch: pytest.MonkeyPatch, old: Path, tmp_path: Path) ->
     return left
 
 
-def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_ledger_which_can_be_upgraded(
+def test_a_kill_during_an_upgrade(
     upgrade_steps: list[Path],
 ) -> None:
+    """A kill in the middle of an upgrade leaves the old ledger which can be upgraded."""
     before = _content(_OLD_FILE)
     assert len(upgrade_steps) > 1
     for folder in upgrade_steps:
@@ -135,6 +139,8 @@ def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_ledger_which_can_be_u
 
 
 def test_an_upgrade_that_fails_leaves_the_old_ledger(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade that fails leaves the old ledger."""
+
     def broken(script: str) -> Iterator[str]:
         yield from statements(script)
         yield "CREATE TABLE rows (row_id INTEGER)"
@@ -146,7 +152,8 @@ def test_an_upgrade_that_fails_leaves_the_old_ledger(old: Path, monkeypatch: pyt
     assert (_version(old / FILE_NAME), _content(old / FILE_NAME)) == (1, before)
 
 
-def test_a_ledger_of_a_newer_program_is_refused_and_left_as_it_is(old: Path) -> None:
+def test_a_newer_programs_ledger_is_refused(old: Path) -> None:
+    """A ledger of a newer program is refused and left as it is."""
     with raw(old / FILE_NAME) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = (old / FILE_NAME).read_bytes()
@@ -156,6 +163,7 @@ def test_a_ledger_of_a_newer_program_is_refused_and_left_as_it_is(old: Path) -> 
 
 
 def test_every_version_has_its_script(root: Path) -> None:
+    """Every version has its script."""
     scripts = sorted(path.name for path in (root / "dispatcher" / "ledger" / "sqlite" / "migrations").iterdir())
     assert scripts == [f"{version:04}.sql" for version in range(2, SCHEMA_VERSION + 1)]
     assert all(sqlite3.complete_statement(one) for name in scripts for one in statements(f"migrations/{name}"))

@@ -71,6 +71,7 @@ def _plan(db: sqlite3.Connection, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", HOT)
 def test_hot_queries_find_their_rows(db: sqlite3.Connection, name: str) -> None:
+    """Hot queries find their rows."""
     for step in _plan(db, name):
         scanned = re.match(r"SCAN (\w+)", step)
         harmless = re.search(r"VIRTUAL TABLE|CONSTANT ROW|^SCAN (v|a|\(subquery|\(join)", step)
@@ -80,6 +81,7 @@ def test_hot_queries_find_their_rows(db: sqlite3.Connection, name: str) -> None:
 
 
 def test_departures_are_read_from_the_newest_on(db: sqlite3.Connection) -> None:
+    """Departures are read from the newest on."""
     steps = _plan(db, "departures")
     assert steps[0] == "SEARCH a USING INTEGER PRIMARY KEY (rowid<?)"
     assert not [step for step in steps if "TEMP B-TREE" in step]
@@ -94,17 +96,20 @@ def test_planned_rows_are_found_by_their_input(db: sqlite3.Connection, name: str
 
 
 def test_rows_to_send_are_not_sorted_first(db: sqlite3.Connection) -> None:
+    """Rows to send are not sorted first."""
     assert not [step for step in _plan(db, "planned_rows") if "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", OF_ONE_INPUT)
 def test_an_inputs_rows_are_a_range_of_the_table(db: sqlite3.Connection, name: str) -> None:
+    """An inputs rows are a range of the table."""
     steps = _plan(db, name)
     assert re.match(r"SEARCH \w+ USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)", steps[0]), steps
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
 def test_every_query_is_used(root: Path) -> None:
+    """Every query is used."""
     source = "\n".join(
         path.read_text("utf-8") for path in (root / "dispatcher" / "ledger").rglob("*.py") if path.name != "queries.py"
     )
@@ -120,6 +125,7 @@ def test_no_sql_stands_in_python(root: Path) -> None:
 
 
 def test_scripts_are_cut_into_whole_statements() -> None:
+    """Scripts are cut into whole statements."""
     assert all(sqlite3.complete_statement(statement) for statement in statements("schema.sql"))
     made = "".join(statements("schema.sql"))
     assert made.count("CREATE TABLE") + made.count("CREATE INDEX") + made.count("CREATE UNIQUE INDEX") == len(
