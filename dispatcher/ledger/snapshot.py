@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: A page of a list wants few rows, and at once; a report wants all, and each batch costs a change of threads.
+FIRST_ROWS = 100
+ROWS_MAX = 500
+
 
 class _Read(Protocol):
     async def __call__(self, work: Callable[[Db], T], /) -> T: ...
@@ -39,9 +43,11 @@ class Snapshot:
         reason: str | None = None,
     ) -> AsyncIterator[list[ReportRow]]:
         find = partial(reading.report_rows, chunks=self._chunks, input_id=input_id, states=states, reason=reason)
-        while batch := await self._read(partial(find, after_row=after_row)):
+        limit = FIRST_ROWS
+        while batch := await self._read(partial(find, after_row=after_row, limit=limit)):
             yield batch
             after_row = batch[-1].row_number
+            limit = min(2 * limit, ROWS_MAX)
 
     async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
         return await self._read(partial(tracking.of_rows, row_ids=row_ids))

@@ -121,9 +121,7 @@ def test_no_cut_loses_what_was_acknowledged(tmp_path: Path, monkeypatch: pytest.
     assert cut(promised, tmp_path, cuts=120, seed=random.randrange(1 << 32)) == {}
 
 
-def test_without_syncing_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_syncing_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even FULL is not enough for a new file: the journal of its first page may come back, and roll everything back."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=60, synchronous="FULL")
     broken = cut(promised, tmp_path, cuts=60, seed=1)

@@ -10,9 +10,6 @@ SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM p
 -- The tables of a rehearsal (rehearsal.py), `source` being the ledger: of whatever version, so no columns are named but those
 -- of version 1.
 
--- name: rehearsal_version
-SELECT user_version, application_id FROM pragma_user_version('source'), pragma_application_id('source');
-
 -- name: rehearsal_schema
 SELECT type, name, sql FROM source.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%';
 

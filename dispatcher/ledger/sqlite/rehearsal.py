@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from dispatcher.ledger.sqlite.connection import (
+    APPLICATION_ID,
     FILE_NAME,
     OPEN_WAIT_S,
     check_not_cut,
@@ -60,7 +61,7 @@ def _copy(path: Path, campaign: str, db: sqlite3.Connection) -> None:
     db.execute("ATTACH ? AS source", (f"{path.resolve().as_uri()}?mode=ro",))
     db.execute("BEGIN")
     # The version and the tables as of the same moment: another process may upgrade the ledger just now.
-    version, application_id = db.execute(sql["rehearsal_version"]).fetchone()
+    (version,) = db.execute("PRAGMA source.user_version").fetchone()
     made = db.execute(sql["rehearsal_schema"]).fetchall()
     for kind, _, statement in made:
         if kind == "table":
@@ -73,6 +74,6 @@ def _copy(path: Path, campaign: str, db: sqlite3.Connection) -> None:
         if kind == "index":
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
-    db.execute(f"PRAGMA application_id = {application_id}")
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("COMMIT")
     db.execute("DETACH source")

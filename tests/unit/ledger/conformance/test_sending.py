@@ -261,6 +261,52 @@ def _sent_at(row: GrantedRow, at_ms: int) -> AttemptEnd:
     return AttemptEnd(row.row_id, row.attempt_id, Outcome.created, at_ms, at_ms + 1)
 
 
+async def test_departures_amid_other_accounts(ledger: Ledger) -> None:
+    """However many attempts of other accounts lie between or after them, an account's own are all found."""
+    spring = await campaign(ledger)
+    other = await campaign(ledger, "other", "AC" + "1" * 32)
+    await planned(ledger, spring, lines(*(f"k{number}" for number in range(200))))
+    await planned(ledger, other, lines(*(f"k{number}" for number in range(5_000))))
+    mine = await ledger.start_run(spring, window_limit=200, now_ms=0)
+    theirs = await ledger.start_run(other, window_limit=200, now_ms=0)
+    for part in range(20):
+        rows = await ledger.begin_rows(mine, 10, now_ms=99_000 + part, input_id=None)
+        await ledger.end_rows(mine, [_sent_at(row, 99_000 + part) for row in rows], now_ms=99_900, totals=NONE)
+        # Sent long ago: nothing of them is in the window.
+        rows = await ledger.begin_rows(theirs, 250, now_ms=1_000, input_id=None)
+        await ledger.end_rows(theirs, [_sent_at(row, 1_001) for row in rows], now_ms=1_002, totals=NONE)
+    assert len(await ledger.departures(spring.account, since_ms=90_000, now_ms=100_000)) == 200
+    assert await ledger.departures(other.account, since_ms=90_000, now_ms=100_000) == []
+
+
+async def test_departures_of_several_runs(ledger: Ledger) -> None:
+    """A run of a thousand attempts of long ago, and newer runs of one each, hide nothing of an older run's window."""
+    spring, summer = await campaign(ledger), await campaign(ledger, "summer")
+    await planned(ledger, spring, lines(*(f"k{number}" for number in range(30))))
+    await planned(ledger, summer, lines(*(f"k{number}" for number in range(30))))
+    expected = []
+    for part in range(30):
+        record = (spring, summer)[part % 2]
+        run = await ledger.start_run(record, window_limit=200, now_ms=50_000 + part)
+        (row,) = await ledger.begin_rows(run, 1, now_ms=50_000 + part, input_id=None)
+        at_ms = 50_000 + part if part % 3 else 1_000
+        await ledger.end_rows(run, [_sent_at(row, at_ms)], now_ms=50_000 + part, totals=NONE)
+        expected += [at_ms] if part % 3 else []
+    assert await ledger.departures(spring.account, since_ms=50_000, now_ms=60_000) == expected
+
+
+async def test_an_old_attempt_on_the_wire_departs_now(ledger: Ledger) -> None:
+    """It counts though more than a thousand newer attempts have ended before the window."""
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines(*(f"k{number}" for number in range(3_000))))
+    run = await ledger.start_run(spring, window_limit=200, now_ms=0)
+    rows = await ledger.begin_rows(run, 3_000, now_ms=1_000, input_id=None)
+    await ledger.end_rows(run, [_sent_at(row, 1_100) for row in rows[1:]], now_ms=1_200, totals=NONE)
+    assert await ledger.departures(spring.account, since_ms=90_000, now_ms=99_000) == [99_000]
+    await ledger.start_run(spring, window_limit=200, now_ms=99_500)
+    assert await ledger.departures(spring.account, since_ms=90_000, now_ms=100_000) == [99_500]
+
+
 async def test_an_unresolved_departure_counts_late(ledger: Ledger) -> None:
     """A row may be begun long before its request leaves (a hold): what counts is when the program was found dead."""
     spring = await campaign(ledger)

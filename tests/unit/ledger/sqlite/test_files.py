@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerUnwritable
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME
-from dispatcher.ledger.sqlite.copy import copy_ledger
-from dispatcher.model import RowState
+from dispatcher.ledger.sqlite.db import SqliteDb
+from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 from dispatcher.remedies import Advice
-from tests.support.ledgers import campaign, flaws, lines, planned, raw, report
+from tests.support.ledgers import campaign, lines, planned, raw, report
 
 
 async def test_files_are_for_this_user_alone(tmp_path: Path) -> None:
@@ -39,9 +39,10 @@ async def test_the_connection_is_durable(tmp_path: Path) -> None:
     """What is committed survives a power cut: the tests of tests/chaos rest on these settings."""
     ledger = SqliteLedger.open(tmp_path)
 
-    def pragmas(db: sqlite3.Connection) -> list[object]:
+    def pragmas(db: Db) -> list[object]:
+        assert isinstance(db, SqliteDb)
         names = ("journal_mode", "synchronous", "fullfsync", "foreign_keys", "wal_autocheckpoint")
-        return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+        return [db.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert await ledger._writer.read(pragmas) == ["wal", 3, 1, 1, 1000]
     await ledger.close()
@@ -53,27 +54,11 @@ async def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
     ledger = SqliteLedger.open(folder)
     spring = await campaign(ledger)
     counts = await planned(ledger, spring, lines("a"))
-    assert len(report(ledger, spring, counts.input_id)) == 1
-    (tmp_path / "copy").mkdir()
-    copy_ledger(folder, tmp_path / "copy")
+    assert len(await report(ledger, counts.input_id)) == 1
     await ledger.close()
-    assert flaws(tmp_path / "copy" / FILE_NAME) == []
-
-
-async def test_a_copy_has_what_is_committed_and_is_another_ledger(tmp_path: Path) -> None:
-    """A copy has what is committed and is another ledger."""
-    ledger = SqliteLedger.open(tmp_path / "state")
-    spring = await campaign(ledger)
-    await planned(ledger, spring, lines("a"))
-    (tmp_path / "copy").mkdir()
-    copy_ledger(tmp_path / "state", tmp_path / "copy")
-    copy = SqliteLedger.open(tmp_path / "copy")
-    await planned(copy, await copy.find_campaign("spring"), lines("b"))
-    assert (await copy.status(spring)).earlier_rows == {RowState.planned: 1}
-    assert (await ledger.status(spring)).earlier_rows == {}
-    await copy.close()
-    await ledger.close()
-    copy_ledger(tmp_path / "nowhere", tmp_path / "copy")
+    rehearsal = SqliteRehearsal.open(folder, "spring")
+    assert len(await report(rehearsal, counts.input_id)) == 1
+    await rehearsal.close()
 
 
 def test_without_create_nothing_is_made(tmp_path: Path) -> None:
@@ -151,7 +136,7 @@ async def _everything(folder: Path, input_id: int) -> None:
         run = await ledger.start_run(spring, window_limit=200, now_ms=1)
         while await ledger.begin_rows(run, 100, now_ms=5, input_id=None):
             pass
-        report(ledger, spring, input_id)
+        await report(ledger, input_id)
     finally:
         await ledger.close()
 
@@ -188,7 +173,7 @@ def test_a_folder_that_may_not_be_written_is_refused(root: Path, exists: bool) -
         program = f"""
 import os, pathlib
 from dispatcher.errors import LedgerUnwritable
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.ledger.sqlite.queries import queries
 queries()  # the package itself may lie where that user may not read
 os.setgid({NOBODY})
@@ -223,10 +208,11 @@ async def test_the_log_stays_bounded(tmp_path: Path) -> None:
         return wal.stat().st_size
 
     calm = await write(200)
-    rows = ledger.report_rows(spring, counts.input_id)
-    seen = len(next(rows))
-    grown = await write(600)
-    seen += sum(map(len, rows))
+    async with ledger.snapshot() as snapshot:
+        rows = snapshot.rows(counts.input_id)
+        seen = len(await anext(rows))
+        grown = await write(600)
+        seen += sum([len(batch) async for batch in rows])
     assert seen == 600
     after = await write(200)
     assert calm < 3 * connection.WAL_PAGES * 4096

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.errors import LeaseLost, LedgerError
+from dispatcher.errors import LeaseLost, LedgerError, LedgerUnreachable
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.sqlite.db import SqliteDb
 from dispatcher.ledger.sqlite.writer import GROUP_MAX, Writer
 
-Work = Callable[[sqlite3.Connection], object]
+Work = Callable[[Db], object]
 
 
 class Watched(sqlite3.Connection):
@@ -52,7 +54,12 @@ async def writer(path: Path) -> AsyncIterator[Writer]:
 
 
 def note(text: object) -> Work:
-    return lambda db: db.execute("INSERT INTO notes VALUES (?)", (text,)).rowcount
+    return lambda db: execute(db, "INSERT INTO notes VALUES (?)", (text,)).rowcount
+
+
+def execute(db: Db, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+    assert isinstance(db, SqliteDb)
+    return db.connection.execute(sql, values)
 
 
 def notes(path: Path) -> list[str]:
@@ -74,7 +81,7 @@ class Busy:
         entered = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def wait(db: sqlite3.Connection) -> None:
+        def wait(db: Db) -> None:
             loop.call_soon_threadsafe(entered.set)
             self._leave.wait(30)
 
@@ -100,8 +107,8 @@ async def test_what_waits_is_committed_together_and_in_order(writer: Writer, pat
 async def test_one_failure_is_one_callers(writer: Writer, path: Path) -> None:
     """One failure is one callers and the others are written."""
 
-    def lost(db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO notes VALUES ('half')")
+    def lost(db: Db) -> None:
+        execute(db, "INSERT INTO notes VALUES ('half')")
         raise LeaseLost
 
     async with Busy(writer):
@@ -213,7 +220,7 @@ async def test_reading_does_not_wait_for_writers(writer: Writer, path: Path) -> 
     other.execute("BEGIN IMMEDIATE")
     other.execute("INSERT INTO notes VALUES ('b')")
     async with asyncio.timeout(5):
-        assert await writer.read(lambda db: db.execute("SELECT count(*) FROM notes").fetchone()) == (1,)
+        assert await writer.read(lambda db: execute(db, "SELECT count(*) FROM notes").fetchone()) == (1,)
     writing = asyncio.create_task(writer.do(note("c")))
     await asyncio.sleep(0.05)
     assert not writing.done()
@@ -232,6 +239,7 @@ async def test_a_file_that_stays_locked_is_unreachable(path: Path) -> None:
         tasks = [asyncio.create_task(writer.do(note(str(n)))) for n in range(20)]
     started_s = asyncio.get_running_loop().time()
     results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} == {LedgerUnreachable}
     assert all("another process kept the ledger locked" in str(result) for result in results)
     assert asyncio.get_running_loop().time() - started_s < 1.5
     other.execute("ROLLBACK")
