@@ -28,8 +28,8 @@ async def open_campaign(
 ) -> AsyncIterator[Campaign]:
     """Open the ledger and, with `lock`, take the account: whoever plans or sends holds it. `wait` for it if need be.
 
-    `create` off: the ledger and the campaign must be there. `scratch`: work on a throw-away ledger that knows this campaign alone, for
-    `check` and dry runs. Reading (status, report) needs neither lock nor credentials.
+    `create` off: the ledger and the campaign must be there. `scratch`: work on a throw-away ledger that knows this
+    campaign alone, for `check` and dry runs. Reading (status, report) needs neither lock nor credentials.
 
     Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch.
     """

@@ -55,7 +55,7 @@ def write_page(
     executions: ExecutionCounts | None = None,
     window_s: float = 10.0,
 ) -> int:
-    """Write a campaign's numbers as a page; returns of how many rows. `rows` is what `Ledger.report_rows` yields.
+    """Write a campaign's numbers as a page; returns of how many rows. `rows` is what `LedgerSnapshot.rows` yields.
 
     `executions`: what tracking has found, if it has looked. The file appears whole or not at all, and memory does not
     grow with the rows. Blocking: call it in a thread. Raises: ReportError.

@@ -19,7 +19,7 @@ _NAMES = ("status", "last_step", "path", "ended_at", "error_code", "error_messag
 
 
 class OutcomeColumns:
-    """See `columns.ExtraColumns`. `look`: row ids → what is known of their executions (`Ledger.executions_of_rows`)."""
+    """See `columns.ExtraColumns`. `look`: row ids → what is known of their executions (`LedgerSnapshot.executions`)."""
 
     def __init__(
         self, look: Callable[[Sequence[int]], Mapping[int, TrackedExecution]], variables: Iterable[str]

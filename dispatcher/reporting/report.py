@@ -53,7 +53,7 @@ def write_report(
 ) -> int:
     """Write the report in the format of the path's suffix; returns how many rows it holds.
 
-    `header` is the input's, `rows` what `Ledger.report_rows` yields. The file appears whole or not at all; memory does
+    `header` is the input's, `rows` what `LedgerSnapshot.rows` yields. The file appears whole or not at all; memory does
     not grow with the rows. Blocking: call it in a thread.
     Raises: ReportError for an unknown suffix, a path that cannot be written, a full disk.
     """

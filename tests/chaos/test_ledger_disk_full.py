@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import ExitCode, LedgerFull
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, GrantedRow, Run
-from dispatcher.ledger.sqlite.writer import mapped_os
+from dispatcher.ledger.sqlite.db import SqliteDb
+from dispatcher.ledger.sqlite.failures import mapped_os
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome, RowState
 from dispatcher.remedies import Advice
 from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, planned
@@ -45,9 +46,10 @@ async def started(folder: Path) -> tuple[SqliteLedger, CampaignRecord, Run]:
 async def limit_pages(ledger: SqliteLedger, more: int | None) -> None:
     """Let the file grow by so many pages; None: as it likes."""
 
-    def limit(db: sqlite3.Connection) -> None:
-        (pages,) = db.execute("PRAGMA page_count").fetchone()
-        db.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
+    def limit(db: Db) -> None:
+        assert isinstance(db, SqliteDb)
+        (pages,) = db.connection.execute("PRAGMA page_count").fetchone()
+        db.connection.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
 
     await ledger._writer.read(limit)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import Run
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome, RowState
 from tests.chaos.power import Connection, Disk, RecordingVFS, points
 from tests.support.ledgers import NONE, campaign, end, flaws, lines, planned, raw
