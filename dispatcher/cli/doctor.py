@@ -247,9 +247,9 @@ def _disk(settings: Settings) -> Iterator[Check]:
 
 
 def _ledger(settings: Settings, credentials: Credentials | None) -> Iterator[Check]:
-    from dispatcher.ledger import AccountLock
     from dispatcher.ledger.records import Account
     from dispatcher.ledger.sqlite.health import ledger_health
+    from dispatcher.ledger.sqlite.lease import is_held
 
     state_dir = Path(settings.state.dir)
     fix = "keep the file; restore a copy of it, or set [state] dir to a new folder (it knows nothing of rows sent)"
@@ -262,10 +262,10 @@ def _ledger(settings: Settings, credentials: Credentials | None) -> Iterator[Che
         yield Check(name="ledger", result="ok", found="none yet")
         return
     if health.problems:
-        yield Check(name="ledger", result="fail", found=f"{health.path} is damaged: {health.problems[0]}", fix=fix)
+        yield Check(name="ledger", result="fail", found=f"{health.location} is damaged: {health.problems[0]}", fix=fix)
         return
     size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
-    found = f"{health.path}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
+    found = f"{health.location}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
     if health.version > health.version_known:
         fix = f"upgrade dispatcher: this one knows version {health.version_known}"
         yield Check(name="ledger", result="fail", found=found, fix=fix)
@@ -273,7 +273,7 @@ def _ledger(settings: Settings, credentials: Credentials | None) -> Iterator[Che
     yield Check(name="ledger", result="ok", found=found)
     if credentials is not None:
         account = Account(account_id=0, account_sid=credentials.account_sid, base_url=settings.studio_url)
-        if AccountLock(state_dir, account).held():
+        if is_held(state_dir, account):
             found = "another process is sending for this account now"
             yield Check(name="lock", result="warn", found=found, fix="wait for it, or run with --wait")
         else:

@@ -129,10 +129,10 @@ def _campaigns(incomplete: str) -> list[str]:
     """The ledger's campaigns, for the shell's completion; whatever is wrong, no names are no harm."""
     import asyncio
 
-    from dispatcher.ledger import SqliteLedger
+    from dispatcher.ledger import open_ledger
 
     async def names() -> list[str]:
-        ledger = SqliteLedger.open(Path(load_settings(None).settings.state.dir), create=False)
+        ledger = await open_ledger(load_settings(None).settings.state, create=False)
         try:
             return [record.name for record in await ledger.campaigns() if record.name.startswith(incomplete)]
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -53,7 +52,7 @@ async def show_all(settings: Settings, *, as_json: bool) -> ExitCode:
     """Every campaign of the ledger, oldest first. Raises: LedgerError."""
     from dispatcher.campaign import campaign_statuses
 
-    statuses = await campaign_statuses(Path(settings.state.dir))
+    statuses = await campaign_statuses(settings.state)
     if as_json:
         from dispatcher.reporting.summary import status_object
 

@@ -73,7 +73,7 @@ def own_values(row: ReportRow) -> list[str]:
         message or "",
         advice,
         str(row.attempts),
-        iso_utc(row.left_at_ms),
+        iso_utc(row.sent_at_ms),
         iso_utc(row.ended_at_ms),
     ]
 

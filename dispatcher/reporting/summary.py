@@ -118,8 +118,8 @@ def _fold(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
     for batch in rows:
         for row in batch:
             state = row.state
-            if row.left_at_ms is not None:
-                departures.add(row.left_at_ms // 1000)
+            if row.sent_at_ms is not None:
+                departures.add(row.sent_at_ms // 1000)
             if state is RowState.invalid or state is RowState.skipped:
                 found[state, row.reason_code, None, None] += 1
             elif state is RowState.rejected or state is RowState.busy or state is RowState.unknown:

@@ -137,7 +137,7 @@ async def reconcile(
     *,
     ledger: Ledger,
     studio: Studio,
-    run: Run | None,
+    run: Run,
     settings: ReconcileSettings,
     dispatch_id: Callable[[str], str],
     id_parameter: str,
@@ -159,8 +159,7 @@ async def reconcile(
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
     skew_s = studio.clock_skew_s or 0.0
-    run_id = run.run_id if run is not None else None
-    rows = [on_our_clock(row, run_id=run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
+    rows = [on_our_clock(row, run_id=run.run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
     listed_s = now_s()
     for row in rows:
         seen_s.setdefault(row.attempt_id, listed_s)
@@ -189,7 +188,7 @@ async def reconcile(
             result.doubtful += 1
             result.notes.append((row.attempt_id, decision.note or ""))
     if ends:
-        await ledger.settle_rows(run, ends, now_ms=settled_ms)
+        await ledger.resolve_rows(run, ends)
     if result.notes:
         await ledger.note_unknown(result.notes)
     settled = result.created + result.planned
@@ -265,7 +264,6 @@ def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:
     return AttemptEnd(
         row.row_id,
         row.attempt_id,
-        row.input_id,
         decision.outcome,
         None,
         ended_ms,

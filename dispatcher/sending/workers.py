@@ -219,9 +219,6 @@ class Sender:
                 continue
             if len(self._claimed) < limiter.lot() // 2:
                 self._start_claiming()
-            ready_ms = self._claimed[0].may_leave_ms - now_ms()
-            if ready_ms > 0:
-                await asyncio.sleep(ready_ms / 1000)
             permits = await limiter.acquire(1 if hold.closed else min(len(self._claimed), room))
             if hold.held:
                 # What came meanwhile says wait.
@@ -295,7 +292,7 @@ class Sender:
             self._limiter.returned()
             self._in_flight -= 1
         for row in self._claimed:
-            self._record(row, AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms()))
+            self._record(row, AttemptEnd(row.row_id, row.attempt_id, Outcome.not_sent, None, now_ms()))
         self._claimed.clear()
 
     async def _drain(self, tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -349,7 +346,6 @@ class Sender:
             AttemptEnd(
                 row.row_id,
                 row.attempt_id,
-                row.input_id,
                 verdict.outcome,
                 lane.left_ms,
                 now_ms(),
@@ -392,11 +388,10 @@ class Sender:
         """The outcome of a row whose worker was told to stop."""
         if lane.left_s is None:
             self._limiter.returned()
-            return AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms())
+            return AttemptEnd(row.row_id, row.attempt_id, Outcome.not_sent, None, now_ms())
         return AttemptEnd(
             row.row_id,
             row.attempt_id,
-            row.input_id,
             Outcome.unknown,
             lane.left_ms,
             now_ms(),

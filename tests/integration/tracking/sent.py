@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign import Campaign, open_campaign
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, RunTotals
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxFlow, SandboxSettings, load_flow
 from dispatcher.tracking.results import RecallResult, TrackResult
@@ -188,7 +188,6 @@ async def written(
                     AttemptEnd(
                         row.row_id,
                         row.attempt_id,
-                        row.input_id,
                         Outcome.created,
                         begun_ms,
                         begun_ms + 300,

@@ -40,7 +40,7 @@ def row(number: int = 2, cells: Sequence[str] = ("+15550100001", "Zoë"), **chan
         "error_code": None,
         "error_message": None,
         "found_by": FoundBy.answer,
-        "left_at_ms": SENT_MS,
+        "sent_at_ms": SENT_MS,
         "ended_at_ms": SENT_MS + 93,
     }
     return ReportRow(**{**values, **changes})
@@ -71,7 +71,7 @@ def never_sent(number: int = 2, **changes: Any) -> ReportRow:
         "execution_sid": None,
         "http_status": None,
         "found_by": None,
-        "left_at_ms": None,
+        "sent_at_ms": None,
         "ended_at_ms": None,
     }
     return row(number, **{**values, **changes})

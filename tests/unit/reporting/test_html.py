@@ -69,7 +69,7 @@ class Reader(html.parser.HTMLParser):
 
 
 def _rows() -> list[ReportRow]:
-    return [row(2), row(3, left_at_ms=SENT_MS + 3_600_000), rejected(4), never_sent(5), row(6, state=RowState.unknown)]
+    return [row(2), row(3, sent_at_ms=SENT_MS + 3_600_000), rejected(4), never_sent(5), row(6, state=RowState.unknown)]
 
 
 def _counts(rows: list[ReportRow]) -> dict[RowState, int]:
@@ -87,9 +87,7 @@ def _hostile() -> str:
         rejected(3, error_message=HOSTILE, to_address=HOSTILE),
     ]
     account = Account(account_id=1, account_sid=HOSTILE, base_url=HOSTILE)
-    campaign = CampaignRecord(
-        campaign_id=1, name=HOSTILE, account=account, flow_sid=HOSTILE, created_at_ms=0, input_id=1
-    )
+    campaign = CampaignRecord(campaign_id=1, name=HOSTILE, account=account, flow_sid=HOSTILE, input_id=1)
     rows_by_state = {**_counts(rows), RowState.planned: 1}
     status = status_of(rows_by_state, campaign=campaign, stop_reason=HOSTILE, report_path=HOSTILE)
     return _page(status, rows, _executions(last_steps={HOSTILE: 4}))

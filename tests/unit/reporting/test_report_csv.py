@@ -205,7 +205,7 @@ def test_a_created_row_says_how_it_was_found_and_no_error(tmp_path: Path, found_
 @pytest.mark.parametrize("state", [state for state in RowState if state is not RowState.created])
 def test_every_row_that_was_not_created_has_advice(tmp_path: Path, state: RowState) -> None:
     """An answer for every row, even where the ledger holds nothing but the state."""
-    bare = row(state=state, http_status=None, execution_sid=None, found_by=None, left_at_ms=None, ended_at_ms=None)
+    bare = row(state=state, http_status=None, execution_sid=None, found_by=None, sent_at_ms=None, ended_at_ms=None)
     write(tmp_path / "r.csv", HEADER, batches(bare))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_status"] == state

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dispatcher.intake import open_input
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, RunTotals
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, Outcome, RowState
 from dispatcher.reporting.report import write_report
 from dispatcher.reporting.selection import Selection
@@ -59,9 +59,8 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
             AttemptEnd(
                 row_id=row.row_id,
                 attempt_id=row.attempt_id,
-                input_id=row.input_id,
                 outcome=Outcome.created if created else Outcome.rejected,
-                left_at_ms=SENT_MS,
+                sent_at_ms=SENT_MS,
                 ended_at_ms=SENT_MS + 93,
                 execution_sid=f"FN{place:032x}" if created else None,
                 http_status=201 if created else 400,

@@ -27,7 +27,6 @@ def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> Campai
             name="spring",
             account=Account(account_id=1, account_sid="AC" + "0" * 32, base_url="http://127.0.0.1"),
             flow_sid="FW" + "0" * 32,
-            created_at_ms=SENT_MS - 1000,
             input_id=1,
         ),
         "rows": {**empty_counts(), **(rows or {})},
@@ -130,7 +129,7 @@ def _rows() -> list[ReportRow]:
         never_sent(9, reason_code="from_the_future"),
         row(10, state=RowState.busy, http_status=409, error_code=20409),
         row(11, state=RowState.unknown, http_status=None, error_code=None),
-        row(12, state=RowState.planned, left_at_ms=None),
+        row(12, state=RowState.planned, sent_at_ms=None),
     ]
 
 
@@ -161,9 +160,9 @@ def test_problems_and_rows_in_states_that_have_them_are_as_many() -> None:
 def test_departures_are_counted_by_the_second() -> None:
     """Rows that never left are not counted."""
     rows = [
-        row(2, left_at_ms=1_000_999),
-        row(3, left_at_ms=1_000_000),
-        rejected(4, left_at_ms=1_002_000),
+        row(2, sent_at_ms=1_000_999),
+        row(3, sent_at_ms=1_000_000),
+        rejected(4, sent_at_ms=1_002_000),
         never_sent(5),
     ]
     assert summed(status_of(), batches(*rows)).departures == Departures(1, ((1000, 2), (1002, 1)))
@@ -174,7 +173,7 @@ def test_however_long_a_campaign_is_buckets_are_few_and_no_departure_is_lost(sec
     """Buckets grow to 2, 4, … seconds; each departure is in the bucket that covers its moment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "BUCKETS_MAX", 8)
-        rows = [row(number, left_at_ms=second * 1000) for number, second in enumerate(seconds, 2)]
+        rows = [row(number, sent_at_ms=second * 1000) for number, second in enumerate(seconds, 2)]
         found = summed(status_of(), batches(*rows)).departures
     assert len(found.buckets) <= 8
     expected: dict[int, int] = {}

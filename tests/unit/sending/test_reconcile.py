@@ -27,10 +27,8 @@ def row(*, begun_s: float = BEGUN_S, ended_s: float = ENDED_S) -> UnknownRow:
         row_number=2,
         row_key="+14152000001",
         to_address="+14152000001",
-        from_address=None,
         begun_at_ms=int(begun_s * 1000),
         ended_at_ms=int(ended_s * 1000),
-        error_message=None,
         run_id=1,
         clock_skew_ms=0,
     )

@@ -14,9 +14,9 @@ import pytest
 
 from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted, LedgerFull
 from dispatcher.events import EventBus, Stopping
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, Run
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome, RowState
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.hold import Hold
@@ -315,7 +315,7 @@ class TestNotConnected:
             assert totals.requests == 20
             assert rig.limiter.window_now() <= 20
             with ledgers.raw(rig.ledger.path) as db:
-                never_left = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND left_at_ms IS NULL"
+                never_left = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND sent_at_ms IS NULL"
                 assert db.execute(never_left).fetchone() == (10,)
             # All permits are there again: a whole window's worth can be taken at once.
             await asyncio.sleep(WINDOW_S)
@@ -423,7 +423,7 @@ class TestLeave:
             left = len(rig.studio.left)
             assert await rig.states() == {RowState.unknown: left, RowState.planned: 100 - left}
             with ledgers.raw(rig.ledger.path) as db:
-                known = "SELECT count(*) FROM attempts WHERE outcome = 'unknown' AND left_at_ms IS NOT NULL"
+                known = "SELECT count(*) FROM attempts WHERE outcome = 'unknown' AND sent_at_ms IS NOT NULL"
                 assert db.execute(known).fetchone() == (left,)
 
         sending(tmp_path, 100, test, per_second=10_000)
@@ -523,7 +523,7 @@ class TestFaults:
             recorder = Recorder(
                 cast(Ledger, rig.still), rig.run, now_ms=lambda: 1, totals=totals, trouble=lambda error: None
             )
-            recorder.add(AttemptEnd(1, 1, 1, Outcome.created, None, 1))
+            recorder.add(AttemptEnd(1, 1, Outcome.created, None, 1))
             for _ in range(2):
                 with pytest.raises(RuntimeError, match="a bug"):
                     await asyncio.wait_for(recorder.flush(), 5)

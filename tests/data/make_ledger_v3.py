@@ -1,9 +1,12 @@
-"""Makes tests/data/ledger-v1.sqlite3: a ledger of schema version 1 with rows in every state.
+"""Makes tests/data/ledger-v3.sqlite3: a ledger of schema version 3 with rows in every state.
 
-Run it with that program, not with this one: the last commit in which dispatcher/ledger/connection.py says
-`SCHEMA_VERSION = 1` (`git log -S 'SCHEMA_VERSION = 1'`), unpacked into a folder by `git archive`:
+Run it with that program, not with this one: the last commit in which dispatcher/ledger/sqlite/connection.py says
+`SCHEMA_VERSION = 3` (`git log -S 'SCHEMA_VERSION = 3'`), unpacked into a folder by `git archive`:
 
-    PYTHONPATH=that/folder python tests/data/make_ledger_v1.py tests/data/ledger-v1.sqlite3
+    PYTHONPATH=that/folder python tests/data/make_ledger_v3.py tests/data/ledger-v3.sqlite3
+
+ledger-v1.sqlite3 was made in the same way, by what this script was then (`git log --follow`), with tracking and clocks
+left out, which version 1 did not know.
 """
 
 from __future__ import annotations
@@ -13,13 +16,18 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from dispatcher.ledger import SqliteLedger
-from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, RunTotals
+import dispatcher.ledger
+from dispatcher.ledger import records
 from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
-from dispatcher.model import FoundBy, Outcome, Reason
+from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason
+
+# The names of that program: this one's types say nothing about them.
+SqliteLedger: Any = dispatcher.ledger.__dict__.get("SqliteLedger")
+AttemptEnd: Any = records.AttemptEnd
 
 FLOW_SID = "FW" + "0" * 32
 
@@ -33,10 +41,24 @@ async def make(folder: Path) -> None:
     run = await ledger.start_run(spring, window_limit=200, now_ms=1_000)
     rows = await ledger.begin_rows(run, 200, now_ms=2_000, input_id=None)
     ends = [_end(row, list(Outcome)[place % 6]) for place, row in enumerate(rows)]
-    totals = RunTotals(requests=200, throttled=33, worst_window=180, window_limit=200)
+    totals = records.RunTotals(requests=200, throttled=33, worst_window=180, window_limit=200, clock_skew_ms=-7_000)
     await ledger.end_rows(run, ends, now_ms=3_000, totals=totals)
     await ledger.stop_run(run, now_ms=3_500, reason="stopped", totals=totals)
     await ledger.settle_rows(None, [_settled(row) for row in rows[5:60:6]], now_ms=4_000)
+    tracked = await ledger.executions_to_track(spring, read_as=None, after=0, limit=20)
+    await ledger.save_executions(
+        [
+            records.TrackedExecution(
+                attempt_id=one.attempt_id,
+                status=status,
+                seen_at_ms=4_500,
+                read_as="x",
+                last_step="bye",
+                path=("hi", "bye"),
+            )
+            for one, status in zip(tracked, [*ExecutionStatus] * 6, strict=False)
+        ]
+    )
     # The second file: most rows again under other numbers, some left out, one twice, one new.
     keys = [*(f"+1555010{n:04}" for n in range(399, 50, -1)), "+15550100399", "+15550100999"]
     await _plan(ledger, spring, keys, {3: Reason.row_malformed}, {5: 9_000_000_000_000})
@@ -55,13 +77,13 @@ async def make(folder: Path) -> None:
 
 
 async def _plan(
-    ledger: SqliteLedger,
-    campaign: CampaignRecord,
+    ledger: Any,
+    campaign: Any,
     keys: list[str],
     reasons: dict[int, Reason],
     not_before_ms: dict[int, int] | None = None,
 ) -> None:
-    new = NewInput(
+    new = records.NewInput(
         source="contacts.csv",
         header=("phone", "name"),
         parameter_columns={"name": 1},
@@ -69,7 +91,7 @@ async def _plan(
         from_address="+15550100000",
     )
     loading = await ledger.begin_input(campaign, new)
-    batch = RowBatch(
+    batch = records.RowBatch(
         row_numbers=range(2, 2 + len(keys)),
         row_keys=[None if reasons.get(n, Reason.suppressed).state == "invalid" else key for n, key in enumerate(keys)],
         states=[reasons[n].state if n in reasons else "planned" for n in range(len(keys))],
@@ -83,7 +105,7 @@ async def _plan(
     await ledger.finish_input(loading.input_id, "0" * 64)
 
 
-def _end(row: GrantedRow, outcome: Outcome) -> AttemptEnd:
+def _end(row: Any, outcome: Outcome) -> Any:
     created = outcome is Outcome.created
     return AttemptEnd(
         row.row_id,
@@ -101,7 +123,7 @@ def _end(row: GrantedRow, outcome: Outcome) -> AttemptEnd:
     )
 
 
-def _settled(row: GrantedRow) -> AttemptEnd:
+def _settled(row: Any) -> Any:
     found = row.row_number % 4 == 0
     return AttemptEnd(
         row.row_id,
@@ -116,8 +138,8 @@ def _settled(row: GrantedRow) -> AttemptEnd:
 
 
 if __name__ == "__main__":
-    if SCHEMA_VERSION != 1:
-        sys.exit(f"this program writes version {SCHEMA_VERSION}: run the script with one that writes version 1")
+    if SCHEMA_VERSION != 3:
+        sys.exit(f"this program writes version {SCHEMA_VERSION}: run the script with one that writes version 3")
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(make(Path(folder)))
         shutil.copyfile(Path(folder) / FILE_NAME, sys.argv[1])

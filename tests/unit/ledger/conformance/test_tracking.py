@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord, RunTotals, TrackedExecution
 from dispatcher.model import ExecutionStatus, Outcome
 from tests.support import ledgers
@@ -12,19 +12,20 @@ from tests.support import ledgers
 ACTIVE, ENDED, GONE = ExecutionStatus
 
 
-async def created(ledger: SqliteLedger, *keys: str, name: str = "spring") -> CampaignRecord:
+async def created(ledger: Ledger, *keys: str, name: str = "spring") -> CampaignRecord:
     """A campaign whose rows with these keys are created; one more is rejected."""
     record = await ledgers.campaign(ledger, name)
     await ledgers.planned(ledger, record, ledgers.lines(*keys, f"{name}-rejected"))
     run = await ledger.start_run(record, window_limit=10, now_ms=1_000)
     rows = await ledger.begin_rows(run, 100, now_ms=2_000, input_id=None)
-    ends = [ledgers.end(row, Outcome.rejected if row.row_key.endswith("rejected") else Outcome.created) for row in rows]
+    outcomes = [Outcome.rejected if row.row_key.endswith("rejected") else Outcome.created for row in rows]
+    ends = [ledgers.end(row, outcome, at_ms=2_000) for row, outcome in zip(rows, outcomes, strict=True)]
     await ledger.end_rows(run, ends, now_ms=3_000, totals=RunTotals())
     await ledger.stop_run(run, now_ms=4_000, reason=None, totals=RunTotals())
     return await ledger.find_campaign(name)
 
 
-async def to_track(ledger: SqliteLedger, record: CampaignRecord, **query: Any) -> list[int]:
+async def to_track(ledger: Ledger, record: CampaignRecord, **query: Any) -> list[int]:
     found = await ledger.executions_to_track(record, **{"read_as": "x", "after": 0, "limit": 100, **query})
     return [one.attempt_id for one in found]
 
@@ -33,7 +34,8 @@ def seen(attempt_id: int, status: ExecutionStatus = ENDED, **more: Any) -> Track
     return TrackedExecution(**{"attempt_id": attempt_id, "status": status, "seen_at_ms": 5_000, **more})
 
 
-async def test_what_is_left_to_track_is_what_is_not_known_whole(ledger: SqliteLedger) -> None:
+async def test_what_is_left_to_track(ledger: Ledger) -> None:
+    """What is left to track is what is not known whole."""
     record = await created(ledger, "a", "b", "c", "d", "e")
     other = await created(ledger, "z", name="autumn")
     first, second, third, fourth, fifth = await to_track(ledger, record)
@@ -60,7 +62,8 @@ async def test_what_is_left_to_track_is_what_is_not_known_whole(ledger: SqliteLe
     )
 
 
-async def test_an_older_sight_changes_nothing_and_details_stay(ledger: SqliteLedger) -> None:
+async def test_an_older_sight_changes_nothing(ledger: Ledger) -> None:
+    """An older sight changes nothing and details stay."""
     record = await created(ledger, "a")
     (attempt,) = await to_track(ledger, record)
     whole = seen(
@@ -76,24 +79,27 @@ async def test_an_older_sight_changes_nothing_and_details_stay(ledger: SqliteLed
     )
     await ledger.save_executions([seen(attempt, ACTIVE), whole])
 
-    def kept() -> TrackedExecution:
-        (row,) = [row for row in ledgers.report(ledger, record, record.input_id or 0) if row.state == "created"]
-        with ledger.executions_of_rows() as look:
-            return look([row.row_id])[row.row_id]
+    async def kept() -> TrackedExecution:
+        async with ledger.snapshot() as snapshot:
+            rows = [row async for batch in snapshot.rows(record.input_id or 0) for row in batch]
+            (row_id,) = [row.row_id for row in rows if row.state == "created"]
+            return (await snapshot.executions([row_id]))[row_id]
 
-    assert kept() == whole
+    assert await kept() == whole
     await ledger.save_executions([seen(attempt, ACTIVE)])
-    assert kept() == whole
+    assert await kept() == whole
     await ledger.save_executions([seen(attempt, ENDED, recalled_at_ms=4_400)])
     await ledger.save_executions([seen(attempt, GONE, recalled_at_ms=9_999)])
-    after = kept()
+    after = await kept()
     assert (after.status, after.recalled_at_ms, after.ended_at_ms, after.path) == (GONE, 4_400, 4_500, whole.path)
     # Read again, with other settings: what is not there any more goes.
     await ledger.save_executions([seen(attempt, ENDED, read_as="y", last_step="hello")])
-    assert (kept().path, kept().error_code, kept().variables) == (None, None, {})
+    again = await kept()
+    assert (again.path, again.error_code, again.variables) == (None, None, {})
 
 
-async def test_the_counts_add_up(ledger: SqliteLedger) -> None:
+async def test_the_counts_add_up(ledger: Ledger) -> None:
+    """The counts add up."""
     record = await created(ledger, *"abcdef")
     attempts = await to_track(ledger, record)
     nothing = await ledger.execution_counts(record)
@@ -115,20 +121,22 @@ async def test_the_counts_add_up(ledger: SqliteLedger) -> None:
     assert await ledger.is_tracked(record)
 
 
-async def test_a_row_that_came_again_in_a_newer_file_keeps_what_became_of_it(ledger: SqliteLedger) -> None:
+async def test_a_row_keeps_its_execution(ledger: Ledger) -> None:
+    """A row that came again in a newer file keeps what became of it."""
     record = await created(ledger, "a", "b")
     attempts = await to_track(ledger, record)
     await ledger.save_executions([seen(attempt, read_as="x", last_step="bye") for attempt in attempts])
     await ledgers.planned(ledger, record, ledgers.lines("new", "b", "a"))
     record = await ledger.find_campaign("spring")
-    rows = ledgers.report(ledger, record, record.input_id or 0)
-    with ledger.executions_of_rows() as look:
-        found = look([row.row_id for row in rows])
+    rows = await ledgers.report(ledger, record.input_id or 0)
+    async with ledger.snapshot() as snapshot:
+        found = await snapshot.executions([row.row_id for row in rows])
     assert [row.row_id in found for row in rows] == [False, True, True]
     assert [found[row.row_id].attempt_id for row in rows[1:]] == attempts[::-1]
 
 
-async def test_a_thousand_at_once(ledger: SqliteLedger) -> None:
+async def test_a_thousand_at_once(ledger: Ledger) -> None:
+    """A thousand at once."""
     record = await created(ledger, *[f"k{n}" for n in range(90)])
     attempts = await to_track(ledger, record)
     await ledger.save_executions([seen(attempt, ACTIVE) for attempt in attempts] * 12)
