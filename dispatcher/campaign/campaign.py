@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.tracking import RecallResult, TrackResult
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
+    from dispatcher.sending.account import OpenAccount
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
@@ -62,6 +63,8 @@ class Campaign:
         self.bus = bus
         self.record: CampaignRecord | None = None
         self.stopping = Stop()
+        #: Borrowed by `open_campaign` for whoever plans and sends.
+        self.account: OpenAccount | None = None
         self._credentials = credentials
         self._ledger = ledger
         self._scratch = scratch
@@ -178,12 +181,14 @@ class Campaign:
         return Requests(record, await self._ledger.inputs(record), id_parameter=self.settings.campaign.id_parameter)
 
     async def _run(self) -> CampaignRun:
+        assert self.account is not None, "who sends holds the account's lease"
         return CampaignRun(
             await self.own_record(),
             requests=await self.requests(),
             settings=self.settings,
             credentials=self.own_credentials(),
             ledger=self._ledger,
+            account=self.account,
             bus=self.bus,
             stop=self.stopping,
         )

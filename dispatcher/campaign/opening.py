@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dispatcher.campaign.campaign import Campaign
-from dispatcher.campaign.locking import acquire
-from dispatcher.errors import CampaignNotFound
+from dispatcher.errors import AccountLocked, CampaignNotFound
 from dispatcher.events import EventBus
-from dispatcher.ledger import AccountLock, SqliteLedger
+from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.ledger.sqlite.copy import copy_ledger
 from dispatcher.settings import Credentials, Settings
@@ -38,7 +37,7 @@ async def open_campaign(
     Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch.
     """
     bus = bus or EventBus()
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         state_dir = Path(settings.state.dir)
         if scratch:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dispatcher-"))
@@ -56,9 +55,19 @@ async def open_campaign(
                 campaign.record = found
             if lock:
                 owner = campaign.record or await campaign.own_record()
-                account_lock = AccountLock(state_dir, owner.account)
-                await acquire(account_lock, bus, campaign.stopping, wait=wait)
-                stack.callback(account_lock.release)
+                from dispatcher.sending.account import open_account
+                from dispatcher.sending.leasing import FileLeases
+
+                stop = campaign.stopping
+                borrowed = await stack.enter_async_context(
+                    open_account(owner.account, settings, bus=bus, stop=stop.request)
+                )
+                lease = borrowed.lease(FileLeases(ledger, state_dir), wait=wait, stopped=stop.event)
+                try:
+                    await stack.enter_async_context(lease)
+                except AccountLocked as error:
+                    raise stop.error or error from None
+                campaign.account = borrowed
             yield campaign
         finally:
             await ledger.close()

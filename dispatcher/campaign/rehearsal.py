@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.locking import acquire
-from dispatcher.campaign.wiring import limiter_of, studio_client
+from dispatcher.campaign.wiring import studio_client
 from dispatcher.clock import now_ms
-from dispatcher.errors import UsageError
-from dispatcher.ledger import AccountLock, SqliteLedger
+from dispatcher.errors import AccountLocked, UsageError
+from dispatcher.ledger import SqliteLedger
 from dispatcher.model import dispatch_id
 from dispatcher.studio.forms import create_form
-from dispatcher.studio.outcomes import Verdict, classify
+from dispatcher.studio.outcomes import Verdict
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
@@ -51,6 +50,9 @@ async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple
     kept. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked, LedgerError.
     """
     from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.sending.account import open_account
+    from dispatcher.sending.leasing import FileLeases
+    from dispatcher.sending.single import send_single
 
     settings = campaign.settings
     address = Addresses(settings.columns.region).read(to)
@@ -71,16 +73,18 @@ async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple
     request = replace(first, to=address, parameters=parameters)
     state_dir = Path(settings.state.dir)
     ledger = await asyncio.to_thread(SqliteLedger.open, state_dir)
-    account_lock = AccountLock(state_dir, record.account)
+    stop = campaign.stopping
+    form = create_form(request.to, request.sender, request.parameters)
     try:
-        await acquire(account_lock, campaign.bus, campaign.stopping, wait=wait)
-        account = await ledger.account(record.account.account_sid, record.account.base_url)
-        limiter = await limiter_of(account, settings, ledger)
-        async with studio_client(settings, campaign.own_credentials()) as studio:
-            await limiter.acquire(1)
-            form = create_form(request.to, request.sender, request.parameters)
-            answer = await studio.create(record.flow_sid, form)
+        known = await ledger.account(record.account.account_sid, record.account.base_url)
+        async with (
+            open_account(known, settings, bus=campaign.bus, stop=stop.request) as account,
+            account.lease(FileLeases(ledger, state_dir), wait=wait, stopped=stop.event),
+            studio_client(settings, campaign.own_credentials(), gate=account.gate()) as studio,
+        ):
+            sent = await send_single(account, studio, record.flow_sid, form, api_version=settings.account.api_version)
+    except AccountLocked as error:
+        raise stop.error or error from None
     finally:
-        account_lock.release()
         await ledger.close()
-    return request, classify(answer, api_version=settings.account.api_version)
+    return request, sent.verdict

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.stop import Stop
-from dispatcher.campaign.wiring import limiter_of, studio_client
+from dispatcher.campaign.wiring import studio_client
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, ExitCode, LedgerError, StudioError
 from dispatcher.events import EventBus, RunStarted, RunStopped, WaitKind
@@ -19,9 +19,10 @@ from dispatcher.model import RowState
 from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
-    from dispatcher.sending.hold import Hold
+    from dispatcher.sending.account import OpenAccount
     from dispatcher.sending.limiter import Limiter
     from dispatcher.sending.reconcile import Reconciled
+    from dispatcher.sending.sender import Sender
     from dispatcher.studio.client import Studio
 
 #: How often unknown → not created → sent → unknown may go round before a run ends with rows in doubt.
@@ -68,6 +69,7 @@ class CampaignRun:
         settings: Settings,
         credentials: Credentials,
         ledger: SqliteLedger,
+        account: OpenAccount,
         bus: EventBus,
         stop: Stop,
     ) -> None:
@@ -76,6 +78,7 @@ class CampaignRun:
         self._settings = settings
         self._credentials = credentials
         self._ledger = ledger
+        self._account = account
         self._bus = bus
         self._stop = stop
         self._seen_in_doubt_s: dict[int, float] = {}
@@ -86,19 +89,16 @@ class CampaignRun:
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
         """
-        from dispatcher.sending.hold import Hold
-
         record, bus, settings = self._record, self._bus, self._settings
         input_id = None if whole_campaign else record.input_id
         run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
-        hold = Hold(settings.retry, bus, stop=self._stop.request)
-        limiter = await limiter_of(record.account, settings, self._ledger)
-        hold.limiter = limiter
+        limiter = await self._account.limiter()
         await self._begin_progress(record, run, limiter, input_id, limit)
         found = 0
         reconcile_error: DispatcherError | None = None
         totals = RunTotals(window_limit=limiter.window_limit)
-        async with studio_client(settings, self._credentials, gate=hold) as studio:
+        async with studio_client(settings, self._credentials, gate=self._account.gate()) as studio:
+            sender = self._sender(studio, run, limiter, input_id)
             try:
                 try:
                     found += (await self._reconcile(studio, run)).created
@@ -109,7 +109,8 @@ class CampaignRun:
                     left = None if limit is None else limit - sent
                     if left is not None and left <= 0:
                         break
-                    totals = await self._send_round(studio, run, hold, limiter, input_id, left, totals)
+                    await self._send_round(sender, left)
+                    totals = sender.totals()
                     sent = totals.requests - totals.throttled
                     if self._stop.error is not None:
                         break
@@ -143,18 +144,10 @@ class CampaignRun:
         earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
         return status.rows[RowState.planned] + earlier
 
-    async def _send_round(
-        self,
-        studio: Studio,
-        run: Run,
-        hold: Hold,
-        limiter: Limiter,
-        input_id: int | None,
-        limit: int | None,
-        totals: RunTotals,
-    ) -> RunTotals:
+    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None) -> Sender:
         from dispatcher.sending.busy import BusyPolicy
-        from dispatcher.sending.workers import Sender, SendPlan
+        from dispatcher.sending.plan import SendPlan
+        from dispatcher.sending.sender import Sender
 
         settings, record = self._settings, run.campaign
         busy = BusyPolicy(
@@ -173,29 +166,28 @@ class CampaignRun:
             in_flight=settings.rate.in_flight,
             stop_s=settings.timeouts.stop_s,
             input_id=input_id,
-            limit=limit,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
         )
-        sender = Sender(
+        return Sender(
             plan,
             ledger=self._ledger,
             run=run,
             studio=studio,
+            account=self._account,
             limiter=limiter,
-            hold=hold,
             busy=busy,
             bus=self._bus,
-            totals=totals,
         )
+
+    async def _send_round(self, sender: Sender, limit: int | None) -> None:
         self._stop.watch(sender)
         self._bus.progress.phase = "sending"
         try:
-            await sender.send()
+            await sender.send(limit=limit)
         finally:
             self._stop.watch(None)
             self._stop.error = self._stop.error or sender.error
-        return sender.totals()
 
     async def _settle(self, studio: Studio, run: Run, *, until_sure: bool) -> Reconciled:
         """Settle rows in doubt, waiting until the list has had its time.
@@ -223,7 +215,7 @@ class CampaignRun:
             if self._stop.error is not None:
                 return total
 
-    async def _reconcile(self, studio: Studio, run: Run | None) -> Reconciled:
+    async def _reconcile(self, studio: Studio, run: Run) -> Reconciled:
         """One pass. Raises: StudioError; the wish to stop, where it comes meanwhile."""
         from dispatcher.sending.reconcile import reconcile
 
@@ -260,13 +252,10 @@ class CampaignRun:
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Settle rows in doubt, without sending. Rows left in `sending` by a run that died become unknown first."""
-        from dispatcher.sending.hold import Hold
-
         record, settings = self._record, self._settings
         run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
-        hold = Hold(settings.retry, self._bus, stop=self._stop.request)
         try:
-            async with studio_client(settings, self._credentials, gate=hold) as studio:
+            async with studio_client(settings, self._credentials, gate=self._account.gate()) as studio:
                 total = await self._settle(studio, run, until_sure=True)
         finally:
             reason = self._stop.error.message if self._stop.error else None

@@ -1,4 +1,4 @@
-"""The one wish to stop: from a signal, a page, the hold, or the ledger."""
+"""The one wish to stop: from a signal, a page, the breaker, or the ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dispatcher.errors import DispatcherError
 
 if TYPE_CHECKING:
-    from dispatcher.sending.workers import Sender
+    from dispatcher.sending.sender import Sender
 
 
 class Stop:

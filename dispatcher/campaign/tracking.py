@@ -17,8 +17,6 @@ from dispatcher.tracking.reads import Reads
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.ledger import SqliteLedger
-    from dispatcher.sending.hold import Hold
-    from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Studio
     from dispatcher.tracking.tracker import Tracked, Tracker
 
@@ -74,37 +72,16 @@ class RecallResult:
         return ExitCode.STOPPED if self.failed else ExitCode.OK
 
 
-class ReadGate:
-    """What reads wait at: their own rate, and the hold after a 429."""
-
-    def __init__(self, hold: Hold, limiter: Limiter) -> None:
-        self._hold = hold
-        self._limiter = limiter
-        self._turn = asyncio.Lock()
-
-    async def wait(self) -> None:
-        """Return when a read may leave."""
-        async with self._turn:  # the limiter serves one task
-            await self._limiter.acquire(1)
-            self._limiter.left()
-        await self._hold.wait()
-
-    def throttled(self, retry_after_s: float | None) -> None:
-        """A 429."""
-        self._hold.throttled(retry_after_s)
-
-
 @contextlib.asynccontextmanager
 async def reading(campaign: Campaign) -> AsyncIterator[Studio]:
     """Studio for many reads, at the rate of `[tracking]`."""
-    from dispatcher.sending.hold import Hold
-    from dispatcher.sending.limiter import Limiter
+    from dispatcher.sending.account import open_account
 
-    settings = campaign.settings
-    hold = Hold(settings.retry, campaign.bus, stop=campaign.stopping.request)
-    limiter = Limiter(per_second=settings.tracking.per_second, window_s=1.0, headroom=0.0, pace="even")
-    async with studio_client(settings, campaign.own_credentials(), gate=ReadGate(hold, limiter)) as studio:
-        yield studio
+    settings, record = campaign.settings, await campaign.own_record()
+    async with open_account(record.account, settings, bus=campaign.bus, stop=campaign.stopping.request) as account:
+        gate = account.gate(per_second=settings.tracking.per_second)
+        async with studio_client(settings, campaign.own_credentials(), gate=gate) as studio:
+            yield studio
 
 
 async def _stoppable(campaign: Campaign, work: Coroutine[Any, Any, T]) -> T:

@@ -47,6 +47,10 @@ class BusyPolicy:
         """Contacts that are asked again later."""
         return len(self._first_busy_s)
 
+    def forget(self, row_id: int) -> None:
+        """A row has its outcome: it is not asked for again."""
+        self._first_busy_s.pop(row_id, None)
+
     async def resolve(self, row: GrantedRow, verdict: Verdict) -> tuple[Verdict, FoundBy, int | None]:
         """The verdict after a closer look, how it was found, and when to ask again (ms; None: not)."""
         other_sid = verdict.check_sid

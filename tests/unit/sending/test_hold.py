@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from dispatcher.sending.hold import Hold
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.errors import BreakerOpen, StoppedEarly, StudioUnavailable
 from dispatcher.events import Event, EventBus, RateChanged, Resumed, Waiting
-from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.retry import RETRY_AFTER_JITTER, after_throttle, pauses, reads
 from dispatcher.settings import RetrySettings

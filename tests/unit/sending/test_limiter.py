@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.limiter import LOT_MAX, Limiter, WindowLog
+from dispatcher.sending.limiter import CLAIM_MAX, Limiter, WindowLog
 from tests.support import virtual_time
 from tests.support.simulation import WINDOW_S, worst_window
 from tests.support.virtual_time import VirtualTimeLoop
@@ -31,7 +31,7 @@ async def take(source: Limiter, n: int) -> None:
     while n:
         permits = await source.acquire(n)
         for _ in range(permits):
-            source.left()
+            source.record_sent()
         n -= permits
 
 
@@ -86,9 +86,9 @@ class TestNeverAboveTheLimit:
             async def one(connecting_s: float, fate: str) -> None:
                 await asyncio.sleep(connecting_s)
                 if fate == "never":
-                    tested.returned()
+                    tested.release()
                     return
-                tested.left()
+                tested.record_sent()
                 left_s.append(at_s := loop.time())
                 if fate == "refused":
                     tested.refused(at_s)
@@ -123,11 +123,11 @@ class TestNeverAboveTheLimit:
                 waiting += await tested.acquire(100 - waiting)
             loop.advance(60)
             for _ in range(waiting):
-                tested.left()
+                tested.record_sent()
                 left_s.append(loop.time())
             for _ in range(300):
                 await tested.acquire(1)
-                tested.left()
+                tested.record_sent()
                 left_s.append(loop.time())
             assert worst_window(left_s) <= 198
 
@@ -151,7 +151,7 @@ class TestNeverAboveTheLimit:
             tested, left_s = limiter(), list[float]()
             for n in range(160):
                 await tested.acquire(1)
-                tested.left()
+                tested.record_sent()
                 left_s.append(loop.time())
                 if n == 100:
                     tested.refused(left_s[-1])
@@ -172,7 +172,7 @@ class TestPermits:
             waiting = asyncio.create_task(tested.acquire(1))
             await asyncio.sleep(30)
             assert not waiting.done()
-            tested.returned(198)
+            tested.release(198)
             assert await waiting == 1
             assert loop.time() - started_s == pytest.approx(30, abs=0.01)
 
@@ -185,7 +185,7 @@ class TestPermits:
             await tested.acquire(1)
             waiting = asyncio.create_task(tested.acquire(1))
             await asyncio.sleep(3)
-            tested.left()
+            tested.record_sent()
             left_s = loop.time()
             await waiting
             assert loop.time() - left_s == pytest.approx(WINDOW_S, abs=0.01)
@@ -230,23 +230,23 @@ class TestPermits:
 
 
 class TestSizes:
-    @pytest.mark.parametrize(("per_second", "lot"), [(0.1, 1), (20, 4), (200, 49), (1e6, LOT_MAX)])
-    def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, lot: int) -> None:
+    @pytest.mark.parametrize(("per_second", "size"), [(0.1, 1), (20, 4), (200, 49), (1e6, CLAIM_MAX)])
+    def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
         async def test() -> None:
-            assert limiter(per_second).lot() == lot
+            assert limiter(per_second).claim_size == size
 
         in_virtual_time(test)
 
-    def test_a_spike_is_claimed_in_large_lots(self) -> None:
+    def test_a_spike_is_claimed_in_large_claims(self) -> None:
         async def test() -> None:
-            assert limiter(20, pace="spike").lot() == 198
+            assert limiter(20, pace="spike").claim_size == 198
 
         in_virtual_time(test)
 
     @pytest.mark.parametrize(("per_second", "ahead"), [(0.1, 1), (20, 1), (1000, 9), (1e6, 32)])
     def test_few_permits_wait_for_a_worker(self, per_second: float, ahead: int) -> None:
         async def test() -> None:
-            assert limiter(per_second).ahead() == ahead
+            assert limiter(per_second).queue_depth == ahead
 
         in_virtual_time(test)
 

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from dispatcher.sending.hold import Hold
+from dispatcher.sending.workers import REJECTED_IN_A_ROW_MAX, Sender, SendPlan
 
 from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted, LedgerFull
 from dispatcher.events import EventBus, Stopping
@@ -19,10 +21,8 @@ from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, Run
 from dispatcher.model import Outcome, RowState
 from dispatcher.sending.busy import BusyPolicy
-from dispatcher.sending.hold import Hold
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.recorder import FULL_GIVE_UP_S, Recorder
-from dispatcher.sending.workers import REJECTED_IN_A_ROW_MAX, Sender, SendPlan
 from dispatcher.settings import RetrySettings
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Failure
