@@ -1,4 +1,4 @@
-"""A sender on a virtual clock: a real ledger, account, limiter and breaker, and a Studio that answers as a test says."""
+"""A sender on a virtual clock: real ledger, account, limiter and breaker; a Studio that answers as a test says."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ async def test_the_server_s_clock(rig: Rigs) -> None:
 
 def a_recorder(r: Rig) -> Recorder:
     return Recorder(
-        r.still,  # type: ignore[arg-type]
+        r.still,
         r.run,
         totals=r.sender.totals,
         trouble=lambda error: None,
