@@ -14,7 +14,7 @@ from tests.integration.network.servers import CREATED, CREDENTIALS, EXECUTION_SI
 from tests.support.rehearsal import Rehearsal
 
 FORM = b"To=%2B15550000001&From=%2B15550001111"
-IN_FLIGHT = 20
+IN_FLIGHT = 300
 
 
 async def test_not_now_keeps_the_connection() -> None:
@@ -33,14 +33,17 @@ async def test_not_now_keeps_the_connection() -> None:
 
 
 async def test_a_run_with_429s(tmp_path: Path) -> None:
-    """600 rows with 5 % of 429s need no more connections than there are places for requests in flight."""
+    """600 rows with 5 % of 429s need no more connections than there are places for requests in flight.
+
+    They connect all at once, and the first answer is a 429: what is still connecting then must not leave.
+    """
     numbers = count()
 
     async def handler(connection: Connection) -> None:
         while True:
             await connection.read_request()
             n = next(numbers)
-            if n % 20 == 7:
+            if n % 20 == 0:
                 await connection.answer(http(429, b"{}"))
             else:
                 sid = f"FN{n:032}".encode()
@@ -48,7 +51,10 @@ async def test_a_run_with_429s(tmp_path: Path) -> None:
 
     async with serve(handler) as server:
         sandbox: Any = SimpleNamespace(base_url=server.url)
-        overrides = {"rate": {"in_flight": IN_FLIGHT}, "retry": {"backoff_base_s": 0.01}}
+        overrides = {
+            "rate": {"in_flight": IN_FLIGHT, "pace": "spike", "per_second": 5000, "window_s": 1.0},
+            "retry": {"backoff_base_s": 0.01},
+        }
         rehearsal = Rehearsal(tmp_path, cast(Any, sandbox), overrides=cast(Any, overrides))
         result = await rehearsal.run(rehearsal.contacts(600))
         assert result.exit_code is ExitCode.OK
