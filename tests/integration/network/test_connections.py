@@ -50,12 +50,9 @@ async def test_a_run_with_429s(tmp_path: Path) -> None:
                 await connection.answer(http(201, CREATED.replace(EXECUTION_SID.encode(), sid)))
 
     async with serve(handler) as server:
-        sandbox: Any = SimpleNamespace(base_url=server.url)
-        overrides = {
-            "rate": {"in_flight": IN_FLIGHT, "pace": "spike", "per_second": 5000, "window_s": 1.0},
-            "retry": {"backoff_base_s": 0.01},
-        }
-        rehearsal = Rehearsal(tmp_path, cast(Any, sandbox), overrides=cast(Any, overrides))
+        rate = {"in_flight": IN_FLIGHT, "pace": "spike", "per_second": 5000, "window_s": 1.0}
+        overrides: dict[str, Any] = {"rate": rate, "retry": {"backoff_base_s": 0.01}}
+        rehearsal = Rehearsal(tmp_path, cast(Any, SimpleNamespace(base_url=server.url)), overrides=overrides)
         result = await rehearsal.run(rehearsal.contacts(600))
         assert result.exit_code is ExitCode.OK
         assert rehearsal.states() == {"created": 600}
