@@ -168,7 +168,9 @@ def reconcile(
 
             print_json(status_object(status, status.report_path))
         else:
-            found = f"{settled.created:,} exist, {settled.planned:,} do not and wait, {settled.doubtful:,} stay unknown"
+            found = (
+                f"{settled.created:,} exist, {settled.planned:,} do not and wait, {settled.unresolved:,} stay unknown"
+            )
             out().print(summary.pairs([("looked up", found), *summary.status_lines(status, None)]))
         for hint in summary.hints(campaign, status):
             say(hint, "bright_black")

@@ -49,7 +49,9 @@ class EventBus:
 
     def emit(self, event: Event) -> None:
         """Tell every listener; never raises."""
-        self._live.apply(event, self._now_s())
+        now_s = self._now_s()
+        self._live.apply(event, now_s)
+        self.progress.follow(event, now_s)
         for listener in tuple(self._listeners):
             try:
                 listener(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dispatcher.events.kinds import AttemptsEnded, Event, RateChanged, Resumed, Waiting
 from dispatcher.model import RowState, empty_counts
 
 
@@ -27,3 +28,25 @@ class Progress:
     waiting_until_s: float | None = None
     started_at_s: float = 0.0
     phase: str = "planning"
+
+    def follow(self, event: Event, now_s: float) -> None:
+        """What sending tells by events alone."""
+        match event:
+            case AttemptsEnded():
+                for state, n in event.rows.items():
+                    self.rows[RowState.planned] -= n
+                    self.rows[state] += n
+                    self.done += n
+                self.requests += event.requests
+                self.throttled += event.throttled
+                self.in_flight = event.in_flight
+                self.window_now, self.worst_window = event.window_now, event.worst_window
+            case RateChanged():
+                self.rate_allowed_per_s = event.rate_per_s
+            case Waiting():
+                self.waiting = event.reason
+                self.waiting_until_s = None if event.for_s is None else now_s + event.for_s
+            case Resumed():
+                self.waiting = None
+            case _:
+                pass

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
@@ -60,10 +60,10 @@ KEEPALIVE_S = 20.0
 
 
 class Gate(Protocol):
-    """What every request to the account waits at: the shared hold after a 429."""
+    """What every read of the account waits at: its breaker, which a 429 opens for all."""
 
     async def wait(self) -> None:
-        """Return when requests may leave."""
+        """Return when a read may leave."""
 
     def throttled(self, retry_after_s: float | None) -> None:
         """A read was answered 429."""
@@ -146,13 +146,22 @@ class Studio:
 
     # --- creating ---
 
-    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], None] | None = None) -> Answer:
+    @overload
+    async def create(self, flow_sid: str, form: bytes) -> Answer: ...
+
+    @overload
+    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], bool]) -> Answer | None: ...
+
+    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], bool] | None = None) -> Answer | None:
         """Send one create request, once. Never raises for what the network or the server does.
 
-        `leaving` is called at the moment it leaves; not called: it never did.
+        `leaving` is asked at the moment it would leave; not asked: it was never sent. Where it says False nothing is
+        sent, and None returned.
         """
         poster = self._posters.get(flow_sid) or self._new_poster(flow_sid)
         answer = await poster.post(form, leaving)
+        if answer is None:
+            return None
         self._measure_skew(answer.date)
         if answer.status >= 300 and any(secret in answer.body for secret in self._secrets):
             # A proxy's error page may repeat what it was sent, and the message goes into the ledger and the report.

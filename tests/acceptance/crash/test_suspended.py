@@ -12,7 +12,7 @@ from typing import Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.sandbox import Sandbox, SandboxSettings
-from dispatcher.sending.workers import CONFIRMED_FOR_S
+from dispatcher.sending.claims import CONFIRMED_FOR_S
 from tests.acceptance.crash.stage import NAME, Stage
 from tests.chaos.program import ENVIRONMENT, PATIENCE_S, Zygote
 

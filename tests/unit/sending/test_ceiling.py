@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.ceiling import BLIND, FLOOR_SHARE, MISSES_MAX, PAUSE, PAUSE_MAX, SHY_SHARE, Ceiling
+from dispatcher.sending.ceiling import (
+    FLOOR_SHARE,
+    IGNORE_429_WINDOWS,
+    MARGIN_FOR_OTHERS,
+    MISSES_MAX,
+    PAUSE,
+    PAUSE_MAX,
+    Ceiling,
+)
 
 FULL = 198
 WINDOW_S = 10.0
@@ -35,7 +43,7 @@ def test_without_a_429_there_is_none(ceiling: Ceiling) -> None:
 
 def test_a_429_puts_it_at_what_got_through_less_a_little_for_others(ceiling: Ceiling) -> None:
     ceiling.refused(5.0, 100)
-    assert ceiling.cap(5.0) == 100 * (1 - SHY_SHARE)
+    assert ceiling.cap(5.0) == 100 * (1 - MARGIN_FOR_OTHERS)
 
 
 def test_it_is_never_under_the_floor(ceiling: Ceiling) -> None:
@@ -117,7 +125,7 @@ def test_refusals_below_it_that_go_on_blind_it_for_two_windows(ceiling: Ceiling)
     ceiling.passed(2.0, 100)
     ceiling.refused(2.0, 110)
     assert ceiling.cap(2.0) == FULL
-    ceiling.refused(1.0 + WINDOW_S * BLIND, 110)
+    ceiling.refused(1.0 + WINDOW_S * IGNORE_429_WINDOWS, 110)
     assert ceiling.stands
 
 

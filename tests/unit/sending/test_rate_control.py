@@ -1,4 +1,4 @@
-"""What the limiter and the hold come to together, in virtual time, against a server that enforces the exact window."""
+"""The limiter and the breaker together, in virtual time, against a server that enforces the exact window."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def once(first_s: float) -> Callable[[float], bool]:
 
 
 def assert_within(sent: Sent, per_second: float) -> None:
-    assert worst_window(sent.left_s) <= per_second * WINDOW_S * 0.99 + 1e-9
+    assert worst_window(sent.sent_at_s) <= per_second * WINDOW_S * 0.99 + 1e-9
 
 
 class TestAlone:
@@ -71,7 +71,7 @@ class TestAlone:
     def test_a_slow_limit_is_kept_too(self) -> None:
         sent = simulate(per_second=0.1, rows=5, headroom=0.0)
         assert sent.throttled_s == []
-        assert worst_window(sent.left_s) == 1
+        assert worst_window(sent.sent_at_s) == 1
         assert sent.duration_s == pytest.approx(40, abs=1)
 
 
@@ -132,7 +132,7 @@ class TestRefusalsByChance:
     ) -> None:
         sent = simulate(per_second=per_second, seconds=at_s + 20, latency_s=latency_s, refuse=once(at_s))
         assert len(sent.throttled_s) == 1
-        assert max(after - before for before, after in pairwise(sent.left_s)) < 0.5
+        assert max(after - before for before, after in pairwise(sent.sent_at_s)) < 0.5
         assert sent.passed_between(at_s, at_s + 20) >= per_second * 18
         assert_within(sent, per_second)
 
@@ -156,7 +156,7 @@ class TestStorm:
     def test_retry_after_is_waited_for_before_each_probe(self) -> None:
         sent = simulate(per_second=20, seconds=100, refuse=storm(20, 80), retry_after_s=7.0)
         first_s = sent.throttled_s[0]
-        assert not any(first_s + 0.01 < at < first_s + 7.0 for at in sent.left_s)
+        assert not any(first_s + 0.01 < at < first_s + 7.0 for at in sent.sent_at_s)
         assert sent.throttled_between(first_s + 0.02, 80) <= 60 / 7 + 1
 
     def test_it_ends_the_run_after_the_time_of_the_settings(self) -> None:

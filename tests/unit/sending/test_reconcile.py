@@ -1,4 +1,4 @@
-"""The rule for a row in doubt, by table. Seconds on one clock: the row's intent was at 1,000, its end at 1,010."""
+"""The rule for a row unknown, by table. Seconds on one clock: the row's intent was at 1,000, its end at 1,010."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ times = st.floats(0, 10_000_000)
     listed_after_s=st.floats(0, 4_000_000),
     settle_s=st.floats(0, 600),
     has_id=st.booleans(),
-    unclear=st.lists(st.just("FNx"), max_size=2),
+    ambiguous=st.lists(st.just("FNx"), max_size=2),
     ours=st.booleans(),
 )
 def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_wait_behind(
@@ -184,14 +184,14 @@ def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_w
     listed_after_s: float,
     settle_s: float,
     has_id: bool,
-    unclear: list[str],
+    ambiguous: list[str],
     ours: bool,
 ) -> None:
     ended_s = begun_s + took_s
     seen_s = ended_s + seen_after_s
     listed_s = seen_s + listed_after_s
     decision = decided(
-        Evidence(OURS if ours else None, tuple(unclear)),
+        Evidence(OURS if ours else None, tuple(ambiguous)),
         begun_s=begun_s,
         ended_s=ended_s,
         seen_s=seen_s,
@@ -202,7 +202,7 @@ def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_w
     if decision.outcome is Outcome.not_sent:
         assert has_id
         assert not ours
-        assert not unclear
+        assert not ambiguous
         assert listed_s - ended_s >= settle_s - 0.01
         assert listed_s - begun_s <= RETENTION_S + 1
     else:
