@@ -1,18 +1,19 @@
-"""Options that several commands share, and how they become settings."""
+"""Options that several commands share, and what they ask for."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dispatcher.cli import debug
+from dispatcher.cli import flags, logs
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
-    from dispatcher.settings import Credentials, LoadedSettings
+    from dispatcher.settings import LoadedSettings
 
 #: Examples are aligned for terminals of 80 columns: a command this long leaves so much room for what it does.
 COMMAND_WIDTH = 42
@@ -50,12 +51,27 @@ def show_version(value: bool) -> None:
 
 def _debug(value: bool) -> None:
     if value:
-        debug.switch_on()
+        logs.switch_debug_on()
+
+
+def _log_file(context: typer.Context, value: Path | None) -> None:
+    if value is not None and not context.resilient_parsing:
+        logs.write_to(value)
 
 
 Debug = Annotated[
     bool,
     typer.Option("--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        callback=_log_file,
+        is_eager=True,
+        help="Write a log there (no secrets, no numbers); at most 5 files of 5 MiB.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -122,6 +138,12 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 NoPreflight = Annotated[
     bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
 ]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.", show_default=False)]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
+]
+DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 
 
@@ -129,17 +151,12 @@ def _campaigns(incomplete: str) -> list[str]:
     """The ledger's campaigns, for the shell's completion; whatever is wrong, no names are no harm."""
     import asyncio
 
-    from dispatcher.ledger import SqliteLedger
-
-    async def names() -> list[str]:
-        ledger = SqliteLedger.open(Path(load_settings(None).settings.state.dir), create=False)
-        try:
-            return [record.name for record in await ledger.campaigns() if record.name.startswith(incomplete)]
-        finally:
-            await ledger.close()
+    from dispatcher.campaign import campaign_statuses
 
     try:
-        return asyncio.run(names())
+        state_dir = Path(Asked(None, {}).load().settings.state.dir)
+        names = [status.campaign.name for status in asyncio.run(campaign_statuses(state_dir))]
+        return [name for name in names if name.startswith(incomplete)]
     except Exception:
         return []
 
@@ -153,19 +170,26 @@ OptionalCampaignName = Annotated[
 ]
 
 
-def load_settings(config: Path | None, flags: dict[str, Any] | None = None) -> LoadedSettings:
-    """Settings from all sources, the flags on top. Raises: SettingsError."""
-    from dispatcher import settings
-
-    return settings.load(config, flags=flags)
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
+]
 
 
-def credentials_if_any() -> Credentials | None:
-    """The credentials, or None where they are missing or malformed: for what can do without."""
-    from dispatcher.errors import AuthenticationError
-    from dispatcher.settings import load_credentials
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line says of the settings: their file, and the flags that stand above it."""
 
-    try:
-        return load_credentials()
-    except AuthenticationError:
-        return None
+    config: Path | None
+    #: `table.name` → value; None: the flag was not given.
+    flags: dict[str, Any]
+
+    def load(self) -> LoadedSettings:
+        """Settings from all sources, the flags on top. Raises: SettingsError."""
+        from dispatcher import settings
+
+        return settings.load(self.config, flags=self.flags)
+
+
+def asked(context: typer.Context) -> Asked:
+    """What this command line says of the settings: its `--config`, and its flags by the table of `flags.py`."""
+    return Asked(context.params.get("config"), flags.given(context.params))

@@ -1,0 +1,36 @@
+"""`reconcile`: what became of the rows left unknown."""
+
+from __future__ import annotations
+
+import typer
+
+from dispatcher.cli import options
+
+PANEL = options.AFTERWARDS
+EPILOG = options.examples(
+    ("dispatcher reconcile spring", "which of the unknown rows exist?"),
+    ("dispatcher report spring --only unknown", "the evidence on those that stay"),
+)
+
+
+def reconcile(
+    context: typer.Context,
+    campaign: options.CampaignName,
+    wait: options.Wait = False,
+    json: options.Json = False,
+    config: options.Config = None,
+    api_version: options.ApiVersion = None,
+    base_url: options.BaseUrl = None,
+    state_dir: options.StateDir = None,
+    debug: options.Debug = False,
+    log_file: options.LogFile = None,
+) -> int:
+    """Find out what became of the rows left unknown; nothing is sent.
+
+    They are looked up in Studio's list of executions. Found: created. Not there after
+    the list had its time (\\[reconcile] settle_s): planned, and `resume` sends it.
+    Exit code 6 where rows stay unknown; `dispatcher report CAMPAIGN --only unknown` says why.
+    """
+    from dispatcher.cli.actions.reconcile import reconcile as act
+
+    return act(options.asked(context), campaign, wait=wait, as_json=json)
