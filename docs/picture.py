@@ -12,13 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dispatcher.cli.live import RunView
-from dispatcher.cli.sending import outlook
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from dispatcher.campaign import Campaign, open_campaign
+from dispatcher.campaign.demo import demo_contacts, demo_settings
+from dispatcher.campaign.outlook import outlook
+from dispatcher.campaign.problems import examples
+from dispatcher.cli.render import campaign as shown
+from dispatcher.cli.render.live import RunView
 from dispatcher.events import EventBus, Snapshot
 from dispatcher.ledger.records import PlanCounts
 from dispatcher.model import RowState

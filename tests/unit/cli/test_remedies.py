@@ -43,11 +43,9 @@ def test_each_kind_has_its_words(remedy: Remedy | str, text: str | None) -> None
     assert remedy_text(remedy) == expected
 
 
-@pytest.mark.parametrize("name", ["spring", "Spring 2026", "it's", "$(rm -rf)", "a;b", "-x", "é…", "a\tb", ""])
+@pytest.mark.parametrize("name", ["spring", "Spring 2026", "it's", "$(rm -rf)", "a;b", "-x", "é", "a\tb", ""])
 def test_a_command_means_what_it_says_in_a_shell(name: str) -> None:
     """Whatever a campaign is called, a shell takes its name as one word."""
-    if "…" in name:
-        pytest.skip("an ellipsis stands for something of the user's")
     assert shlex.split(remedy_text(Command("resume", (name,)))) == ["dispatcher", "resume", name]
 
 
