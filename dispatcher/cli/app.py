@@ -59,7 +59,7 @@ def program(command: str | None = None) -> typer.Typer:
             " · 6 rows left unknown · 130 interrupted, resumable",
         ),
     )
-    app.callback()(dispatcher)
+    app.callback()(options.logged(dispatcher))
     for name in [command] if command in COMMANDS else COMMANDS:
         module = import_module(f"dispatcher.cli.commands.{name}")
         if isinstance(module.__dict__.get("app"), typer.Typer):
@@ -73,8 +73,6 @@ def dispatcher(
     version: Annotated[
         bool, typer.Option("--version", callback=options.show_version, is_eager=True, help="Show the version.")
     ] = False,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> None:
     """Start one Twilio Studio Flow Execution per row of a contacts file.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
-from typing import Any
 
 #: `table.name`, as in config.toml → the flag.
 FLAGS = {
@@ -29,8 +27,3 @@ def _parameter(flag: str) -> str:
 
 #: `table.name` → the name of the Python parameter by which commands declare its flag.
 PARAMETERS = {setting: _parameter(flag) for setting, flag in FLAGS.items()}
-
-
-def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from a command's parameters: `table.name` → value, None where the flag was not given."""
-    return {setting: parameters[name] for setting, name in PARAMETERS.items() if name in parameters}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dispatcher.cli import flags, logs
+from dispatcher.cli import logs
+from dispatcher.cli.flags import FLAGS, PARAMETERS
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
@@ -59,80 +63,6 @@ def _log_file(context: typer.Context, value: Path | None) -> None:
         logs.write_to(value)
 
 
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."),
-]
-LogFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file",
-        callback=_log_file,
-        is_eager=True,
-        help="Write a log there (no secrets, no numbers); at most 5 files of 5 MiB.",
-        show_default=False,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
-]
-StateDir = Annotated[
-    str | None, typer.Option("--state-dir", help="The ledger's folder.", rich_help_panel=SETTINGS, show_default=False)
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option("--base-url", help="Studio's address, or a sandbox's.", rich_help_panel=SETTINGS, show_default=False),
-]
-ApiVersion = Annotated[
-    Literal["v1", "v2"] | None,
-    typer.Option("--api-version", help="Studio's API.", rich_help_panel=SETTINGS, show_default=False),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate", help="The account's limit, requests a second.", rich_help_panel=SETTINGS, show_default=False
-    ),
-]
-Pace = Annotated[
-    Literal["even", "spike"] | None,
-    typer.Option("--pace", help="Evenly, or a window's worth at once.", rich_help_panel=SETTINGS, show_default=False),
-]
-OnBusy = Annotated[
-    Literal["skip", "wait", "end"] | None,
-    typer.Option(
-        "--on-busy",
-        help="When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
-        rich_help_panel=SETTINGS,
-        show_default=False,
-    ),
-]
-Flow = Annotated[
-    str | None, typer.Option("--flow", help="The flow, FW….", rich_help_panel=SETTINGS, show_default=False)
-]
-From = Annotated[
-    str | None,
-    typer.Option("--from", help="The sender, +… or MG….", rich_help_panel=SETTINGS, show_default=False),
-]
-To = Annotated[
-    str | None,
-    typer.Option(
-        "--to", metavar="COLUMN", help="The column with the number.", rich_help_panel=SETTINGS, show_default=False
-    ),
-]
-Region = Annotated[
-    str | None,
-    typer.Option(
-        "--region",
-        metavar="CC",
-        help="Country of numbers without a country code, for example US.",
-        rich_help_panel=SETTINGS,
-        show_default=False,
-    ),
-]
-Sheet = Annotated[
-    str | None, typer.Option("--sheet", help="A workbook's sheet.", rich_help_panel=SETTINGS, show_default=False)
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 NoPreflight = Annotated[
@@ -190,6 +120,99 @@ class Asked:
         return settings.load(self.config, flags=self.flags)
 
 
-def asked(context: typer.Context) -> Asked:
-    """What this command line says of the settings: its `--config`, and its flags by the table of `flags.py`."""
-    return Asked(context.params.get("config"), flags.given(context.params))
+#: What every command takes, whatever it does: name → option, and its default.
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "debug": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."
+            ),
+        ],
+        False,
+    ),
+    "log_file": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--log-file",
+                callback=_log_file,
+                is_eager=True,
+                help="Write a log there (no secrets, no numbers); at most 5 files of 5 MiB.",
+                show_default=False,
+            ),
+        ],
+        None,
+    ),
+}
+_CONFIG = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
+]
+#: Setting → what its flag takes, what it says in the help, and the word for its value where that is not plain.
+_SETTINGS: dict[str, tuple[Any, str, str | None]] = {
+    "account.api_version": (Literal["v1", "v2"], "Studio's API.", None),
+    "account.base_url": (str, "Studio's address, or a sandbox's.", None),
+    "campaign.flow": (str, "The flow, FW….", None),
+    "campaign.from": (str, "The sender, +… or MG….", None),
+    "campaign.on_busy": (
+        Literal["skip", "wait", "end"],
+        "When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
+        None,
+    ),
+    "columns.region": (str, "Country of numbers without a country code, for example US.", "CC"),
+    "columns.to": (str, "The column with the number.", "COLUMN"),
+    "input.sheet": (str, "A workbook's sheet.", None),
+    "rate.pace": (Literal["even", "spike"], "Evenly, or a window's worth at once.", None),
+    "rate.per_second": (float, "The account's limit, requests a second.", None),
+    "state.dir": (str, "The ledger's folder.", None),
+}
+
+
+def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The command with `--debug` and `--log-file`, which are done with when it begins."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> int | None:
+        return command(**{name: value for name, value in given.items() if name not in _COMMON})
+
+    _take(run, command, {name: (option, default) for name, (option, default) in _COMMON.items()})
+    return run
+
+
+def reads_settings(*settings: str) -> Callable[[Callable[..., int]], Callable[..., int | None]]:
+    """A command that reads settings: `--config`, a flag for each of these, and what every command takes.
+
+    The function gets them as its first argument, `asked`.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int | None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> int:
+            found = {setting: given.pop(PARAMETERS[setting]) for setting in settings}
+            return command(Asked(given.pop("config"), found), **given)
+
+        options: dict[str, tuple[Any, Any]] = {"config": (_CONFIG, None)}
+        for setting in settings:
+            kind, text, metavar = _SETTINGS[setting]
+            option = typer.Option(
+                FLAGS[setting], help=text, metavar=metavar, rich_help_panel=SETTINGS, show_default=False
+            )
+            options[PARAMETERS[setting]] = (Annotated[kind | None, option], None)
+        _take(run, command, options, without="asked")
+        return logged(run)
+
+    return decorate
+
+
+def _take(
+    run: Callable[..., Any], command: Callable[..., Any], options: dict[str, tuple[Any, Any]], *, without: str = ""
+) -> None:
+    """Give `run` the parameters of `command` and these options behind them: typer reads the signature."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(command, eval_str=True)
+    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name != without]
+    parameters += [
+        inspect.Parameter(name, kind, annotation=option, default=default) for name, (option, default) in options.items()
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

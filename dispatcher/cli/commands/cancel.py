@@ -15,17 +15,14 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("state.dir")
 def cancel(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the report.")],
     yes: options.DoNotAsk = False,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Take the rows that are not sent yet out of a campaign.
 
@@ -33,4 +30,4 @@ def cancel(
     """
     from dispatcher.cli.actions.cancel import cancel as act
 
-    return act(options.asked(context), campaign, reason=reason.strip(), yes=yes, wait=wait, as_json=json)
+    return act(asked, campaign, reason=reason.strip(), yes=yes, wait=wait, as_json=json)

@@ -18,8 +18,11 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings(
+    "campaign.flow", "campaign.from", "columns.to", "columns.region", "input.sheet", "account.base_url", "state.dir"
+)
 def check(
-    context: typer.Context,
+    asked: options.Asked,
     file: options.File,
     campaign: Annotated[
         str | None,
@@ -28,16 +31,6 @@ def check(
     all_: Annotated[bool, typer.Option("--all", help="Show every problem, not the first 20.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask Studio whether the flow fits.")] = False,
     json: options.Json = False,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    from_: options.From = None,
-    to: options.To = None,
-    region: options.Region = None,
-    sheet: options.Sheet = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Read and check a file as `run` does, and send nothing.
 
@@ -46,4 +39,4 @@ def check(
     """
     from dispatcher.cli.actions.rehearsal import check as act
 
-    return act(options.asked(context), file, campaign, show_all=all_, offline=offline, as_json=json)
+    return act(asked, file, campaign, show_all=all_, offline=offline, as_json=json)

@@ -23,11 +23,10 @@ app = typer.Typer(no_args_is_help=True, help="Write, explain and trace the setti
 
 
 @app.command(epilog=INIT_EPILOG)
+@options.logged
 def init(
     path: Annotated[Path, typer.Option("--path", help="The file to write.")] = Path("config.toml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Write a commented config.toml.
 
@@ -39,13 +38,11 @@ def init(
 
 
 @app.command(epilog=SHOW_EPILOG)
+@options.reads_settings()
 def show(
-    context: typer.Context,
+    asked: options.Asked,
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not a default.")] = False,
     json: options.Json = False,
-    config: options.Config = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Show every setting and where it came from.
 
@@ -53,4 +50,4 @@ def show(
     """
     from dispatcher.cli.actions.config import show as act
 
-    return act(options.asked(context), only_changed=changed, as_json=json)
+    return act(asked, only_changed=changed, as_json=json)

@@ -13,10 +13,9 @@ PANEL = options.REHEARSE
 EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-report.xlsx")
 
 
+@options.logged
 def demo(
     report: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.csv"),
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """See it work: a campaign against a local Studio with faults.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.SET_UP
@@ -15,15 +13,10 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("account.api_version", "account.base_url", "state.dir")
 def doctor(
-    context: typer.Context,
+    asked: options.Asked,
     json: options.Json = False,
-    config: options.Config = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Check the machine, the settings, the account and the ledger.
 
@@ -31,4 +24,4 @@ def doctor(
     """
     from dispatcher.cli.actions.doctor import doctor as act
 
-    return act(options.asked(context), as_json=json)
+    return act(asked, as_json=json)

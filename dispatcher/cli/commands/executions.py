@@ -29,8 +29,9 @@ ExecutionSid = Annotated[str, typer.Argument(metavar="EXECUTION", help="The exec
 
 
 @app.command("list", epilog=LIST_EPILOG)
+@options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
 def list_(
-    context: typer.Context,
+    asked: options.Asked,
     since: Annotated[
         datetime | None, typer.Option("--since", help="Created at or after this (UTC).", show_default=False)
     ] = None,
@@ -43,59 +44,44 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 50,
     all_: Annotated[bool, typer.Option("--all", help="Show all, page after page.")] = False,
     json: options.Json = False,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """List a flow's executions, newest first."""
     from dispatcher.cli.actions.executions import list_ as act
 
     most = None if all_ else limit
-    return act(options.asked(context), since=since, until=until, status=status, most=most, as_json=json)
+    return act(asked, since=since, until=until, status=status, most=most, as_json=json)
 
 
 @app.command(epilog=SHOW_EPILOG)
+@options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
 def show(
-    context: typer.Context,
+    asked: options.Asked,
     execution: ExecutionSid,
     json: options.Json = False,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Show one execution: contact, status, times."""
     from dispatcher.cli.actions.executions import show as act
 
-    return act(options.asked(context), execution, as_json=json)
+    return act(asked, execution, as_json=json)
 
 
 @app.command(epilog=STEPS_EPILOG)
+@options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
 def steps(
-    context: typer.Context,
+    asked: options.Asked,
     execution: ExecutionSid,
     json: options.Json = False,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Show an execution's way through the widgets, in the order it went."""
     from dispatcher.cli.actions.executions import steps as act
 
-    return act(options.asked(context), execution, as_json=json)
+    return act(asked, execution, as_json=json)
 
 
 @app.command(epilog=CONTEXT_EPILOG)
+@options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
 def context(
-    ctx: typer.Context,
+    asked: options.Asked,
     execution: ExecutionSid,
     step: Annotated[
         str | None, typer.Option("--step", metavar="STEP", help="As it was at this step, FT….", show_default=False)
@@ -104,14 +90,8 @@ def context(
         str | None,
         typer.Option("--path", help="Only this part: widgets.ask.inbound.Body", show_default=False),
     ] = None,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Print what an execution knows, as JSON: trigger, contact, flow.data, the widgets' results."""
     from dispatcher.cli.actions.executions import context as act
 
-    return act(options.asked(ctx), execution, step=step, path=path)
+    return act(asked, execution, step=step, path=path)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.SET_UP
 EPILOG = options.examples("dispatcher flows", ("dispatcher flows --json", "for scripts"))
 
 
+@options.reads_settings("account.api_version", "account.base_url")
 def flows(
-    context: typer.Context,
+    asked: options.Asked,
     json: options.Json = False,
-    config: options.Config = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """List the account's flows.
 
@@ -25,4 +19,4 @@ def flows(
     """
     from dispatcher.cli.actions.flows import flows as act
 
-    return act(options.asked(context), as_json=json)
+    return act(asked, as_json=json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.AFTERWARDS
@@ -16,18 +14,13 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("account.api_version", "account.base_url", "state.dir")
 def recall(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     yes: options.DoNotAsk = False,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """End the executions of a campaign that are still active.
 
@@ -36,4 +29,4 @@ def recall(
     """
     from dispatcher.cli.actions.recall import recall as act
 
-    return act(options.asked(context), campaign, yes=yes, wait=wait, as_json=json)
+    return act(asked, campaign, yes=yes, wait=wait, as_json=json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.AFTERWARDS
@@ -13,17 +11,12 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("account.api_version", "account.base_url", "state.dir")
 def reconcile(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Find out what became of the rows left unknown; nothing is sent.
 
@@ -33,4 +26,4 @@ def reconcile(
     """
     from dispatcher.cli.actions.reconcile import reconcile as act
 
-    return act(options.asked(context), campaign, wait=wait, as_json=json)
+    return act(asked, campaign, wait=wait, as_json=json)

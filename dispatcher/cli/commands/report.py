@@ -19,8 +19,9 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("state.dir")
 def report(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     report: Annotated[
         Path | None,
@@ -44,10 +45,6 @@ def report(
         str | None,
         typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.", show_default=False),
     ] = None,
-    config: options.Config = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Write a campaign's report, at any time.
 
@@ -56,4 +53,4 @@ def report(
     """
     from dispatcher.cli.actions.report import report as act
 
-    return act(options.asked(context), campaign, path=report, only=only or [], suffix=format)
+    return act(asked, campaign, path=report, only=only or [], suffix=format)

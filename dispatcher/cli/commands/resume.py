@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 from dispatcher.cli.ahead import import_client
 
@@ -14,23 +12,17 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings(
+    "rate.per_second", "rate.pace", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir"
+)
 def resume(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     report: options.Report = None,
     yes: options.Yes = False,
     limit: options.Limit = None,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    rate: options.Rate = None,
-    pace: options.Pace = None,
-    on_busy: options.OnBusy = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Go on with a campaign, without its file.
 
@@ -40,4 +32,4 @@ def resume(
     import_client()
     from dispatcher.cli.actions.run import resume as act
 
-    return act(options.asked(context), campaign, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    return act(asked, campaign, report=report, yes=yes, limit=limit, wait=wait, as_json=json)

@@ -17,8 +17,9 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("rate.per_second", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir")
 def retry(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     code: Annotated[
         list[int] | None,
@@ -32,14 +33,6 @@ def retry(
     limit: options.Limit = None,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    rate: options.Rate = None,
-    on_busy: options.OnBusy = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Send again what Studio refused, as you ask for it.
 
@@ -50,4 +43,4 @@ def retry(
     from dispatcher.cli.actions.retry import retry as act
 
     choice = RetryChoice(codes=tuple(code or ()), all_rejected=all_rejected, busy=busy, cancelled=cancelled)
-    return act(options.asked(context), campaign, choice, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    return act(asked, campaign, choice, report=report, yes=yes, limit=limit, wait=wait, as_json=json)

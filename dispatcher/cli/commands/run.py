@@ -26,8 +26,21 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings(
+    "campaign.flow",
+    "campaign.from",
+    "columns.to",
+    "columns.region",
+    "input.sheet",
+    "rate.per_second",
+    "rate.pace",
+    "campaign.on_busy",
+    "account.api_version",
+    "account.base_url",
+    "state.dir",
+)
 def run(
-    context: typer.Context,
+    asked: options.Asked,
     file: options.File,
     campaign: Annotated[
         str | None,
@@ -49,20 +62,6 @@ def run(
     no_preflight: options.NoPreflight = False,
     wait: options.Wait = False,
     json: options.Json = False,
-    config: options.Config = None,
-    flow: options.Flow = None,
-    from_: options.From = None,
-    to: options.To = None,
-    region: options.Region = None,
-    sheet: options.Sheet = None,
-    rate: options.Rate = None,
-    pace: options.Pace = None,
-    on_busy: options.OnBusy = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
 
@@ -70,7 +69,6 @@ def run(
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
-    asked = options.asked(context)
     if dry_run and test_to:
         raise UsageError(
             "--dry-run sends nothing and --test-to sends one", fix=AnyOf(Option("dry-run"), Option("test-to", test_to))

@@ -25,6 +25,7 @@ _BEHAVIOUR = "Behaviour"
 _FAULTS = "Faults"
 
 
+@options.logged
 def sandbox(
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; other machines may send, but not control.")
@@ -117,8 +118,6 @@ def sandbox(
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed: the same faults, SIDs and contacts.", rich_help_panel=_FAULTS)
     ] = 0,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Run a local Studio to rehearse on: nothing leaves this machine.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.AFTERWARDS
@@ -14,14 +12,11 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("state.dir")
 def status(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.OptionalCampaignName = None,
     json: options.Json = False,
-    config: options.Config = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Show how campaigns stand.
 
@@ -29,5 +24,4 @@ def status(
     """
     from dispatcher.cli.actions.status import show_all, show_one
 
-    asked = options.asked(context)
     return show_one(asked, campaign, as_json=json) if campaign else show_all(asked, as_json=json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from dispatcher.cli import options
 
 PANEL = options.AFTERWARDS
@@ -14,14 +12,11 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("state.dir")
 def summary(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     json: options.Json = False,
-    config: options.Config = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Show a campaign's numbers.
 
@@ -30,4 +25,4 @@ def summary(
     """
     from dispatcher.cli.actions.summary import summary as act
 
-    return act(options.asked(context), campaign, as_json=json)
+    return act(asked, campaign, as_json=json)

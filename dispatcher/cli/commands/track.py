@@ -20,8 +20,9 @@ EPILOG = options.examples(
 )
 
 
+@options.reads_settings("account.api_version", "account.base_url", "state.dir")
 def track(
-    context: typer.Context,
+    asked: options.Asked,
     campaign: options.CampaignName,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Look again until no execution is active; Ctrl-C ends it.")
@@ -33,12 +34,6 @@ def track(
         Path | None, typer.Option("--report", "-o", help="Write the report afterwards.", show_default=False)
     ] = None,
     json: options.Json = False,
-    config: options.Config = None,
-    api_version: options.ApiVersion = None,
-    base_url: options.BaseUrl = None,
-    state_dir: options.StateDir = None,
-    debug: options.Debug = False,
-    log_file: options.LogFile = None,
 ) -> int:
     """Read what became of a campaign's executions.
 
@@ -47,4 +42,4 @@ def track(
     """
     from dispatcher.cli.actions.track import track as act
 
-    return act(options.asked(context), campaign, details=not status_only, follow=follow, report=report, as_json=json)
+    return act(asked, campaign, details=not status_only, follow=follow, report=report, as_json=json)

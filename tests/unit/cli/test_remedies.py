@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
+import typer
 
-from dispatcher.cli.flags import FLAGS, PARAMETERS, given
+from dispatcher.cli.flags import FLAGS, PARAMETERS
+from dispatcher.cli.options import Asked, reads_settings
 from dispatcher.cli.render.remedies import remedy_text, step_text
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.settings import setting_names, tables
@@ -62,10 +65,22 @@ def test_flags_are_of_settings_that_there_are() -> None:
     assert set(FLAGS) <= known
 
 
-def test_parameters_become_settings() -> None:
-    """Those that a command has, and no others; what was not given is None."""
+def test_flags_become_settings() -> None:
+    """What was given stands above the file; what was not is passed over."""
+    seen: list[Asked] = []
+
+    @reads_settings("campaign.from", "account.api_version")
+    def command(asked: Asked, name: str = "spring") -> int:
+        seen.append(asked)
+        return 0
+
+    app = typer.Typer()
+    app.command()(command)
+    typer.main.get_command(app).main(["--from", "+15550001111", "-c", "my.toml"], standalone_mode=False)
+    assert seen == [Asked(Path("my.toml"), {"campaign.from": "+15550001111", "account.api_version": None})]
+
+
+def test_a_keyword_makes_no_parameter() -> None:
+    """Python has no parameter `from`."""
     assert PARAMETERS["campaign.from"] == "from_"
-    assert given({"from_": "+1", "api_version": None, "yes": True}) == {
-        "campaign.from": "+1",
-        "account.api_version": None,
-    }
+    assert PARAMETERS["state.dir"] == "state_dir"
