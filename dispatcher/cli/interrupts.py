@@ -37,8 +37,9 @@ class Stoppable(Protocol):
 class Interrupts:
     """What signals do while an asyncio program runs.
 
-    The first stops what the open campaign does, in good order; where nothing of it runs, the program's task. The second
-    gives up what is in flight, if it is sending; otherwise it leaves at once, as the third does.
+    The first stops what the open campaign does, in good order; where nothing of it runs, the program's task, unless only
+    the report is left to be written. The second gives up what is in flight, if it is sending; otherwise it leaves at
+    once, as the third does.
     """
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
@@ -59,19 +60,22 @@ class Interrupts:
     def handle(self) -> None:
         """One signal."""
         self.count += 1
-        is_sending = self._bus is not None and self._bus.snapshot().phase is Phase.sending
+        phase = self._bus.snapshot().phase if self._bus is not None else None
         if self.count == 1:
-            self._stop(is_sending)
-        elif self.count == 2 and is_sending and self._campaign is not None:
+            self._stop(phase)
+        elif self.count == 2 and phase is Phase.sending and self._campaign is not None:
             say("leaving: the answers still awaited stay unknown until the next run has looked them up", "yellow")
             self._campaign.stop(hard=True)
         else:
             _leave()
 
-    def _stop(self, is_sending: bool) -> None:
+    def _stop(self, phase: Phase | None) -> None:
         if self._campaign is None or self._campaign.stop() is False:
-            self._task.cancel()
-        elif is_sending:
+            if phase is Phase.finished:
+                say("all is sent that will be: the report is being written. Ctrl-C again leaves at once", "yellow")
+            else:
+                self._task.cancel()
+        elif phase is Phase.sending:
             say("stopping: what is in flight is finished. Ctrl-C again leaves at once", "yellow")
         else:
             say("stopping. Ctrl-C again leaves at once", "yellow")

@@ -50,12 +50,7 @@ def retry(
                 return await launching.print_status(opened) if as_json else ExitCode.OK
             say(f"{count:,} rows are sent again")
             return await launching.send(
-                opened,
-                options,
-                yes=yes,
-                as_json=as_json,
-                extra=count,
-                before=lambda: plan_again(opened, choice),
+                opened, options, yes=yes, as_json=as_json, extra=count, before=lambda: plan_again(opened, choice)
             )
 
     return session.run(main)

@@ -14,10 +14,7 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def doctor(
-    asked: options.Asked,
-    json: options.Json = False,
-) -> int:
+def doctor(asked: options.Asked, json: options.Json = False) -> int:
     """Check the machine, the settings, the account and the ledger.
 
     Nothing is sent and nothing is changed.

@@ -54,11 +54,7 @@ def list_(
 
 @app.command(epilog=SHOW_EPILOG)
 @options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
-def show(
-    asked: options.Asked,
-    execution: ExecutionSid,
-    json: options.Json = False,
-) -> int:
+def show(asked: options.Asked, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show one execution: contact, status, times."""
     from dispatcher.cli.actions.executions import show as act
 
@@ -67,11 +63,7 @@ def show(
 
 @app.command(epilog=STEPS_EPILOG)
 @options.reads_settings("campaign.flow", "account.api_version", "account.base_url")
-def steps(
-    asked: options.Asked,
-    execution: ExecutionSid,
-    json: options.Json = False,
-) -> int:
+def steps(asked: options.Asked, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show an execution's way through the widgets, in the order it went."""
     from dispatcher.cli.actions.executions import steps as act
 
@@ -87,8 +79,7 @@ def context(
         str | None, typer.Option("--step", metavar="STEP", help="As it was at this step, FT….", show_default=False)
     ] = None,
     path: Annotated[
-        str | None,
-        typer.Option("--path", help="Only this part: widgets.ask.inbound.Body", show_default=False),
+        str | None, typer.Option("--path", help="Only this part: widgets.ask.inbound.Body", show_default=False)
     ] = None,
 ) -> int:
     """Print what an execution knows, as JSON: trigger, contact, flow.data, the widgets' results."""

@@ -9,10 +9,7 @@ EPILOG = options.examples("dispatcher flows", ("dispatcher flows --json", "for s
 
 
 @options.reads_settings("account.api_version", "account.base_url")
-def flows(
-    asked: options.Asked,
-    json: options.Json = False,
-) -> int:
+def flows(asked: options.Asked, json: options.Json = False) -> int:
     """List the account's flows.
 
     SID, name, status, revision and the date of the last change.

@@ -13,10 +13,7 @@ EPILOG = options.examples(
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
 def reconcile(
-    asked: options.Asked,
-    campaign: options.CampaignName,
-    wait: options.Wait = False,
-    json: options.Json = False,
+    asked: options.Asked, campaign: options.CampaignName, wait: options.Wait = False, json: options.Json = False
 ) -> int:
     """Find out what became of the rows left unknown; nothing is sent.
 

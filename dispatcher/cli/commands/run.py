@@ -85,13 +85,5 @@ def run(
     from dispatcher.cli.actions.run import run as act
 
     return act(
-        asked,
-        file,
-        campaign,
-        report=report,
-        yes=yes,
-        limit=limit,
-        preflight=not no_preflight,
-        wait=wait,
-        as_json=json,
+        asked, file, campaign, report=report, yes=yes, limit=limit, preflight=not no_preflight, wait=wait, as_json=json
     )

@@ -13,11 +13,7 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def status(
-    asked: options.Asked,
-    campaign: options.OptionalCampaignName = None,
-    json: options.Json = False,
-) -> int:
+def status(asked: options.Asked, campaign: options.OptionalCampaignName = None, json: options.Json = False) -> int:
     """Show how campaigns stand.
 
     Rows by state, requests, the worst window; also while a campaign runs. Needs no credentials.

@@ -13,11 +13,7 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def summary(
-    asked: options.Asked,
-    campaign: options.CampaignName,
-    json: options.Json = False,
-) -> int:
+def summary(asked: options.Asked, campaign: options.CampaignName, json: options.Json = False) -> int:
     """Show a campaign's numbers.
 
     Rows by state, why rows were refused, and what became of the executions. From the ledger alone:

@@ -67,6 +67,14 @@ async def test_where_nothing_runs_the_command_ends(left: list[int]) -> None:
     assert left == []
 
 
+async def test_a_report_is_finished(left: list[int]) -> None:
+    """After the sending nothing runs that could be stopped; a second signal leaves."""
+    assert not await signalled(Campaign(False), 1, Phase.finished)
+    assert left == []
+    await signalled(Campaign(False), 2, Phase.finished)
+    assert left == [1]
+
+
 async def test_the_second_gives_up_what_is_in_flight(left: list[int]) -> None:
     """While sending; the third leaves."""
     campaign = Campaign(True)
