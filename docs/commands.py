@@ -32,11 +32,12 @@ Settings stand in `config.toml`, above it the environment (`DISPATCHER_RATE_PER_
 **Ctrl-C and SIGTERM**, the first: nothing more is sent, what is in flight is waited for, the report is written, and the
 exit code is 130. The second leaves at once; the rows whose answers were awaited are looked up by the next run.
 
-**Logs.** Every command has two more options. `--debug` shows on stderr what happens, event by event, and the traceback
-of whatever ends the command. `--log-file PATH` writes the same into a file, for scheduled jobs: a line per event, each
-with its time (ISO 8601, UTC), and the exit code at the end. The file is readable by its owner alone and is appended to;
-at 5 MiB it becomes `PATH.1`, and at most five are kept. Neither holds a secret or a contact's number. The events that
-come many times a second (reading, sending, tracking) are in the file only with both options.
+**Logs.** Every command has two more options. `--debug` shows on stderr what happens, event by event, and the
+traceback of whatever ends the command. `--log-file PATH` writes the same into a file, for scheduled jobs: a line per
+event, each with its time (ISO 8601, UTC), and the exit code at the end. The file is readable by its owner alone and
+is appended to; at 5 MiB it becomes `PATH.1`, and at most five are kept: give each job a log of its own. Neither holds
+a secret or a contact's number. The events that come many times a second (reading, sending, tracking) are in the file
+only with both options.
 
 ## Exit codes
 

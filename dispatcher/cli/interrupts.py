@@ -37,9 +37,9 @@ class Stoppable(Protocol):
 class Interrupts:
     """What signals do while an asyncio program runs.
 
-    The first stops what the open campaign does, in good order; where nothing of it runs, the program's task, unless only
-    the report is left to be written. The second gives up what is in flight, if it is sending; otherwise it leaves at
-    once, as the third does.
+    The first stops what the open campaign does, in good order; where nothing of it runs, the program's task, unless
+    only the report is left to be written. The second gives up what is in flight, if it is sending; otherwise it leaves
+    at once, as the third does.
     """
 
     def __init__(self, task: asyncio.Task[Any]) -> None:

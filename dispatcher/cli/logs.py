@@ -148,14 +148,18 @@ def _new_file_handler(path: Path) -> logging.Handler:
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
             # A full disk, a folder that is gone: the run goes on, and its ledger has it all.
-            logger.removeHandler(self)
+            if self in logger.handlers:
+                logger.removeHandler(self)
+                from dispatcher.cli.render.terminal import say
+
+                say("the log cannot be written any more; what is under way goes on", "yellow")
 
     return _File(path, maxBytes=FILE_MAX_BYTES, backupCount=FILES_MAX - 1)
 
 
 def _open_private(name: str) -> TextIO:
     number = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    if stat.S_ISREG(os.fstat(number).st_mode):  # not what is a terminal, or /dev/null
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(number).st_mode):  # not a terminal, nor /dev/null
         os.fchmod(number, 0o600)
     return os.fdopen(number, "a", encoding="utf-8", errors="replace")
 

@@ -98,6 +98,7 @@ def test_a_log_that_fails_later_stops_nothing() -> None:
     script = "logs.write_to(Path('/dev/full'))\nlogging.getLogger('dispatcher').error('x')\n"
     done = run(script + "raise SystemExit(main(['status']))")
     assert done.returncode == 0
+    assert done.stderr.count("the log cannot be written any more") == 1
     assert os.strerror(errno.ENOSPC) not in done.stderr
 
 
