@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from dispatcher.events.kinds import Event, Resumed, Waiting, WaitKind
 from dispatcher.events.live import LiveState, Snapshot
-from dispatcher.events.progress import Progress
+from dispatcher.events.progress import Progress, laid_over
 
 logger = logging.getLogger(__name__)
 
@@ -73,4 +73,4 @@ class EventBus:
 
     def snapshot(self) -> Snapshot:
         """The live state as it is now."""
-        return self._live.snapshot(self._now_s())
+        return laid_over(self._live.snapshot(self._now_s()), self.progress)
