@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import shutil
@@ -173,13 +172,10 @@ def _disk(settings: Settings) -> Iterator[Check]:
 
 
 async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:
-    from dispatcher.ledger import AccountLock
-    from dispatcher.ledger.records import Account
-    from dispatcher.ledger.sqlite.health import ledger_health
+    from dispatcher.ledger import check_ledger, is_leased
 
-    state_dir = Path(settings.state.dir)
     try:
-        health = await asyncio.to_thread(ledger_health, state_dir)
+        health = await check_ledger(settings.state)
     except DispatcherError as error:
         yield _failed("ledger", error)
         return
@@ -187,20 +183,19 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
         yield Check(name="ledger", result="ok", found="none yet")
         return
     if health.problems:
-        found = f"{health.path} is damaged: {health.problems[0]}"
+        found = f"{health.location} is damaged: {health.problems[0]}"
         keep = Advice("keep the file and restore a copy of it (a new ledger knows nothing of rows sent)")
         yield Check(name="ledger", result="fail", found=found, fix=AnyOf(keep, Setting("state.dir")))
         return
     size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
-    found = f"{health.path}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
+    found = f"{health.location}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
     if health.version > health.version_known:
         fix = Advice(f"upgrade dispatcher: this one knows version {health.version_known}")
         yield Check(name="ledger", result="fail", found=found, fix=fix)
         return
     yield Check(name="ledger", result="ok", found=found)
     if credentials is not None:
-        account = Account(account_id=0, account_sid=credentials.account_sid, base_url=settings.studio_url)
-        if AccountLock(state_dir, account).held():
+        if is_leased(settings.state, credentials.account_sid, settings.studio_url):
             found = "another process is sending for this account now"
             wait = AnyOf(Advice("wait for it"), Option("wait"))
             yield Check(name="lock", result="warn", found=found, fix=wait)

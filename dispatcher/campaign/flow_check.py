@@ -12,6 +12,7 @@ from dispatcher.remedies import Advice, AnyOf, Option, Remedy
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
+    from dispatcher.campaign.rehearsal import Rehearsal
     from dispatcher.studio.preflight import Finding
 
 
@@ -56,7 +57,7 @@ class FlowCheck:
         }
 
 
-async def check_flow(campaign: Campaign, *, has_credentials: bool, offline: bool = False) -> FlowCheck:
+async def check_flow(campaign: Campaign | Rehearsal, *, has_credentials: bool, offline: bool = False) -> FlowCheck:
     """Compare the planned file with the flow, where that can be done. Never raises for what Studio answers."""
     if offline:
         return FlowCheck(skipped=NotChecked.offline)

@@ -9,9 +9,9 @@ from dispatcher.model import ExecutionStatus
 from dispatcher.reporting.summary import status_object
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.tracking import RecallResult, TrackResult
     from dispatcher.ledger.records import ExecutionCounts
     from dispatcher.reporting.summary import Summary
+    from dispatcher.tracking.results import RecallResult, TrackResult
 
 
 def executions_object(counts: ExecutionCounts) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def track_object(campaign: str, result: TrackResult, report: Path | None) -> dic
         "campaign": campaign,
         **executions_object(result.counts),
         "read_now": result.read,
-        "not_whole": result.not_whole,
+        "incomplete": result.incomplete,
         "failed": result.failed,
         "report": str(report) if report else None,
     }

@@ -1,4 +1,4 @@
-"""Opening a campaign: for viewing, for work under its account's lease, or for a rehearsal that leaves nothing behind."""
+"""Opening a campaign: to view it, to work on it under its account's lease, or for a rehearsal that leaves nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def open_campaign(
         record = await find(ledger, name, settings, credentials)
         context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
         async with (
-            open_account(record.account, settings, bus=context.bus, stop=stops.request) as account,
+            open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
             account.lease(ledger, wait=wait),
         ):
             # What was read before the lease may have been changed by whoever had it.
@@ -116,9 +116,7 @@ def _context(
     )
 
 
-async def _existing(
-    ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None
-) -> CampaignRecord:
+async def _existing(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     """A campaign that is there. Its flow is the ledger's where the settings name none; its account the credentials'."""
     found = await ledger.find_campaign(name)
     if credentials is None:
@@ -139,9 +137,7 @@ async def _created(ledger: Ledger, name: str, settings: Settings, credentials: C
     return await ledger.open_campaign(name, account, flow)
 
 
-async def _rehearsed(
-    ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None
-) -> CampaignRecord:
+async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     flow = settings.campaign.flow
     if flow is not None and credentials is not None:
         return await _created(ledger, name, settings, credentials)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.model import Reason, RowState
+from dispatcher.model import RowState
 from dispatcher.reporting.selection import Selection
+from dispatcher.reporting.wording import row_advice
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.campaign import Campaign
+    from dispatcher.campaign.view import CampaignView
     from dispatcher.ledger.records import PlanCounts, ReportRow
 
 #: Row numbers given as examples for each reason.
@@ -60,7 +61,7 @@ def left_out(counts: PlanCounts) -> int:
 
 
 async def bad_rows(
-    campaign: Campaign, *, after_row: int = 0, reason: str | None = None, limit: int | None = None
+    campaign: CampaignView, *, after_row: int = 0, reason: str | None = None, limit: int | None = None
 ) -> list[BadRow]:
     """Rows of the latest file that are left out, in its order: after a row number, of one reason, at most so many.
 
@@ -68,18 +69,14 @@ async def bad_rows(
     """
     found: list[BadRow] = []
     header = (await campaign.inputs())[-1].header
-    async for batch in campaign.rows(only=_LEFT_OUT):
-        found += [
-            _bad_row(row, header)
-            for row in batch
-            if row.row_number > after_row and (reason is None or row.reason_code == reason)
-        ]
+    async for batch in campaign.rows(only=_LEFT_OUT, reason=reason, after_row=after_row):
+        found += [_bad_row(row, header) for row in batch]
         if limit is not None and len(found) >= limit:
             return found[:limit]
     return found
 
 
-async def examples(campaign: Campaign, counts: PlanCounts) -> dict[str, list[int]]:
+async def examples(campaign: CampaignView, counts: PlanCounts) -> dict[str, list[int]]:
     """For each reason why rows are left out, the numbers of the first of them; nothing of large files."""
     found: dict[str, list[int]] = {reason: [] for reason in counts.reasons}
     if not found or counts.total > EXAMPLES_ROWS_MAX:
@@ -133,5 +130,5 @@ def _bad_row(row: ReportRow, header: Sequence[str]) -> BadRow:
         column=row.reason_column,
         value=cell_of(row, header),
         message=row.reason or "",
-        advice=Reason(row.reason_code).advice if row.reason_code and row.reason_code in Reason.__members__ else "",
+        advice=row_advice(row.state, reason=row.reason_code),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.model import STATE_AFTER, Outcome, RowState
-from dispatcher.studio.advice import advice
+from dispatcher.reporting.wording import row_advice
 
 if TYPE_CHECKING:
     from dispatcher.campaign.rehearsal import PlannedRequest
@@ -38,7 +38,8 @@ class SentTest:
     @property
     def advice(self) -> str:
         """What to do about it; empty where it is well."""
-        return advice(self.state, self.verdict.http_status, self.verdict.error_code)
+        verdict = self.verdict
+        return row_advice(self.state, http_status=verdict.http_status, error_code=verdict.error_code)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -12,6 +12,7 @@ from dispatcher.reporting.selection import Selection
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
+    from dispatcher.campaign.view import CampaignView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ async def _retry(campaign: Campaign, choice: RetryChoice, *, count_only: bool) -
     )
 
 
-async def facets(campaign: Campaign) -> list[Facet]:
+async def facets(campaign: CampaignView) -> list[Facet]:
     """What there is to choose from, most rows first. Raises: CampaignNotFound, LedgerError."""
     found: Counter[tuple[RowState, int | None]] = Counter()
     async for batch in campaign.rows(only=Selection(frozenset({RowState.rejected, RowState.busy}))):

@@ -17,8 +17,8 @@ from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTo
 from dispatcher.model import RowState
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.busy import BusyPolicy
-from dispatcher.sending.reconcile import Reconciled, reconcile
 from dispatcher.sending.plan import SendPlan
+from dispatcher.sending.reconcile import Reconciled, reconcile
 from dispatcher.sending.sender import Sender
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A stop request: from a signal, a page, the breaker, or the ledger. It belongs to one operation, not to the campaign."""
+"""A stop request, from a signal, a page, the breaker or the ledger; it belongs to one operation, not to a campaign."""
 
 from __future__ import annotations
 
@@ -92,6 +92,10 @@ class StopRequests:
             yield stop
         finally:
             self._current.remove(stop)
+
+    def told(self, error: DispatcherError) -> None:
+        """Stop what runs now, if anything does: what the account has to say."""
+        self.request(error)
 
     def request(self, error: DispatcherError, *, hard: bool = False) -> bool:
         """Stop what runs now; returns whether anything did."""

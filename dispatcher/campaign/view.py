@@ -160,7 +160,8 @@ class CampaignView:
 
 
 async def _nothing() -> AsyncIterator[list[ReportRow]]:
-    for rows in ():
+    nothing: list[list[ReportRow]] = []
+    for rows in nothing:
         yield rows
 
 

@@ -6,7 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Literal, TypeVar
 
-from dispatcher.campaign import Campaign, open_campaign
+from dispatcher.campaign import (
+    Campaign,
+    CampaignView,
+    Rehearsal,
+    open_campaign,
+    rehearse_campaign,
+    view_campaign,
+)
 from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.options import Asked
 from dispatcher.cli.render.terminal import say
@@ -50,13 +57,12 @@ class Session:
         return run_async(body)
 
     @contextlib.asynccontextmanager
-    async def viewing(self, name: str, *, stoppable: bool = False) -> AsyncIterator[Campaign]:
+    async def viewing(self, name: str, *, stoppable: bool = False) -> AsyncIterator[CampaignView]:
         """A campaign of the ledger, to look at. `stoppable`: what is done to it stops in good order at a signal.
 
         Raises: CampaignNotFound, CampaignMismatch, LedgerError.
         """
-        opening = open_campaign(name, self.settings, self.credentials, bus=self.bus, create=False, lock=False)
-        async with opening as campaign:
+        async with view_campaign(name, self.settings, self.credentials, bus=self.bus) as campaign:
             with self._watching(campaign) if stoppable else contextlib.nullcontext():
                 yield campaign
 
@@ -72,13 +78,13 @@ class Session:
                 yield campaign
 
     @contextlib.asynccontextmanager
-    async def rehearsing(self, name: str) -> AsyncIterator[Campaign]:
+    async def rehearsing(self, name: str) -> AsyncIterator[Rehearsal]:
         """A campaign whose every change is thrown away. Raises: LedgerError."""
-        async with open_campaign(name, self.settings, self.credentials, bus=self.bus, scratch=True) as campaign:
+        async with rehearse_campaign(name, self.settings, self.credentials, bus=self.bus) as campaign:
             with self._watching(campaign):
                 yield campaign
 
-    def _watching(self, campaign: Campaign) -> contextlib.AbstractContextManager[None]:
+    def _watching(self, campaign: CampaignView) -> contextlib.AbstractContextManager[None]:
         assert self._interrupts is not None, "inside run()"
         return self._interrupts.watching(campaign, self.bus)
 

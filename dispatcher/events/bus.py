@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from dispatcher.events.kinds import Event, Resumed, Waiting, WaitKind
 from dispatcher.events.live import LiveState, Snapshot
-from dispatcher.events.progress import Progress, laid_over
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ class EventBus:
     def __init__(self, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
         self._live = LiveState()
-        self.progress = Progress()
         self._listeners: list[Listener] = []
         self._waits: set[WaitKind] = set()
 
@@ -51,7 +49,6 @@ class EventBus:
         """Tell every listener; never raises."""
         now_s = self._now_s()
         self._live.apply(event, now_s)
-        self.progress.follow(event, now_s)
         for listener in tuple(self._listeners):
             try:
                 listener(event)
@@ -73,4 +70,4 @@ class EventBus:
 
     def snapshot(self) -> Snapshot:
         """The live state as it is now."""
-        return laid_over(self._live.snapshot(self._now_s()), self.progress)
+        return self._live.snapshot(self._now_s())

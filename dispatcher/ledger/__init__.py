@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
-from dispatcher.ledger.records import LedgerHealth
+from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.health import ledger_health
+from dispatcher.ledger.sqlite.lease import is_held
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 
 if TYPE_CHECKING:
     # Its library takes time to load, and nobody who only names a record needs it.
     from dispatcher.settings.schema import StateSettings
 
-__all__ = ["Ledger", "LedgerHealth", "LedgerSnapshot", "check_ledger", "open_ledger", "open_rehearsal"]
+__all__ = ["Ledger", "LedgerHealth", "LedgerSnapshot", "check_ledger", "is_leased", "open_ledger", "open_rehearsal"]
 
 
 async def open_ledger(state: StateSettings, *, create: bool = True) -> Ledger:
@@ -42,6 +43,11 @@ async def open_rehearsal(state: StateSettings, campaign: str) -> Ledger:
     own. Raises: LedgerCorrupt, LedgerTooNew, LedgerUnwritable, LedgerFull, LedgerUnreachable.
     """
     return await asyncio.to_thread(SqliteRehearsal.open, Path(state.dir), campaign)
+
+
+def is_leased(state: StateSettings, account_sid: str, base_url: str) -> bool:
+    """Whether any process works for the account now; nothing is opened, made or changed. False: it cannot be told."""
+    return is_held(Path(state.dir), Account(account_id=0, account_sid=account_sid, base_url=base_url))
 
 
 async def check_ledger(state: StateSettings) -> LedgerHealth | None:

@@ -105,9 +105,6 @@ class Feeder:
         self._wait.over()
         if len(claims.rows) < limiter.claim_size // 2:
             claims.start(limiter.claim_size)
-        early_s = (claims.rows[0].may_leave_ms - now_ms()) / 1000
-        if early_s > 0:
-            await asyncio.sleep(early_s)
         is_closed = breaker.state is BreakerState.closed
         permits = await limiter.acquire(min(len(claims.rows), room) if is_closed else 1)
         if breaker.state is BreakerState.open:

@@ -167,7 +167,7 @@ class Sender:
         except DispatcherError as error:
             self.stop(error)
         for row in (*feeder.unqueue(), *claims.rows):
-            recorder.add(AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms()))
+            recorder.add(AttemptEnd(row.row_id, row.attempt_id, Outcome.not_sent, None, now_ms()))
         claims.rows.clear()
 
     async def _drain(self, feeder: Feeder, tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -56,7 +56,7 @@ async def send_single(account: OpenAccount, studio: Studio, flow_sid: str, form:
     if verdict.outcome is Outcome.throttled and sent_at_s is not None:
         account.throttled(verdict.retry_after_s, sent_at_s)
     elif sent_at_s is None or verdict.trouble:
-        account.failed(verdict.said, connected=sent_at_s is not None)
+        account.failed(verdict.summary, connected=sent_at_s is not None)
     else:
         account.answered(sent_at_s)
     if turn is not None:

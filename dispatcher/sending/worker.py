@@ -108,7 +108,6 @@ class Worker:
         return AttemptEnd(
             row.row_id,
             row.attempt_id,
-            row.input_id,
             verdict.outcome,
             self._sent_at_ms,
             now_ms(),
@@ -163,7 +162,7 @@ class Worker:
             self._tally.throttled += 1
             self._account.throttled(verdict.retry_after_s, sent_at_s)
         elif sent_at_s is None or verdict.trouble:
-            self._account.failed(verdict.said, connected=sent_at_s is not None)
+            self._account.failed(verdict.summary, connected=sent_at_s is not None)
         else:
             self._account.answered(sent_at_s)
         if verdict.stop is not None:
@@ -172,7 +171,7 @@ class Worker:
             if outcome is Outcome.created:
                 self._refusals.created()
             elif outcome is Outcome.rejected:
-                error = self._refusals.refused(verdict.error_code, verdict.said)
+                error = self._refusals.refused(verdict.error_code, verdict.summary)
                 if error is not None:
                     self._stop(error)
 
@@ -180,11 +179,10 @@ class Worker:
         """The outcome of a row whose worker was told to stop."""
         if self._sent_at_s is None:
             self._limiter.release()
-            return AttemptEnd(row.row_id, row.attempt_id, row.input_id, Outcome.not_sent, None, now_ms())
+            return AttemptEnd(row.row_id, row.attempt_id, Outcome.not_sent, None, now_ms())
         return AttemptEnd(
             row.row_id,
             row.attempt_id,
-            row.input_id,
             Outcome.unknown,
             self._sent_at_ms,
             now_ms(),

@@ -83,11 +83,11 @@ def read(path: Path) -> int:
 
 def plan(path: Path) -> int:
     """Intake and ledger, as `run` plans a file; how many rows."""
-    from dispatcher import load_settings, open_campaign
+    from dispatcher import load_settings, rehearse_campaign
 
     async def planned(folder: str) -> int:
         flags = {"columns.to": "phone", "columns.region": "US", "campaign.from": SENDER, "state.dir": folder}
-        async with open_campaign("bench", load_settings(flags=flags).settings, scratch=True) as campaign:
+        async with rehearse_campaign("bench", load_settings(flags=flags).settings) as campaign:
             return (await campaign.plan(path)).total
 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

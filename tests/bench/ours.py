@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from dispatcher.campaign import open_campaign
+from dispatcher.campaign import open_campaign, view_campaign
 from dispatcher.ledger import open_ledger
 from dispatcher.ledger.records import NewInput, RowBatch
 from dispatcher.settings import Credentials, Settings, StateSettings, load
@@ -125,7 +125,7 @@ async def send(
 
 async def report(state_dir: str, port: int, path: str) -> dict[str, float]:
     """Write the report alone."""
-    async with open_campaign(NAME, settings(state_dir, port), lock=False, create=False) as campaign:
+    async with view_campaign(NAME, settings(state_dir, port)) as campaign:
         cpu_s, started_s = time.process_time(), time.perf_counter()
         rows = await campaign.report(path)
         seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s

@@ -13,13 +13,12 @@ import orjson
 
 from dispatcher.errors import DispatcherError
 from dispatcher.events import Event, EventBus, Resumed, Waiting, WaitKind
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import Run
+from dispatcher.ledger.records import Account, Run
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import RowState
 from dispatcher.sending.account import OpenAccount, open_account
 from dispatcher.sending.busy import BusyPolicy
-from dispatcher.sending.leasing import FileLeases
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.sender import Sender
@@ -89,6 +88,16 @@ class StillLedger:
     def __init__(self, ledger: SqliteLedger) -> None:
         self._ledger = ledger
         self.fault: Callable[[str], None] = lambda method: None
+        #: How long ago requests were sent that the ledger does not hold.
+        self.sent_before_s: Sequence[float] = ()
+
+    def lease(self, *arguments: Any, **named: Any) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._ledger.lease(*arguments, **named)
+
+    async def departures(self, account: Account, *, since_ms: int, now_ms: int, unresolved: bool = True) -> list[int]:
+        with real_work():
+            found = await self._ledger.departures(account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
+        return sorted([*found, *(now_ms - int(age_s * 1000) for age_s in self.sent_before_s)])
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
@@ -192,11 +201,9 @@ class Rigs:
             run = await ledger.start_run(record, window_limit=200, now_ms=1)
         still = StillLedger(ledger)
         account = await self._stack.enter_async_context(open_account(record.account, settings, bus=bus, stop=stop))
-        leases = FileLeases(cast(Ledger, still), folder)
-        if ages_s:
-            leases.departures = _departures(ages_s)  # type: ignore[method-assign]
+        still.sent_before_s = ages_s
         with real_work():
-            await self._stack.enter_async_context(account.lease(leases, wait=False))
+            await self._stack.enter_async_context(account.lease(still, wait=False))
         rig = Rig(ledger, still, run, account, await account.limiter(), answer=answer, **options)
         self._made.append(rig)
         return rig
@@ -209,13 +216,6 @@ class Rigs:
         for rig in self._made:
             assert ledgers.flaws(rig.ledger.path) == []
             assert_paired(rig.events)
-
-
-def _departures(ages_s: Sequence[float]) -> Callable[..., Any]:
-    async def departures(account: object, *, since_ms: int, now_ms: int) -> list[int]:
-        return sorted(now_ms - round(age_s * 1000) for age_s in ages_s)
-
-    return departures
 
 
 def assert_paired(events: Sequence[Event]) -> None:

@@ -11,7 +11,6 @@ from rich.text import Text
 from dispatcher.campaign import RunResult, open_campaign
 from dispatcher.campaign.demo import LIMIT_PER_S, demo_contacts, demo_settings
 from dispatcher.campaign.problems import examples
-from dispatcher.campaign.tracking import TrackResult
 from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.render import live
 from dispatcher.cli.render.campaign import planned, status_lines
@@ -25,6 +24,7 @@ from dispatcher.model import RowState
 from dispatcher.reporting.report import check_report_path
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxSettings, default_flow
 from dispatcher.settings import Credentials
+from dispatcher.tracking.results import TrackResult
 
 NAME = "demo"
 #: Each way in which a day can be bad, now and then. All of them end well.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dispatcher.campaign.next_steps import rows_of_all_files
 from dispatcher.campaign.objects import recall_object
-from dispatcher.campaign.tracking import RecallResult
 from dispatcher.cli.asking import ask, must_be_able_to_ask
 from dispatcher.cli.options import Asked
 from dispatcher.cli.render.failures import print_error
@@ -15,6 +14,7 @@ from dispatcher.cli.session import Session
 from dispatcher.errors import ExitCode
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.remedies import Command, Option
+from dispatcher.tracking.results import RecallResult
 
 
 def recall(asked: Asked, campaign: str, *, yes: bool, wait: bool, as_json: bool) -> ExitCode:

@@ -23,7 +23,7 @@ def reconcile(asked: Asked, campaign: str, *, wait: bool, as_json: bool) -> Exit
         if as_json:
             print_json(status_object(status, status.report_path))
         else:
-            text = f"{found.created:,} exist, {found.planned:,} do not and wait, {found.doubtful:,} stay unknown"
+            text = f"{found.created:,} exist, {found.planned:,} do not and wait, {found.unresolved:,} stay unknown"
             out().print(pairs([("looked up", text), *status_lines(status, None)]))
         say_next_steps(campaign, status)
         return ExitCode.SOME_UNKNOWN if rows_of_all_files(status)[RowState.unknown] else ExitCode.OK

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.text import Text
 
 from dispatcher.campaign import campaign_statuses
@@ -51,7 +49,7 @@ def show_all(asked: Asked, *, as_json: bool) -> ExitCode:
     session = Session(asked)
 
     async def main() -> ExitCode:
-        statuses = await campaign_statuses(Path(session.settings.state.dir))
+        statuses = await campaign_statuses(session.settings.state)
         if as_json:
             print_json([status_object(status, status.report_path) for status in statuses])
             return ExitCode.OK

@@ -35,9 +35,9 @@ def track(asked: Asked, campaign: str, *, details: bool, follow: bool, report: P
             print_counts(result.counts)
             if path is not None:
                 out().print(str(path), soft_wrap=True, markup=False)
-        if result.not_whole:
+        if result.incomplete:
             say(
-                f"the path or the error of {result.not_whole:,} executions was not read, as each would have cost"
+                f"the path or the error of {result.incomplete:,} executions was not read, as each would have cost"
                 f" another request: {remedy_text(Setting('tracking.steps', 'always'))} reads them",
                 "yellow",
             )

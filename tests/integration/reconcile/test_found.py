@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.campaign import open_campaign
+from dispatcher.campaign import open_campaign, view_campaign
 from dispatcher.errors import ExitCode, Interrupted
 from dispatcher.model import RowState
 from dispatcher.sandbox import FAULTS, Sandbox, SandboxSettings
@@ -258,7 +258,5 @@ async def test_a_reconcile_that_is_stopped_in_the_middle_of_a_storm_ends_at_once
             asyncio.get_running_loop().call_later(0.3, campaign.stop)
             with pytest.raises(Interrupted):
                 await asyncio.wait_for(campaign.reconcile(), 5)
-            async with open_campaign(
-                rehearsal.name, rehearsal.settings(), CREDENTIALS, create=False, lock=False
-            ) as other:
+            async with view_campaign(rehearsal.name, rehearsal.settings()) as other:
                 assert (await other.status()).rows[RowState.unknown] == ROWS

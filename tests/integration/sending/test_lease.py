@@ -10,21 +10,23 @@ import pytest
 
 from dispatcher.errors import AccountLocked
 from dispatcher.events import Event, EventBus, Resumed, Waiting, WaitKind
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.sending.account import open_account
-from dispatcher.sending.leasing import FileLeases
 from dispatcher.settings import Settings
 from tests.support.accounts import ACCOUNT
 
 HOLDER = """
 import pathlib, sys
-from dispatcher.ledger import AccountLock
+import asyncio
 from dispatcher.ledger.records import Account
+from dispatcher.ledger.sqlite.lease import lease
 folder, account_sid, base_url = sys.argv[1:]
-lock = AccountLock(pathlib.Path(folder), Account(account_id=1, account_sid=account_sid, base_url=base_url))
-lock.acquire(wait=False)
-print("held", flush=True)
-sys.stdin.read()
+account = Account(account_id=1, account_sid=account_sid, base_url=base_url)
+async def hold():
+    async with lease(pathlib.Path(folder), account, wait=False):
+        print("held", flush=True)
+        sys.stdin.read()
+asyncio.run(hold())
 """
 
 
@@ -32,7 +34,6 @@ async def test_another_process(tmp_path: Path, root: Path) -> None:
     """While it is at work the account is refused, or waited for until it ends or the wait is stopped."""
     ledger, bus, events = SqliteLedger.open(tmp_path), EventBus(), list[Event]()
     bus.subscribe(events.append)
-    leases = FileLeases(ledger, tmp_path)
     holder = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -51,12 +52,12 @@ async def test_another_process(tmp_path: Path, root: Path) -> None:
     try:
         async with open_account(ACCOUNT, Settings(), bus=bus, stop=lambda error: None) as account:
             with pytest.raises(AccountLocked):
-                async with account.lease(leases, wait=False):
+                async with account.lease(ledger, wait=False):
                     raise AssertionError
             assert events == []
 
             async def work() -> None:
-                async with account.lease(leases, wait=True, stopped=stopped):
+                async with account.lease(ledger, wait=True, stopped=stopped):
                     got_it.set()
 
             stopping = asyncio.create_task(work())

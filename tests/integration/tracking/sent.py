@@ -59,9 +59,7 @@ class Sent:
         self.rehearsal.overrides["tracking"] = {"per_second": 5_000, "variables": self.variables, **tracking}
         self.rehearsal.overrides["timeouts"] = {"answer_s": 20.0}
         settings, bus = self.rehearsal.settings(), self.rehearsal.bus
-        async with open_campaign(
-            self.rehearsal.name, settings, CREDENTIALS, bus=bus, create=False, lock=False
-        ) as campaign:
+        async with open_campaign(self.rehearsal.name, settings, CREDENTIALS, bus=bus, create=False) as campaign:
             yield campaign
 
     async def track(self, *, details: bool = True, follow: bool = False, **tracking: Any) -> TrackResult:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dispatcher.campaign import Campaign, open_campaign
+from dispatcher.campaign import Rehearsal, rehearse_campaign
 from dispatcher.campaign.problems import EXAMPLES, bad_rows, check_object, examples, left_out
 from dispatcher.ledger.records import PlanCounts
 from dispatcher.model import RowState
@@ -25,7 +25,7 @@ LINES = [
 
 
 class Planned(NamedTuple):
-    campaign: Campaign
+    campaign: Rehearsal
     counts: PlanCounts
 
 
@@ -40,7 +40,7 @@ async def planned(tmp_path: Path) -> AsyncIterator[Planned]:
             "state": {"dir": str(tmp_path / "state")},
         }
     )
-    async with open_campaign("spring", settings, scratch=True) as campaign:
+    async with rehearse_campaign("spring", settings) as campaign:
         yield Planned(campaign, await campaign.plan(source))
 
 

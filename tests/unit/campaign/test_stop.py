@@ -47,7 +47,7 @@ async def test_race_returns_the_result() -> None:
 
 
 async def test_race_cancels_and_waits() -> None:
-    """Work that is stopped is cancelled, has put its things in order before `race` returns, and the reason is raised."""
+    """Work that is stopped has put its things in order before `race` returns; the reason is raised."""
     stop = StopRequest()
     tidied = False
 

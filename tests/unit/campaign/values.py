@@ -9,9 +9,7 @@ from dispatcher.model import RowState, empty_counts
 def status(rows: dict[RowState, int], earlier: dict[RowState, int] | None = None) -> CampaignStatus:
     """A campaign `spring` with so many rows by state, those of earlier files apart."""
     account = Account(account_id=1, account_sid="AC" + "0" * 32, base_url="http://127.0.0.1")
-    record = CampaignRecord(
-        campaign_id=1, name="spring", account=account, flow_sid="FW" + "0" * 32, created_at_ms=0, input_id=1
-    )
+    record = CampaignRecord(campaign_id=1, name="spring", account=account, flow_sid="FW" + "0" * 32, input_id=1)
     return CampaignStatus(
         campaign=record,
         rows=empty_counts() | rows,

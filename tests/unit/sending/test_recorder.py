@@ -80,7 +80,7 @@ class TestTrouble:
         r = await rig(0)
         r.still.fault = failing(RuntimeError("a bug"))
         recorder = a_recorder(r)
-        recorder.add(AttemptEnd(1, 1, 1, Outcome.created, None, 1))
+        recorder.add(AttemptEnd(1, 1, Outcome.created, None, 1))
         for _ in range(2):
             with pytest.raises(RuntimeError, match="a bug"):
                 await asyncio.wait_for(recorder.flush(), 5)
@@ -144,12 +144,12 @@ class TestEvents:
     async def test_rows_that_are_planned_again(self) -> None:
         """They are not among those that have come to a state."""
         ends = [
-            AttemptEnd(1, 1, 1, Outcome.created, 1, 2),
-            AttemptEnd(2, 2, 1, Outcome.throttled, 1, 2),
-            AttemptEnd(3, 3, 1, Outcome.not_sent, None, 2),
-            AttemptEnd(4, 4, 1, Outcome.busy, 1, 2, not_before_ms=9),
-            AttemptEnd(5, 5, 1, Outcome.busy, 1, 2),
-            AttemptEnd(6, 6, 1, Outcome.unknown, 1, 2),
+            AttemptEnd(1, 1, Outcome.created, 1, 2),
+            AttemptEnd(2, 2, Outcome.throttled, 1, 2),
+            AttemptEnd(3, 3, Outcome.not_sent, None, 2),
+            AttemptEnd(4, 4, Outcome.busy, 1, 2, not_before_ms=9),
+            AttemptEnd(5, 5, Outcome.busy, 1, 2),
+            AttemptEnd(6, 6, Outcome.unknown, 1, 2),
         ]
         assert states_after(ends) == {CREATED: 1, RowState.busy: 1, RowState.unknown: 1}
 
