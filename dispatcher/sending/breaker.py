@@ -191,9 +191,9 @@ class Breaker:
                     self._stop_all(_too_many(f"{n} attempts to connect failed", summary))
                 self._open_for(next(self._failure_pauses), WaitKind.failures, f"Studio cannot be reached: {summary}")
         elif self._failures >= settings.breaker_failures:
-            self._stop_all(_too_many(f"{self._failures} requests in a row failed", summary))
+            self._stop_all(_too_many(f"{self._failures} consecutive requests failed", summary))
         elif self._failures >= settings.breaker_failures // 2 and not is_open:
-            reason = f"{self._failures} requests in a row failed, the last: {summary}"
+            reason = f"{self._failures} consecutive requests failed, the last: {summary}"
             self._open_for(next(self._failure_pauses), WaitKind.failures, reason)
         elif self.state is BreakerState.half_open:
             # The probe proved nothing: the next may go.

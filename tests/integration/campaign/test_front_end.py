@@ -88,7 +88,7 @@ class Front:
             wrong = await bad_rows(rehearsal, limit=1)
             assert [(row.row_number, row.column, row.value) for row in wrong] == [(ROWS + 2, "phone", "12")]
             assert [row.value for row in await bad_rows(rehearsal, after_row=ROWS + 2)] == ["nobody"]
-            assert await examples(rehearsal, counts) == {"to_invalid": [ROWS + 2, ROWS + 3]}
+            assert await examples(rehearsal, counts) == {"to_no_country": [ROWS + 2], "to_invalid": [ROWS + 3]}
             flow = await check_flow(rehearsal, has_credentials=True)
             assert flow.exit_code is ExitCode.OK
             first = await rehearsal.first_request()
@@ -183,10 +183,10 @@ async def test_test_sends_count(tmp_path: Path) -> None:
         rate = {"per_second": 1.0, "pace": "spike", "headroom": 0.0}
         settings = settings_of(sandbox, tmp_path, rate=rate)
         source = contacts(tmp_path / "contacts.csv", rows=8)
-        for _ in range(3):
+        for number in range(3):
             async with rehearse_campaign("spring", settings, CREDENTIALS) as rehearsal:
                 await rehearsal.plan(source)
-                _, verdict = await rehearsal.test_send("+14155550123")
+                _, verdict = await rehearsal.test_send(f"+1415555012{number}")
                 assert verdict.execution_sid
         async with open_campaign("spring", settings, CREDENTIALS) as campaign:
             await campaign.plan(source)

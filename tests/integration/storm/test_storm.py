@@ -61,19 +61,20 @@ async def test_five_seconds_of_429_and_then_one_in_two(tmp_path: Path) -> None:
     await weather(tmp_path, storm_s=5, half_s=2, retry_after_s=None)
 
 
-async def test_two_seconds_of_429_with_retry_after_and_then_one_in_two(tmp_path: Path) -> None:
+async def test_two_seconds_of_429_with_retry_after(tmp_path: Path) -> None:
+    """And then one in two."""
     await weather(tmp_path, storm_s=2, half_s=1, retry_after_s=0.7)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("retry_after_s", [None, 7.0])
-async def test_a_minute_of_429_and_then_half_a_minute_of_one_in_two(
-    tmp_path: Path, retry_after_s: float | None
-) -> None:
+async def test_a_minute_of_429(tmp_path: Path, retry_after_s: float | None) -> None:
+    """And then half a minute of one in two."""
     await weather(tmp_path, storm_s=60, half_s=30, retry_after_s=retry_after_s)
 
 
-async def test_a_storm_without_end_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+async def test_a_storm_without_end(tmp_path: Path) -> None:
+    """It stops the run, and the next one goes on."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.overrides["retry"] = {"throttled_give_up_s": 1.0}
@@ -87,7 +88,8 @@ async def test_a_storm_without_end_stops_the_run_and_the_next_one_goes_on(tmp_pa
         assert sandbox.stats()["creates"] == 20
 
 
-async def test_a_retry_after_that_is_longer_than_anybody_waits_stops_the_run(tmp_path: Path) -> None:
+async def test_a_retry_after_too_long(tmp_path: Path) -> None:
+    """Longer than anybody waits: it stops the run."""
     async with Sandbox(SandboxSettings(limit_per_s=0, retry_after_s=86_400)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.faults({"429": 1.0})

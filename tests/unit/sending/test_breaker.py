@@ -282,7 +282,7 @@ class TestStops:
             assert b.stops == []
         b.fail()
         assert isinstance(b.stops[0], BreakerOpen)
-        assert "20 requests in a row" in b.stops[0].message
+        assert "20 consecutive requests" in b.stops[0].message
 
     @pytest.mark.parametrize("answer", ["answered", "throttled"])
     async def test_an_answer_between(self, answer: str) -> None:

@@ -37,7 +37,8 @@ async def take(source: Limiter, n: int) -> None:
 
 class TestWindowLog:
     @given(st.lists(st.tuples(st.one_of(st.floats(0, 0.002), st.floats(0, 3)), st.integers(1, 5)), max_size=200))
-    def test_it_never_counts_too_few_and_at_most_a_millisecond_too_long(self, steps: list[tuple[float, int]]) -> None:
+    def test_count(self, steps: list[tuple[float, int]]) -> None:
+        """It never counts too few, and none for more than a millisecond too long."""
         log, now_s, entries = WindowLog(WINDOW_S), 100.0, list[tuple[float, int]]()
         for pause_s, n in steps:
             now_s += pause_s
@@ -72,9 +73,10 @@ class TestNeverAboveTheLimit:
         past_s=st.lists(st.floats(0, 9.9), max_size=30),
         chance=st.randoms(use_true_random=False),
     )
-    async def test_whatever_the_demand_the_pace_the_429s_and_what_left_before(
+    async def test_never_above_the_cap(
         self, per_second: float, headroom: float, pace: str, past_s: list[float], chance: Random
     ) -> None:
+        """Whatever the demand, the pace, the 429s, and what was sent before."""
         loop = asyncio.get_running_loop()
         cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
         # What left before this start did so under the same limit.
@@ -108,8 +110,11 @@ class TestNeverAboveTheLimit:
         assert worst_window(left_s) <= cap
         assert tested.worst_window <= cap
 
-    async def test_a_permit_counts_until_its_request_leaves_however_long_that_takes(self) -> None:
-        """Connections that take long, a process that is suspended: requests leave together, and late."""
+    async def test_a_permit_counts(self) -> None:
+        """Until its request leaves, however long that takes.
+
+        Connections that take long, a process that is suspended: requests leave together, and late.
+        """
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         tested, left_s = limiter(), list[float]()
@@ -135,7 +140,8 @@ class TestNeverAboveTheLimit:
         await take(tested, 1)
         assert 6.0 <= loop.time() - started_s <= 6.11
 
-    async def test_under_a_ceiling_what_others_left_us_is_not_exceeded_either(self) -> None:
+    async def test_under_a_ceiling(self) -> None:
+        """What others left us is not exceeded either."""
         loop = asyncio.get_running_loop()
         tested, left_s = limiter(), list[float]()
         for n in range(160):
@@ -162,7 +168,8 @@ class TestPermits:
         assert await waiting == 1
         assert loop.time() - started_s == pytest.approx(30, abs=0.01)
 
-    async def test_a_limit_of_one_a_window_waits_for_the_one_that_has_not_left(self) -> None:
+    async def test_a_limit_of_one(self) -> None:
+        """It waits for the one that has not left."""
         loop = asyncio.get_running_loop()
         tested = limiter(per_second=0.1, headroom=0)
         await tested.acquire(1)

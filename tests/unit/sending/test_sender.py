@@ -281,5 +281,5 @@ class TestFaults:
         r = await rig(100, lambda key, n: Answer(500, b"{}"), retry={"breaker_failures": 6})
         await r.send()
         assert isinstance(r.sender.error, DispatcherError)
-        assert "6 requests in a row failed" in r.sender.error.message
+        assert "6 consecutive requests failed" in r.sender.error.message
         assert await r.states() == {UNKNOWN: len(r.studio.sent), PLANNED: 100 - len(r.studio.sent)}
