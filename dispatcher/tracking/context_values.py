@@ -58,13 +58,14 @@ def chosen_values(context: Mapping[str, Any], variables: Mapping[str, str]) -> d
     """Name → text of each variable that the context has; `variables`: name → path, as in `[tracking] variables`."""
     found: dict[str, str] = {}
     for name, path in variables.items():
-        value = _look_up(context, variable_path(path))
+        value = look_up(context, variable_path(path))
         if value is not None:
             found[name] = _text(value)
     return found
 
 
-def _look_up(value: Any, steps: Iterable[str]) -> Any:
+def look_up(value: Any, steps: Iterable[str]) -> Any:
+    """What stands at a path (`settings.variable_path`) of a context; None where nothing does."""
     for step in steps:
         if isinstance(value, Mapping):
             value = value.get(step)
