@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
-import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -36,11 +35,11 @@ from dispatcher.studio.outcomes import (
     Answer,
     Failure,
     describe_status,
-    error_code,
     parse_retry_after,
     server_time_s,
     stop_reason,
 )
+from dispatcher.studio.payloads import json_object, page_items, refusal_code
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
@@ -295,7 +294,7 @@ class Studio:
 
         async def call() -> Execution | None:
             answer = await self._ask("POST", url, self._form_headers, b"Status=ended", accept=(409,))
-            return None if answer.status == 409 else Execution.from_json(_json(answer))
+            return None if answer.status == 409 else Execution.from_json(json_object(answer))
 
         result: Execution | None = await self._retrying(call)
         return result
@@ -304,7 +303,7 @@ class Studio:
         url = self._url(path)
 
         async def call() -> dict[str, Any]:
-            return _json(await self._ask("GET", url, self._headers, None))
+            return json_object(await self._ask("GET", url, self._headers, None))
 
         result: dict[str, Any] = await self._retrying(call)
         return result
@@ -326,7 +325,7 @@ class Studio:
             raise CertificateUntrusted(found=answer.detail, fix=UNTRUSTED)
         if answer.failure is not None:
             raise StudioUnavailable(found=answer.detail, fix="check the network, then try again")
-        code = _error_code(answer)
+        code = refusal_code(answer)
         summary = describe_status(status, code)
         if status == 404:
             raise ResourceNotFound(found=summary, fix="check the SID and the account; data are kept for 30 days")
@@ -354,7 +353,7 @@ class Studio:
             here = url
 
             async def call(url: URL = here) -> tuple[list[dict[str, Any]], str | None]:
-                return _page(_json(await self._ask("GET", url, self._headers, None)), key)
+                return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
 
             page: tuple[list[dict[str, Any]], str | None] = await self._retrying(call)
             items, following = page
@@ -399,38 +398,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_MAX_BYTES:
             raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
     return bytes(body)
-
-
-def _page(payload: dict[str, Any], key: str) -> tuple[list[dict[str, Any]], str | None]:
-    """A page's items and the next one's address. Raises: StudioUnavailable."""
-    meta = payload.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    named = meta.get("key")
-    items = payload.get(named if isinstance(named, str) else key)
-    following = meta.get("next_page_url")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise StudioUnavailable("Studio's answer is no page of a list")
-    return items, following if isinstance(following, str) and following else None
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        payload = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        raise StudioUnavailable(
-            "Studio's answer is not JSON", found=f"{answer.status}, {len(answer.body)} bytes"
-        ) from None
-    if not isinstance(payload, dict):
-        raise StudioUnavailable("Studio's answer is no JSON object", found=str(answer.status))
-    return payload
-
-
-def _error_code(answer: Answer) -> int | None:
-    try:
-        payload = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
-    return error_code(payload) if isinstance(payload, dict) else None
 
 
 def _time_text(moment: datetime) -> str:
