@@ -459,6 +459,7 @@ UNASKED = http(201, CREATED.replace(EXECUTION_SID.encode(), OTHER_SID.encode()))
 @pytest.mark.parametrize("delay_s", [0.0, 0.02])
 async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
     """Some servers write to an idle connection before they close it: taken for an answer, it would be the wrong one."""
+    sent = asyncio.Event()
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -466,6 +467,7 @@ async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
         if delay_s:
             await asyncio.sleep(delay_s)
             await connection.answer(data)
+        sent.set()
         await connection.read_request()
         await connection.answer(http())
 
@@ -474,7 +476,8 @@ async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
         Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio,
     ):
         first = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
-        await asyncio.sleep(delay_s * 3)
+        await sent.wait()
+        await asyncio.sleep(0.02)  # what has arrived is read
         second = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
     assert (first.outcome, first.execution_sid) == (Outcome.created, EXECUTION_SID)
     # It went over a new connection, whose first answer is its own.
