@@ -9,18 +9,23 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerUnwritable
+from dispatcher import clock
+from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerGone, LedgerUnwritable
+from dispatcher.ledger import check_ledger
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME
 from dispatcher.ledger.sqlite.db import SqliteDb
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
+from dispatcher.model import RowState
 from dispatcher.remedies import Advice
-from tests.support.ledgers import campaign, lines, planned, raw, report
+from dispatcher.settings import StateSettings
+from tests.support.ledgers import NONE, campaign, flaws, lines, opened, planned, raw, report
 
 
 async def test_files_are_for_this_user_alone(tmp_path: Path) -> None:
@@ -219,3 +224,61 @@ async def test_the_log_stays_bounded(tmp_path: Path) -> None:
     assert grown > connection.WAL_KEPT_BYTES
     assert after <= connection.WAL_KEPT_BYTES
     await ledger.close()
+
+
+async def test_nothing_is_begun_where_the_file_is_gone(tmp_path: Path) -> None:
+    """Neither a row nor a test: the next run would know nothing of it. What is known is put back as the run ends."""
+    ledger = SqliteLedger.open(tmp_path)
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("a"))
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1)
+    ledger.path.unlink()
+    with pytest.raises(LedgerGone):
+        await ledger.begin_rows(run, 1, now_ms=5, input_id=None)
+    with pytest.raises(LedgerGone):
+        await ledger.begin_test(spring.account, to_address="+15550100099", now_ms=5)
+    await ledger.stop_run(run, now_ms=9, reason="gone", totals=NONE)
+    assert (await ledger.status(spring)).rows[RowState.planned] == 1
+    await ledger.close()
+    assert flaws(tmp_path / FILE_NAME) == []
+
+
+async def test_the_ledger_says_where_it_lies(tmp_path: Path) -> None:
+    """In words for people: the file's path."""
+    ledger = await opened(tmp_path)
+    assert ledger.location == str(tmp_path / FILE_NAME)
+    await ledger.close()
+
+
+async def test_a_ledger_is_checked_without_being_changed(tmp_path: Path) -> None:
+    """None where there is none; version, size and campaigns where it is whole; else what is wrong."""
+    state = StateSettings(dir=str(tmp_path))
+    assert await check_ledger(state) is None
+    ledger = await opened(tmp_path)
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines(*(f"k{n}" for n in range(3000))))
+    await ledger.close()
+    found = await check_ledger(state)
+    assert found is not None
+    assert (found.location, found.campaigns, found.problems) == (str(tmp_path / FILE_NAME), 1, ())
+    assert found.version == found.version_known == connection.SCHEMA_VERSION
+    pages = bytearray((tmp_path / FILE_NAME).read_bytes())
+    pages[9 * 4096 : 12 * 4096] = b"\xa5" * (3 * 4096)
+    (tmp_path / FILE_NAME).write_bytes(pages)
+    found = await check_ledger(state)
+    assert found is not None
+    assert found.problems
+
+
+async def test_times_are_the_programs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens to the wall clock while the program runs, what the ledger writes by itself is of one clock."""
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    before_ms = clock.now_ms()
+    ledger = await opened(tmp_path)
+    await planned(ledger, await campaign(ledger), lines("a"))
+    await ledger.close()
+    with raw(tmp_path / FILE_NAME) as db:
+        (made_ms, begun_ms, ready_ms) = db.execute(
+            "SELECT created_at_ms, begun_at_ms, ready_at_ms FROM campaigns JOIN inputs USING (campaign_id)"
+        ).fetchone()
+    assert before_ms <= made_ms <= begun_ms <= ready_ms <= clock.now_ms()
