@@ -61,10 +61,11 @@ async def test_bad_rows_come_in_pages(planned: Planned) -> None:
     everything = await bad_rows(campaign)
     found = []
     after = 0
-    while page := await bad_rows(campaign, after_row=after, limit=2):
+    for _ in everything:
+        page = await bad_rows(campaign, after_row=after, limit=2)
         assert len(page) <= 2
         found += page
-        after = page[-1].row_number
+        after = page[-1].row_number if page else after
     assert found == everything
     short = await bad_rows(campaign, reason="to_invalid", after_row=3, limit=3)
     assert [row.row_number for row in short] == [7, 8, 9]

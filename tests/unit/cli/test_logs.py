@@ -55,8 +55,14 @@ def test_events_are_logged_and_only_in_the_file() -> None:
 
 
 def test_nobody_else_may_read_it() -> None:
-    """Also where the file was there before, and after it was rotated."""
+    """Also where the file was there before."""
     LOG.touch(mode=0o644)
+    command("status", "--log-file", str(LOG))
+    assert stat.S_IMODE(LOG.stat().st_mode) == 0o600
+
+
+def test_a_log_does_not_grow_without_end() -> None:
+    """It is rotated by size, and nobody else may read the older ones either."""
     script = (
         "logs.FILE_MAX_BYTES = 2000\nlogs.FILES_MAX = 3\nlogs.write_to(Path('run.log'))\n"
         "for n in range(500): logging.getLogger('dispatcher.x').info('line %d', n)\n"
