@@ -17,18 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "dispatcher"
 LINES_MAX = 450
 
-#: What is still wrong, each until the change that mends it: the files of a circle, or one file that is too long.
-KNOWN_CIRCLES = (
-    {
-        "dispatcher.campaign.campaign",
-        "dispatcher.campaign.preflight",
-        "dispatcher.campaign.rehearsal",
-        "dispatcher.campaign.tracking",
-    },
-    {"dispatcher.sandbox.control", "dispatcher.sandbox.server"},
-)
-KNOWN_LONG = {"dispatcher.sending.workers"}
-
 
 def modules(root: Path, package: str = PACKAGE) -> dict[str, Path]:
     """Each module's name and file."""
@@ -97,20 +85,13 @@ def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
 
 
 def problems(root: Path = ROOT, package: str = PACKAGE) -> Iterator[str]:
-    """What is wrong, and what is no longer wrong and still excused."""
-    found = circles(graph(root, package))
-    for group in found:
-        if not any(group <= known for known in KNOWN_CIRCLES):
-            yield f"files that import each other: {', '.join(sorted(group))}"
-    lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in modules(root, package).items()}
-    long = {name for name, lines in lengths.items() if lines > LINES_MAX}
-    for name in sorted(long - KNOWN_LONG):
-        yield f"{name} has {lengths[name]} lines, at most {LINES_MAX}: split it by noun"
-    for known in KNOWN_CIRCLES:
-        if not any(group <= known for group in found):
-            yield f"no circle any more: take it out of KNOWN_CIRCLES in tests/structure.py: {', '.join(sorted(known))}"
-    for name in sorted(KNOWN_LONG - long):
-        yield f"not too long any more: take it out of KNOWN_LONG in tests/structure.py: {name}"
+    """What is wrong, one line each."""
+    for group in circles(graph(root, package)):
+        yield f"files that import each other: {', '.join(sorted(group))}"
+    for name, path in modules(root, package).items():
+        lines = len(path.read_text("utf-8").splitlines())
+        if lines > LINES_MAX:
+            yield f"{name} has {lines} lines, at most {LINES_MAX}: split it by noun"
 
 
 def main() -> int:

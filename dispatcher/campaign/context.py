@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.errors import SettingsError
@@ -12,8 +13,10 @@ from dispatcher.events import EventBus
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord
 from dispatcher.remedies import Advice
-from dispatcher.sending.account import OpenAccount, open_account
 from dispatcher.settings import Credentials, Settings
+
+if TYPE_CHECKING:
+    from dispatcher.sending.account import OpenAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +53,8 @@ class CampaignContext:
         if self.account is not None:
             yield self.account
             return
+        # Looking at a campaign needs no limiter: what only looks does not load it.
+        from dispatcher.sending.account import open_account
+
         async with open_account(self.record.account, self.settings, bus=self.bus, stop=stop.request) as account:
             yield account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.context import CampaignContext
@@ -15,8 +16,10 @@ from dispatcher.events import EventBus
 from dispatcher.ledger import Ledger, open_ledger, open_rehearsal
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
 from dispatcher.remedies import AnyOf, Setting
-from dispatcher.sending.account import OpenAccount, open_account
 from dispatcher.settings import Credentials, Settings, StateSettings
+
+if TYPE_CHECKING:
+    from dispatcher.sending.account import OpenAccount
 
 #: Stand in where a check is done without credentials or flow.
 NO_ACCOUNT = "AC" + "0" * 32
@@ -52,6 +55,8 @@ async def open_campaign(
 
     Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch, SettingsError.
     """
+    from dispatcher.sending.account import open_account
+
     async with _opened(settings.state, create=create) as ledger:
         find = _created if create else _existing
         record = await find(ledger, name, settings, credentials)

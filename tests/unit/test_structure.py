@@ -63,5 +63,5 @@ def test_a_name_is_not_taken_for_a_module() -> None:
 def test_a_long_file_is_told(tmp_path: Path) -> None:
     """One line more than allowed is a problem, the most that is allowed is none."""
     write(tmp_path, a="x = 1\n" * (LINES_MAX + 1), b="x = 1\n" * LINES_MAX)
-    told = [line for line in problems(tmp_path, "room") if "KNOWN" not in line]
+    told = list(problems(tmp_path, "room"))
     assert told == [f"room.a has {LINES_MAX + 1} lines, at most {LINES_MAX}: split it by noun"]
