@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dispatcher
 from dispatcher.settings import Settings, load
 
 #: Enough to see the limit at work, and over in half a minute.
@@ -37,7 +36,7 @@ def demo_settings(base_url: str, flow_sid: str, folder: Path) -> Settings:
 
 def demo_contacts(folder: Path) -> Path:
     """The sample contacts of a clone; where only the package is installed, some made up in this folder."""
-    sample = Path(dispatcher.__file__).resolve().parent.parent / "samples" / "contacts.csv"
+    sample = Path(__file__).resolve().parents[2] / "samples" / "contacts.csv"
     if sample.is_file():
         return sample
     path = folder / "contacts.csv"
