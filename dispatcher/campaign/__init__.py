@@ -15,7 +15,7 @@ from __future__ import annotations
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.opening import campaign_statuses, open_campaign, rehearse_campaign, view_campaign
 from dispatcher.campaign.rehearsal import PlannedRequest, Rehearsal
-from dispatcher.campaign.run import RunResult
+from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.view import CampaignView
 from dispatcher.campaign.wiring import studio_client
 

@@ -12,7 +12,8 @@ from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.run import CampaignRun, RunResult
+    from dispatcher.campaign.result import RunResult
+    from dispatcher.campaign.run import CampaignRun
     from dispatcher.campaign.stop import StopRequest
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.preflight import Finding

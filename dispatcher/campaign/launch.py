@@ -18,7 +18,7 @@ from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
-    from dispatcher.campaign.run import RunResult
+    from dispatcher.campaign.result import RunResult
 
 #: Asked with what is about to happen. Raises to refuse.
 Confirm: TypeAlias = Callable[[Outlook], None]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.requests import Requests
+from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.clock import now_ms, now_s
-from dispatcher.errors import DispatcherError, ExitCode, LedgerError, StudioError
+from dispatcher.errors import DispatcherError, LedgerError, StudioError
 from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTotals
 from dispatcher.model import RowState
@@ -27,35 +27,6 @@ if TYPE_CHECKING:
 
 #: How often unknown → not created → sent → unknown may go round before a run ends with rows left unknown.
 ROUNDS_MAX = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """What a run came to."""
-
-    status: CampaignStatus
-    #: Why it ended before every row had its answer; None: it did not.
-    error: DispatcherError | None
-    #: Rows left unknown that reconcile found to exist in this run.
-    found_by_reconcile: int = 0
-    #: Why rows left unknown could not be looked up.
-    reconcile_error: DispatcherError | None = None
-    #: Planned rows that this run was to send and did not.
-    remaining: int = 0
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of the contract."""
-        rows = self.status.rows
-        if self.error is not None:
-            return self.error.exit_code
-        if self.remaining:
-            return ExitCode.STOPPED
-        if rows[RowState.unknown] or self.status.earlier_rows.get(RowState.unknown, 0):
-            return ExitCode.SOME_UNKNOWN
-        if rows[RowState.rejected] or rows[RowState.invalid] or rows[RowState.busy]:
-            return ExitCode.SOME_REFUSED
-        return ExitCode.OK
 
 
 class CampaignRun:
@@ -182,7 +153,6 @@ class CampaignRun:
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
                 total = await self._resolve(studio, run, until_sure=True)
-            self._stop.raise_if_requested()
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())

@@ -125,7 +125,7 @@ class TestPermits:
         assert await r.states() == {CREATED: 20}
         assert r.sender.totals().requests == 20
         assert r.limiter.window_now() <= 20
-        never_sent = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND left_at_ms IS NULL"
+        never_sent = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND sent_at_ms IS NULL"
         assert r.query(never_sent) == [(10,)]
         await all_permits_are_there(r)
 

@@ -242,7 +242,7 @@ class TestLeave:
         assert r.loop.time() - stopped_s < 1
         sent = len(r.studio.sent)
         assert await r.states() == {UNKNOWN: sent, PLANNED: 100 - sent}
-        known = "SELECT count(*) FROM attempts WHERE outcome = 'unknown' AND left_at_ms IS NOT NULL"
+        known = "SELECT count(*) FROM attempts WHERE outcome = 'unknown' AND sent_at_ms IS NOT NULL"
         assert r.query(known) == [(sent,)]
 
     async def test_after_stop_s(self, rig: Rigs) -> None:
