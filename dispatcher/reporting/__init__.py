@@ -1,4 +1,4 @@
-"""Room 5: ledger → report, numbers, outcomes.
+"""Room 4: ledger → report, numbers, outcomes.
 
 In: the ledger's report rows and counts, and what Studio tells of executions later. Out: the report file, the summary.
 Owns promise 5: every input row is in the report once, in input order, with every input column untouched.
