@@ -13,22 +13,44 @@ from typing import Any, assert_type
 
 import dispatcher
 from dispatcher import (
+    BadRow,
     Campaign,
     CampaignStatus,
+    CampaignView,
     Credentials,
     DispatcherError,
+    Event,
     EventBus,
     ExitCode,
+    FlowCheck,
+    Launched,
+    LaunchOptions,
+    Outlook,
     PlanCounts,
+    PlannedRequest,
+    Rehearsal,
+    RetryChoice,
     RowState,
     RunResult,
     Sandbox,
     SandboxSettings,
     Settings,
+    Snapshot,
+    StoppedEarly,
     Studio,
+    bad_rows,
+    check_flow,
+    examples,
+    facets,
+    launch,
     load_credentials,
     load_settings,
+    next_steps,
     open_campaign,
+    outlook,
+    plan_again,
+    rehearse_campaign,
+    view_campaign,
 )
 
 assert_type(dispatcher.__version__, str)
@@ -74,6 +96,36 @@ async def rehearse() -> None:
             assert_type(studio, Studio)
 
 
+async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
+    """What a page or a program of one's own does, step by step."""
+    async with rehearse_campaign("spring", settings, credentials) as rehearsal:
+        assert_type(rehearsal, Rehearsal)
+        counts = await rehearsal.plan("contacts.csv")
+        assert_type(await bad_rows(rehearsal, after_row=9, limit=50), list[BadRow])
+        assert_type(await examples(rehearsal, counts), dict[str, list[int]])
+        assert_type(await check_flow(rehearsal, has_credentials=True), FlowCheck)
+        assert_type(await rehearsal.first_request(), PlannedRequest | None)
+    async with open_campaign("spring", settings, credentials) as campaign:
+        ahead = assert_type(outlook(await campaign.status(), settings), Outlook)
+        assert_type(ahead.most, int)
+        asked: list[Outlook] = []
+        launched = await launch(campaign, LaunchOptions(report=Path("r.csv"), limit=5), confirm=asked.append)
+        assert_type(launched, Launched)
+        assert_type(campaign.stop(StoppedEarly("enough")), bool)
+        if await facets(campaign):
+            assert_type(await plan_again(campaign, RetryChoice(busy=True)), int)
+    async with view_campaign("spring", settings) as view:
+        assert_type(view, CampaignView)
+        next_steps(view.name, await view.status())
+    return launched.exit_code
+
+
+def draw(event: Event, bus: EventBus) -> Snapshot:
+    """A listener that draws."""
+    assert_type(type(event).__name__, str)
+    return assert_type(bus.snapshot(), Snapshot)
+
+
 def told(error: DispatcherError) -> Sequence[str]:
     """What every error of ours says."""
     assert_type(error.exit_code, ExitCode)
@@ -81,4 +133,4 @@ def told(error: DispatcherError) -> Sequence[str]:
 
 
 #: Each public name is used above: one that is added must be, too (tests/unit/test_api.py).
-MAIN = (asyncio.run, send, listen, rehearse, told)
+MAIN = (asyncio.run, send, listen, rehearse, front_end, draw, told)
