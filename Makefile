@@ -17,7 +17,7 @@ $(shell [ ! -e $(VENV)/.made ] || [ "$$($(PY) -V 2>&1)" = "$$(cat $(VENV)/.made)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types chaos bench picture lock clean
+.PHONY: help demo test lint types chaos bench picture rooms lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,12 @@ demo: $(VENV)/.runtime ## set up, then rehearse a campaign against a local Studi
 test: $(VENV)/.dev ## set up, then run the tests; ARGS="-k limiter -n0" for some of them
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
-lint: $(VENV)/.dev ## check style, format, types and the import contracts
+lint: $(VENV)/.dev ## check style, format, types, the import contracts and that no files import each other
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
 	@$(BIN)/lint-imports --no-logo
+	@$(PY) -m tests.structure
 
 types: $(VENV)/.dev ## check types alone
 	@$(PY) -m mypy --strict
@@ -45,6 +46,9 @@ bench: $(VENV)/.dev ## measure throughput, memory and start-up
 
 picture: $(VENV)/.dev ## make the README's picture of the live view again, from a real run
 	@$(PY) -m docs.picture $(ARGS)
+
+rooms: $(VENV)/.dev ## draw the picture of the rooms again, from the imports of the code (docs/architecture.svg)
+	@$(PY) -m docs.rooms
 
 lock: $(VENV)/.dev ## resolve the dependencies again; ARGS=--upgrade for newer versions
 	@$(LOCK) --group build --output-file requirements.lock pyproject.toml

@@ -1,4 +1,4 @@
-"""The project's words as values: states, outcomes, and what passes between the rooms. Imports nothing of ours.
+"""The project's words as values: states, outcomes, reasons, columns. Imports nothing of ours, and holds no sentences.
 
 One word per thing, the same string in code, SQL, JSON, command line and documentation.
 """
@@ -8,8 +8,23 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-#: Our report columns start with this, so that they never collide with the user's and can be dropped again.
-REPORT_PREFIX = "dispatch_"
+#: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
+#: from colliding with the user's; other columns named dispatch_… are the user's.
+REPORT_COLUMNS: tuple[str, ...] = (
+    "dispatch_row_number",
+    "dispatch_to",
+    "dispatch_status",
+    "dispatch_execution_sid",
+    "dispatch_http_status",
+    "dispatch_error_code",
+    "dispatch_error_message",
+    "dispatch_advice",
+    "dispatch_attempts",
+    "dispatch_sent_at",
+    "dispatch_finished_at",
+)
+#: And what each column about an execution begins with, once a campaign was tracked.
+OUTCOME_PREFIX = "dispatch_outcome_"
 
 
 class RowState(StrEnum):
@@ -62,7 +77,7 @@ STATE_AFTER: dict[Outcome, RowState] = {
 
 
 class Reason(StrEnum):
-    """Why a row is `invalid` or `skipped`. `advice` says what to do about it."""
+    """Why a row is `invalid` or `skipped`. What each means for people: `reporting.wording`."""
 
     to_missing = "to_missing"
     to_mangled = "to_mangled"
@@ -84,29 +99,8 @@ class Reason(StrEnum):
         """`skipped` where the row is left out on purpose, `invalid` where it is wrong."""
         return RowState.skipped if self in _ON_PURPOSE else RowState.invalid
 
-    @property
-    def advice(self) -> str:
-        """One sentence: what the person with the spreadsheet does about it."""
-        return _ADVICE[self]
-
 
 _ON_PURPOSE = frozenset({Reason.duplicate, Reason.suppressed, Reason.cancelled, Reason.test_only})
-_ADVICE: dict[Reason, str] = {
-    Reason.to_missing: "Fill in the phone number and run again.",
-    Reason.to_mangled: "Format the phone column as text in the spreadsheet, enter the number again, and run again.",
-    Reason.to_invalid: "Correct the phone number and run again.",
-    Reason.to_no_country: "Write the number with its country code (+…), or set [columns] region, and run again.",
-    Reason.from_missing: "Fill in the sender, or set [campaign] from, and run again.",
-    Reason.from_invalid: "Use a number with its country code (+…) or a Messaging Service SID (MG…) as sender.",
-    Reason.address_too_long: "Shorten the addresses: To and From together may have 300 bytes.",
-    Reason.parameters_too_large: "Shorten the texts of this row, or send fewer columns ([columns] parameters).",
-    Reason.row_malformed: "Correct the row in the file (see the message) and run again.",
-    Reason.key_missing: "Fill in the column that identifies the row ([columns] key) and run again.",
-    Reason.duplicate: "Nothing to do: the first of equal rows is sent. Set [columns] key if they are meant to differ.",
-    Reason.suppressed: "Nothing to do: the contact is on the suppression list.",
-    Reason.cancelled: "Nothing to do: the row was taken out of the campaign. `retry` with --cancelled puts it back.",
-    Reason.test_only: "Nothing to do: this was a test run.",
-}
 
 
 class FoundBy(StrEnum):

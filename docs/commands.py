@@ -23,7 +23,7 @@ Colours are left out where the output is no terminal, or NO_COLOR is set. An err
 
 ```text
 error[account_locked]: another process is sending for this account with the same ledger
-fix: wait until it has finished, or add --wait
+fix: wait until it has finished, or --wait
 ```
 
 Settings stand in `config.toml`, above it the environment (`DISPATCHER_RATE_PER_SECOND=30`), above that the flags here:
@@ -31,6 +31,13 @@ Settings stand in `config.toml`, above it the environment (`DISPATCHER_RATE_PER_
 
 **Ctrl-C and SIGTERM**, the first: nothing more is sent, what is in flight is waited for, the report is written, and the
 exit code is 130. The second leaves at once; the rows whose answers were awaited are looked up by the next run.
+
+**Logs.** Every command has two more options. `--debug` shows on stderr what happens, event by event, and the
+traceback of whatever ends the command. `--log-file PATH` writes the same into a file, for scheduled jobs: a line per
+event, each with its time (ISO 8601, UTC), and the exit code at the end. The file is readable by its owner alone and
+is appended to; at 5 MiB it becomes `PATH.1`, and at most five are kept: give each job a log of its own. Neither holds
+a secret or a contact's number. The events that come many times a second (reading, sending, tracking) are in the file
+only with both options.
 
 ## Exit codes
 
@@ -75,7 +82,7 @@ def _command(path: str, command: Any) -> str:
     lines = [f"## {path}", "", _plain(command.help), "", "```text", usage, "```", ""]
     lines += ["| option | | default |", "|---|---|---|"]
     for param in (*arguments, *shown):
-        if "--debug" in param.opts or "--help" in param.opts:
+        if not {"--debug", "--log-file", "--help"}.isdisjoint(param.opts):
             continue
         cells = (_names(param, context), _plain(param.help or ""), _default(param))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

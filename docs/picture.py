@@ -17,14 +17,15 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from dispatcher.campaign import Campaign, open_campaign
-from dispatcher.cli import planning, summary
-from dispatcher.cli.demo import contacts_file, settings_for
-from dispatcher.cli.live import RunView
-from dispatcher.cli.sending import SendOptions, outlook
-from dispatcher.events import EventBus
+from dispatcher.campaign.demo import demo_contacts, demo_settings
+from dispatcher.campaign.outlook import outlook
+from dispatcher.campaign.problems import examples
+from dispatcher.cli.render import campaign as shown
+from dispatcher.cli.render.live import RunView
+from dispatcher.events import EventBus, Snapshot
 from dispatcher.ledger.records import PlanCounts
 from dispatcher.model import RowState
-from dispatcher.sandbox import Sandbox, SandboxSettings
+from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
 from dispatcher.settings import Credentials
 
 PATH = Path(__file__).with_name("live-view.svg")
@@ -68,15 +69,13 @@ async def take(folder: Path) -> str:
     credentials = Credentials(account_sid=account_sid, username=account_sid, password="rehearsal")
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     async with Sandbox(sandbox_settings) as sandbox:
-        settings = settings_for(sandbox.base_url, folder)
+        settings = demo_settings(sandbox.base_url, DEFAULT_FLOW_SID, folder)
         bus = EventBus()
         async with open_campaign(NAME, settings, credentials, bus=bus) as campaign:
-            counts = await campaign.plan(contacts_file(folder))
+            counts = await campaign.plan(demo_contacts(folder))
             await _draw_question(console, campaign, counts)
-            view = RunView(bus.progress)
             sending = asyncio.create_task(campaign.send())
-            await _wait_for_the_moment(view, bus, sending)
-            console.print(view)
+            console.print(RunView(await _moment(bus, sending)))
             campaign.stop()
             await sending
     svg = console.export_svg(title=f"dispatcher run {NAME}.csv", theme=THEME, unique_id="live", font_aspect_ratio=0.61)
@@ -89,27 +88,26 @@ async def take(folder: Path) -> str:
 
 
 async def _draw_question(console: Console, campaign: Campaign, counts: PlanCounts) -> None:
-    ahead = outlook(await campaign.status(), campaign.settings, SendOptions(report=Path()))
+    ahead = outlook(await campaign.status(), campaign.settings)
     console.print(Text.assemble(("$ ", "bright_black"), f"dispatcher run {NAME}.csv"))
-    console.print(summary.planned(f"{NAME}.csv", counts, await planning.examples(campaign, counts)))
+    console.print(shown.planned(f"{NAME}.csv", counts, await examples(campaign, counts)))
     console.print()
-    console.print(summary.outlook(campaign, ahead))
+    console.print(shown.outlook(campaign, ahead))
     console.print()
     console.print(f"Type [bold]{ahead.most}[/bold] to send: {ahead.most}", highlight=False)
     console.print()
 
 
-async def _wait_for_the_moment(view: RunView, bus: EventBus, sending: asyncio.Task[object]) -> None:
-    progress = bus.progress
-    loop = asyncio.get_running_loop()
-    while not sending.done():
+async def _moment(bus: EventBus, sending: asyncio.Task[object]) -> Snapshot:
+    """The first in which most of what there is can be seen."""
+    while True:
         await asyncio.sleep(0.05)
-        view.sample(loop.time())
-        share = progress.done / progress.to_send if progress.to_send else 0.0
-        seen = progress.rows[RowState.rejected] and progress.rows[RowState.unknown] and progress.in_flight
-        waits = progress.waiting is not None and (progress.waiting_until_s or 0.0) > loop.time() + 0.1
-        if share > LATEST or (share > EARLIEST and seen and waits):
-            return
+        now = bus.snapshot()
+        share = now.done / now.to_send if now.to_send else 0.0
+        has_seen = now.rows[RowState.rejected] and now.rows[RowState.unknown] and now.in_flight
+        waits = now.waiting is not None and (now.waiting.remaining_s or 0.0) > 0.1
+        if sending.done() or share > LATEST or (share > EARLIEST and has_seen and waits):
+            return now
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import loopback
+from tests.guard import loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,19 +27,26 @@ def _forget_this_machine() -> None:
 # At import: before any module of ours, or a worker of xdist, reads the environment.
 _forget_this_machine()
 loopback.install()
+signals.keep_from_children()
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
 
 hypothesis.configuration.set_hypothesis_home_dir(ROOT / ".hypothesis")  # tests run in folders of their own
-# No deadline: a shared machine's pauses are not failures. A failure is printed with the decorator that repeats it.
-hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
-hypothesis.settings.register_profile("chaos", parent=hypothesis.settings.get_profile("default"), max_examples=2_000)
-hypothesis.settings.load_profile("default")
+# No deadline: a shared machine's pauses are not failures. In the gate each test has its fixed examples: a change is not
+# refused for what another one broke. `make chaos` draws new ones, many more, and prints how to repeat a failure.
+hypothesis.settings.register_profile("gate", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("chaos", deadline=None, print_blob=True, max_examples=2_000)
+hypothesis.settings.load_profile("gate")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take many more examples where the long form was asked for (`-m chaos`)."""
+    """Draw many new examples where the long form was asked for (`-m chaos`)."""
     if config.option.markexpr == "chaos":
         hypothesis.settings.load_profile("chaos")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: two workers a core. The slow tests wait for what a real program does in real time, mostly asleep."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

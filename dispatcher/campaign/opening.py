@@ -1,21 +1,42 @@
-"""Opening a campaign: its ledger, its account's lock."""
+"""Opening a campaign: to view it, to work on it under its account's lease, or for a rehearsal that leaves nothing."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign.campaign import Campaign
-from dispatcher.campaign.locking import acquire
-from dispatcher.errors import CampaignNotFound
+from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.rehearsal import Rehearsal
+from dispatcher.campaign.stop import StopRequests
+from dispatcher.campaign.view import CampaignView
+from dispatcher.errors import CampaignNotFound, SettingsError
 from dispatcher.events import EventBus
-from dispatcher.ledger import AccountLock, SqliteLedger
-from dispatcher.ledger.records import CampaignStatus
-from dispatcher.ledger.sqlite.copy import copy_ledger
-from dispatcher.settings import Credentials, Settings
+from dispatcher.ledger import Ledger, open_ledger, open_rehearsal
+from dispatcher.ledger.records import CampaignRecord, CampaignStatus
+from dispatcher.remedies import AnyOf, Setting
+from dispatcher.settings import Credentials, Settings, StateSettings
+
+if TYPE_CHECKING:
+    from dispatcher.sending.account import OpenAccount
+
+#: Stand in where a check is done without credentials or flow.
+NO_ACCOUNT = "AC" + "0" * 32
+NO_FLOW = "FW" + "0" * 32
+
+
+@contextlib.asynccontextmanager
+async def view_campaign(
+    name: str, settings: Settings, credentials: Credentials | None = None, *, bus: EventBus | None = None
+) -> AsyncIterator[CampaignView]:
+    """Open a campaign that is there, to look at it, also while another process works on it. `track` needs credentials.
+
+    Raises: CampaignNotFound, CampaignMismatch, LedgerError.
+    """
+    async with _opened(settings.state, create=False) as ledger:
+        record = await _existing(ledger, name, settings, credentials)
+        yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
 @contextlib.asynccontextmanager
@@ -26,51 +47,118 @@ async def open_campaign(
     *,
     bus: EventBus | None = None,
     create: bool = True,
-    lock: bool = True,
     wait: bool = False,
-    scratch: bool = False,
 ) -> AsyncIterator[Campaign]:
-    """Open the ledger and, with `lock`, take the account: whoever plans or sends holds it. `wait` for it if need be.
+    """Open a campaign to work on it: whoever plans or sends for an account holds its lease. `wait` for it if need be.
 
-    `create` off: the ledger and the campaign must be there. `scratch`: work on a throw-away copy of the ledger, for
-    `check` and dry runs. Reading (status, report) needs neither lock nor credentials.
+    `create` off: the ledger and the campaign must be there.
 
-    Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch.
+    Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch, SettingsError.
     """
-    bus = bus or EventBus()
-    with contextlib.ExitStack() as stack:
-        state_dir = Path(settings.state.dir)
-        if scratch:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dispatcher-"))
-            await asyncio.to_thread(copy_ledger, state_dir, Path(folder))
-            state_dir, lock = Path(folder), False
-        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir, create=create)
-        try:
-            campaign = Campaign(name, settings, credentials, ledger, bus, scratch=scratch)
-            if not create:
-                found = await ledger.find_campaign(name)
-                if credentials is not None:
-                    # The flow is the ledger's where the settings name none; the credentials must be the account's.
-                    account = await ledger.account(credentials.account_sid, settings.studio_url)
-                    found = await ledger.open_campaign(name, account, settings.campaign.flow or found.flow_sid)
-                campaign.record = found
-            if lock:
-                owner = campaign.record or await campaign.own_record()
-                account_lock = AccountLock(state_dir, owner.account)
-                await acquire(account_lock, bus, campaign.stopping, wait=wait)
-                stack.callback(account_lock.release)
-            yield campaign
-        finally:
-            await ledger.close()
+    from dispatcher.sending.account import open_account
+
+    async with _opened(settings.state, create=create) as ledger:
+        find = _created if create else _existing
+        record = await find(ledger, name, settings, credentials)
+        context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
+        async with (
+            open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
+            account.lease(ledger, wait=wait),
+        ):
+            # What was read before the lease may have been changed by whoever had it.
+            record = await ledger.find_campaign(name)
+            yield Campaign(_context(record, settings, credentials, ledger, context.bus, account), stops)
 
 
-async def campaign_statuses(state_dir: Path) -> list[CampaignStatus]:
+@contextlib.asynccontextmanager
+async def rehearse_campaign(
+    name: str, settings: Settings, credentials: Credentials | None = None, *, bus: EventBus | None = None
+) -> AsyncIterator[Rehearsal]:
+    """Open a throw-away copy of a campaign (empty where it is new): checks and dry runs, which change nothing.
+
+    Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = await open_rehearsal(settings.state, name)
+        stack.push_async_callback(ledger.close)
+        record = await _rehearsed(ledger, name, settings, credentials)
+        yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())
+
+
+async def campaign_statuses(state: StateSettings) -> list[CampaignStatus]:
     """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
     try:
-        ledger = await asyncio.to_thread(SqliteLedger.open, state_dir, create=False)
+        async with _opened(state, create=False) as ledger:
+            return [await ledger.status(record) for record in await ledger.campaigns()]
     except CampaignNotFound:
         return []
+
+
+@contextlib.asynccontextmanager
+async def _opened(state: StateSettings, *, create: bool) -> AsyncIterator[Ledger]:
+    ledger = await open_ledger(state, create=create)
     try:
-        return [await ledger.status(record) for record in await ledger.campaigns()]
+        yield ledger
     finally:
         await ledger.close()
+
+
+def _context(
+    record: CampaignRecord,
+    settings: Settings,
+    credentials: Credentials | None,
+    ledger: Ledger,
+    bus: EventBus | None,
+    account: OpenAccount | None = None,
+) -> CampaignContext:
+    return CampaignContext(
+        record=record,
+        settings=settings,
+        credentials=credentials,
+        ledger=ledger,
+        bus=bus or EventBus(),
+        account=account,
+    )
+
+
+async def _existing(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+    """A campaign that is there. Its flow is the ledger's where the settings name none; its account the credentials'."""
+    found = await ledger.find_campaign(name)
+    if credentials is None:
+        return found
+    account = await ledger.account(credentials.account_sid, settings.studio_url)
+    return await ledger.open_campaign(name, account, settings.campaign.flow or found.flow_sid)
+
+
+async def _created(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+    """The campaign, made where it is new."""
+    flow = settings.campaign.flow
+    if flow is None:
+        raise SettingsError("the flow is not set", fix=Setting("campaign.flow", "FW…"))
+    _check_answers_can_be_told(settings)
+    if credentials is None:
+        raise SettingsError("this needs credentials", fix="open the campaign with credentials")
+    account = await ledger.account(credentials.account_sid, settings.studio_url)
+    return await ledger.open_campaign(name, account, flow)
+
+
+async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+    flow = settings.campaign.flow
+    if flow is not None and credentials is not None:
+        return await _created(ledger, name, settings, credentials)
+    # Checking a file needs neither: a campaign of that name, if there is one, else one that nobody sees.
+    known = {record.name: record for record in await ledger.campaigns()}
+    if name in known:
+        return known[name]
+    account = await ledger.account(NO_ACCOUNT, settings.studio_url)
+    return await ledger.open_campaign(name, account, flow or NO_FLOW)
+
+
+def _check_answers_can_be_told(settings: Settings) -> None:
+    """v1 answers a second row of a contact with the first's execution: only the id tells them apart."""
+    if settings.account.api_version == "v1" and settings.columns.key and not settings.campaign.id_parameter:
+        raise SettingsError(
+            "on v1, rows with a key of their own need an id in Parameters",
+            found='[campaign] id_parameter = ""',
+            fix=AnyOf(Setting("account.api_version", "v2"), Setting("campaign.id_parameter", "dispatch_id")),
+        )

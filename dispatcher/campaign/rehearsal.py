@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.locking import acquire
-from dispatcher.campaign.wiring import limiter_of, studio_client
+from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.planning import plan
+from dispatcher.campaign.preflight import preflight
+from dispatcher.campaign.stop import StopRequest
+from dispatcher.campaign.view import CampaignView
 from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
-from dispatcher.ledger import AccountLock, SqliteLedger
+from dispatcher.ledger.records import PlanCounts
 from dispatcher.model import dispatch_id
-from dispatcher.studio.forms import create_form
-from dispatcher.studio.outcomes import Verdict, classify
+from dispatcher.remedies import Command, Option
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.campaign import Campaign
+    from dispatcher.sending.account import OpenAccount
+    from dispatcher.studio.outcomes import Verdict
+    from dispatcher.studio.preflight import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,41 @@ class PlannedRequest:
     parameters: dict[str, str]
 
 
-async def first_request(campaign: Campaign, ledger: SqliteLedger) -> PlannedRequest | None:
-    """What would be sent first; None: nothing. `ledger` is a throw-away one: the row is claimed in it."""
-    record, requests = await campaign.own_record(), await campaign.requests()
-    begun_ms = now_ms()
-    run = await ledger.start_run(record, window_limit=campaign.settings.window_limit, now_ms=begun_ms)
-    rows = await ledger.begin_rows(run, 1, now_ms=begun_ms, input_id=record.input_id)
+class Rehearsal(CampaignView):
+    """A throw-away copy of a campaign. Made by `rehearse_campaign`."""
+
+    async def plan(self, source: str | Path) -> PlanCounts:
+        """See `Campaign.plan`."""
+        with self._stops.operation() as stop:
+            return await plan(self._context, source, stop)
+
+    async def preflight(self) -> list[Finding]:
+        """See `Campaign.preflight`."""
+        with self._stops.operation() as stop:
+            return await stop.race(preflight(self._context, stop))
+
+    async def first_request(self) -> PlannedRequest | None:
+        """What would be sent first; None: nothing."""
+        return await _first_request(self._context)
+
+    async def test_send(self, to: str, *, wait: bool = False) -> tuple[PlannedRequest, Verdict]:
+        """Send one create to a number of the user's own, with the first planned row's values; once, whatever comes.
+
+        No row changes. It is done under the account's lease and counts against its limit, as every request does.
+        `wait` for the lease if need be. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked,
+        LedgerError, StudioError; why it was stopped.
+        """
+        with self._stops.operation() as stop:
+            return await stop.race(_send_test(self._context, to, stop, wait=wait))
+
+
+async def _first_request(context: CampaignContext) -> PlannedRequest | None:
+    """`context` is a rehearsal's: the row is claimed in its ledger."""
+    from dispatcher.campaign.requests import requests_of
+
+    record, requests, begun_ms = await context.current(), await requests_of(context), now_ms()
+    run = await context.ledger.start_run(record, window_limit=context.settings.window_limit, now_ms=begun_ms)
+    rows = await context.ledger.begin_rows(run, 1, now_ms=begun_ms, input_id=record.input_id)
     if not rows:
         return None
     row = rows[0]
@@ -44,43 +76,65 @@ async def first_request(campaign: Campaign, ledger: SqliteLedger) -> PlannedRequ
     )
 
 
-async def send_test(campaign: Campaign, to: str, *, wait: bool = False) -> tuple[PlannedRequest, Verdict]:
-    """Send one create to a number of the user's own, with the first planned row's values; once, whatever comes.
-
-    `campaign` was opened as scratch: no row changes. The account is locked meanwhile, and the limit
-    kept. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked, LedgerError.
-    """
+async def _send_test(
+    context: CampaignContext, to: str, stop: StopRequest, *, wait: bool
+) -> tuple[PlannedRequest, Verdict]:
     from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.ledger import open_ledger
 
-    settings = campaign.settings
+    settings, record = context.settings, context.record
     address = Addresses(settings.columns.region).read(to)
     if isinstance(address, Refusal):
-        raise UsageError(f"the test's number: {address.sentence}", fix="--test-to +1…")
-    first = await campaign.first_request()
+        raise UsageError(f"the test's number: {address.sentence}", fix=Option("test-to", "+1…"))
+    first = await _first_request(context)
     if first is None:
-        raise UsageError(
-            "no row is planned: there are no values to test with", fix=f"dispatcher status {campaign.name}"
-        )
-    record = await campaign.own_record()
-    # An id of its own: reconcile must not take the test for a row of the campaign with the same number.
-    parameters = dict(first.parameters)
-    if settings.campaign.id_parameter:
-        parameters[settings.campaign.id_parameter] = dispatch_id(
-            record.account.account_sid, record.flow_sid, f"{campaign.name} test", f"{address} {now_ms()}"
-        )
-    request = replace(first, to=address, parameters=parameters)
-    state_dir = Path(settings.state.dir)
-    ledger = await asyncio.to_thread(SqliteLedger.open, state_dir)
-    account_lock = AccountLock(state_dir, record.account)
+        raise UsageError("no row is planned: there are no values to test with", fix=Command("status", (context.name,)))
+    request = replace(first, to=address, parameters=_with_own_id(context, first.parameters, address))
+    ledger = await open_ledger(settings.state)
     try:
-        await acquire(account_lock, campaign.bus, campaign.stopping, wait=wait)
-        account = await ledger.account(record.account.account_sid, record.account.base_url)
-        limiter = await limiter_of(account, settings, ledger)
-        async with studio_client(settings, campaign.own_credentials()) as studio:
-            await limiter.acquire(1)
-            form = create_form(request.to, request.sender, request.parameters)
-            answer = await studio.create(record.flow_sid, form)
+        account_record = await ledger.account(record.account.account_sid, record.account.base_url)
+        real = replace(context, record=replace(record, account=account_record), ledger=ledger)
+        async with real.borrowed_account(stop) as account, account.lease(ledger, wait=wait):
+            return request, await _send_one(real, request, account)
     finally:
-        account_lock.release()
         await ledger.close()
-    return request, classify(answer, api_version=settings.account.api_version)
+
+
+def _with_own_id(context: CampaignContext, parameters: dict[str, str], address: str) -> dict[str, str]:
+    """An id of its own: reconcile must not take the test for a row of the campaign with the same number."""
+    name, record = context.settings.campaign.id_parameter, context.record
+    if not name:
+        return parameters
+    account_sid = record.account.account_sid
+    return parameters | {
+        name: dispatch_id(account_sid, record.flow_sid, f"{context.name} test", f"{address} {now_ms()}")
+    }
+
+
+async def _send_one(context: CampaignContext, request: PlannedRequest, account: OpenAccount) -> Verdict:
+    """Send it as any other: intent first, within the limit, its departure kept."""
+    from dispatcher.campaign.wiring import studio_client
+    from dispatcher.sending.single import send_single
+    from dispatcher.studio.forms import create_form
+
+    ledger, settings = context.ledger, context.settings
+    # Made before the intent is written, which would else count as one more departure.
+    await account.limiter()
+    attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
+    form = create_form(request.to, request.sender, request.parameters)
+    async with studio_client(settings, context.required_credentials(), gate=account.gate()) as studio:
+        api_version = settings.account.api_version
+        sent = await send_single(account, studio, context.record.flow_sid, form, api_version=api_version)
+    verdict = sent.verdict
+    await ledger.end_test(
+        attempt,
+        outcome=verdict.outcome,
+        sent_at_ms=sent.sent_at_ms,
+        ended_at_ms=sent.ended_at_ms,
+        execution_sid=verdict.execution_sid,
+        http_status=verdict.http_status,
+        error_code=verdict.error_code,
+        error_message=verdict.message,
+        request_id=sent.answer.request_id,
+    )
+    return verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dispatcher.intake import parameters_of
+from dispatcher.campaign.context import CampaignContext
 from dispatcher.ledger.records import CampaignRecord, GrantedRow, InputRecord
 from dispatcher.model import dispatch_id
 from dispatcher.studio.forms import create_form
@@ -25,17 +25,24 @@ class Requests:
 
     def parameters(self, row: GrantedRow) -> dict[str, str]:
         """The row's Parameters, its id among them."""
-        parameters = parameters_of(row.cells, self._inputs[row.input_id])
+        parameters = self._inputs[row.input_id].parameters(row.cells)
         if self._id_parameter:
             parameters[self._id_parameter] = self.dispatch_id(row.row_key)
         return parameters
 
     def sender(self, row: GrantedRow) -> str:
         """The row's own From, or its input's."""
-        sender = row.from_address or self._inputs[row.input_id].from_address
+        sender = self._inputs[row.input_id].sender(row.from_address)
         assert sender is not None, "intake plans no row without a sender"
         return sender
 
     def form(self, row: GrantedRow) -> bytes:
         """The create request's body."""
         return create_form(row.to_address, self.sender(row), self.parameters(row))
+
+
+async def requests_of(context: CampaignContext) -> Requests:
+    """How a campaign's rows become create requests."""
+    record = await context.current()
+    inputs = await context.ledger.inputs(record)
+    return Requests(record, inputs, id_parameter=context.settings.campaign.id_parameter)

@@ -2,217 +2,103 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
+from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
-from dispatcher.errors import DispatcherError, ExitCode, Interrupted
-from dispatcher.ledger.records import ExecutionCounts
-from dispatcher.model import ExecutionStatus
+from dispatcher.errors import DispatcherError, Interrupted
+from dispatcher.events import Phase, PhaseChanged
+from dispatcher.remedies import Command
 from dispatcher.tracking.reads import Reads
+from dispatcher.tracking.recaller import Recaller
+from dispatcher.tracking.results import RecallResult, TrackResult
+from dispatcher.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.campaign import Campaign
-    from dispatcher.ledger import SqliteLedger
-    from dispatcher.sending.hold import Hold
-    from dispatcher.sending.limiter import Limiter
     from dispatcher.studio.client import Studio
-    from dispatcher.tracking.tracker import Tracked, Tracker
 
-T = TypeVar("T")
-
-#: After a wish to stop: how long what is on the wire may take; a pause after a 429 may be longer than anybody waits.
+#: After a stop request: how long what is on the wire may take; a pause after a 429 may be longer than anybody waits.
 STOP_S = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackResult:
-    """What tracking came to."""
-
-    counts: ExecutionCounts
-    #: Executions whose details were read now.
-    read: int
-    #: Those of them of which the path or the error was left open: `[tracking] steps = "always"` reads both.
-    not_whole: int
-    #: Executions that could not be read now; the next look asks again. Why the last of them could not.
-    failed: int
-    failure: DispatcherError | None
-    #: Why it ended early; None: it did not.
-    error: DispatcherError | None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """0; 5 where something could not be read now; else that of the error."""
-        if self.error is not None:
-            return self.error.exit_code
-        return ExitCode.STOPPED if self.failed else ExitCode.OK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecallResult:
-    """What recall came to."""
-
-    ended: int
-    #: They had ended by themselves when their turn came (409).
-    already_ended: int
-    #: Studio does not know them any more.
-    gone: int
-    #: Executions that Studio could not be asked to end now, and why the last of them.
-    failed: int
-    failure: DispatcherError | None
-    #: Why it ended early; None: it did not.
-    error: DispatcherError | None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """0; 5 where executions may still be active; else that of the error."""
-        if self.error is not None:
-            return self.error.exit_code
-        return ExitCode.STOPPED if self.failed else ExitCode.OK
-
-
-class ReadGate:
-    """What reads wait at: their own rate, and the hold after a 429."""
-
-    def __init__(self, hold: Hold, limiter: Limiter) -> None:
-        self._hold = hold
-        self._limiter = limiter
-        self._turn = asyncio.Lock()
-
-    async def wait(self) -> None:
-        """Return when a read may leave."""
-        async with self._turn:  # the limiter serves one task
-            await self._limiter.acquire(1)
-            self._limiter.left()
-        await self._hold.wait()
-
-    def throttled(self, retry_after_s: float | None) -> None:
-        """A 429."""
-        self._hold.throttled(retry_after_s)
-
-
 @contextlib.asynccontextmanager
-async def reading(campaign: Campaign) -> AsyncIterator[Studio]:
+async def _reading(context: CampaignContext, stop: StopRequest) -> AsyncIterator[Studio]:
     """Studio for many reads, at the rate of `[tracking]`."""
-    from dispatcher.sending.hold import Hold
-    from dispatcher.sending.limiter import Limiter
-
-    settings = campaign.settings
-    hold = Hold(settings.retry, campaign.bus, stop=campaign.stopping.request)
-    limiter = Limiter(per_second=settings.tracking.per_second, window_s=1.0, headroom=0.0, pace="even")
-    async with studio_client(settings, campaign.own_credentials(), gate=ReadGate(hold, limiter)) as studio:
-        yield studio
+    settings, credentials = context.settings, context.required_credentials()
+    async with context.borrowed_account(stop) as account:
+        gate = account.gate(per_second=settings.tracking.per_second)
+        async with studio_client(settings, credentials, gate=gate) as studio:
+            yield studio
 
 
-async def _stoppable(campaign: Campaign, work: Coroutine[Any, Any, T]) -> T:
-    """The work's result; once the user wants it to stop, it has a moment to come to an end by itself.
-
-    Raises: why it was stopped, where it did not; what the work raises.
-    """
-    task = asyncio.create_task(work)
-    stopped = asyncio.create_task(campaign.stopping.event.wait())
-    try:
-        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-        done, _ = await asyncio.wait([task], timeout=STOP_S)
-        if done:
-            return task.result()
-        raise campaign.stopping.error or Interrupted()
-    finally:
-        stopped.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+def _tracker(context: CampaignContext, studio: Studio, reads: Reads, *, details: bool) -> Tracker:
+    return Tracker(
+        context.record,
+        ledger=context.ledger,
+        studio=studio,
+        settings=context.settings.tracking,
+        bus=context.bus,
+        reads=reads,
+        details=details,
+    )
 
 
-def _reads(campaign: Campaign) -> Reads:
-    return Reads(concurrency=campaign.settings.tracking.concurrency, stopped=lambda: campaign.stopping.error)
+def _reads(context: CampaignContext, stop: StopRequest) -> Reads:
+    return Reads(concurrency=context.settings.tracking.concurrency, stopped=lambda: stop.error)
 
 
-async def _look(campaign: Campaign, tracker: Tracker) -> Tracked:
+async def _look(tracker: Tracker, stop: StopRequest) -> TrackResult:
     """A look; where it had to be broken off, what it had found."""
     try:
-        return await _stoppable(campaign, tracker.look())
+        return await stop.race(tracker.look(), grace_s=STOP_S)
     except DispatcherError as error:
-        if error is not campaign.stopping.error:
+        if error is not stop.error:
             raise
         tracker.result.error = error
         return tracker.result
 
 
-async def track(campaign: Campaign, ledger: SqliteLedger, *, details: bool, follow: bool) -> TrackResult:
-    """See `Campaign.track`."""
-    from dispatcher.tracking.tracker import Tracker
-
-    record = await campaign.own_record()
-    settings = campaign.settings.tracking
-    campaign.bus.progress.phase = "tracking"
-    read = not_whole = 0
-    reads = _reads(campaign)
-    async with reading(campaign) as studio:
-        tracker = Tracker(
-            record, ledger=ledger, studio=studio, settings=settings, bus=campaign.bus, reads=reads, details=details
-        )
+async def track(context: CampaignContext, stop: StopRequest, *, details: bool, follow: bool) -> TrackResult:
+    """See `CampaignView.track`."""
+    context.bus.emit(PhaseChanged(phase=Phase.tracking))
+    async with _reading(context, stop) as studio:
+        tracker = _tracker(context, studio, _reads(context, stop), details=details)
         while True:
-            look = await _look(campaign, tracker)
-            read += look.read
-            not_whole += look.not_whole
-            counts = await ledger.execution_counts(record)
-            waiting = counts.unseen + counts.by_status[ExecutionStatus.active] + look.failed
-            if not follow or look.error is not None or not waiting:
+            result = await _look(tracker, stop)
+            if not follow or result.error is not None or not result.to_look_at_again:
                 break
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(settings.every_s):
-                    await campaign.stopping.event.wait()
-            if campaign.stopping.error is not None:
-                look.error = campaign.stopping.error
+            if await stop.sleep(context.settings.tracking.every_s):
+                result.error = stop.error
                 break
-    return TrackResult(
-        counts=counts,
-        read=read,
-        not_whole=not_whole,
-        failed=look.failed,
-        failure=reads.failure,
-        error=_said(look.error, "what was read is kept", f"track {campaign.name}"),
-    )
+    result.error = _as_interruption(result.error, "what was read is kept", Command("track", (context.name,)))
+    return result
 
 
-async def recall(campaign: Campaign, ledger: SqliteLedger) -> RecallResult:
+async def recall(context: CampaignContext, stop: StopRequest) -> RecallResult:
     """See `Campaign.recall`."""
-    from dispatcher.tracking.recaller import Recaller
-    from dispatcher.tracking.tracker import Tracker
-
-    record = await campaign.own_record()
-    settings = campaign.settings.tracking
-    campaign.bus.progress.phase = "recalling"
-    reads = _reads(campaign)
-    async with reading(campaign) as studio:
-        recaller = Recaller(record, ledger=ledger, studio=studio, reads=reads, bus=campaign.bus)
+    context.bus.emit(PhaseChanged(phase=Phase.recalling))
+    reads = _reads(context, stop)
+    async with _reading(context, stop) as studio:
+        recaller = Recaller(context.record, ledger=context.ledger, studio=studio, reads=reads, bus=context.bus)
         # Those that have ended already need no request of their own.
-        tracker = Tracker(
-            record, ledger=ledger, studio=studio, settings=settings, bus=campaign.bus, reads=reads, details=False
-        )
-        error = (await _look(campaign, tracker)).error
-        if error is None:
+        tracker = _tracker(context, studio, reads, details=False)
+        result = recaller.result
+        result.error = (await _look(tracker, stop)).error
+        if result.error is None:
             try:
-                error = (await _stoppable(campaign, recaller.recall())).error
-            except DispatcherError as stopped:
-                error = stopped
-    found = recaller.result
-    return RecallResult(
-        ended=found.ended,
-        already_ended=found.already_ended,
-        gone=found.gone,
-        failed=found.failed,
-        failure=reads.failure,
-        error=_said(error, "what was ended is kept", f"recall {campaign.name}"),
-    )
+                await stop.race(recaller.recall(), grace_s=STOP_S)
+            except DispatcherError as error:
+                result.error = error
+    result.failure = reads.failure
+    result.error = _as_interruption(result.error, "what was ended is kept", Command("recall", (context.name,)))
+    return result
 
 
-def _said(error: DispatcherError | None, kept: str, command: str) -> DispatcherError | None:
+def _as_interruption(error: DispatcherError | None, kept: str, command: Command) -> DispatcherError | None:
     """An interruption, in the words of this command."""
     if isinstance(error, Interrupted):
-        return Interrupted(f"interrupted: {kept}", fix=f"dispatcher {command}")
+        return Interrupted(f"interrupted: {kept}", fix=command)
     return error

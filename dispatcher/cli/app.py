@@ -10,26 +10,31 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from dispatcher.cli import options
-from dispatcher.cli.terminal import leave_stdout, print_bug, print_error, print_usage
+from dispatcher.cli import logs, options
+from dispatcher.cli.render.failures import print_bug, print_error, print_usage
+from dispatcher.cli.render.terminal import leave_stdout
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
 
-#: The modules of this folder that have commands, in the order of the help, and the commands that each has.
-MODULES = {
-    "run": ("run", "resume"),
-    "check": ("check",),
-    "reading": ("status", "report"),
-    "amend": ("retry", "reconcile", "cancel"),
-    "track": ("track",),
-    "numbers": ("summary",),
-    "recall": ("recall",),
-    "executions": ("executions",),
-    "flows": ("flows",),
-    "doctor": ("doctor",),
-    "config": ("config",),
-    "sandbox": ("sandbox",),
-    "demo": ("demo",),
-}
+#: In the order of the help; each is a file of `commands/`.
+COMMANDS = (
+    "run",
+    "resume",
+    "check",
+    "status",
+    "report",
+    "retry",
+    "reconcile",
+    "cancel",
+    "track",
+    "summary",
+    "recall",
+    "executions",
+    "flows",
+    "doctor",
+    "config",
+    "sandbox",
+    "demo",
+)
 
 
 def program(command: str | None = None) -> typer.Typer:
@@ -54,10 +59,13 @@ def program(command: str | None = None) -> typer.Typer:
             " · 6 rows left unknown · 130 interrupted, resumable",
         ),
     )
-    app.callback()(dispatcher)
-    needed = [module for module, commands in MODULES.items() if command in commands]
-    for module in needed or MODULES:
-        import_module(f"dispatcher.cli.{module}").register(app)
+    app.callback()(options.logged(dispatcher))
+    for name in [command] if command in COMMANDS else COMMANDS:
+        module = import_module(f"dispatcher.cli.commands.{name}")
+        if isinstance(module.__dict__.get("app"), typer.Typer):
+            app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
+        else:
+            app.command(epilog=module.EPILOG, rich_help_panel=module.PANEL)(getattr(module, name))
     return app
 
 
@@ -65,7 +73,6 @@ def dispatcher(
     version: Annotated[
         bool, typer.Option("--version", callback=options.show_version, is_eager=True, help="Show the version.")
     ] = False,
-    debug: options.Debug = False,
 ) -> None:
     """Start one Twilio Studio Flow Execution per row of a contacts file.
 
@@ -77,7 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit code and never raises."""
     # pydantic would look for plugins in every installed distribution: a tenth of the start's time.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    arguments = sys.argv[1:] if arguments is None else arguments
+    code = _main(sys.argv[1:] if arguments is None else arguments)
+    logs.note_end(code)
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     try:
         # Not `app()`: it would replace sys.excepthook and print errors its own way.
         root = typer.main.get_command(program(arguments[0] if arguments else None))

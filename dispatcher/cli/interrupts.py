@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dispatcher.cli.terminal import err, say
+from dispatcher.cli.render.terminal import err, say
 from dispatcher.errors import ExitCode, Interrupted
+from dispatcher.events import Phase
 
 if TYPE_CHECKING:
-    from dispatcher.campaign import Campaign
+    from dispatcher.events import EventBus
 
 T = TypeVar("T")
 
@@ -26,35 +27,58 @@ def _signals() -> list[signal.Signals]:
     return [number for number in found if signal.getsignal(number) is not signal.SIG_IGN]
 
 
+class Stoppable(Protocol):
+    """What signals stop: an open campaign."""
+
+    def stop(self, *, hard: bool = False) -> bool | None:
+        """Stop what runs now. False: nothing did."""
+
+
 class Interrupts:
-    """What signals do while an asyncio program runs. Before a campaign is open they cancel the program's task."""
+    """What signals do while an asyncio program runs.
+
+    The first stops what the open campaign does, in good order; where nothing of it runs, the program's task, unless
+    only the report is left to be written. The second gives up what is in flight, if it is sending; otherwise it leaves
+    at once, as the third does.
+    """
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.count = 0
         self._task = task
-        self._campaign: Campaign | None = None
+        self._campaign: Stoppable | None = None
+        self._bus: EventBus | None = None
 
-    def watch(self, campaign: Campaign) -> None:
-        """From now on a signal stops this campaign."""
-        self._campaign = campaign
+    @contextlib.contextmanager
+    def watching(self, campaign: Stoppable, bus: EventBus) -> Iterator[None]:
+        """Inside this block a signal stops this campaign; its bus tells what it is at."""
+        self._campaign, self._bus = campaign, bus
+        try:
+            yield
+        finally:
+            self._campaign = self._bus = None
 
     def handle(self) -> None:
         """One signal."""
         self.count += 1
-        campaign = self._campaign
-        if campaign is None:
-            self._task.cancel()
-        elif self.count == 1:
-            if campaign.bus.progress.phase == "sending":
-                say("stopping: what is in flight is finished. Ctrl-C again leaves at once", "yellow")
-            else:
-                say("stopping. Ctrl-C again leaves at once", "yellow")
-            campaign.stop()
-        elif self.count == 2 and campaign.bus.progress.phase == "sending":
+        phase = self._bus.snapshot().phase if self._bus is not None else None
+        if self.count == 1:
+            self._stop(phase)
+        elif self.count == 2 and phase is Phase.sending and self._campaign is not None:
             say("leaving: the answers still awaited stay unknown until the next run has looked them up", "yellow")
-            campaign.stop(hard=True)
+            self._campaign.stop(hard=True)
         else:
             _leave()
+
+    def _stop(self, phase: Phase | None) -> None:
+        if self._campaign is None or self._campaign.stop() is False:
+            if phase is Phase.finished:
+                say("all is sent that will be: the report is being written. Ctrl-C again leaves at once", "yellow")
+            else:
+                self._task.cancel()
+        elif phase is Phase.sending:
+            say("stopping: what is in flight is finished. Ctrl-C again leaves at once", "yellow")
+        else:
+            say("stopping. Ctrl-C again leaves at once", "yellow")
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:

@@ -1,18 +1,23 @@
-"""Options that several commands share, and how they become settings."""
+"""Options that several commands share, and what they ask for."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dispatcher.cli import debug
+from dispatcher.cli import logs
+from dispatcher.cli.flags import FLAGS, PARAMETERS
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
-    from dispatcher.settings import Credentials, LoadedSettings
+    from dispatcher.settings import LoadedSettings
 
 #: Examples are aligned for terminals of 80 columns: a command this long leaves so much room for what it does.
 COMMAND_WIDTH = 42
@@ -50,78 +55,25 @@ def show_version(value: bool) -> None:
 
 def _debug(value: bool) -> None:
     if value:
-        debug.switch_on()
+        logs.switch_debug_on()
 
 
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
-]
-StateDir = Annotated[
-    str | None, typer.Option("--state-dir", help="The ledger's folder.", rich_help_panel=SETTINGS, show_default=False)
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option("--base-url", help="Studio's address, or a sandbox's.", rich_help_panel=SETTINGS, show_default=False),
-]
-ApiVersion = Annotated[
-    Literal["v1", "v2"] | None,
-    typer.Option("--api-version", help="Studio's API.", rich_help_panel=SETTINGS, show_default=False),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate", help="The account's limit, requests a second.", rich_help_panel=SETTINGS, show_default=False
-    ),
-]
-Pace = Annotated[
-    Literal["even", "spike"] | None,
-    typer.Option("--pace", help="Evenly, or a window's worth at once.", rich_help_panel=SETTINGS, show_default=False),
-]
-OnBusy = Annotated[
-    Literal["skip", "wait", "end"] | None,
-    typer.Option(
-        "--on-busy",
-        help="When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
-        rich_help_panel=SETTINGS,
-        show_default=False,
-    ),
-]
-Flow = Annotated[
-    str | None, typer.Option("--flow", help="The flow, FW….", rich_help_panel=SETTINGS, show_default=False)
-]
-From = Annotated[
-    str | None,
-    typer.Option("--from", help="The sender, +… or MG….", rich_help_panel=SETTINGS, show_default=False),
-]
-To = Annotated[
-    str | None,
-    typer.Option(
-        "--to", metavar="COLUMN", help="The column with the number.", rich_help_panel=SETTINGS, show_default=False
-    ),
-]
-Region = Annotated[
-    str | None,
-    typer.Option(
-        "--region",
-        metavar="CC",
-        help="Country of numbers without a country code, for example US.",
-        rich_help_panel=SETTINGS,
-        show_default=False,
-    ),
-]
-Sheet = Annotated[
-    str | None, typer.Option("--sheet", help="A workbook's sheet.", rich_help_panel=SETTINGS, show_default=False)
-]
+def _log_file(context: typer.Context, value: Path | None) -> None:
+    if value is not None and not context.resilient_parsing:
+        logs.write_to(value)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 NoPreflight = Annotated[
     bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
 ]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.", show_default=False)]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
+]
+DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 
 
@@ -129,17 +81,12 @@ def _campaigns(incomplete: str) -> list[str]:
     """The ledger's campaigns, for the shell's completion; whatever is wrong, no names are no harm."""
     import asyncio
 
-    from dispatcher.ledger import SqliteLedger
-
-    async def names() -> list[str]:
-        ledger = SqliteLedger.open(Path(load_settings(None).settings.state.dir), create=False)
-        try:
-            return [record.name for record in await ledger.campaigns() if record.name.startswith(incomplete)]
-        finally:
-            await ledger.close()
+    from dispatcher.campaign import campaign_statuses
 
     try:
-        return asyncio.run(names())
+        state = Asked(None, {}).load().settings.state
+        names = [status.campaign.name for status in asyncio.run(campaign_statuses(state))]
+        return [name for name in names if name.startswith(incomplete)]
     except Exception:
         return []
 
@@ -153,19 +100,119 @@ OptionalCampaignName = Annotated[
 ]
 
 
-def load_settings(config: Path | None, flags: dict[str, Any] | None = None) -> LoadedSettings:
-    """Settings from all sources, the flags on top. Raises: SettingsError."""
-    from dispatcher import settings
-
-    return settings.load(config, flags=flags)
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
+]
 
 
-def credentials_if_any() -> Credentials | None:
-    """The credentials, or None where they are missing or malformed: for what can do without."""
-    from dispatcher.errors import AuthenticationError
-    from dispatcher.settings import load_credentials
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line says of the settings: their file, and the flags that stand above it."""
 
-    try:
-        return load_credentials()
-    except AuthenticationError:
-        return None
+    config: Path | None
+    #: `table.name` → value; None: the flag was not given.
+    flags: dict[str, Any]
+
+    def load(self) -> LoadedSettings:
+        """Settings from all sources, the flags on top. Raises: SettingsError."""
+        from dispatcher import settings
+
+        return settings.load(self.config, flags=self.flags)
+
+
+#: What every command takes, whatever it does: name → option, and its default.
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "debug": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."
+            ),
+        ],
+        False,
+    ),
+    "log_file": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--log-file",
+                callback=_log_file,
+                is_eager=True,
+                help="Write a log there (no secrets, no numbers); at most 5 files of 5 MiB.",
+                show_default=False,
+            ),
+        ],
+        None,
+    ),
+}
+_CONFIG = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
+]
+#: Setting → what its flag takes, what it says in the help, and the word for its value where that is not plain.
+_SETTINGS: dict[str, tuple[Any, str, str | None]] = {
+    "account.api_version": (Literal["v1", "v2"], "Studio's API.", None),
+    "account.base_url": (str, "Studio's address, or a sandbox's.", None),
+    "campaign.flow": (str, "The flow, FW….", None),
+    "campaign.from": (str, "The sender, +… or MG….", None),
+    "campaign.on_busy": (
+        Literal["skip", "wait", "end"],
+        "When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
+        None,
+    ),
+    "columns.region": (str, "Country of numbers without a country code, for example US.", "CC"),
+    "columns.to": (str, "The column with the number.", "COLUMN"),
+    "input.sheet": (str, "A workbook's sheet.", None),
+    "rate.pace": (Literal["even", "spike"], "Evenly, or a window's worth at once.", None),
+    "rate.per_second": (float, "The account's limit, requests a second.", None),
+    "state.dir": (str, "The ledger's folder.", None),
+}
+
+
+def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The command with `--debug` and `--log-file`, which are done with when it begins."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> int | None:
+        return command(**{name: value for name, value in given.items() if name not in _COMMON})
+
+    _take(run, command, {name: (option, default) for name, (option, default) in _COMMON.items()})
+    return run
+
+
+def reads_settings(*settings: str) -> Callable[[Callable[..., int]], Callable[..., int | None]]:
+    """A command that reads settings: `--config`, a flag for each of these, and what every command takes.
+
+    The function gets them as its first argument, `asked`.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int | None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> int:
+            found = {setting: given.pop(PARAMETERS[setting]) for setting in settings}
+            return command(Asked(given.pop("config"), found), **given)
+
+        options: dict[str, tuple[Any, Any]] = {"config": (_CONFIG, None)}
+        for setting in settings:
+            kind, text, metavar = _SETTINGS[setting]
+            option = typer.Option(
+                FLAGS[setting], help=text, metavar=metavar, rich_help_panel=SETTINGS, show_default=False
+            )
+            options[PARAMETERS[setting]] = (Annotated[kind | None, option], None)
+        _take(run, command, options, without="asked")
+        return logged(run)
+
+    return decorate
+
+
+def _take(
+    run: Callable[..., Any], command: Callable[..., Any], options: dict[str, tuple[Any, Any]], *, without: str = ""
+) -> None:
+    """Give `run` the parameters of `command` and these options behind them: typer reads the signature."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(command, eval_str=True)
+    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name != without]
+    parameters += [
+        inspect.Parameter(name, kind, annotation=option, default=default) for name, (option, default) in options.items()
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -31,7 +31,6 @@ from dispatcher.events.kinds import (
 )
 from dispatcher.events.live import LiveState, Snapshot, Wait
 from dispatcher.events.log import log_event
-from dispatcher.events.progress import Progress
 
 __all__ = [
     "AttemptsEnded",
@@ -43,7 +42,6 @@ __all__ = [
     "PhaseChanged",
     "PlanProgress",
     "Planned",
-    "Progress",
     "RateChanged",
     "Reconciling",
     "ReportWritten",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from typing import TypeAlias
 
 from dispatcher.events.kinds import Event, Resumed, Waiting, WaitKind
 from dispatcher.events.live import LiveState, Snapshot
-from dispatcher.events.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -25,29 +25,36 @@ class EventBus:
     def __init__(self, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
         self._live = LiveState()
-        self.progress = Progress()
         self._listeners: list[Listener] = []
         self._waits: set[WaitKind] = set()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; the returned function takes it away again."""
-        self._listeners.append(listener)
+
+        def entry(event: Event) -> None:  # one of its own for each subscription of one function
+            listener(event)
+
+        self._listeners.append(entry)
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._drop(entry)
 
         return unsubscribe
 
+    def _drop(self, entry: Listener) -> None:
+        with contextlib.suppress(ValueError):  # gone already
+            self._listeners.remove(entry)
+
     def emit(self, event: Event) -> None:
         """Tell every listener; never raises."""
-        self._live.apply(event, self._now_s())
+        now_s = self._now_s()
+        self._live.apply(event, now_s)
         for listener in tuple(self._listeners):
             try:
                 listener(event)
             except Exception as error:
                 logger.warning("an event listener failed and was dropped: %s", type(error).__name__)
-                self._listeners.remove(listener)
+                self._drop(listener)
 
     def wait(self, kind: WaitKind, reason: str, for_s: float | None) -> None:
         """A wait begins, or goes on otherwise than was told. `resume` ends it."""

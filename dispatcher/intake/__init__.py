@@ -1,8 +1,8 @@
 """Room 1: one file -> contacts -> rows.
 
-In: a path (or `-`) and what the settings say about its columns. Out: `RowBatch`es for the ledger, in which every
-contact of the file is either planned, with a normalised To, or invalid or skipped with its reason. Nothing is guessed,
-nothing is dropped in silence, and cells stay exactly as written.
+In: a path (or `-`) and the settings of its columns, its format and its sender. Out: `RowBatch`es for the ledger, in
+which every contact of the file is either planned, with a normalised To, or invalid or skipped with its reason. Nothing
+is guessed, nothing is dropped in silence, and cells stay exactly as written.
 
 The promise it owns: no bad row stops the file, and none passes as a good one. Importing this package is cheap; pandas
 is loaded when a file is opened.
@@ -10,8 +10,6 @@ is loaded when a file is opened.
 
 from __future__ import annotations
 
-from dispatcher.intake.columns import REPORT_COLUMNS, parameters_of
-from dispatcher.intake.options import IntakeOptions
 from dispatcher.intake.plan import OpenedInput, open_input
 
-__all__ = ["REPORT_COLUMNS", "IntakeOptions", "OpenedInput", "open_input", "parameters_of"]
+__all__ = ["OpenedInput", "open_input"]

@@ -12,28 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import ColumnError
-from dispatcher.ledger.records import InputRecord
+from dispatcher.model import OUTCOME_PREFIX, REPORT_COLUMNS
+from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
 
 if TYPE_CHECKING:
-    from dispatcher.intake.options import IntakeOptions
+    from dispatcher.settings import CampaignSettings, ColumnsSettings
 
-#: The report's own columns. A report fed back as input loses them again; other columns named dispatch_… are the user's.
-REPORT_COLUMNS = frozenset(
-    {
-        "dispatch_row_number",
-        "dispatch_to",
-        "dispatch_status",
-        "dispatch_execution_sid",
-        "dispatch_http_status",
-        "dispatch_error_code",
-        "dispatch_error_message",
-        "dispatch_advice",
-        "dispatch_attempts",
-        "dispatch_sent_at",
-        "dispatch_finished_at",
-    }
-)
-REPORT_OUTCOME_PREFIX = "dispatch_outcome_"
+_REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +41,7 @@ class ColumnMap:
         return self.header[position].strip() or f"column {position + 1}"
 
 
-def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap:
+def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign: CampaignSettings) -> ColumnMap:
     """Find the columns that the settings name.
 
     Raises: ColumnError: a name is missing, not in the file, there twice, or two parameters share a name.
@@ -64,17 +49,17 @@ def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap
     kept = tuple(position for position, name in enumerate(file_header) if not _is_ours(name.strip()))
     header = tuple(file_header[position] for position in kept)
     names = _Names(header)
-    if options.to is None:
+    if settings.to is None:
         raise ColumnError(
             "the column with the phone numbers is not set",
             found=names.shown(),
-            fix=f"--to {_quoted(names.likely_to())}, or [columns] to in config.toml",
+            fix=Setting("columns.to", names.likely_to()),
         )
-    to = names.position(options.to, "[columns] to")
-    from_ = names.position(options.from_column, "[campaign] from_column") if options.from_column else None
-    key = tuple(names.position(name, "[columns] key") for name in options.key)
-    parameters = _parameters(names, options, used={to, from_})
-    _check_names(parameters, options)
+    to = names.position(settings.to, "columns.to")
+    from_ = names.position(campaign.from_column, "campaign.from_column") if campaign.from_column else None
+    key = tuple(names.position(name, "columns.key") for name in settings.key)
+    parameters = _parameters(names, settings.parameters, used={to, from_})
+    _check_names(parameters, settings.constants, campaign.id_parameter)
     return ColumnMap(
         header=header,
         kept=None if len(kept) == len(file_header) else kept,
@@ -82,19 +67,8 @@ def map_columns(file_header: Sequence[str], options: IntakeOptions) -> ColumnMap
         from_=from_,
         key=key,
         parameters=parameters,
-        constants=dict(options.constants),
+        constants=dict(settings.constants),
     )
-
-
-def parameters_of(cells: Sequence[str], input_: InputRecord) -> dict[str, str]:
-    """The Parameters of one planned row, from its stored cells: the constants, and above them its columns.
-
-    The row's id is not among them: whoever sends the row adds it.
-    """
-    parameters = dict(input_.parameter_constants)
-    for name, position in input_.parameter_columns.items():
-        parameters[name] = cells[position]
-    return parameters
 
 
 class _Names:
@@ -103,23 +77,22 @@ class _Names:
     def __init__(self, header: Sequence[str]) -> None:
         self.stripped = [name.strip() for name in header]
 
-    def position(self, name: str, setting: str) -> int:
+    def position(self, name: str, setting: str, shown: str = "") -> int:
+        """Where the column is that a setting names; `shown`: what a message calls it, if not `[table] name`."""
+        shown = shown or "[{}] {}".format(*setting.split("."))
         wanted = name.strip()
         found = [position for position, column in enumerate(self.stripped) if column == wanted and column]
         if len(found) == 1:
             return found[0]
         if found:
             raise ColumnError(
-                f"{setting}: the file has {len(found)} columns named {_quoted(wanted)}",
+                f"{shown}: the file has {len(found)} columns named {_quoted(wanted)}",
                 found=f"columns {_listed(str(position + 1) for position in found)}",
                 fix="give them different names in the header line",
             )
         near = self.near(wanted)
-        raise ColumnError(
-            f"{setting}: the file has no column {_quoted(wanted)}",
-            found=self.shown(),
-            fix=f"did you mean {_quoted(near)}?" if near else f"set {setting} to one of the file's columns",
-        )
+        fix: Remedy = Advice(f"did you mean {_quoted(near)}?") if near else Setting(setting)
+        raise ColumnError(f"{shown}: the file has no column {_quoted(wanted)}", found=self.shown(), fix=fix)
 
     def near(self, wanted: str) -> str | None:
         by_lower = {column.lower(): column for column in self.stripped if column}
@@ -142,49 +115,49 @@ class _Names:
         return "the columns " + ", ".join(names[:40]) + (f" and {more} more" if more > 0 else "")
 
 
-def _parameters(names: _Names, options: IntakeOptions, used: set[int | None]) -> dict[str, int]:
-    chosen = options.parameters
+def _parameters(
+    names: _Names, chosen: Sequence[str] | Mapping[str, str] | None, used: set[int | None]
+) -> dict[str, int]:
     if isinstance(chosen, Mapping):
         return {
-            parameter: names.position(column, f"[columns.parameters] {parameter}")
+            parameter: names.position(column, "columns.parameters", f"[columns.parameters] {parameter}")
             for parameter, column in chosen.items()
         }
     if chosen is not None:
         twice = _first_repeated(name.strip() for name in chosen)
         if twice is not None:
             raise ColumnError(f"[columns] parameters names {_quoted(twice)} twice", fix="name each column once")
-        return {name.strip(): names.position(name, "[columns] parameters") for name in chosen}
+        return {name.strip(): names.position(name, "columns.parameters") for name in chosen}
     parameters: dict[str, int] = {}
     for position, column in enumerate(names.stripped):
         # A column without a name has no name to be sent under.
         if position in used or not column:
             continue
         if column in parameters:
-            names.position(column, "[columns] parameters (every column, as none are named)")
+            names.position(column, "columns.parameters", "[columns] parameters (every column, as none are named)")
         parameters[column] = position
     return parameters
 
 
-def _check_names(parameters: Mapping[str, int], options: IntakeOptions) -> None:
-    for name in options.constants:
+def _check_names(parameters: Mapping[str, int], constants: Mapping[str, str], id_parameter: str) -> None:
+    for name in constants:
         if name in parameters:
             raise ColumnError(
                 f"the parameter {_quoted(name)} is set twice: by a column and by [columns.constants]",
-                fix="name the columns to send in [columns] parameters, or rename the constant",
+                fix=AnyOf(Setting("columns.parameters"), Advice("rename the constant")),
             )
-    id_parameter = options.id_parameter
-    if id_parameter and (id_parameter in parameters or id_parameter in options.constants):
+    if id_parameter and (id_parameter in parameters or id_parameter in constants):
         raise ColumnError(
             f"the parameter {_quoted(id_parameter)} is the name under which each row's id travels",
-            fix="give the column another parameter name ([columns.parameters]), or set [campaign] id_parameter",
+            fix=AnyOf(Advice("send the column under another name"), Setting("campaign.id_parameter")),
         )
-    for name in (*parameters, *options.constants):
+    for name in (*parameters, *constants):
         if not name:
-            raise ColumnError("a parameter has no name", fix='[columns.parameters] name = "column"')
+            raise ColumnError("a parameter has no name", fix="give each parameter a name")
 
 
 def _is_ours(name: str) -> bool:
-    return name in REPORT_COLUMNS or name.startswith(REPORT_OUTCOME_PREFIX)
+    return name in _REPORT_COLUMNS or name.startswith(OUTCOME_PREFIX)
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:

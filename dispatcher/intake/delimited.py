@@ -12,6 +12,7 @@ from dispatcher.intake.records import Records
 from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed, RowChunk
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
+from dispatcher.remedies import AnyOf, Setting
 
 DELIMITERS = ",;\t|"
 #: No record of a table is longer; a file without line ends is no table.
@@ -187,7 +188,7 @@ class DelimitedTable:
             raise InputError(
                 f"{self._source.name}: the delimiter is not clear",
                 found=" or ".join(_named(winner) for winner in winners),
-                fix='[input] delimiter = "," (or ";", "tab", "|")',
+                fix=AnyOf(*[Setting("input.delimiter", "tab" if one == "\t" else one) for one in winners]),
             )
         return winners[0]
 

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from dispatcher.errors import InputError, SettingsError
 from dispatcher.intake.delimited import DelimitedTable
 from dispatcher.intake.jsonlines import JsonLinesTable
-from dispatcher.intake.options import IntakeOptions
 from dispatcher.intake.rows import Table
 from dispatcher.intake.sources import STDIN, Source
 from dispatcher.intake.text import has_mark
+from dispatcher.remedies import AnyOf, Setting
+
+if TYPE_CHECKING:
+    from dispatcher.settings import InputSettings
 
 
 class Format(StrEnum):
@@ -69,21 +73,21 @@ _CONTROL_SHARE = 0.05
 _TEXT_CONTROLS = b"\t\n\r\x0b\x0c\x1a\x1b"
 
 
-def open_table(name: str | Path, options: IntakeOptions) -> Table:
+def open_table(name: str | Path, settings: InputSettings) -> Table:
     """Open the file and read its header.
 
     Raises: InputError, SettingsError.
     """
-    delimiter = _delimiter(options.delimiter)
+    delimiter = _delimiter(settings.delimiter)
     source = Source(str(name))
     try:
-        return _open(source, options, delimiter)
+        return _open(source, settings, delimiter)
     except BaseException:
         source.close()
         raise
 
 
-def _open(source: Source, options: IntakeOptions, delimiter: str | None) -> Table:
+def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Table:
     content = source.content
     suffix = _suffix(source.name)
     if suffix in _UNREADABLE:
@@ -100,11 +104,11 @@ def _open(source: Source, options: IntakeOptions, delimiter: str | None) -> Tabl
     if chosen in (Format.parquet, Format.workbook):
         if content.is_gzip:
             raise InputError(f"{source.name}: only text is read compressed", fix=f"gunzip {source.name}")
-        return _open_binary(source, options, chosen)
+        return _open_binary(source, settings, chosen)
     head = content.peek(_PEEK)
-    _check_text(source.name, head, options.encoding)
+    _check_text(source.name, head, settings.encoding)
     if chosen is Format.jsonlines or (said is None and head.lstrip()[:1] == b"{"):
-        return JsonLinesTable(source, encoding=options.encoding)
+        return JsonLinesTable(source, encoding=settings.encoding)
     if suffix == ".json":
         raise InputError(
             f"{source.name} is one JSON document, not one object a line",
@@ -113,13 +117,13 @@ def _open(source: Source, options: IntakeOptions, delimiter: str | None) -> Tabl
     return DelimitedTable(
         source,
         delimiter=delimiter,
-        encoding=options.encoding,
-        quoted_max_bytes=options.cell_max_bytes,
-        fill_short_rows=options.fill_short_rows,
+        encoding=settings.encoding,
+        quoted_max_bytes=settings.cell_max_bytes,
+        fill_short_rows=settings.fill_short_rows,
     )
 
 
-def _open_binary(source: Source, options: IntakeOptions, chosen: Format) -> Table:
+def _open_binary(source: Source, settings: InputSettings, chosen: Format) -> Table:
     # Two libraries that take a while to load; text needs neither of them to open.
     if chosen is Format.parquet:
         from dispatcher.intake.tables import ParquetTable
@@ -127,7 +131,7 @@ def _open_binary(source: Source, options: IntakeOptions, chosen: Format) -> Tabl
         return ParquetTable(source)
     from dispatcher.intake.workbook import WorkbookTable
 
-    return WorkbookTable(source, sheet=options.sheet)
+    return WorkbookTable(source, sheet=settings.sheet)
 
 
 def _suffix(name: str) -> str:
@@ -161,7 +165,7 @@ def _check_text(name: str, head: bytes, encoding: str | None) -> None:
     nul = head.count(0)
     if 0.3 < nul / len(head) < 0.6 and controls == nul:
         raise InputError(
-            f"{name} is not UTF-8 text", found="every other byte is zero", fix='[input] encoding = "utf-16-le"'
+            f"{name} is not UTF-8 text", found="every other byte is zero", fix=Setting("input.encoding", "utf-16-le")
         )
     raise InputError(
         f"{name} is no table: it looks like binary data",
@@ -176,6 +180,7 @@ def _delimiter(text: str | None) -> str | None:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
         raise SettingsError(
-            f"[input] delimiter: {text!r} is not one character", fix='[input] delimiter = ";" (or "tab")'
+            f"[input] delimiter: {text!r} is not one character",
+            fix=AnyOf(Setting("input.delimiter", ";"), Setting("input.delimiter", "tab")),
         )
     return delimiter

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from dispatcher.errors import InputError, SettingsError
 from dispatcher.ledger.records import NewInput, RowBatch
+from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
-    from dispatcher.intake.options import IntakeOptions
     from dispatcher.intake.rows import Table
     from dispatcher.intake.screening import Screening
+    from dispatcher.settings import Settings
 
 
 class OpenedInput:
@@ -84,8 +85,8 @@ class OpenedInput:
         self.close()
 
 
-def open_input(source: str | Path, options: IntakeOptions) -> OpenedInput:
-    """Open a file of contacts; `-` is standard input.
+def open_input(source: str | Path, settings: Settings) -> OpenedInput:
+    """Open a file of contacts as [columns], [input] and [campaign] say; `-` is standard input.
 
     Raises: InputError: the file cannot be used. ColumnError: a column that the settings name is not in it.
     SettingsError: the sender, region or delimiter is wrong.
@@ -97,34 +98,32 @@ def open_input(source: str | Path, options: IntakeOptions) -> OpenedInput:
     from dispatcher.intake.screening import Limits, Screening
 
     try:
-        addresses = Addresses(options.region)
+        addresses = Addresses(settings.columns.region)
     except ValueError:
         raise SettingsError(
-            f"[columns] region: there is no country {options.region!r}",
-            fix='[columns] region = "US" (two letters, ISO 3166)',
+            f"[columns] region: there is no country {settings.columns.region!r}", fix=Setting("columns.region", "US")
         ) from None
     sender: str | None = None
-    if options.from_address:
-        answer = addresses.read_sender(options.from_address)
+    if settings.campaign.from_:
+        answer = addresses.read_sender(settings.campaign.from_)
         if isinstance(answer, Refusal):
-            raise SettingsError(
-                f"[campaign] from: {answer.sentence}",
-                fix='[campaign] from = "+1…" (E.164), or "MG…" (a Messaging Service)',
-            )
+            raise SettingsError(f"[campaign] from: {answer.sentence}", fix=Setting("campaign.from", "+1…"))
         sender = answer
-    elif not options.from_column:
+    elif not settings.campaign.from_column:
         raise SettingsError(
-            "the sender is not set", fix='--from "+1…", or [campaign] from, or [campaign] from_column in config.toml'
+            "the sender is not set", fix=AnyOf(Setting("campaign.from", "+1…"), Setting("campaign.from_column"))
         )
-    table = open_table(source, options)
+    table = open_table(source, settings.input)
     try:
-        columns = map_columns(table.header, options)
+        columns = map_columns(table.header, settings.columns, settings.campaign)
         screening = Screening(
             columns,
             addresses,
             from_address=sender,
-            id_parameter=options.id_parameter,
-            limits=Limits(parameters_max_bytes=options.parameters_max_bytes, cell_max_bytes=options.cell_max_bytes),
+            id_parameter=settings.campaign.id_parameter,
+            limits=Limits(
+                parameters_max_bytes=settings.input.parameters_max_bytes, cell_max_bytes=settings.input.cell_max_bytes
+            ),
         )
     except BaseException:
         table.close()

@@ -57,13 +57,13 @@ class RowChunk:
     def encode(self) -> tuple[list[str], bool]:
         """All rows are encoded at once and cut apart: a call for each row costs more than its work.
 
-        The cut is where one array of text ends and the next begins. Cells can look like that too; then there are more
-        pieces than rows.
+        The cut is at `],[`, where one array ends and the next begins. Two of these never overlap, so each cell that
+        holds one makes one piece more than there are rows.
         """
         if not self.rows:
             return [], False
         whole = orjson.dumps(self.rows).decode()
-        cells = whole[1:-1].replace('"],["', '"]\0["').split("\0")
+        cells = whole[1:-1].replace("],[", "]\0[").split("\0")
         if len(cells) != len(self.rows):
             cells = [orjson.dumps(row).decode() for row in self.rows]
         return cells, "\\u0000" in whole

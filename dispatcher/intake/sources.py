@@ -49,7 +49,7 @@ class Source(io.RawIOBase):
                 raise InputError(f"{self.name} is a folder", fix="name the file in it")
             return self._path.open("rb")
         except FileNotFoundError:
-            raise InputError(f"{self.name} does not exist", fix=f"ls {self._path.parent}") from None
+            raise InputError(f"{self.name} does not exist", fix="check the name and the folder") from None
         except PermissionError:
             raise InputError(f"{self.name} may not be read", fix=f"chmod u+r {self.name}") from None
         except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import codecs
 
 from dispatcher.errors import InputError
 from dispatcher.intake.sources import Plain
+from dispatcher.remedies import Advice, AnyOf, Setting
 
 #: UTF-32 first: its little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -46,7 +47,7 @@ class Text:
             if not text_codec:
                 raise InputError(
                     f"[input] encoding: no encoding is called {encoding!r}",
-                    fix='[input] encoding = "utf-8" or "cp1252"',
+                    fix=AnyOf(Setting("input.encoding", "utf-8"), Setting("input.encoding", "cp1252")),
                 )
             if codec in ("utf-8-sig", "utf-16", "utf-32"):
                 codec = mark[1] if mark else {"utf-8-sig": "utf-8"}.get(codec, codec)
@@ -84,7 +85,7 @@ def undecodable(name: str, encoding: str, row_number: int, found: str) -> InputE
     return InputError(
         f"{name}, row {row_number}: the text is not {encoding.upper()}",
         found=f"byte {found}",
-        fix=f'[input] encoding = "{other}" (or whatever the file was saved in; or save it as UTF-8)',
+        fix=AnyOf(Setting("input.encoding", other), Advice("whatever it was saved in"), Advice("save it as UTF-8")),
     )
 
 

@@ -28,6 +28,7 @@ import orjson
 from dispatcher.errors import InputError
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
 from dispatcher.intake.sources import Source
+from dispatcher.remedies import Setting
 
 #: Bounds on an archive. Excel's largest sheet of 26 full columns has about a gigabyte of XML.
 ENTRIES_MAX = 10_000
@@ -105,7 +106,8 @@ class WorkbookTable:
         line: dict[str, Any] = orjson.loads(text) if text.endswith(b"\n") else {"died": None}
         if "error" in line:
             error = line["error"]
-            raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=error["fix"])
+            fix = error["fix"] if error["sheet"] is None else Setting("input.sheet", error["sheet"])
+            raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
         if "died" in line:
             raise InputError(
                 f"{self._source.name} cannot be read: it needs too much memory, or is damaged",
@@ -263,14 +265,18 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
         if not isinstance(error, _Unreadable):
             out.write(orjson.dumps({"died": type(error).__name__}) + b"\n")
             raise
-        out.write(orjson.dumps({"error": {"message": error.message, "found": error.found, "fix": error.fix}}) + b"\n")
+        out.write(orjson.dumps({"error": error.as_json}) + b"\n")
     out.flush()
 
 
 class _Unreadable(Exception):
-    def __init__(self, message: str, found: str | None = None, fix: str | None = None) -> None:
+    """`fix`: advice; `sheet`: the sheet to name instead."""
+
+    def __init__(
+        self, message: str, found: str | None = None, fix: str | None = None, *, sheet: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.message, self.found, self.fix = message, found, fix
+        self.as_json = {"message": message, "found": found, "fix": fix, "sheet": sheet}
 
 
 def _bound_memory() -> None:
@@ -310,8 +316,8 @@ def _choose_sheet(workbook: Any, wanted: str | None) -> tuple[Any, list[str]]:
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=1)
             listed = ", ".join(f'"{name}"' for name in names)
-            fix = f'did you mean [input] sheet = "{(near or names)[0]}"?' if names else None
-            raise _Unreadable(f'has no sheet "{wanted}"', f"the sheets {listed}", fix)
+            nearest = (near or names)[0] if names else None
+            raise _Unreadable(f'has no sheet "{wanted}"', f"the sheets {listed}", sheet=nearest)
         return workbook.get_sheet_by_name(wanted), []
     visible = [item.name for item in workbook.sheets_metadata if item.visible == SheetVisibleEnum.Visible]
     filled = [sheet for sheet in map(workbook.get_sheet_by_name, visible) if sheet.height]
@@ -320,7 +326,7 @@ def _choose_sheet(workbook: Any, wanted: str | None) -> tuple[Any, list[str]]:
     if len(filled) > 1:
         # Not the first: "Contacts" may stand behind "Do not contact".
         listed = ", ".join(f'"{sheet.name}"' for sheet in filled)
-        raise _Unreadable("has more than one sheet with rows", listed, f'[input] sheet = "{filled[0].name}"')
+        raise _Unreadable("has more than one sheet with rows", listed, sheet=filled[0].name)
     return filled[0], [f'the sheet "{filled[0].name}"'] if len(names) > 1 else []
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-
-import orjson
+from typing import Any
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Run, UnknownRow
-from dispatcher.ledger.sqlite.queries import queries, update_values
 from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
@@ -24,31 +22,20 @@ class RowsMoved(Exception):
     """Some rows are not where their outcomes expect them: nothing is written; end them one by one."""
 
 
-def begin(
-    db: sqlite3.Connection, chunks: ChunkReader, run: Run, limit: int, *, now_ms: int, input_id: int | None
-) -> list[GrantedRow]:
+def begin(db: Db, chunks: ChunkReader, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
     """Write the intents for up to `limit` planned rows; see `protocol.Ledger.begin_rows`."""
-    sql = queries()
-    epoch, last_id = db.execute(sql["begin_check"], {"account_id": run.campaign.account.account_id}).fetchone()
-    if epoch != run.epoch:
-        raise LeaseLost(fix="nothing: the other run goes on with the campaign")
-    found: list[tuple[int, str, str | None, str | None]] = []
+    check_lease(db, run)
+    found: list[Sequence[Any]] = []
     for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
         if len(found) < limit:
-            values = {"input_id": scope, "now_ms": now_ms, "limit": limit - len(found)}
-            found += orjson.loads(db.execute(sql["planned_rows"], values).fetchone()[0])
+            found += db.rows("planned_rows", input_id=scope, now_ms=now_ms, limit=limit - len(found))
     if not found:
         return []
     row_ids = [row[0] for row in found]
-    intents = {
-        "first_id": last_id + 1,
-        "row_ids": orjson.dumps(row_ids).decode(),
-        "run_id": run.run_id,
-        "now_ms": now_ms,
-    }
-    begun = db.execute(sql["attempts_begin"], intents).rowcount
-    sending = db.execute(sql["rows_begin"], intents).rowcount
-    if not begun == sending == len(found):
+    begun = db.run("attempts_begin", row_ids=row_ids, run_id=run.run_id, now_ms=now_ms)
+    sending = db.run("rows_begin", row_ids=row_ids)
+    attempt_ids = [attempt_id for (attempt_id,) in db.rows("attempts_begun", row_ids=row_ids)]
+    if not begun == sending == len(attempt_ids) == len(found):
         raise LedgerCorrupt(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
@@ -67,19 +54,31 @@ def begin(
             to or key,
             sender,
             cells(db, row_id),
-            now_ms,
         )
-        for attempt_id, (row_id, key, to, sender) in enumerate(found, start=last_id + 1)
+        for attempt_id, (row_id, key, to, sender) in zip(attempt_ids, found, strict=True)
     ]
 
 
-def inputs_planned(db: sqlite3.Connection, campaign: CampaignRecord) -> list[int]:
+def check_lease(db: Db, run: Run) -> None:
+    """Raises: LeaseLost where another run has taken the account over."""
+    (epoch,) = db.one("account_epoch", account_id=run.campaign.account.account_id)
+    if epoch != run.epoch:
+        raise LeaseLost(fix="nothing: the other run goes on with the campaign")
+
+
+def inputs_planned(db: Db, campaign: CampaignRecord) -> list[int]:
     """The campaign's inputs that have rows to send, oldest first."""
-    rows = db.execute(queries()["inputs_planned"], {"campaign_id": campaign.campaign_id}).fetchall()
-    return [input_id for (input_id,) in rows]
+    return [input_id for (input_id,) in db.rows("inputs_planned", campaign_id=campaign.campaign_id)]
 
 
-def end(db: sqlite3.Connection, ends: Sequence[AttemptEnd], before: RowState) -> None:
+def next_due_ms(db: Db, campaign: CampaignRecord, input_id: int | None) -> int | None:
+    """When the next waiting row may be sent; None: no row waits for a time."""
+    scopes = [input_id] if input_id is not None else inputs_planned(db, campaign)
+    times = [db.one("planned_next", input_id=scope)[0] for scope in scopes]
+    return min((at for at in times if at is not None), default=None)
+
+
+def end(db: Db, ends: Sequence[AttemptEnd], before: RowState) -> None:
     """Complete attempts and move their rows out of the state `before`. Raises: RowsMoved."""
     groups: dict[tuple[Outcome, bool], list[AttemptEnd]] = {}
     # Nearly all have one outcome; the hash of an enumeration's member costs more than the comparison.
@@ -99,7 +98,7 @@ def end(db: sqlite3.Connection, ends: Sequence[AttemptEnd], before: RowState) ->
     tallies.add(db, moves)
 
 
-def end_one_by_one(db: sqlite3.Connection, ends: Iterable[AttemptEnd], before: Sequence[RowState]) -> None:
+def end_one_by_one(db: Db, ends: Iterable[AttemptEnd], before: Sequence[RowState]) -> None:
     """As `end`, for rows that may have moved meanwhile.
 
     A row in one of the states `before` takes its outcome, be it late and under another number; any other has moved on
@@ -108,8 +107,8 @@ def end_one_by_one(db: sqlite3.Connection, ends: Iterable[AttemptEnd], before: S
     """
     moves: tallies.Moves = Counter()
     for item in ends:
-        values = {"row_id": item.row_id, "attempt_id": item.attempt_id}
-        row_id, state, reason = db.execute(queries()["row_of_attempt"], values).fetchone() or (0, "", None)
+        found = db.first("row_of_attempt", row_id=item.row_id, attempt_id=item.attempt_id)
+        row_id, state, reason = found or (0, "", None)
         if state not in before:
             continue
         after = RowState.planned if item.not_before_ms is not None else STATE_AFTER[item.outcome]
@@ -121,7 +120,7 @@ def end_one_by_one(db: sqlite3.Connection, ends: Iterable[AttemptEnd], before: S
 
 
 def _move(
-    db: sqlite3.Connection,
+    db: Db,
     outcome: Outcome,
     group: Sequence[AttemptEnd],
     before: RowState,
@@ -136,8 +135,7 @@ def _move(
         row_id,
         attempt_id,
         _,
-        _,
-        left_ms,
+        sent_ms,
         ended_ms,
         execution_sid,
         http_status,
@@ -150,7 +148,7 @@ def _move(
         rows += (row_id, attempt_id, not_before_ms or 0)
         attempts += (
             attempt_id,
-            left_ms or 0,
+            sent_ms or 0,
             ended_ms,
             http_status or 0,
             error_code or 0,
@@ -161,16 +159,18 @@ def _move(
         )
     # An unknown attempt was counted when it became unknown.
     counted = before is RowState.sending and outcome not in _FREE
-    moved = update_values(db, "rows_end", 3, rows, (after.value, counted), (before.value, not plain))
+    moved = db.update(
+        "rows_end", 3, rows, after=after.value, counted=counted, before=before.value, reasons_too=not plain
+    )
     if moved == len(group):
         # When the request of a process that died has left is not known: at the latest when that was found out.
         late = before is RowState.unknown and outcome is Outcome.not_sent
-        update_values(db, "attempts_end", 9, attempts, (outcome.value, late), ())
+        db.update("attempts_end", 9, attempts, outcome=outcome.value, late=late)
     return moved
 
 
-def unknown(db: sqlite3.Connection, input_ids: Iterable[int]) -> list[UnknownRow]:
-    """The rows in doubt of these inputs."""
+def unknown(db: Db, input_ids: Iterable[int]) -> list[UnknownRow]:
+    """The unknown rows of these inputs."""
     return [
         UnknownRow(
             row_id=row_id,
@@ -179,23 +179,21 @@ def unknown(db: sqlite3.Connection, input_ids: Iterable[int]) -> list[UnknownRow
             row_number=row_id & ROW_NUMBER_MASK,
             row_key=key,
             to_address=to,
-            from_address=sender,
             begun_at_ms=begun_ms,
             ended_at_ms=ended_ms,
-            error_message=message,
             run_id=run_id,
             clock_skew_ms=skew_ms,
         )
         for input_id in input_ids
-        for row_id, attempt_id, key, to, sender, begun_ms, ended_ms, message, run_id, skew_ms in db.execute(
-            queries()["unknown_rows"], id_range(input_id)
+        for row_id, attempt_id, key, to, begun_ms, ended_ms, run_id, skew_ms in db.rows(
+            "unknown_rows", **id_range(input_id)
         )
     ]
 
 
-def note_unknown(db: sqlite3.Connection, notes: Iterable[tuple[int, str]]) -> None:
+def note_unknown(db: Db, notes: Iterable[tuple[int, str]]) -> None:
     """Keep the evidence of attempts that stay unknown."""
     flat: list[int | str] = []
     for note in notes:
         flat += note
-    update_values(db, "note_unknown", 2, flat, (), ())
+    db.update("note_unknown", 2, flat)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import orjson
 
 from dispatcher.errors import LedgerCorrupt
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import RowBatch
-from dispatcher.ledger.sqlite.queries import queries
 
 ROWS_MAX = 256
 BYTES_MAX = 256 * 1024
@@ -74,23 +73,23 @@ class ChunkReader:
         self._first = 0
         self._latest: list[list[str] | None] = []
 
-    def cells(self, connection: sqlite3.Connection, wanted_id: int) -> list[str]:
+    def cells(self, db: Db, wanted_id: int) -> list[str]:
         """The cells of the row with this id, in the order of its input's header. Raises: LedgerCorrupt."""
         position = wanted_id - self._first
         if not 0 <= position < len(self._latest):
-            self._first, self._latest = self._find(connection, wanted_id)
+            self._first, self._latest = self._find(db, wanted_id)
             position = wanted_id - self._first
         cells = self._latest[position]
         if cells is None:
             raise _missing(wanted_id)
         return cells
 
-    def _find(self, connection: sqlite3.Connection, wanted_id: int) -> tuple[int, list[list[str] | None]]:
+    def _find(self, db: Db, wanted_id: int) -> tuple[int, list[list[str] | None]]:
         for first, rows in self._cached.items():
             if first <= wanted_id < first + len(rows):
                 self._cached.move_to_end(first)
                 return first, rows
-        found = connection.execute(queries()["chunk_of_row"], (wanted_id,)).fetchone()
+        found = db.first("chunk_of_row", row_id=wanted_id)
         rows = orjson.loads(found[1]) if found else []
         if not found or wanted_id >= found[0] + len(rows):
             raise _missing(wanted_id)

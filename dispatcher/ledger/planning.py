@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from operator import lt
@@ -12,31 +11,29 @@ import orjson
 
 from dispatcher.ledger import chunks, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, InputRecord, NewInput, PlanCounts, RowBatch
-from dispatcher.ledger.sqlite.queries import insert_values, queries
 from dispatcher.model import RowState, empty_counts
 
 _PLANNED, _SKIPPED = RowState.planned.value, RowState.skipped.value
 
 
-def begin(db: sqlite3.Connection, campaign: CampaignRecord, new: NewInput, now_ms: int) -> InputRecord:
+def begin(db: Db, campaign: CampaignRecord, new: NewInput, now_ms: int) -> InputRecord:
     """Make room for a file, and remove the rows of loads that were cut short."""
-    sql = queries()
-    for (left_over,) in db.execute(sql["inputs_unfinished"], {"campaign_id": campaign.campaign_id}).fetchall():
-        db.execute(sql["input_delete_rows"], id_range(left_over))
-        db.execute(sql["input_delete_chunks"], id_range(left_over))
-        db.execute(sql["input_delete_tallies"], {"input_id": left_over})
-    values = {
-        "campaign_id": campaign.campaign_id,
-        "source": new.source,
-        "header": orjson.dumps(new.header).decode(),
-        "parameter_columns": orjson.dumps(new.parameter_columns).decode(),
-        "parameter_constants": orjson.dumps(new.parameter_constants).decode(),
-        "from_address": new.from_address,
-        "now_ms": now_ms,
-    }
-    input_id = db.execute(sql["input_insert"], values).lastrowid
-    assert input_id is not None
+    for (left_over,) in db.rows("inputs_unfinished", campaign_id=campaign.campaign_id):
+        db.run("input_delete_rows", **id_range(left_over))
+        db.run("input_delete_chunks", **id_range(left_over))
+        db.run("input_delete_tallies", input_id=left_over)
+    (input_id,) = db.one(
+        "input_insert",
+        campaign_id=campaign.campaign_id,
+        source=new.source,
+        header=orjson.dumps(new.header).decode(),
+        parameter_columns=orjson.dumps(new.parameter_columns).decode(),
+        parameter_constants=orjson.dumps(new.parameter_constants).decode(),
+        from_address=new.from_address,
+        now_ms=now_ms,
+    )
     return InputRecord(
         input_id=input_id,
         campaign_id=campaign.campaign_id,
@@ -49,7 +46,7 @@ def begin(db: sqlite3.Connection, campaign: CampaignRecord, new: NewInput, now_m
     )
 
 
-def inputs(db: sqlite3.Connection, campaign_id: int) -> list[InputRecord]:
+def inputs(db: Db, campaign_id: int) -> list[InputRecord]:
     """A campaign's inputs that were planned whole, oldest first."""
     return [
         InputRecord(
@@ -62,11 +59,11 @@ def inputs(db: sqlite3.Connection, campaign_id: int) -> list[InputRecord]:
             parameter_constants=orjson.loads(row[6]),
             from_address=row[7],
         )
-        for row in db.execute(queries()["inputs_ready"], {"campaign_id": campaign_id})
+        for row in db.rows("inputs_ready", campaign_id=campaign_id)
     ]
 
 
-def load(db: sqlite3.Connection, input_id: int, batch: RowBatch) -> None:
+def load(db: Db, input_id: int, batch: RowBatch) -> None:
     """Insert a batch's rows and cells."""
     numbers, keys, rows = batch.row_numbers, batch.row_keys, len(batch.row_numbers)
     columns = (keys, batch.states, batch.to_addresses, batch.from_addresses, batch.cells)
@@ -91,17 +88,16 @@ def load(db: sqlite3.Connection, input_id: int, batch: RowBatch) -> None:
         and batch.from_addresses.count(None) == rows
         and list(keys) == list(batch.to_addresses)
     ):
-        values = {"first_id": chunks.row_id(input_id, numbers[0]), "keys": orjson.dumps(list(keys)).decode()}
-        db.execute(queries()["rows_insert_keys"], values)
+        db.run("rows_insert_keys", first_id=chunks.row_id(input_id, numbers[0]), keys=list(keys))
     else:
-        insert_values(db, "rows_insert", 9, _columns(input_id, batch))
+        db.insert("rows_insert", 9, _columns(input_id, batch))
     flat: list[int | bytes] = []
     for chunk in chunks.encode(input_id, batch, follow):
         flat += chunk
-    insert_values(db, "chunks_insert", 2, flat)
+    db.insert("chunks_insert", 2, flat)
     states = {_PLANNED: rows} if planned == rows else Counter(map(str, batch.states))
     tallies.add(db, Counter({(input_id, state): n for state, n in states.items()}))
-    db.execute(queries()["input_loaded"], {"input_id": input_id, "keyed": rows - nulls})
+    db.run("input_loaded", input_id=input_id, keyed=rows - nulls)
 
 
 def _columns(input_id: int, batch: RowBatch) -> list[Any]:
@@ -123,28 +119,27 @@ def _columns(input_id: int, batch: RowBatch) -> list[Any]:
     return flat
 
 
-def finish(db: sqlite3.Connection, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
+def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
     """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
-    sql, ids = queries(), id_range(input_id)
-    campaign_id, previous_id, keyed = db.execute(sql["input_get"], {"input_id": input_id}).fetchone()
+    ids = id_range(input_id)
+    campaign_id, previous_id, keyed = db.one("input_get", input_id=input_id)
     # After this the file's rows count: what is loaded is whole.
-    if not db.execute(sql["input_ready"], {"input_id": input_id, "sha256": sha256, "now_ms": now_ms}).rowcount:
+    if not db.run("input_ready", input_id=input_id, sha256=sha256, now_ms=now_ms):
         raise ValueError("the input is planned already")
-    claimed = db.execute(sql["keys_claim"], {"campaign_id": campaign_id, **ids}).rowcount
+    claimed = db.run("keys_claim", campaign_id=campaign_id, **ids)
     corrected = 0
     thinned = set() if previous_id is None else {previous_id}
     if claimed < keyed:
         corrected = _join(db, campaign_id, input_id, thinned)
     if previous_id is not None:
-        values = {"input_id": previous_id, **id_range(previous_id)}
-        db.execute(sql["keyless_untally"], values)
-        db.execute(sql["keyless_delete"], id_range(previous_id))
+        db.run("keyless_untally", input_id=previous_id, **id_range(previous_id))
+        db.run("keyless_delete", **id_range(previous_id))
     for other in thinned:
-        if not db.execute(sql["input_has_rows"], id_range(other)).fetchone()[0]:
-            db.execute(sql["input_delete_chunks"], id_range(other))
-    db.execute(sql["campaign_set_input"], {"campaign_id": campaign_id, "input_id": input_id})
+        if not db.one("input_has_rows", **id_range(other))[0]:
+            db.run("input_delete_chunks", **id_range(other))
+    db.run("campaign_set_input", campaign_id=campaign_id, input_id=input_id)
     rows, left_planned = empty_counts(), 0
-    for tallied_input, state, n in db.execute(sql["tallies_of_campaign"], {"campaign_id": campaign_id}):
+    for tallied_input, state, n in db.rows("tallies_of_campaign", campaign_id=campaign_id):
         if tallied_input == input_id:
             rows[RowState(state)] = n
         elif state == RowState.planned:
@@ -154,45 +149,46 @@ def finish(db: sqlite3.Connection, input_id: int, sha256: str, now_ms: int) -> P
         input_id=input_id,
         total=sum(rows.values()),
         rows=rows,
-        reasons=dict(db.execute(sql["input_reasons"], ids).fetchall()) if refused else {},
+        reasons=dict(map(tuple, db.rows("input_reasons", **ids))) if refused else {},
         new=claimed,
         corrected=corrected,
         left_planned=left_planned,
     )
 
 
-def _join(db: sqlite3.Connection, campaign_id: int, input_id: int, thinned: set[int]) -> int:
+def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int]) -> int:
     """Rows whose key is taken: by a row of this file (duplicates) or of an earlier one (the same row again).
 
     Adds the inputs that lose rows to `thinned`. Returns how many refused rows the user has corrected.
     """
-    sql, ids = queries(), id_range(input_id)
-    for name in _TEMPORARY:
-        db.execute(sql[name])
-    db.execute(sql["clashes_create"], {"campaign_id": campaign_id, **ids})
-    db.execute(sql["takeovers_create"], ids)
-    db.execute(sql["takeovers_index"])
-    db.execute(sql["duplicates_mark"])
+    ids = id_range(input_id)
+    _drop_temporary(db)
+    db.run("clashes_create", campaign_id=campaign_id, **ids)
+    db.run("continued_create", first=ids["first"])
+    db.run("continued_index")
+    db.run("duplicates_mark")
     corrected = _corrected(db, campaign_id)
-    db.execute(sql["corrected_create"], {"new_ids": orjson.dumps(corrected).decode()})
-    db.execute(sql["takeovers_keep_addresses"])
-    db.execute(sql["takeovers_keep"])
-    db.execute(sql["takeovers_renew"])
-    db.execute(sql["takeovers_rekey"], {"campaign_id": campaign_id})
-    db.execute(sql["takeovers_untally"])
-    thinned.update(other for (other,) in db.execute(sql["takeovers_inputs"]))
-    db.execute(sql["takeovers_delete_old"])
-    for name in _TEMPORARY:
-        db.execute(sql[name])
-    db.execute(sql["input_delete_tallies"], {"input_id": input_id})
-    db.execute(sql["input_recount"], {"input_id": input_id, **ids})
+    db.run("corrected_create", new_ids=corrected)
+    db.run("continued_keep_addresses")
+    db.run("continued_keep")
+    db.run("continued_renew")
+    db.run("continued_rekey", campaign_id=campaign_id)
+    db.run("continued_untally")
+    thinned.update(other for (other,) in db.rows("continued_inputs"))
+    db.run("continued_delete_old")
+    _drop_temporary(db)
+    db.run("input_delete_tallies", input_id=input_id)
+    db.run("input_recount", input_id=input_id, **ids)
     return len(corrected)
 
 
-_TEMPORARY = ("clashes_drop", "takeovers_drop", "corrected_drop")
+def _drop_temporary(db: Db) -> None:
+    db.run("clashes_drop")
+    db.run("continued_drop")
+    db.run("corrected_drop")
 
 
-def _corrected(db: sqlite3.Connection, campaign_id: int) -> list[int]:
+def _corrected(db: Db, campaign_id: int) -> list[int]:
     """Refused rows of which something else would be sent now: rejected ones, and busy ones with another contact."""
     known = {record.input_id: record for record in inputs(db, campaign_id)}
     old_cells, new_cells = ChunkReader(), ChunkReader()
@@ -206,9 +202,7 @@ def _corrected(db: sqlite3.Connection, campaign_id: int) -> list[int]:
         return own or known[row_id >> ROW_NUMBER_BITS].from_address
 
     corrected = []
-    for new_id, old_id, state, old_to, old_from, new_to, new_from in db.execute(
-        queries()["takeovers_refused"]
-    ).fetchall():
+    for new_id, old_id, state, old_to, old_from, new_to, new_from in db.rows("continued_refused"):
         changed = old_to != new_to or sender(old_id, old_from) != sender(new_id, new_from)
         if not changed and state == RowState.rejected:
             changed = parameters(old_cells, old_id) != parameters(new_cells, new_id)
@@ -218,31 +212,35 @@ def _corrected(db: sqlite3.Connection, campaign_id: int) -> list[int]:
 
 
 def retry(
-    db: sqlite3.Connection, campaign: CampaignRecord, which: Sequence[str], codes: Sequence[int], every: bool
+    db: Db, campaign: CampaignRecord, *, codes: Sequence[int], all_rejected: bool, busy: bool, cancelled: bool
 ) -> int:
-    """Plan refused rows again; `which`: the states of rejected, busy, cancelled that are meant. Returns how many."""
-    sql, moves, count = queries(), Counter[tuple[int, str]](), 0
-    chosen = {"all": every, "codes": orjson.dumps(list(codes)).decode()}
+    """Plan refused rows again, and those taken out; returns how many."""
+    moves: tallies.Moves = Counter()
+    count = 0
     for record in inputs(db, campaign.campaign_id):
-        ids = {**id_range(record.input_id), **chosen}
-        for state in which:
-            n = db.execute(sql[f"retry_{state}"], ids).rowcount
-            before = _SKIPPED if state == "cancelled" else state
+        ids = id_range(record.input_id)
+        again: dict[str, int] = {}
+        if codes or all_rejected:
+            again["rejected"] = db.run("retry_rejected", every=all_rejected, codes=list(codes), **ids)
+        if busy:
+            again["busy"] = db.run("retry_busy", **ids)
+        if cancelled:
+            again[_SKIPPED] = db.run("retry_cancelled", **ids)
+            db.run("uncancel_open", **ids)
+        for before, n in again.items():
             moves.update(tallies.moved(record.input_id, before, _PLANNED, n))
             count += n
-            if state == "cancelled":
-                db.execute(sql["uncancel_open"], ids)
     tallies.add(db, moves)
     return count
 
 
-def cancel(db: sqlite3.Connection, campaign: CampaignRecord, reason: str) -> int:
-    """Take planned rows out; returns how many. Those on the wire or in doubt follow if nothing was created."""
-    sql, moves, count = queries(), Counter[tuple[int, str]](), 0
+def cancel(db: Db, campaign: CampaignRecord, reason: str) -> int:
+    """Take planned rows out; returns how many. Those on the wire or unknown follow if nothing was created."""
+    moves: tallies.Moves = Counter()
+    count = 0
     for record in inputs(db, campaign.campaign_id):
-        values = {"reason": reason, "input_id": record.input_id, **id_range(record.input_id)}
-        n = db.execute(sql["cancel_rows"], values).rowcount
-        db.execute(sql["cancel_open"], values)
+        n = db.run("cancel_rows", reason=reason, input_id=record.input_id)
+        db.run("cancel_open", reason=reason, **id_range(record.input_id))
         moves.update(tallies.moved(record.input_id, _PLANNED, _SKIPPED, n))
         count += n
     tallies.add(db, moves)

@@ -1,13 +1,18 @@
 """What a ledger can do. Batches only; every method that writes is one durable transaction when it returns.
 
-SQLite is the one implementation today; the same protocol fits a database server shared by many machines, which is why
-`begin_rows` checks the caller's epoch and says when each granted row may leave.
+The protocol fits one file as it does a database server shared by many machines: who sends for an account holds its
+lease, and `begin_rows` and `resolve_rows` check the epoch by which a run took the account over. Times are milliseconds
+since 1970, of `dispatcher.clock`.
+
+Every method raises LedgerError's children: LedgerUnreachable (worth another try), LedgerFull, LedgerCorrupt,
+LedgerUnwritable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from dispatcher.ledger.records import (
@@ -25,19 +30,45 @@ from dispatcher.ledger.records import (
     RowBatch,
     Run,
     RunTotals,
+    TestAttempt,
     TrackedExecution,
     UnknownRow,
 )
+from dispatcher.model import Outcome, RowState
 
 
 class Ledger(Protocol):
-    """The durable store of campaigns, rows, attempts and runs."""
+    """The durable store of campaigns, rows, attempts and runs. Opened by `open_ledger`, `open_rehearsal`."""
+
+    @property
+    def location(self) -> str:
+        """Where it lies, for people."""
 
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
 
+    # --- accounts and campaigns ---
+
     async def account(self, account_sid: str, base_url: str) -> Account:
         """The account's record, made where it is new."""
+
+    def lease(
+        self,
+        account: Account,
+        *,
+        wait: bool,
+        stopped: asyncio.Event | None = None,
+        waiting: Callable[[], None] | None = None,
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the account: whoever plans or sends for it is alone, and is let go however the process ends.
+
+        With `wait`, until whoever holds it now has finished; `waiting` is called once, when that begins, and `stopped`
+        ends it. Not reentrant: a second lease of an account waits for the first, in one process, too.
+        Raises: AccountLocked (without `wait`, or `stopped` was set), LedgerUnwritable.
+        """
+
+    async def is_leased(self, account: Account) -> bool:
+        """Whether any process, this one included, holds the account now; False where it cannot be told."""
 
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
         """The campaign of that name, made where it is new.
@@ -54,67 +85,38 @@ class Ledger(Protocol):
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         """The campaign's files that were planned whole, oldest first."""
 
+    async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
+        """Remember where the last report was written."""
+
+    async def status(self, campaign: CampaignRecord) -> CampaignStatus:
+        """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""
+
+    # --- planning ---
+
     async def begin_input(self, campaign: CampaignRecord, new: NewInput) -> InputRecord:
-        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lock."""
+        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lease."""
 
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         """Store some rows, in file order; they do not count yet."""
 
     async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
-        """The file is whole: find duplicates, join its rows to the campaign's, and let them count. All or nothing.
+        """The file is whole: an upsert of its lines into the campaign, by row key. All or nothing.
 
-        A line whose key the campaign has goes on with that row. What was sent stays created or in doubt; what was
-        taken out stays out; what Studio refused stays refused, unless something else would be sent now (then it is
-        planned again: `corrected`). Anything else is as the new line says. Rows of earlier files that this one lacks
-        stay in the campaign, `left_planned` of them to be sent. Of equal keys in the file, the first that is in order
-        is the row.
+        Of several lines with one key, the first that is in order (else the first) is the row, and the others are
+        skipped as duplicates. What becomes of a row whose key the campaign has:
+
+        | row was | line in order | line skipped or invalid |
+        |---|---|---|
+        | planned, skipped, invalid | planned | as the line |
+        | skipped: cancelled | skipped: cancelled | as the line |
+        | rejected | rejected; planned where parameters or addresses have changed (`corrected`) | as the line |
+        | busy | busy; planned where the contact or sender has changed (`corrected`) | as the line |
+        | created | created | created |
+        | sending, unknown | the same; planned if it proves that nothing was created | the same; then as the line |
+
+        A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
+        lacks stay in the campaign, `left_planned` of them to be sent.
         """
-
-    async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
-        """Take the account over: raise its epoch and turn its rows left in `sending` into `unknown`.
-
-        The rows of all its campaigns: the caller holds the account's lock, so runs that have not stopped are dead, and
-        are marked as interrupted.
-        """
-
-    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
-        """Record the run's end."""
-
-    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
-        """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
-
-        When it returns, the intents are on disk. Each row granted may leave once.
-        Raises: LeaseLost where another run has taken the account over; LedgerFull.
-        """
-
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
-        """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
-
-        Proof counts however late it comes: also of rows that another run has put in doubt meanwhile. A row that would
-        be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
-        """
-
-    async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
-        """When the next waiting row may be sent; None: no row waits for a time."""
-
-    async def departures(self, account: Account, *, since_ms: int, now_ms: int, doubtful: bool = True) -> list[int]:
-        """When create requests of any run of the account left since then, in ms, ascending.
-
-        `doubtful`: also those of which it is not known whether or when they left; they count at the latest moment
-        possible (that is right for a limiter, and too many for a measurement).
-        """
-
-    async def status(self, campaign: CampaignRecord) -> CampaignStatus:
-        """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""
-
-    async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
-        """The rows in doubt, of all the campaign's inputs."""
-
-    async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
-        """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
-
-    async def settle_rows(self, run: Run | None, ends: Sequence[AttemptEnd], *, now_ms: int) -> None:
-        """Move `unknown` rows by what reconcile has proved (created, busy, not_sent)."""
 
     async def retry_rows(
         self,
@@ -131,11 +133,83 @@ class Ledger(Protocol):
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         """Take planned rows out of the campaign; returns how many.
 
-        Rows on the wire or in doubt follow as soon as it is known that nothing was created.
+        Rows on the wire or unknown follow as soon as it is known that nothing was created.
         """
 
-    async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
-        """Remember where the last report was written."""
+    # --- sending ---
+
+    async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
+        """Take the account over: raise its epoch and turn its rows left in `sending` into `unknown`.
+
+        The rows of all its campaigns: the caller holds the account's lease, so runs that have not stopped are dead, and
+        are marked as interrupted; test sends that they left become `unknown`, too.
+        """
+
+    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
+        """Record the run's end."""
+
+    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
+        """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
+
+        When it returns, the intents are on disk. Each row granted may leave once.
+        Raises: LeaseLost where another run has taken the account over; LedgerFull, LedgerGone.
+        """
+
+    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+        """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
+
+        Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row that would
+        be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
+        Writing the same ends again changes nothing.
+        """
+
+    async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
+        """When the next waiting row may be sent; None: no row waits for a time."""
+
+    async def departures(self, account: Account, *, since_ms: int, now_ms: int, unresolved: bool = True) -> list[int]:
+        """When create requests of the account left since then, in ms, ascending: of any run, and test sends.
+
+        `unresolved`: also those of which it is not known whether or when they left; they count at the latest moment
+        possible (that is right for a limiter, and too many for a measurement).
+        """
+
+    async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
+        """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.
+
+        An attempt of no row and no campaign: counts, reports, tracking and reconcile do not see it, departures do. One
+        that is never ended counts as departed at the latest moment possible.
+        """
+
+    async def end_test(
+        self,
+        attempt: TestAttempt,
+        *,
+        outcome: Outcome,
+        sent_at_ms: int | None,
+        ended_at_ms: int,
+        execution_sid: str | None = None,
+        http_status: int | None = None,
+        error_code: int | None = None,
+        error_message: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Write what a test send proved. `sent_at_ms`: None: it never left, or that is not known (`unknown`)."""
+
+    # --- unknown rows ---
+
+    async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
+        """The unknown rows of all the campaign's inputs."""
+
+    async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
+        """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
+        """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).
+
+        Raises: LeaseLost where another run has taken the account over: what was proved may be out of date.
+        """
+
+    # --- afterwards ---
 
     async def executions_to_track(
         self, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
@@ -155,14 +229,35 @@ class Ledger(Protocol):
     async def is_tracked(self, campaign: CampaignRecord) -> bool:
         """Whether anything is known of any execution of the campaign."""
 
-    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-        """Row ids -> what is known of their executions, those of which something is.
+    def snapshot(self) -> AbstractAsyncContextManager[LedgerSnapshot]:
+        """The ledger as it is now, however long it is read: on a connection and a thread of its own.
 
-        Synchronous, on a connection of its own: enter and use it in one thread.
+        While it is open, SQLite's log grows by what is written meanwhile. (A rehearsal has one connection and is
+        nobody else's: it is read as it is at each batch.)
         """
+
+    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
+        """Row ids -> what is known of their executions, synchronous: enter and use it in one thread. See `snapshot`."""
 
     def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
+        """One input's rows in file order, synchronous: call it in a thread. See `snapshot`."""
+
+
+class LedgerSnapshot(Protocol):
+    """A ledger as it was at one moment."""
+
+    def rows(
+        self,
+        input_id: int,
+        *,
+        after_row: int = 0,
+        states: frozenset[RowState] | None = None,
+        reason: str | None = None,
+    ) -> AsyncIterator[list[ReportRow]]:
         """One input's rows in file order, some hundred at a time.
 
-        Synchronous, on a connection of its own: call it in a thread.
+        Only those with a row number above `after_row`, in one of `states`, and skipped or invalid for this `reason`.
         """
+
+    async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
+        """Row ids -> what is known of their executions, those of which something is."""

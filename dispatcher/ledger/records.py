@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason, RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One Studio account at one host. The limit, the lock and the hold belong to it."""
+    """One Studio account at one host. The limit, the lease and the breaker belong to it."""
 
     account_id: int
     account_sid: str
@@ -27,7 +27,6 @@ class CampaignRecord:
     name: str
     account: Account
     flow_sid: str
-    created_at_ms: int
     #: The latest input that was planned whole, None before the first.
     input_id: int | None
 
@@ -49,6 +48,20 @@ class InputRecord:
     parameter_constants: dict[str, str]
     #: The sender of rows that have none of their own.
     from_address: str | None
+
+    def parameters(self, cells: Sequence[str]) -> dict[str, str]:
+        """The Parameters of a planned row with these cells: the constants, and above them its columns.
+
+        The row's id is not among them: whoever sends the row adds it.
+        """
+        parameters = dict(self.parameter_constants)
+        for name, position in self.parameter_columns.items():
+            parameters[name] = cells[position]
+        return parameters
+
+    def sender(self, own: str | None) -> str | None:
+        """Who sends a row: its `own` sender, else the file's. None: neither is known, so the row cannot be planned."""
+        return own or self.from_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +131,6 @@ class GrantedRow(NamedTuple):
     from_address: str | None
     #: The row's cells in the order of its input's header.
     cells: list[str]
-    #: The earliest moment its request may leave, ms since the epoch.
-    may_leave_ms: int
 
 
 class AttemptEnd(NamedTuple):
@@ -127,10 +138,9 @@ class AttemptEnd(NamedTuple):
 
     row_id: int
     attempt_id: int
-    input_id: int
     outcome: Outcome
     #: When the request left, and when its answer was known: ms since the epoch. None: it never left.
-    left_at_ms: int | None
+    sent_at_ms: int | None
     ended_at_ms: int
     execution_sid: str | None = None
     http_status: int | None = None
@@ -144,7 +154,7 @@ class AttemptEnd(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownRow:
-    """A row in doubt, as reconcile needs it."""
+    """A row whose last attempt may or may not have created an execution, as reconcile needs it."""
 
     row_id: int
     attempt_id: int
@@ -152,12 +162,10 @@ class UnknownRow:
     row_number: int
     row_key: str
     to_address: str
-    from_address: str | None
     #: When the intent was written: the execution, if it exists, is not older (but for clock skew).
     begun_at_ms: int
     #: When the answer was given up, or the row was found in `sending` after a crash.
     ended_at_ms: int
-    error_message: str | None
     run_id: int
     #: Studio's clock less the clock of these times, as that run measured it; None: it never did.
     clock_skew_ms: int | None
@@ -170,9 +178,20 @@ class Run:
     run_id: int
     campaign: CampaignRecord
     epoch: int
-    started_at_ms: int
     #: Rows that an earlier run left in `sending`; they are `unknown` now.
     recovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestAttempt:
+    """A test send whose intent is on disk: its request may leave once. Made only by the ledger's `begin_test`."""
+
+    #: Not a test of pytest's, whatever it is called.
+    __test__: ClassVar[bool] = False
+
+    attempt_id: int
+    run_id: int
+    account: Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +231,7 @@ class ReportRow(NamedTuple):
     error_code: int | None
     error_message: str | None
     found_by: str | None
-    left_at_ms: int | None
+    sent_at_ms: int | None
     ended_at_ms: int | None
 
 
@@ -297,3 +316,18 @@ class CampaignStatus:
     report_path: str | None
     #: The latest run neither runs nor has stopped: it was killed, and nothing has been started since.
     interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHealth:
+    """What was found of a ledger, looked at without changing it."""
+
+    #: Where it lies, for people.
+    location: str
+    size_bytes: int
+    #: The schema's version, and the one that this program writes.
+    version: int
+    version_known: int
+    campaigns: int
+    #: Empty where it is whole.
+    problems: tuple[str, ...]

@@ -1,84 +1,104 @@
-"""Runs: who sends for an account now, and what earlier runs left behind."""
+"""Runs: who sends for an account now, what earlier runs left behind, and when their requests left."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import Counter
 
-from dispatcher.ledger import tallies
+from dispatcher.ledger import tallies, test_sends
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
-from dispatcher.ledger.sqlite.queries import queries
 from dispatcher.model import Outcome, RowState
 
 #: So many attempts are read at a time to find those of the last window.
 DEPARTURES_PER_READ = 1000
+#: Above every number of a run or an attempt.
+_NEWEST = 1 << 62
 
 
-def start(db: sqlite3.Connection, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
+def start(db: Db, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
     """Raise the account's epoch, and turn what a run that is gone had in flight into `unknown`."""
-    sql, account = queries(), {"account_id": campaign.account.account_id}
-    db.execute(sql["account_take_over"], account)
-    (epoch,) = db.execute(sql["account_epoch"], account).fetchone()
-    db.execute(sql["runs_orphaned"], account)
+    account_id = campaign.account.account_id
+    (epoch,) = db.one("account_take_over", account_id=account_id)
+    test_sends.recover(db, account_id, now_ms)
+    db.run("runs_orphaned", account_id=account_id)
     moves: tallies.Moves = Counter()
     recovered = 0
-    for input_id, n in db.execute(sql["recover_count"], account).fetchall():
+    for input_id, n in db.rows("recover_count", account_id=account_id):
         moves.update(tallies.moved(input_id, RowState.sending.value, RowState.unknown.value, n))
         recovered += n
     if recovered:
-        db.execute(sql["recover_attempts"], {"now_ms": now_ms, **account})
-        db.execute(sql["recover_rows"], account)
+        db.run("recover_attempts", account_id=account_id, now_ms=now_ms)
+        db.run("recover_rows", account_id=account_id)
         tallies.add(db, moves)
-    values = {"epoch": epoch, "pid": os.getpid(), "now_ms": now_ms, "window_limit": window_limit}
-    run_id = db.execute(sql["run_insert"], {"campaign_id": campaign.campaign_id, **account, **values}).lastrowid
-    assert run_id is not None
-    return Run(run_id=run_id, campaign=campaign, epoch=epoch, started_at_ms=now_ms, recovered=recovered)
+    (run_id,) = db.one(
+        "run_insert",
+        campaign_id=campaign.campaign_id,
+        account_id=account_id,
+        epoch=epoch,
+        pid=os.getpid(),
+        now_ms=now_ms,
+        window_limit=window_limit,
+    )
+    return Run(run_id=run_id, campaign=campaign, epoch=epoch, recovered=recovered)
 
 
-def update(db: sqlite3.Connection, run: Run, now_ms: int, totals: RunTotals) -> None:
+def update(db: Db, run: Run, now_ms: int, totals: RunTotals) -> None:
     """Keep what a run has done so far."""
-    values = {
-        "requests": totals.requests,
-        "throttled": totals.throttled,
-        "worst_window": totals.worst_window,
-        "clock_skew_ms": totals.clock_skew_ms,
-    }
-    db.execute(queries()["run_update"], {"run_id": run.run_id, "now_ms": now_ms, **values})
+    db.run(
+        "run_update",
+        run_id=run.run_id,
+        now_ms=now_ms,
+        requests=totals.requests,
+        throttled=totals.throttled,
+        worst_window=totals.worst_window,
+        clock_skew_ms=totals.clock_skew_ms,
+    )
 
 
-def stop(db: sqlite3.Connection, run: Run, now_ms: int, reason: str | None, totals: RunTotals) -> None:
+def stop(db: Db, run: Run, now_ms: int, reason: str | None, totals: RunTotals) -> None:
     """Record a run's end."""
     update(db, run, now_ms, totals)
-    db.execute(queries()["run_stop"], {"run_id": run.run_id, "now_ms": now_ms, "reason": reason})
+    db.run("run_stop", run_id=run.run_id, now_ms=now_ms, reason=reason)
 
 
-def departures(db: sqlite3.Connection, account: Account, *, since_ms: int, now_ms: int, doubtful: bool) -> list[int]:
+def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolved: bool) -> list[int]:
     """When requests of an account left since then, ascending; see `protocol.Ledger.departures`.
 
-    Attempts are numbered as they are begun, so the search goes back from the newest and ends at the first thousand in
-    which nothing happened since: a clock that was set back only makes it read more.
+    The account's runs and their attempts are numbered as they are begun, so the search goes back from the newest, and
+    ends after a thousand attempts in a row of which nothing happened since: a clock that was set back only makes it
+    read more. Those of which nothing is known yet may be older than that, and are asked for by themselves.
     """
-    times: list[int] = []
-    before = 1 << 62
-    while True:
-        values = {"before": before, "limit": DEPARTURES_PER_READ}
-        attempts = db.execute(queries()["departures"], values).fetchall()
-        recent = False
-        for attempt_id, account_id, begun_ms, left_ms, ended_ms, outcome in attempts:
-            before = attempt_id
-            if max(begun_ms, left_ms or 0, ended_ms or 0) < since_ms and outcome is not None:
-                continue
-            recent = True
-            if account_id != account.account_id:
-                continue
-            if left_ms is None:
-                if not doubtful or outcome == Outcome.not_sent.value:
-                    continue
-                # It left, if at all, before its outcome was known, or before the program was found dead.
-                left_ms = now_ms if ended_ms is None else ended_ms
-            if left_ms >= since_ms:
-                # A clock set back makes past departures look like future ones: they count as now.
-                times.append(min(left_ms, now_ms))
-        if not recent or len(attempts) < DEPARTURES_PER_READ:
-            return sorted(times)
+    times: dict[int, int] = {}
+
+    def add(attempt_id: int, begun_ms: int, sent_ms: int | None, ended_ms: int | None, outcome: str | None) -> bool:
+        """Whether anything happened to the attempt since then."""
+        if outcome is not None and max(begun_ms, sent_ms or 0, ended_ms or 0) < since_ms:
+            return False
+        if sent_ms is None and unresolved and outcome != Outcome.not_sent.value:
+            # It left, if at all, before its outcome was known, or before the program was found dead.
+            sent_ms = now_ms if ended_ms is None else ended_ms
+        if sent_ms is not None and sent_ms >= since_ms:
+            # A clock set back makes past departures look like future ones: they count as now.
+            times[attempt_id] = min(sent_ms, now_ms)
+        return True
+
+    position = (_NEWEST, _NEWEST)
+    quiet = 0
+    while quiet < DEPARTURES_PER_READ:
+        found = db.rows(
+            "departures",
+            account_id=account.account_id,
+            run_id=position[0],
+            before=position[1],
+            limit=DEPARTURES_PER_READ,
+        )
+        for run_id, attempt_id, *times_of in found:
+            quiet = 0 if add(attempt_id, *times_of) else quiet + 1
+            position = (run_id, attempt_id)
+        if len(found) < DEPARTURES_PER_READ:
+            break
+    if unresolved:
+        for attempt_id, *times_of in db.rows("departures_unresolved", account_id=account.account_id):
+            add(attempt_id, *times_of)
+    return sorted(times.values())

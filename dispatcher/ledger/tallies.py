@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 
-import orjson
-
-from dispatcher.ledger.sqlite.queries import queries
+from dispatcher.ledger.db import Db
 
 #: (input_id, state as plain text) -> by how many rows the state grew.
 Moves = Counter[tuple[int, str]]
 
 
-def add(db: sqlite3.Connection, moves: Moves) -> None:
+def add(db: Db, moves: Moves) -> None:
     """Move the tallies."""
-    changed = [(input_id, state, n) for (input_id, state), n in moves.items() if n]
+    changed = [[input_id, state, n] for (input_id, state), n in moves.items() if n]
     if changed:
-        db.execute(queries()["tallies_add"], {"moves": orjson.dumps(changed).decode()})
+        db.run("tallies_add", moves=changed)
 
 
 def moved(input_id: int, before: str, after: str, n: int) -> Moves:

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, CreatedExecution, ExecutionCounts, TrackedExecution
-from dispatcher.ledger.sqlite.connection import snapshot
-from dispatcher.ledger.sqlite.queries import insert_values, queries
 from dispatcher.model import ExecutionStatus
 
 
 def to_track(
-    db: sqlite3.Connection, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
+    db: Db, campaign: CampaignRecord, *, read_as: str | None, after: int, limit: int
 ) -> list[CreatedExecution]:
     """See `protocol.Ledger.executions_to_track`."""
-    values = {"campaign_id": campaign.campaign_id, "read_as": read_as, "after": after, "limit": limit}
     return [
         CreatedExecution(attempt_id, sid, begun_ms, answered_ms, ExecutionStatus(status) if status else None, *rest)
-        for attempt_id, sid, begun_ms, answered_ms, status, *rest in db.execute(
-            queries()["executions_to_track"], values
+        for attempt_id, sid, begun_ms, answered_ms, status, *rest in db.rows(
+            "executions_to_track", campaign_id=campaign.campaign_id, read_as=read_as, after=after, limit=limit
         )
     ]
 
 
-def save(db: sqlite3.Connection, executions: Sequence[TrackedExecution]) -> None:
+def save(db: Db, executions: Sequence[TrackedExecution]) -> None:
     """See `protocol.Ledger.save_executions`."""
     flat: list[Any] = []
     for one in executions:
@@ -48,18 +43,18 @@ def save(db: sqlite3.Connection, executions: Sequence[TrackedExecution]) -> None
             one.error_message,
             orjson.dumps(one.variables).decode() if one.variables else None,
         )
-    insert_values(db, "executions_save", 12, flat)
+    db.insert("executions_save", 12, flat)
 
 
-def counts(db: sqlite3.Connection, campaign: CampaignRecord) -> ExecutionCounts:
+def counts(db: Db, campaign: CampaignRecord) -> ExecutionCounts:
     """See `protocol.Ledger.execution_counts`."""
     created = unseen = recalled = read = 0
     seen_ms: int | None = None
     by_status = dict.fromkeys(ExecutionStatus, 0)
     last_steps: Counter[str] = Counter()
     errors: Counter[int] = Counter()
-    for status, last_step, code, was_recalled, was_read, n, latest_ms in db.execute(
-        queries()["executions_counts"], {"campaign_id": campaign.campaign_id}
+    for status, last_step, code, was_recalled, was_read, n, latest_ms in db.rows(
+        "executions_counts", campaign_id=campaign.campaign_id
     ):
         created += n
         if status is None:
@@ -85,21 +80,14 @@ def counts(db: sqlite3.Connection, campaign: CampaignRecord) -> ExecutionCounts:
     )
 
 
-def is_tracked(db: sqlite3.Connection, campaign: CampaignRecord) -> bool:
+def is_tracked(db: Db, campaign: CampaignRecord) -> bool:
     """Whether anything is known of any execution of the campaign."""
-    return bool(db.execute(queries()["executions_tracked"], {"campaign_id": campaign.campaign_id}).fetchone()[0])
+    return bool(db.one("executions_tracked", campaign_id=campaign.campaign_id)[0])
 
 
-@contextlib.contextmanager
-def of_rows(path: Path) -> Iterator[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-    """See `protocol.Ledger.executions_of_rows`."""
-    with snapshot(path) as db:
-
-        def look(row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
-            found = db.execute(queries()["executions_of_rows"], {"row_ids": orjson.dumps(list(row_ids)).decode()})
-            return {row_id: _tracked(values) for row_id, *values in found}
-
-        yield look
+def of_rows(db: Db, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
+    """See `protocol.LedgerSnapshot.executions`."""
+    return {row_id: _tracked(values) for row_id, *values in db.rows("executions_of_rows", row_ids=list(row_ids))}
 
 
 def _tracked(values: Sequence[Any]) -> TrackedExecution:

@@ -1,7 +1,7 @@
-"""Room 4: ledger → report, numbers, outcomes.
+"""Room 5: ledger → report, summary, page of numbers.
 
-In: the ledger's report rows and counts, and what Studio tells of executions later. Out: the report file, the summary.
-Owns promise 5: every input row is in the report once, in input order, with every input column untouched.
+In: the ledger's rows batch by batch, its counts, and what is known of executions. Out: the report file, the summary,
+the page. Owns promise 6: every input row is in the report once, in input order, with every input column untouched.
 """
 
 from __future__ import annotations

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
 
 from dispatcher.ledger.records import ReportRow
-from dispatcher.model import REPORT_PREFIX, FoundBy, Reason, RowState
-from dispatcher.studio.advice import advice
+from dispatcher.model import FoundBy, RowState
+from dispatcher.reporting.wording import row_advice
 
-REPORT_COLUMNS: tuple[str, ...] = tuple(
-    REPORT_PREFIX + name
-    for name in (
-        "row_number",
-        "to",
-        "status",
-        "execution_sid",
-        "http_status",
-        "error_code",
-        "error_message",
-        "advice",
-        "attempts",
-        "sent_at",
-        "finished_at",
-    )
-)
-#: Those that are whole numbers; the others are text.
-NUMBER_COLUMNS: frozenset[str] = frozenset(REPORT_PREFIX + name for name in ("row_number", "http_status", "attempts"))
+#: Those of REPORT_COLUMNS that are whole numbers; the others are text.
+NUMBER_COLUMNS: frozenset[str] = frozenset({"dispatch_row_number", "dispatch_http_status", "dispatch_attempts"})
 
 
 class ExtraColumns(Protocol):
@@ -39,12 +23,11 @@ class ExtraColumns(Protocol):
     def names(self) -> Sequence[str]:
         """Each starts with `dispatch_outcome_`, so that a report that is fed back loses them again."""
 
-    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
+    async def values(self, rows: Sequence[ReportRow]) -> Sequence[Sequence[str]]:
         """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""
 
 
 _MS = [f".{ms:03d}Z" for ms in range(1000)]
-_REASON_ADVICE: dict[str, str] = {reason.value: reason.advice for reason in Reason}
 _FOUND: dict[str | None, str] = {
     FoundBy.conflict: "found by conflict: its own execution was already active",
     FoundBy.reconcile: "found by reconcile",
@@ -72,14 +55,14 @@ def own_values(row: ReportRow) -> list[str]:
     message: str | None
     if state is RowState.created:
         # An error before (a 409 that named our own execution) would only mislead: the row is done.
-        code, message, what_to_do = None, _FOUND.get(row.found_by), ""
+        code, message, advice = None, _FOUND.get(row.found_by), ""
     elif row.reason_code and (state is RowState.invalid or state is RowState.skipped):
         code = row.reason_code
         message = f"{row.reason_column}: {row.reason}" if row.reason_column else row.reason
-        what_to_do = _REASON_ADVICE.get(code) or advice(state, None, None)
+        advice = row_advice(state, reason=code)
     else:
         code, message = row.error_code, row.error_message
-        what_to_do = advice(state, row.http_status, row.error_code)
+        advice = row_advice(state, http_status=row.http_status, error_code=code)
     return [
         str(row.row_number),
         row.to_address or "",
@@ -88,9 +71,9 @@ def own_values(row: ReportRow) -> list[str]:
         "" if row.http_status is None else str(row.http_status),
         "" if code is None else str(code),
         message or "",
-        what_to_do,
+        advice,
         str(row.attempts),
-        iso_utc(row.left_at_ms),
+        iso_utc(row.sent_at_ms),
         iso_utc(row.ended_at_ms),
     ]
 

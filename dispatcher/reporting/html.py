@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import re
 import string
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from pathlib import Path
 
+from dispatcher.clock import now_ms
 from dispatcher.ledger.records import CampaignStatus, ExecutionCounts, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.reporting.chart import Placed, RateChart, placed, rate_chart, ticks
-from dispatcher.reporting.replacement import replacing
+from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.summary import CampaignState, Problem, Summary, summarize
+from dispatcher.reporting.wording import STATES
 from dispatcher.studio.advice import CODES
 
-#: So many lines of problems are shown one by one; the rest is one line.
+#: This many lines of problems are shown one by one; the rest is one line.
 PROBLEMS_MAX = 40
 STEPS_MAX = 40
 
-_ROW_WORDS: dict[RowState, str] = {
-    RowState.planned: "waits to be sent",
-    RowState.sending: "request is on its way",
-    RowState.created: "execution started",
-    RowState.rejected: "refused by Studio",
-    RowState.busy: "contact was in another execution",
-    RowState.unknown: "may or may not have been started",
-    RowState.invalid: "row is wrong, never sent",
-    RowState.skipped: "left out on purpose, never sent",
-}
 _STATUS_WORDS: dict[ExecutionStatus, str] = {
     ExecutionStatus.active: "the flow is still under way",
     ExecutionStatus.ended: "the flow came to its end",
@@ -42,41 +33,47 @@ _STATE_WORDS: dict[CampaignState, str] = {
     CampaignState.planned: "nothing has been sent yet",
     CampaignState.running: "a run is active; these numbers are of the moment",
     CampaignState.finished: "no row waits",
-    CampaignState.stopped: "rows wait; resume goes on",
-    CampaignState.interrupted: "the last run was killed; resume goes on",
+    CampaignState.stopped: "rows wait; resume the campaign to go on",
+    CampaignState.interrupted: "the last run was killed; resume the campaign to go on",
 }
 
 
-def write_page(
+async def write_page(
     path: Path,
     status: CampaignStatus,
-    rows: Iterable[list[ReportRow]],
+    rows: AsyncIterator[list[ReportRow]],
     *,
     executions: ExecutionCounts | None = None,
     window_s: float = 10.0,
 ) -> int:
-    """Write a campaign's numbers as a page; returns of how many rows. `rows` is what `Ledger.report_rows` yields.
+    """Write a campaign's numbers as a page; returns of how many rows. `rows`: the latest file's, batch by batch.
 
-    `executions`: what tracking has found, if it has looked. The file appears whole or not at all, and memory does not
-    grow with the rows. Blocking: call it in a thread. Raises: ReportError.
+    `executions`: what tracking has found, if it has looked. The file appears whole or not at all, memory does not grow
+    with the rows, and what blocks is done in a thread. Raises: ReportError; what `rows` raises.
     """
-    with replacing(path) as file:
-        summary = summarize(status, rows)
-        file.write(page(summary, executions, window_s=window_s, now_ms=time.time_ns() // 1_000_000).encode())
+    await asyncio.to_thread(check_target, path)
+    summary = await summarize(status, rows)
+    text = page(summary, executions, window_s=window_s, as_of_ms=now_ms())
+    await asyncio.to_thread(_write, path, text)
     return summary.total
 
 
-def page(summary: Summary, executions: ExecutionCounts | None, *, window_s: float, now_ms: int) -> str:
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def page(summary: Summary, executions: ExecutionCounts | None, *, window_s: float, as_of_ms: int) -> str:
     """The page's text. Every value from outside passes through `escape`; no cell of a row is on it."""
     chart = rate_chart(summary.departures, window_limit=summary.status.window_limit, window_s=window_s)
     body = [
-        _head(summary, now_ms),
+        _head(summary, as_of_ms),
         _tiles(summary, window_s),
         _states(summary),
         _problems(summary),
         _rate(summary, chart, window_s),
         _executions(executions) if executions else "",
-        _foot(now_ms),
+        _foot(as_of_ms),
     ]
     title = f"{escape(summary.status.campaign.name)} · campaign report"
     return _template().substitute(title=title, body="\n".join(filter(None, body)))
@@ -87,11 +84,11 @@ def _template() -> string.Template:
     return string.Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 
 
-def _head(summary: Summary, now_ms: int) -> str:
+def _head(summary: Summary, as_of_ms: int) -> str:
     status = summary.status
     words = _STATE_WORDS[summary.state]
     if status.stop_reason and summary.state is CampaignState.stopped:
-        words = f"{status.stop_reason.rstrip('.')}; resume goes on"
+        words = f"{status.stop_reason.rstrip('.')}; resume the campaign to go on"
     account = status.campaign.account
     facts = [
         f"<span>Flow <code>{escape(status.campaign.flow_sid)}</code></span>",
@@ -99,7 +96,7 @@ def _head(summary: Summary, now_ms: int) -> str:
     ]
     if status.first_started_at_ms is not None:
         facts.append(f"<span>Started {_moment(status.first_started_at_ms)}</span>")
-    facts.append(f"<span>As of {_moment(now_ms)}</span>")
+    facts.append(f"<span>As of {_moment(as_of_ms)}</span>")
     return f"""<header>
 <p class="kicker">Campaign report</p>
 <h1>{escape(status.campaign.name)}</h1>
@@ -146,7 +143,7 @@ def _states(summary: Summary) -> str:
             left += width
     lines = "".join(
         f'<tr{"" if rows[state] else " class=nothing"}><th scope="row" class="state">{_swatch(state)}{state}</th>'
-        f'<td class="wide">{_ROW_WORDS[state]}</td><td class="n">{rows[state]:,}</td>'
+        f'<td class="wide">{STATES[state].meaning}</td><td class="n">{rows[state]:,}</td>'
         f'<td class="n">{_share(rows[state], total)}</td></tr>'
         for state in RowState
     )
@@ -171,7 +168,7 @@ def _states(summary: Summary) -> str:
 def _problems(summary: Summary) -> str:
     found = summary.problems
     if not found:
-        text = "No row was refused, left out or is in doubt." if summary.total else "The campaign has no rows."
+        text = "No row was refused or left out, and none is unknown." if summary.total else "The campaign has no rows."
         return f'<section class="card"><h2>What needs a look</h2><p class="note">{text}</p></section>'
     most = max(problem.rows for problem in found)
     lines = "".join(_problem(problem, most) for problem in found[:PROBLEMS_MAX])
@@ -183,7 +180,7 @@ def _problems(summary: Summary) -> str:
         )
     return f"""<section class="card" aria-labelledby="problems">
 <h2 id="problems">What needs a look</h2>
-<p class="note">Rows that were refused, left out or are in doubt. Which rows they are, the report file says.</p>
+<p class="note">Rows that were refused, left out or are unknown. Which rows they are, the report file says.</p>
 <table class="problems">
 <thead><tr><th scope="col">Reason</th><th scope="col">What it means, and what to do</th>
 <th scope="col" class="n">Rows</th></tr></thead>
@@ -197,7 +194,7 @@ def _problem(problem: Problem, most: int) -> str:
     code = f'<code class="say">{escape(problem.code)}</code>' if problem.code else ""
     return (
         f'<tr><th scope="row" class="state">{_swatch(state)}{state}{code}</th>'
-        f'<td>{_sentence(problem.meaning)}<span class="say">{_commands(escape(problem.advice))}</span></td>'
+        f'<td>{_sentence(problem.meaning)}<span class="say">{escape(problem.advice)}</span></td>'
         f'<td class="n bars">{problem.rows:,}{_bar(problem.rows, most)}</td></tr>'
     )
 
@@ -325,7 +322,7 @@ def _explained(code: int) -> str:
     found = CODES.get(code)
     if found is None:
         return "see twilio.com/docs/api/errors"
-    return f'{_sentence(found.meaning)}<span class="say">{_commands(escape(found.advice))}</span>'
+    return f'{_sentence(found.meaning)}<span class="say">{escape(found.advice)}</span>'
 
 
 def _part(n: int, whole: int, most: int) -> str:
@@ -343,20 +340,15 @@ def _counts(first: str, lines: str) -> str:
     )
 
 
-def _foot(now_ms: int) -> str:
+def _foot(as_of_ms: int) -> str:
     return (
         "<footer>Counts only: this page names no contact. Times are UTC. "
-        f"Made by dispatcher, {_moment(now_ms)}.</footer>"
+        f"Made by dispatcher, {_moment(as_of_ms)}.</footer>"
     )
 
 
 def _sentence(text: str) -> str:
     return escape(text[:1].upper() + text[1:])
-
-
-def _commands(escaped: str) -> str:
-    """What stands between backticks is a command."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escaped)
 
 
 def _swatch(state: RowState) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from dispatcher.ledger.records import ReportRow, TrackedExecution
-from dispatcher.model import REPORT_PREFIX, RowState
+from dispatcher.model import OUTCOME_PREFIX, RowState
 from dispatcher.reporting.columns import iso_utc
 from dispatcher.studio.advice import CODES
 
-OUTCOME_PREFIX = REPORT_PREFIX + "outcome_"
 #: Between the widgets of a path.
 THEN = " > "
 #: The status of an execution that this program has ended.
@@ -19,18 +18,18 @@ _NAMES = ("status", "last_step", "path", "ended_at", "error_code", "error_messag
 
 
 class OutcomeColumns:
-    """See `columns.ExtraColumns`. `look`: row ids → what is known of their executions (`Ledger.executions_of_rows`)."""
+    """See `columns.ExtraColumns`. `look_up`: row ids → their executions, those of which something is known."""
 
     def __init__(
-        self, look: Callable[[Sequence[int]], Mapping[int, TrackedExecution]], variables: Iterable[str]
+        self, look_up: Callable[[Sequence[int]], Awaitable[Mapping[int, TrackedExecution]]], variables: Iterable[str]
     ) -> None:
-        self._look = look
+        self._look_up = look_up
         self._variables = tuple(variables)
         self.names: Sequence[str] = [OUTCOME_PREFIX + name for name in (*_NAMES, *self._variables)]
 
-    def values(self, rows: Sequence[ReportRow]) -> list[list[str]]:
+    async def values(self, rows: Sequence[ReportRow]) -> list[list[str]]:
         """For each row, one text per name; empty where nothing is known."""
-        known = self._look([row.row_id for row in rows if row.state is RowState.created])
+        known = await self._look_up([row.row_id for row in rows if row.state is RowState.created])
         nothing = [""] * len(self.names)
         return [self._texts(known[row.row_id]) if row.row_id in known else nothing for row in rows]
 

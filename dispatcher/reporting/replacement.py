@@ -16,10 +16,13 @@ from shlex import quote
 from typing import BinaryIO
 
 from dispatcher.errors import ReportError
+from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy
 
 #: Temporary files of ours that nobody has written to for so long were left by a process that was killed.
 LEFT_OVER_S = 3600.0
 
+_ANOTHER = Option("report", "FILE.csv")
+_AGAIN = Command("report", ("CAMPAIGN",), does="writes it again")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -38,20 +41,18 @@ def check_target(path: Path) -> Path:
             )
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a forbidden folder, a NUL in the name
         found = error.strerror if isinstance(error, OSError) else str(error)
-        raise ReportError("the report's path cannot be used", found=found, fix="--report another path") from None
+        raise ReportError("the report's path cannot be used", found=found, fix=_ANOTHER) from None
     if taken is not None and not stat.S_ISREG(taken.st_mode):
         kind = "a folder" if stat.S_ISDIR(taken.st_mode) else "not a regular file"
-        raise ReportError("the report cannot be written there", found=f"{target} is {kind}", fix="--report FILE.csv")
+        raise ReportError("the report cannot be written there", found=f"{target} is {kind}", fix=_ANOTHER)
     if taken is not None and not os.access(target, os.W_OK):
         raise ReportError(
             "the report would replace a file that is write-protected",
             found=str(target),
-            fix=f"chmod u+w {quote(str(target))}, or another --report",
+            fix=AnyOf(Advice(f"chmod u+w {quote(str(target))}"), _ANOTHER),
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ReportError(
-            "the report's folder cannot be written", found=str(folder), fix="--report a path in another folder"
-        )
+        raise ReportError("the report's folder cannot be written", found=str(folder), fix=_ANOTHER)
     return target
 
 
@@ -90,11 +91,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def mapped(error: OSError, target: Path) -> ReportError:
     """What the system said, as our error."""
     if error.errno in _DISK_FULL:
-        fix = "free some space, then `dispatcher report CAMPAIGN` writes it again"
+        fix: Remedy = InTurn(Advice("free some disk space"), _AGAIN)
     elif os.name == "nt" and isinstance(error, PermissionError):
-        fix = "close the file in other programs, then `dispatcher report CAMPAIGN` writes it again"
+        fix = InTurn(Advice("close the file in other programs"), _AGAIN)
     else:
-        fix = "--report another path"
+        fix = _ANOTHER
     return ReportError(f"the report {target} cannot be written", found=error.strerror or type(error).__name__, fix=fix)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from dispatcher.errors import ReportError
 from dispatcher.ledger.records import ReportRow
-from dispatcher.reporting.columns import NUMBER_COLUMNS, REPORT_COLUMNS, ExtraColumns, harmless, own_values
+from dispatcher.model import REPORT_COLUMNS
+from dispatcher.remedies import AnyOf, Command, InTurn, Option
+from dispatcher.reporting.columns import NUMBER_COLUMNS, ExtraColumns, harmless, own_values
+from dispatcher.reporting.feeding import in_thread
 from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.selection import Selection
-
-__all__ = ["REPORT_COLUMNS", "ExtraColumns", "Selection", "check_report_path", "write_report"]
 
 _TO = REPORT_COLUMNS.index("dispatch_to")
 _MESSAGE = REPORT_COLUMNS.index("dispatch_error_message")
@@ -23,6 +25,8 @@ _QUOTED = re.compile('[",\\r\\n]')
 #: The size in memory at which a Parquet row group is written.
 _GROUP_BYTES = 32 << 20
 
+#: Some hundred rows, and the extra columns' values for each, if there are any.
+_Found: TypeAlias = tuple[list[ReportRow], Sequence[Sequence[str]] | None]
 #: Some hundred rows as the report shows them: the input's cells, and ours.
 _Batch: TypeAlias = list[tuple[list[str], list[str]]]
 _Format: TypeAlias = Callable[[BinaryIO, Sequence[str], Sequence[str], Iterator[_Batch]], int]
@@ -43,23 +47,28 @@ def check_report_path(path: Path, *, page: bool = False) -> None:
     check_target(path)
 
 
-def write_report(
+async def write_report(
     path: Path,
     header: Sequence[str],
-    rows: Iterable[list[ReportRow]],
+    rows: AsyncIterator[list[ReportRow]],
     *,
     only: Selection | None = None,
     extra: ExtraColumns | None = None,
 ) -> int:
     """Write the report in the format of the path's suffix; returns how many rows it holds.
 
-    `header` is the input's, `rows` what `Ledger.report_rows` yields. The file appears whole or not at all; memory does
-    not grow with the rows. Blocking: call it in a thread.
-    Raises: ReportError for an unknown suffix, a path that cannot be written, a full disk.
+    `header` is the input's, `rows` its rows in file order, some hundred at a time. The file appears whole or not at
+    all, also where the caller is cancelled; memory does not grow with the rows, and what blocks is done in a thread.
+    Raises: ReportError for an unknown suffix, a path that cannot be written, a full disk; what `rows` raises.
     """
     write = _format_of(path)
-    with replacing(path) as file:
-        return write(file, header, extra.names if extra else (), _batches(rows, len(header), only, extra))
+
+    def written(batches: Iterator[_Found]) -> int:
+        with replacing(path) as file:
+            return write(file, header, extra.names if extra else (), _shown(batches, len(header)))
+
+    async with contextlib.aclosing(_found(rows, only, extra)) as batches:
+        return await in_thread(written, batches)
 
 
 def _format_of(path: Path) -> _Format:
@@ -71,27 +80,33 @@ def _format_of(path: Path) -> _Format:
         raise ReportError(
             "a page holds the campaign's numbers, not its rows",
             found=path.name,
-            fix=f"--report {path.stem}.csv; the page afterwards: dispatcher report CAMPAIGN --format html",
+            fix=InTurn(
+                Option("report", f"{path.stem}.csv"),
+                Command("report", ("CAMPAIGN",), (Option("format", "html"),), does="writes the page afterwards"),
+            ),
         )
     raise ReportError(
         "the report's format is not known by its name",
         found=path.suffix or f"{path.name} without a suffix",
-        fix=f"--report {path.stem or 'report'}.csv (or {', '.join(list(_FORMATS)[1:])})",
+        fix=AnyOf(*[Option("report", f"{path.stem or 'report'}{suffix}") for suffix in _FORMATS]),
     )
 
 
-def _batches(
-    rows: Iterable[list[ReportRow]], width: int, only: Selection | None, extra: ExtraColumns | None
-) -> Iterator[_Batch]:
-    for batch in rows:
+async def _found(
+    rows: AsyncIterator[list[ReportRow]], only: Selection | None, extra: ExtraColumns | None
+) -> AsyncGenerator[_Found]:
+    """The rows that are wanted, and what else is known of them."""
+    async for batch in rows:
         wanted = batch if only is None else [row for row in batch if row.state in only.states]
-        if not wanted:
-            continue
-        shown = [
-            (row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row)) for row in wanted
-        ]
-        if extra:
-            for (_, ours), values in zip(shown, extra.values(wanted), strict=True):
+        if wanted:
+            yield wanted, await extra.values(wanted) if extra else None
+
+
+def _shown(batches: Iterator[_Found], width: int) -> Iterator[_Batch]:
+    for rows, more in batches:
+        shown = [(row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row)) for row in rows]
+        if more is not None:
+            for (_, ours), values in zip(shown, more, strict=True):
                 ours.extend(values)
         yield shown
 

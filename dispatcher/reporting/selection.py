@@ -1,4 +1,4 @@
-"""Which rows a report holds: the words of `--only`."""
+"""Which rows a report holds: states, and words for several states."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dispatcher.errors import UsageError
 from dispatcher.model import RowState
+from dispatcher.remedies import Advice, Option
 
 #: Words that stand for several states. `unknown` is not `failed`: such a row may have been sent.
 GROUPS: dict[str, frozenset[RowState]] = {
@@ -31,6 +32,7 @@ class Selection:
         parts = [text] if isinstance(text, str) else list(text)
         words = [word.strip().lower() for part in parts for word in part.split(",") if word.strip()]
         known = [*RowState, *GROUPS]
+        choose = Advice(f"choose from {', '.join(known)}")
         states: set[RowState] = set()
         for word in words:
             if word in GROUPS:
@@ -40,10 +42,8 @@ class Selection:
             else:
                 near = difflib.get_close_matches(word, known, n=1)
                 raise UsageError(
-                    f"--only knows no rows that are {word!r}",
-                    found=word,
-                    fix=f"did you mean {near[0]}?" if near else f"--only {'|'.join(known)}",
+                    f"no rows are called {word!r}", found=word, fix=Option("only", near[0]) if near else choose
                 )
         if not words:
-            raise UsageError("--only needs a word", fix=f"--only {'|'.join(known)}")
+            raise UsageError("no rows are named", fix=choose)
         return cls(frozenset(states))

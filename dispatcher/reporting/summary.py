@@ -1,37 +1,21 @@
-"""The numbers that people ask for. Pure: from the ledger's counts and report rows to values, no I/O."""
+"""The numbers that people ask for, from the ledger's counts and report rows to values."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from dispatcher.ledger.records import CampaignStatus, ReportRow
-from dispatcher.model import Reason, RowState
-from dispatcher.studio.advice import advice, meaning
+from dispatcher.model import RowState
+from dispatcher.reporting.feeding import in_thread
+from dispatcher.reporting.wording import reason_meaning, row_advice
+from dispatcher.studio.advice import meaning
 
 #: More time buckets than this are merged two by two, so that memory does not grow with a campaign's length.
 BUCKETS_MAX = 4096
-
-
-_REASONS: dict[Reason, str] = {
-    Reason.to_missing: "the phone number is missing",
-    Reason.to_mangled: "a spreadsheet has spoiled the phone number",
-    Reason.to_invalid: "the phone number is not valid",
-    Reason.to_no_country: "the phone number has no country code",
-    Reason.from_missing: "the sender is missing",
-    Reason.from_invalid: "the sender is not valid",
-    Reason.address_too_long: "the addresses are too long",
-    Reason.parameters_too_large: "the row's texts are too long",
-    Reason.row_malformed: "the row cannot be read as the header says",
-    Reason.key_missing: "the column that identifies the row is empty",
-    Reason.duplicate: "the same contact stands in the file before",
-    Reason.suppressed: "the contact is on the suppression list",
-    Reason.cancelled: "the row was taken out of the campaign",
-    Reason.test_only: "the run was a test",
-}
 
 
 class CampaignState(StrEnum):
@@ -87,7 +71,7 @@ def status_object(status: CampaignStatus, report_path: str | None) -> dict[str, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Rows that were refused, left out or are in doubt for one reason."""
+    """Rows that were refused, left out or are unknown, for one reason."""
 
     state: RowState
     #: Twilio's error code, the reason's name, or `HTTP 400` where Studio gave no code; empty where nothing is known.
@@ -120,15 +104,22 @@ class Summary:
     departures: Departures
 
 
-def summarize(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
-    """Fold the latest file's report rows into one value; memory does not grow with them."""
+async def summarize(status: CampaignStatus, rows: AsyncIterator[list[ReportRow]]) -> Summary:
+    """Fold the latest file's report rows, in a thread, into one value; memory does not grow with them.
+
+    Raises: what `rows` raises.
+    """
+    return await in_thread(lambda batches: _fold(status, batches), rows)
+
+
+def _fold(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
     found: Counter[tuple[RowState, str | None, int | None, int | None]] = Counter()
     departures = _DepartureCounter()
     for batch in rows:
         for row in batch:
             state = row.state
-            if row.left_at_ms is not None:
-                departures.add(row.left_at_ms // 1000)
+            if row.sent_at_ms is not None:
+                departures.add(row.sent_at_ms // 1000)
             if state is RowState.invalid or state is RowState.skipped:
                 found[state, row.reason_code, None, None] += 1
             elif state is RowState.rejected or state is RowState.busy or state is RowState.unknown:
@@ -150,17 +141,15 @@ def _problem(
     state: RowState, reason: str | None, http_status: int | None, error_code: int | None, *, rows: int
 ) -> Problem:
     if reason is not None:
-        known = Reason(reason) if reason in Reason.__members__ else None
-        what_to_do = known.advice if known else advice(state, None, None)
-        what = _REASONS[known] if known else ""
-        return Problem(state=state, code=reason, meaning=what, advice=what_to_do, rows=rows)
+        what_to_do = row_advice(state, reason=reason)
+        return Problem(state=state, code=reason, meaning=reason_meaning(reason), advice=what_to_do, rows=rows)
     what = (meaning(error_code) if error_code is not None else None) or ""
     code = str(error_code) if error_code is not None else f"HTTP {http_status}" if http_status is not None else ""
     return Problem(
         state=state,
         code=code,
         meaning=what if code else "no answer",
-        advice=advice(state, http_status, error_code),
+        advice=row_advice(state, http_status=http_status, error_code=error_code),
         rows=rows,
     )
 

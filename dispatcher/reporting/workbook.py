@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dispatcher.errors import ReportError
-from dispatcher.model import RowState
-from dispatcher.reporting.columns import REPORT_COLUMNS, runs_as_formula
+from dispatcher.model import REPORT_COLUMNS, RowState
+from dispatcher.remedies import Command, Option
+from dispatcher.reporting.columns import runs_as_formula
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -22,7 +23,7 @@ COLUMNS_MAX = 16_384
 CELL_UTF16_MAX = 32_767
 
 _STATUS = REPORT_COLUMNS.index("dispatch_status")
-_TO_CSV = "dispatcher report CAMPAIGN --report FILE.csv"
+_TO_CSV = Command("report", ("CAMPAIGN",), (Option("report", "FILE.csv"),))
 #: XML cannot hold these at all; control characters are written as Excel writes them.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 

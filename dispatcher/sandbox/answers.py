@@ -20,10 +20,6 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
     content_type: str = "application/json; charset=utf-8"
 
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300
-
 
 def ok(resource: object, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(resource))

@@ -6,7 +6,7 @@ No credentials, and therefore only for this machine.
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
@@ -15,17 +15,33 @@ from aiohttp import web
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice
 from dispatcher.sandbox.dates import NEVER_US, SECOND_US, to_us
-from dispatcher.sandbox.faults import parse_phases
+from dispatcher.sandbox.faults import FaultPlan, parse_phases
 from dispatcher.sandbox.flows import DEFAULT_FLOW_SID
 from dispatcher.sandbox.runner import parameters_of
-
-if TYPE_CHECKING:
-    from dispatcher.sandbox.server import Sandbox
+from dispatcher.sandbox.settings import SandboxSettings
+from dispatcher.sandbox.studio import Studio
 
 _CREATES_PAGE_MAX = 10_000
 
 
-def handle(sandbox: Sandbox, request: web.BaseRequest, path: str, query_text: str, body: bytes) -> web.Response:
+class Controlled(Protocol):
+    """What of a sandbox is looked at and changed here."""
+
+    settings: SandboxSettings
+    studio: Studio
+    fault_plan: FaultPlan
+
+    def now_us(self) -> int:
+        """Its time."""
+
+    def stats(self, *, brief: bool = False) -> dict[str, Any]:
+        """What it has counted."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+def handle(sandbox: Controlled, request: web.BaseRequest, path: str, query_text: str, body: bytes) -> web.Response:
     """The answer to a control request: JSON; `{"error", "found", "fix"}` with 400, 403, 404 or 405 when it is wrong."""
     if not _is_local(request.remote):
         return _json({"error": "Only this machine may control the sandbox"}, 403)
@@ -56,9 +72,9 @@ def handle(sandbox: Sandbox, request: web.BaseRequest, path: str, query_text: st
         return _json({"error": error.message, "found": error.found, "fix": fix}, 400)
 
 
-def creates(sandbox: Sandbox, *, after: int = -1, size: int = 1000) -> dict[str, Any]:
+def creates(sandbox: Controlled, *, after: int = -1, size: int = 1000) -> dict[str, Any]:
     """Executions created over the API in order, also the deleted; `next` is the `after` of the next page, or None."""
-    sandbox.studio.creator.settle(sandbox.now_us())
+    sandbox.studio.creator.apply_due(sandbox.now_us())
     skew_us = to_us(sandbox.settings.clock_skew_s)
     log, sids = sandbox.studio.executions.log, sandbox.studio.executions.sids
     size = max(1, min(size, _CREATES_PAGE_MAX))
@@ -87,7 +103,7 @@ def creates(sandbox: Sandbox, *, after: int = -1, size: int = 1000) -> dict[str,
     return {"creates": page, "next": stop - 1 if stop < len(log) else None}
 
 
-def _plant(sandbox: Sandbox, order: dict[str, Any]) -> web.Response:
+def _plant(sandbox: Controlled, order: dict[str, Any]) -> web.Response:
     known = {"to", "from", "flow_sid", "parameters", "age_s", "ends_after_s"}
     if unknown := set(order) - known:
         raise SettingsError(

@@ -71,7 +71,7 @@ class Creator:
         if not isinstance(order, Answer):
             heapq.heappush(self._late, (due_us, request.n, order))
 
-    def settle(self, now_us: int) -> None:
+    def apply_due(self, now_us: int) -> None:
         """Carry out the late creates that are due. To be called before anything looks at the executions."""
         while self._late and self._late[0][0] <= now_us:
             due_us, _, order = heapq.heappop(self._late)

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from dispatcher.errors import SettingsError
+from dispatcher.remedies import Option
 from dispatcher.sandbox.dates import to_us
 
 
@@ -178,7 +179,7 @@ def parse_fault(text: str) -> tuple[str, float]:
     except ValueError:
         value = math.nan
     if not equals or math.isnan(value):
-        raise SettingsError("A fault is written NAME=PROBABILITY", found=text, fix="--fault 429=0.3")
+        raise SettingsError("A fault is written NAME=PROBABILITY", found=text, fix=Option("fault", "429=0.3"))
     fault_named(name)
     return name, value
 

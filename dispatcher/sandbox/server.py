@@ -137,7 +137,7 @@ class Sandbox:
     def stats(self, *, brief: bool = False) -> dict[str, Any]:
         """What `GET /_sandbox/stats` answers; `brief` leaves out created_by_to, which has an entry for each contact."""
         now_us = self.now_us()
-        self.studio.creator.settle(now_us)
+        self.studio.creator.apply_due(now_us)
         return self.studio.tally.report(brief=brief) | {
             "active": self.studio.executions.active_count(now_us),
             "worst_window": self._rate.accepted.worst,
@@ -207,7 +207,7 @@ class Sandbox:
     ) -> tuple[Answer | None, Fault | None]:
         """The answer, and the fault it suffers on its way. No answer: the fault struck before anything was done."""
         tally, studio = self.studio.tally, self.studio
-        studio.creator.settle(now_us)
+        studio.creator.apply_due(now_us)
         route = routes.match(request.method, path)
         if isinstance(route, Route) and route.operation is Operation.CREATE:
             tally.create_requests += 1

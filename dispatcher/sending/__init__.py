@@ -4,6 +4,13 @@ In: planned rows from the ledger. Out: outcomes, back into the ledger. Owns prom
 the ledger, promise 1: a request leaves only after its intent is on disk, and an outcome that proves nothing is
 `unknown`.
 
-A row's way: claimed in small lots (intent on disk) -> waits for a permit of the limiter -> a worker sends it -> its
+A row's way: claimed a few at a time (intent on disk) -> waits for a permit of the limiter -> a worker sends it -> its
 answer is classified -> recorded.
+
+    account.py     who may send: the lease, the limiter and the breaker of an account, one per process
+    limiter.py     how fast: the window that never holds too much; ceiling.py: what others leave of it
+    breaker.py     whether anything may leave: pauses after 429s and failures, and what stops a run
+    sender.py      a run's life; claims.py, feeder.py, worker.py, recorder.py: a row's way through it
+    busy.py        contacts in another execution
+    reconcile.py   unknown rows, resolved by proof
 """

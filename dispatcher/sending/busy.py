@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Literal
@@ -47,6 +47,10 @@ class BusyPolicy:
         """Contacts that are asked again later."""
         return len(self._first_busy_s)
 
+    def forget(self, row_id: int) -> None:
+        """A row has its outcome: it is not asked for again."""
+        self._first_busy_s.pop(row_id, None)
+
     async def resolve(self, row: GrantedRow, verdict: Verdict) -> tuple[Verdict, FoundBy, int | None]:
         """The verdict after a closer look, how it was found, and when to ask again (ms; None: not)."""
         other_sid = verdict.check_sid
@@ -66,7 +70,7 @@ class BusyPolicy:
                 unknown = Verdict(Outcome.unknown, None, verdict.http_status, verdict.error_code, message)
                 return unknown, FoundBy.answer, None
         if self._policy == "wait":
-            now_s = time.monotonic()
+            now_s = asyncio.get_running_loop().time()
             first_s = self._first_busy_s.setdefault(row.row_id, now_s)
             if now_s - first_s < self._give_up_s:
                 return verdict, FoundBy.answer, now_ms() + int(self._wait_s * 1000)

@@ -15,19 +15,20 @@ from __future__ import annotations
 #: The ceiling is never under this share of the limit: a 429 with hardly anything of ours in the window says little.
 FLOOR_SHARE = 0.1
 #: This share of the ceiling is left to others, whose requests do not come like clockwork.
-SHY_SHARE = 0.02
+MARGIN_FOR_OTHERS = 0.02
 #: The pause before the first probe and the longest, in windows.
 PAUSE = 0.02
 PAUSE_MAX = 2.0
 #: Met again this much higher, the ceiling is a new one, and its pauses begin anew.
-HIGHER = 1.1
+RAISED_RATIO = 1.1
 #: Met again within this share of itself, it has not moved.
-SAME = 0.97
-#: So many refusals below the ceiling, each forgotten over some MISS_MEMORY answers, have another reason than our rate.
+UNCHANGED_RATIO = 0.97
+#: More refusals than this below the ceiling, each forgotten over some MISS_MEMORY answers, have another reason than our
+#: rate.
 MISSES_MAX = 3.5
 MISS_MEMORY = 30
-#: How long 429s then set no ceiling, in windows.
-BLIND = 2.0
+#: For so many windows 429s then set no ceiling.
+IGNORE_429_WINDOWS = 2.0
 
 
 class Ceiling:
@@ -44,7 +45,7 @@ class Ceiling:
         self._pause_s = 0.0
         self._probe_s = 0.0
         self._misses = 0.0
-        self._blind_until_s = 0.0
+        self._ignore_until_s = 0.0
         self._in_a_row = False
 
     @property
@@ -53,7 +54,7 @@ class Ceiling:
         return self._at is not None
 
     @property
-    def listens(self) -> bool:
+    def tracks_successes(self) -> bool:
         """Whether it matters that a request got through."""
         return self._at is not None or self._in_a_row
 
@@ -62,7 +63,7 @@ class Ceiling:
         if self._at is None:
             return self._full
         if now_s < self._probe_s:
-            return max(self._floor, self._at - int(self._at * SHY_SHARE))
+            return max(self._floor, self._at - int(self._at * MARGIN_FOR_OTHERS))
         return min(self._full, max(self._at, self._reached) + self._step)
 
     def probes_at(self, now_s: float) -> float | None:
@@ -71,23 +72,23 @@ class Ceiling:
 
     def refused(self, now_s: float, passed: int) -> None:
         """A 429 to a request before which `passed` of ours had got through in its window."""
-        if now_s < self._blind_until_s:
+        if now_s < self._ignore_until_s:
             return
         in_a_row, self._in_a_row = self._in_a_row, True
         if self._at is None:
             self._set(max(self._floor, passed), now_s, self._window_s * PAUSE)
-        elif passed < self._at * SAME:
+        elif passed < self._at * UNCHANGED_RATIO:
             if in_a_row:
                 return
             self._misses += 1
             if self._misses > MISSES_MAX:
                 self._at = None
-                self._blind_until_s = now_s + self._window_s * BLIND
+                self._ignore_until_s = now_s + self._window_s * IGNORE_429_WINDOWS
             else:
                 self._at = max(self._floor, passed)
                 self._reached, self._step = 0, 1
         elif now_s >= self._probe_s:
-            higher = passed >= self._at * HIGHER
+            higher = passed >= self._at * RAISED_RATIO
             pause_s = self._window_s * PAUSE if higher else min(self._pause_s * 2, self._window_s * PAUSE_MAX)
             self._set(max(self._at, passed), now_s, pause_s)
 

@@ -1,9 +1,9 @@
 """How fast requests may leave: promise 3. The only place that knows aiolimiter.
 
 A permit goes through two gates. A leaky bucket (aiolimiter) spreads permits evenly, or lets a spike pass. Behind it the
-law: what left in the last window, and permits that have not left yet, are together never more than `cap`. The bucket
+window: requests sent in the last one, and permits that are not used yet, are together never more than `cap`. The bucket
 alone would not do: a burst b and a refill r let b + r·window through. And a permit alone would not do: a request that
-has one may still have to connect, or its process may be suspended; so it counts until it leaves, and then a window
+has one may still have to connect, or its process may be suspended; so it counts until it is sent, and then a window
 long.
 """
 
@@ -15,7 +15,9 @@ from collections.abc import Iterable
 
 from aiolimiter import AsyncLimiter
 
+from dispatcher.events import EventBus, WaitKind
 from dispatcher.sending.ceiling import Ceiling
+from dispatcher.sending.wait import Wait
 
 #: A spike's requests need some time to leave; the next spike keeps that distance: the server, too, sees two windows.
 SPIKE_MARGIN_SHARE = 0.01
@@ -30,11 +32,12 @@ SHORT_S = 1.0
 #: A new bucket for a new rate only where it differs by this share: it starts without a burst.
 RATE_STEP_SHARE = 0.05
 #: The most rows claimed at a time.
-LOT_MAX = 200
+CLAIM_MAX = 200
+CEILING_REASON = "after 429s less than the limit is taken: others seem to use the account, too"
 
 
 class WindowLog:
-    """What left in the last window. Times are seconds on one monotonic clock, ascending.
+    """What was sent in the last window. Times are seconds on one monotonic clock, ascending.
 
     Within a millisecond they are kept as one, at the latest of them: never too few are counted, and the log is small.
     """
@@ -83,7 +86,7 @@ class WindowLog:
 class Limiter:
     """Hands out permits, to one task. One permit is one create request, retries included.
 
-    Each permit must come back once: `left` when the request leaves, or `returned` when it never will.
+    Each permit must come back once: `record_sent` when the request leaves, or `release` when it never will.
     """
 
     def __init__(
@@ -94,8 +97,12 @@ class Limiter:
         headroom: float,
         pace: str,
         past_s: Iterable[float] = (),
+        bus: EventBus | None = None,
     ) -> None:
-        """`past_s`: when earlier requests left (another run's, before a restart), on the loop's clock, ascending."""
+        """`past_s`: when earlier requests were sent (before a restart, say), on the loop's clock, ascending.
+
+        `bus`: who hears that the window is full, or what a ceiling leaves of it.
+        """
         self._loop = asyncio.get_running_loop()
         self.window_s = window_s
         self.window_limit = max(1, int(per_second * window_s + 1e-9))
@@ -104,16 +111,17 @@ class Limiter:
         self.rate_per_s = self.full_rate_per_s
         self._ceiling = Ceiling(self.cap, window_s)
         self._spike = pace == "spike"
-        self._law = WindowLog(window_s * (1 + SPIKE_MARGIN_SHARE) if self._spike else window_s)
-        #: What really left, by the window of the limit.
-        self._seen = WindowLog(window_s) if self._spike else self._law
+        self._window = WindowLog(window_s * (1 + SPIKE_MARGIN_SHARE) if self._spike else window_s)
+        #: What was really sent, by the window of the limit.
+        self._sent = WindowLog(window_s) if self._spike else self._window
         self._refused = WindowLog(window_s)
         self._open = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._wait = Wait(bus if bus is not None else EventBus())
         for at_s in past_s:
-            self._law.add(at_s)
+            self._window.add(at_s)
             if self._spike:
-                self._seen.add(at_s)
+                self._sent.add(at_s)
         self.worst_window = self.window_now()
         self._bucket = self._make_bucket()
         self._bucket_used = True
@@ -122,83 +130,89 @@ class Limiter:
         burst = self.cap if self._spike else max(BURST_MIN, self.rate_per_s * BURST_S)
         return AsyncLimiter(burst, burst / self.rate_per_s)
 
-    def lot(self) -> int:
-        """How many rows to claim at a time: a quarter of a second's worth, so that little is in doubt after a crash."""
+    @property
+    def claim_size(self) -> int:
+        """How many rows to claim at a time: a quarter of a second's worth, so that a crash leaves few unknown."""
         share = self.rate_per_s * self.window_s if self._spike else self.rate_per_s / 4
-        return max(1, min(int(share), LOT_MAX))
+        return max(1, min(int(share), CLAIM_MAX))
 
-    def ahead(self) -> int:
+    @property
+    def queue_depth(self) -> int:
         """How many permits may wait for a free worker: a hundredth of a second's worth."""
         return max(1, min(int(self.rate_per_s * BURST_S), 32))
 
     async def acquire(self, most: int) -> int:
         """Wait until a request may leave; returns how many permits there are now, 1 to `most`."""
         loop = self._loop
-        while True:
-            free = self._free(loop.time())
-            if free <= 0:
-                await self._until_free(1 - free)
-                continue
-            bucket = self._bucket
-            if not self._bucket_used:
-                # A rate that has changed brings no burst along: the new bucket starts full.
-                self._bucket_used = True
-                await bucket.acquire(bucket.max_rate)
-            wanted = min(most, free, int(bucket.max_rate))
-            while wanted > 1 and not bucket.has_capacity(wanted):
-                wanted //= 2
-            await bucket.acquire(wanted)
-            if bucket is not self._bucket:
-                continue  # the rate has changed
-            # Waiting for the bucket may have taken long: a ceiling may have come down.
-            granted = min(wanted, self._free(loop.time()))
-            if granted > 0:
-                self._open += granted
-                return granted
+        try:
+            while True:
+                free = self._free(loop.time())
+                if free <= 0:
+                    await self._until_free(1 - free)
+                    continue
+                self._wait.over()
+                bucket = self._bucket
+                if not self._bucket_used:
+                    # A rate that has changed brings no burst along: the new bucket starts full.
+                    self._bucket_used = True
+                    await bucket.acquire(bucket.max_rate)
+                wanted = min(most, free, int(bucket.max_rate))
+                while wanted > 1 and not bucket.has_capacity(wanted):
+                    wanted //= 2
+                await bucket.acquire(wanted)
+                if bucket is not self._bucket:
+                    continue  # the rate has changed
+                # Waiting for the bucket may have taken long: a ceiling may have come down.
+                granted = min(wanted, self._free(loop.time()))
+                if granted > 0:
+                    self._open += granted
+                    return granted
+        finally:
+            self._wait.over()
 
-    def left(self) -> None:
+    def record_sent(self) -> None:
         """A request with a permit leaves now."""
         now_s = self._loop.time()
-        self._law.add(now_s)
+        self._window.add(now_s)
         if self._spike:
-            self._seen.add(now_s)
+            self._sent.add(now_s)
         self._open -= 1
-        seen = self._seen.count(now_s)
-        if seen > self.worst_window:
-            self.worst_window = seen
+        sent = self._sent.count(now_s)
+        if sent > self.worst_window:
+            self.worst_window = sent
         if self._waiter is not None:
             self._wake()
 
-    def returned(self, permits: int = 1) -> None:
+    def release(self, permits: int = 1) -> None:
         """Permits whose requests will not leave."""
         self._open -= permits
         if permits and self._waiter is not None:
             self._wake()
 
-    def refused(self, left_s: float) -> bool:
-        """A request that left at `left_s` was answered 429. True: the rate has changed."""
+    def refused(self, sent_at_s: float) -> bool:
+        """A request that was sent at `sent_at_s` was answered 429. True: the rate has changed."""
         now_s = self._loop.time()
-        passed = self._seen.count(now_s) - self._seen.since(left_s) - self._refused.count(now_s)
+        passed = self._sent.count(now_s) - self._sent.since(sent_at_s) - self._refused.count(now_s)
         self._refused.add(now_s)
         self._ceiling.refused(now_s, max(0, passed))
         return self._follow_ceiling(now_s)
 
     def passed(self) -> bool:
         """A request got through. True: the rate has changed."""
-        if not self._ceiling.listens:
+        if not self._ceiling.tracks_successes:
             return False
         now_s = self._loop.time()
-        self._ceiling.passed(now_s, self._seen.count(now_s) - self._refused.count(now_s))
+        self._ceiling.passed(now_s, self._sent.count(now_s) - self._refused.count(now_s))
         if self._waiter is not None:
             self._wake()
         return self._follow_ceiling(now_s)
 
     def window_now(self) -> int:
         """Departures in the window that ends now."""
-        return self._seen.count(self._loop.time())
+        return self._sent.count(self._loop.time())
 
     def _free(self, now_s: float) -> int:
-        used = self._law.count(now_s) + self._open
+        used = self._window.count(now_s) + self._open
         free = self.cap - used
         if self._ceiling.stands:
             free = min(free, self._ceiling.cap(now_s) - used + self._refused.count(now_s))
@@ -207,7 +221,8 @@ class Limiter:
     async def _until_free(self, n: int) -> None:
         """Wait until `n` have left the window, the ceiling changes, or a permit comes back."""
         now_s = self._loop.time()
-        times = [at for at in (self._law.frees_at(n), self._ceiling.probes_at(now_s)) if at is not None]
+        times = [at for at in (self._window.frees_at(n), self._ceiling.probes_at(now_s)) if at is not None]
+        self._tell(now_s, min(times, default=None))
         self._waiter = self._loop.create_future()
         timer = self._loop.call_at(min(times), self._wake) if times else None
         try:
@@ -217,12 +232,25 @@ class Limiter:
             if timer is not None:
                 timer.cancel()
 
+    def _tell(self, now_s: float, until_s: float | None) -> None:
+        over = self._window.count(now_s) + self._open - self.cap
+        if over >= 0:
+            until_s = self._window.frees_at(over + 1)
+            kind, reason = (
+                WaitKind.window,
+                f"the limit of {self.window_limit:,} requests in {self.window_s:g} s is used up",
+            )
+        else:
+            kind, reason = WaitKind.ceiling, CEILING_REASON
+        if until_s is not None:
+            self._wait.until(kind, reason, until_s)
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _follow_ceiling(self, now_s: float) -> bool:
-        """Go at the ceiling's pace while it stands for long. (The law follows it exactly.)"""
+        """Go at the ceiling's pace while it stands for long. (The window follows it exactly.)"""
         rate = self.full_rate_per_s
         probes_at = self._ceiling.probes_at(now_s)
         if probes_at is not None and (probes_at - now_s > SHORT_S or self.rate_per_s < rate):

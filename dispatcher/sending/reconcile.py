@@ -1,7 +1,7 @@
-"""Rows in doubt, settled by proof: the Executions list says who exists, the Context says whose it is.
+"""Unknown rows, resolved by proof: the Executions list says who exists, the Context says whose it is.
 
 1. List the flow's executions since the earliest open intent, less the clocks' difference.
-2. Of those whose contact is in doubt, read the Context and compare our id. Equal: `created`.
+2. Of those whose contact has an unknown row, read the Context and compare our id. Equal: `created`.
 3. Nothing found, and the list has had `settle_s` to show it: nothing was created; the row is `planned` again.
 4. Something found that proves neither: the row stays `unknown`, with the evidence in its message.
 
@@ -39,32 +39,32 @@ ID_PREFIX = "d-"
 
 @dataclass(slots=True)
 class Reconciled:
-    """What a pass found. `waiting_until_s`: when the rows still in doubt can be decided, seconds since the epoch."""
+    """What a pass found. `waiting_until_s`: when the rows still unknown can be decided, seconds since the epoch."""
 
     created: int = 0
     planned: int = 0
     #: Left unknown for good, with the evidence.
-    doubtful: int = 0
+    unresolved: int = 0
     waiting: int = 0
     waiting_until_s: float | None = None
     notes: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, later: Reconciled) -> None:
-        """Go on with a later pass: what was settled adds up, what is left is the later one's."""
+        """Go on with a later pass: what was resolved adds up, what remains is the later one's."""
         self.created += later.created
         self.planned += later.planned
-        self.doubtful, self.notes = later.doubtful, later.notes
+        self.unresolved, self.notes = later.unresolved, later.notes
         self.waiting, self.waiting_until_s = later.waiting, later.waiting_until_s
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one row in doubt. Times are seconds since the epoch, on the server's clock."""
+    """What is known about one unknown row. Times are seconds since the epoch, on the server's clock."""
 
     #: An execution that carries the row's id.
     ours: Execution | None
     #: Executions of the contact, as young as the intent or younger, that could not be told from ours.
-    unclear: tuple[str, ...]
+    ambiguous: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ def decide(
 ) -> Decision:
     """The rule, pure.
 
-    `listed_s`: when the list was asked for; `seen_s`: when this program first saw the row in doubt. Both on our clock,
+    `listed_s`: when the list was asked for; `seen_s`: when this program first saw the row unknown. Both on our clock,
     like the row's times (`on_our_clock`).
     """
     if evidence.ours is not None:
         return Decision(Outcome.created, evidence.ours.sid)
-    if evidence.unclear:
-        seen = ", ".join(evidence.unclear[:3])
+    if evidence.ambiguous:
+        seen = ", ".join(evidence.ambiguous[:3])
         if has_id:
             return Decision(None, note=f"an execution of this contact that is not known to be ours exists: {seen}")
         return Decision(
@@ -107,10 +107,10 @@ def decide(
         return Decision(
             None, note="no execution of this contact is listed; without an id in Parameters that is no proof"
         )
-    # An end after the row was seen in doubt was written by another clock: it may be hours away.
-    settled_s = min(row.ended_at_ms / 1000, seen_s) + settle_s
-    if listed_s < settled_s:
-        return Decision(None, wait_until_s=settled_s)
+    # An end after the row was seen unknown was written by another clock: it may be hours away.
+    current_s = min(row.ended_at_ms / 1000, seen_s) + settle_s
+    if listed_s < current_s:
+        return Decision(None, wait_until_s=current_s)
     return Decision(Outcome.not_sent)
 
 
@@ -137,17 +137,17 @@ async def reconcile(
     *,
     ledger: Ledger,
     studio: Studio,
-    run: Run | None,
+    run: Run,
     settings: ReconcileSettings,
     dispatch_id: Callable[[str], str],
     id_parameter: str,
     bus: EventBus,
     seen_s: dict[int, float],
 ) -> Reconciled:
-    """One pass over the campaign's rows in doubt; returns what it settled and what must wait.
+    """One pass over the campaign's unknown rows; returns what it resolved and what must wait.
 
-    Reads only what is in doubt: no list where no row is, one Context per candidate. `seen_s`: attempt_id → when it was
-    first seen in doubt; kept by the caller from pass to pass.
+    Reads only what it takes: no list where no row is unknown, one Context per candidate. `seen_s`: attempt_id → when it
+    was first seen unknown; kept by the caller from pass to pass.
     Raises: StudioError, AuthenticationError where Studio cannot be asked (the rows stay unknown).
     """
     result = Reconciled()
@@ -159,13 +159,12 @@ async def reconcile(
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
     skew_s = studio.clock_skew_s or 0.0
-    run_id = run.run_id if run is not None else None
-    rows = [on_our_clock(row, run_id=run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
+    rows = [on_our_clock(row, run_id=run.run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
     listed_s = now_s()
     for row in rows:
         seen_s.setdefault(row.attempt_id, listed_s)
     evidence = await _gather(rows, campaign, studio, settings, dispatch_id, id_parameter, bus, skew_s)
-    settled_ms = now_ms()
+    resolved_ms = now_ms()
     ends: list[AttemptEnd] = []
     for row in rows:
         decision = decide(
@@ -177,7 +176,7 @@ async def reconcile(
             has_id=bool(id_parameter),
         )
         if decision.outcome is not None:
-            ends.append(_end(row, decision, settled_ms))
+            ends.append(_end(row, decision, resolved_ms))
             if decision.outcome is Outcome.created:
                 result.created += 1
             else:
@@ -186,17 +185,18 @@ async def reconcile(
             result.waiting += 1
             result.waiting_until_s = max(result.waiting_until_s or 0.0, decision.wait_until_s)
         else:
-            result.doubtful += 1
+            result.unresolved += 1
             result.notes.append((row.attempt_id, decision.note or ""))
     if ends:
-        await ledger.settle_rows(run, ends, now_ms=settled_ms)
+        await ledger.resolve_rows(run, ends)
     if result.notes:
         await ledger.note_unknown(result.notes)
-    settled = result.created + result.planned
+    resolved = result.created + result.planned
     detail = (
-        f"{result.created} found, {result.planned} not created, {result.doubtful} doubtful, {result.waiting} waiting"
+        f"{result.created} found, {result.planned} not created, {result.unresolved} stay unknown,"
+        f" {result.waiting} waiting"
     )
-    bus.emit(Reconciling(unknown=len(rows) - settled, resolved=settled, detail=detail))
+    bus.emit(Reconciling(unknown=len(rows) - resolved, resolved=resolved, detail=detail))
     return result
 
 
@@ -227,14 +227,14 @@ async def _gather(
         if listed % 5000 == 0:
             bus.emit(Reconciling(unknown=len(rows), resolved=0, detail=f"{listed} executions listed"))
     ours: dict[int, Execution] = {}
-    unclear: dict[int, list[str]] = defaultdict(list)
+    ambiguous: dict[int, list[str]] = defaultdict(list)
     slots = asyncio.Semaphore(settings.concurrency)
 
     async def look(execution: Execution) -> None:
         found = None
         if id_parameter:
             async with slots:
-                # One that cannot be read now leaves its rows in doubt, and does not keep the others there.
+                # One that cannot be read now leaves its rows unknown, and does not keep the others so.
                 with contextlib.suppress(StudioUnavailable):
                     found = await _parameter(studio, campaign.flow_sid, execution, id_parameter)
         created = execution.date_created
@@ -245,10 +245,10 @@ async def _gather(
                 continue  # another row's
             elif created is None or created.timestamp() >= earliest_s[row.row_id]:
                 # It carries no id of this program, or its Context is gone: it may be another program's, or ours.
-                unclear[row.row_id].append(execution.sid)
+                ambiguous[row.row_id].append(execution.sid)
 
     await asyncio.gather(*(look(execution) for execution in candidates))
-    return {row.row_id: Evidence(ours.get(row.row_id), tuple(unclear[row.row_id])) for row in rows}
+    return {row.row_id: Evidence(ours.get(row.row_id), tuple(ambiguous[row.row_id])) for row in rows}
 
 
 async def _parameter(studio: Studio, flow_sid: str, execution: Execution, name: str) -> str | None:
@@ -265,7 +265,6 @@ def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:
     return AttemptEnd(
         row.row_id,
         row.attempt_id,
-        row.input_id,
         decision.outcome,
         None,
         ended_ms,

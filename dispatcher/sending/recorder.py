@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from dispatcher.errors import LedgerError, LedgerFull
+from dispatcher.clock import now_ms
+from dispatcher.errors import LedgerError, LedgerFull, LedgerUnreachable
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, Run, RunTotals
 
-#: How long results gather before a commit: bounds both what a crash leaves in doubt and the number of commits.
+#: How long results gather before a commit: bounds both what a crash leaves unknown and the number of commits.
 GATHER_S = 0.04
-#: A full disk is asked again so often, for so long: someone may free some space.
-FULL_RETRY_S = 1.0
-FULL_GIVE_UP_S = 30.0
+#: A ledger that takes nothing now is asked again so often, for so long: someone may free some space, a server may come
+#: back.
+RETRY_S = 1.0
+GIVE_UP_S = 30.0
 
 
 class Recorder:
-    """Writes outcomes in the background. While the disk is full it keeps them and says so through `trouble`."""
+    """Writes outcomes in the background.
+
+    While the disk is full, or the ledger cannot be reached, it keeps them and tries again; `trouble` is called with
+    each such error, and stops the sending. `committed` is called with outcomes once they are on disk.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         run: Run,
         *,
-        now_ms: Callable[[], int],
         totals: Callable[[], RunTotals],
         trouble: Callable[[LedgerError], None],
+        committed: Callable[[Sequence[AttemptEnd]], None],
     ) -> None:
         self._ledger = ledger
         self._run = run
-        self._now_ms = now_ms
         self._totals = totals
         self._trouble = trouble
+        self._committed = committed
         self._pending: list[AttemptEnd] = []
         self._writing = False
         self._wake = asyncio.Event()
@@ -61,7 +67,7 @@ class Recorder:
         return True
 
     async def close(self) -> None:
-        """Write what is left. Raises: LedgerError where it could not be written (those rows will be in doubt)."""
+        """Write what is left. Raises: LedgerError where it could not be written (those rows will be unknown)."""
         self._closing = True
         self._wake.set()
         await self.task
@@ -74,7 +80,7 @@ class Recorder:
 
     async def _write_on(self) -> None:
         loop = asyncio.get_running_loop()
-        full_since_s: float | None = None
+        failing_since_s: float | None = None
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -84,19 +90,21 @@ class Recorder:
                 batch, self._pending = self._pending, []
                 self._writing = True
                 try:
-                    await self._ledger.end_rows(self._run, batch, now_ms=self._now_ms(), totals=self._totals())
+                    await self._ledger.end_rows(self._run, batch, now_ms=now_ms(), totals=self._totals())
                 except LedgerError as error:
                     self._pending[:0] = batch
                     self._writing = False
                     self._trouble(error)
-                    if full_since_s is None:
-                        full_since_s = loop.time()
-                    if not isinstance(error, LedgerFull) or loop.time() - full_since_s > FULL_GIVE_UP_S:
+                    if failing_since_s is None:
+                        failing_since_s = loop.time()
+                    may_pass = isinstance(error, LedgerFull | LedgerUnreachable)
+                    if not may_pass or loop.time() - failing_since_s > GIVE_UP_S:
                         raise
-                    await asyncio.sleep(FULL_RETRY_S)
+                    await asyncio.sleep(RETRY_S)
                 else:
-                    full_since_s = None
+                    failing_since_s = None
                     self._writing = False
+                    self._committed(batch)
             self._written.set()
             if self._closing:
                 return

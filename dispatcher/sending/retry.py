@@ -25,7 +25,7 @@ def pauses(base_s: float, max_s: float) -> Iterator[float]:
 
 
 def after_throttle(retry_after_s: float | None, pause_s: float) -> float:
-    """How long to hold after a 429: what Retry-After says and never less, else the next pause."""
+    """How long to pause after a 429: what Retry-After says and never less, else the next pause."""
     if retry_after_s is None:
         return pause_s
     return retry_after_s + backoff.full_jitter(retry_after_s * RETRY_AFTER_JITTER)
@@ -36,7 +36,7 @@ def reads(
 ) -> Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]:
     """What repeats a read on StudioUnavailable, up to `attempts` times in all.
 
-    A 429 costs no attempt: it waits at the shared hold and here, for up to `throttled_give_up_s`.
+    A 429 costs no attempt: it waits at the breaker and here, for up to `throttled_give_up_s`.
     """
 
     async def retrying(call: Callable[[], Awaitable[Any]]) -> Any:

@@ -22,6 +22,9 @@ from dispatcher.settings.schema import (
     variable_path,
 )
 
+#: Its name in the Python API.
+load_settings = load
+
 __all__ = [
     "DEFAULT_BASE_URL",
     "DEFAULT_CONFIG",
@@ -42,6 +45,7 @@ __all__ = [
     "TrackingSettings",
     "load",
     "load_credentials",
+    "load_settings",
     "setting_names",
     "tables",
     "variable_path",

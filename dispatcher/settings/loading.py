@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dispatcher.errors import SettingsError
+from dispatcher.remedies import Advice, Command, InTurn
 from dispatcher.settings.schema import Settings, setting_names, tables
 
 DEFAULT_CONFIG = "config.toml"
@@ -94,9 +95,9 @@ def load(
     if problems:
         raise SettingsError(
             "the settings cannot be used:\n  " + "\n  ".join(problems),
-            fix="dispatcher config show"
+            fix=Command("config show")
             if len(problems) > 1
-            else "correct the setting; `dispatcher config init` writes a commented example",
+            else InTurn(Advice("correct the setting"), Command("config init", does="writes a commented example")),
         )
     provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
     return LoadedSettings(settings=settings, provenance=provenance, config_path=path if found_config else None)
@@ -107,7 +108,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist", fix="dispatcher config init") from None
+        raise SettingsError(f"{path} does not exist", fix=Command("config init")) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML", found=str(error), fix=f"correct {path}") from None
     except OSError as error:

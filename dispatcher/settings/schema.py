@@ -48,6 +48,14 @@ class AccountSettings(_Table):
             raise ValueError("must be the host alone, without a path")
         return value
 
+    @field_validator("region", "edge")
+    @classmethod
+    def _check_label(cls, value: str | None) -> str | None:
+        """They become part of the host that gets the credentials: nothing in them may end its name early."""
+        if value and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+            raise ValueError("must be small letters, digits and hyphens, like us1 or frankfurt")
+        return value
+
 
 class CampaignSettings(_Table):
     """What is started, and for whom."""
@@ -69,7 +77,7 @@ class CampaignSettings(_Table):
     id_parameter: str = Field(
         "dispatch_id",
         description="The name under which each row's id travels inside Parameters. It is the proof that reconcile looks"
-        ' for; "" turns it off, and rows in doubt then stay unknown.',
+        ' for; "" turns it off, and unknown rows then stay unknown.',
     )
 
     @field_validator("flow")
@@ -142,7 +150,7 @@ class RateSettings(_Table):
 
 
 class RetrySettings(_Table):
-    """What happens after a 429, a failed connection, a row of failures."""
+    """What happens after a 429, a failed connection, consecutive failures."""
 
     backoff_base_s: Positive = Field(
         0.2, description="The first pause after a 429 without Retry-After, in seconds; it doubles."
@@ -150,13 +158,14 @@ class RetrySettings(_Table):
     backoff_max_s: Positive = Field(30.0, description="The longest such pause, in seconds.")
     connect_attempts: Annotated[int, Field(ge=1)] = Field(
         10,
-        description="How many attempts to connect may fail in a row (nothing was sent) before the run stops.",
+        description="Stop the run after this many consecutive attempts to connect that failed (nothing was sent).",
     )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
-        20, description="So many failures in a row (5xx, resets, time-outs, no connection) stop the run."
+        20,
+        description="Stop the run after this many consecutive failures (5xx, resets, time-outs, no connection).",
     )
     throttled_give_up_s: Positive = Field(
-        900.0, description="So many seconds of nothing but 429 stop the run (resumable)."
+        900.0, description="Stop the run (resumable) after this many seconds of nothing but 429."
     )
     read_attempts: Annotated[int, Field(ge=1)] = Field(5, description="How often a read (list, fetch) is tried.")
 
@@ -174,7 +183,7 @@ class TimeoutSettings(_Table):
 
 
 class ReconcileSettings(_Table):
-    """How rows in doubt are settled."""
+    """How unknown rows are resolved."""
 
     settle_s: NotNegative = Field(
         60.0,
@@ -184,7 +193,7 @@ class ReconcileSettings(_Table):
         5.0, description="Added to the measured difference between this clock and the server's."
     )
     at_end: bool = Field(
-        True, description="Settle rows in doubt at the end of a run too (a run may take settle_s longer)."
+        True, description="Resolve unknown rows at the end of a run too (a run may take settle_s longer)."
     )
     concurrency: Annotated[int, Field(ge=1, le=100)] = Field(4, description="Reads at once.")
 
@@ -228,7 +237,7 @@ class TrackingSettings(_Table):
     )
     concurrency: Annotated[int, Field(ge=1, le=100)] = Field(10, description="Reads at once.")
     per_second: Positive = Field(50.0, description="The most reads per second.")
-    every_s: Positive = Field(30.0, description="With --follow: seconds between two looks.")
+    every_s: Positive = Field(30.0, description="When following until none is active: seconds between two looks.")
 
     @field_validator("variables")
     @classmethod

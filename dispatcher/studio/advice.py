@@ -1,15 +1,13 @@
-"""What a refused or failed row means and what to do about it: one table by error code, one by HTTP status. Pure.
+"""What Twilio's answers mean and what to do about them: one table by error code, one by HTTP status. Pure.
 
 The codes are Twilio's; what they stand for is in its error dictionary (twilio.com/docs/api/errors) and, for Studio's
-own answers, in its API documentation. The sentences are ours. They begin with a letter and hold no line break, so that
-they may stand in any table or page as they are.
+own answers, in its API documentation. The sentences are ours. They begin with a letter and hold no line break, flag,
+command or name of a setting, so that they may stand in any table or page as they are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from dispatcher.model import RowState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +18,7 @@ class Explained:
     advice: str
 
 
+_RECONCILE = "Reconcile the campaign: that finds out what was created."
 _SETUP = "Ask whoever looks after the Twilio account"
 _OPTED_OUT = "Take the contact off the list; only their own START lets messages through again."
 _BAD_NUMBER = "Correct the phone number or take the contact off the list."
@@ -32,31 +31,31 @@ CODES: dict[int, Explained] = {
     # The request itself
     20001: Explained("a required parameter is missing or wrong", "Correct the row (see the message) and run again."),
     20003: Explained("the credentials were refused", f"{_SETUP} to check the API key; then resume the campaign."),
-    20004: Explained("the request's method is not allowed", "Check [account] base_url and api_version."),
+    20004: Explained("the request's method is not allowed", "Check the host and the API version in the settings."),
     20005: Explained("the account is not active", f"{_SETUP} to activate it; then resume the campaign."),
     20008: Explained("test credentials cannot do this", "Use live credentials, then resume the campaign."),
     20403: Explained("the account may not do this", f"{_SETUP} to check its state; then resume the campaign."),
-    20404: Explained("the flow was not found in this account", "Check [campaign] flow and the account, then resume."),
+    20404: Explained("the flow was not found in this account", "Check the flow and the account, then resume."),
     20409: Explained(
         "the contact has another active execution",
-        "Wait until that one has ended, then retry the busy rows; --on-busy wait does it by itself.",
+        "Wait until that one has ended, then retry the busy rows; a run can also wait by itself.",
     ),
     20422: Explained("a value has the wrong form", "Correct the row (see the message) and run again."),
     20429: Explained("too many requests at once", "Nothing was created; the row is sent again by itself."),
-    20500: Explained("Twilio had an internal error", "Run `dispatcher reconcile`, which finds out what was created."),
-    20503: Explained("Twilio was unavailable", "Run `dispatcher reconcile`, which finds out what was created."),
+    20500: Explained("Twilio had an internal error", _RECONCILE),
+    20503: Explained("Twilio was unavailable", _RECONCILE),
     70051: Explained("the API key lacks a permission", f"{_SETUP} to allow Studio executions for it; then resume."),
     81023: Explained("To and From together are too long", "Shorten them: together they may have 300 bytes."),
     # Addresses
     21211: Explained("the phone number is not valid", f"{_BAD_NUMBER} Then run again."),
-    21212: Explained("the sender is not valid", "Set [campaign] from to a number or Messaging Service of the account."),
+    21212: Explained("the sender is not valid", "Use a number or Messaging Service of the account as sender."),
     21217: Explained("the phone number does not seem to be valid", f"{_BAD_NUMBER} Then run again."),
     21214: Explained("the phone number cannot be reached", _BAD_NUMBER),
     21215: Explained("calls to this country are not permitted", f"{_SETUP} to allow the country for calls."),
     21219: Explained("a trial account may not call this number", "Verify the number in the Console, or upgrade."),
     21408: Explained("messages to this country are not permitted", f"{_SETUP} to allow the country for messages."),
-    21601: Explained("the sender cannot send SMS", "Set [campaign] from to a number that can."),
-    21606: Explained("the sender cannot message this number", "Set [campaign] from to a number that can."),
+    21601: Explained("the sender cannot send SMS", "Use a sender that can."),
+    21606: Explained("the sender cannot message this number", "Use a sender that can."),
     21608: Explained("a trial account may not message this number", "Verify the number in the Console, or upgrade."),
     21610: Explained("the contact has opted out", _OPTED_OUT),
     21611: Explained("the sender's queue is full", _SLOWER),
@@ -105,33 +104,16 @@ _BY_HTTP_STATUS: dict[int, str] = {
     403: CODES[20403].advice,
     404: CODES[20404].advice,
     405: CODES[20004].advice,
-    413: "Send fewer or shorter columns ([columns] parameters).",
+    413: "Send fewer or shorter columns as parameters.",
     422: CODES[20422].advice,
 }
 
-_BY_STATE: dict[RowState, str] = {
-    RowState.planned: "Not sent yet: run or resume the campaign.",
-    RowState.sending: "On its way. If no run is active, `dispatcher resume` finds out what became of it.",
-    RowState.created: "",
-    RowState.rejected: "See the message, correct the row or the flow, and retry.",
-    RowState.busy: CODES[20409].advice,
-    RowState.unknown: "Do not send it by hand: `dispatcher reconcile` looks for the execution.",
-    RowState.invalid: "Correct the row in the file and run again.",
-    RowState.skipped: "Nothing to do.",
-}
 
-
-def advice(state: RowState, http_status: int | None, error_code: int | None) -> str:
-    """One sentence: what to do about a row in this state after this answer. Empty for a created row.
-
-    For invalid and skipped rows the reason's own advice (`model.Reason.advice`) says more.
-    """
-    if state is RowState.rejected:
-        if error_code in CODES:
-            return CODES[error_code].advice
-        if http_status in _BY_HTTP_STATUS:
-            return _BY_HTTP_STATUS[http_status]
-    return _BY_STATE[state]
+def answer_advice(http_status: int | None, error_code: int | None) -> str | None:
+    """One sentence: what to do after this answer, by its code or else its status; None where neither is known."""
+    if error_code in CODES:
+        return CODES[error_code].advice
+    return _BY_HTTP_STATUS.get(http_status) if http_status is not None else None
 
 
 def meaning(error_code: int) -> str | None:

@@ -14,11 +14,10 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
-import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -30,20 +29,23 @@ from dispatcher.errors import (
     StudioError,
     StudioUnavailable,
 )
-from dispatcher.settings import Credentials
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import (
+    UNTRUSTED,
     Answer,
     Failure,
-    error_code,
+    describe_status,
     parse_retry_after,
     server_time_s,
-    spoken,
     stop_reason,
 )
+from dispatcher.studio.payloads import json_object, page_items, refusal_code
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
 from dispatcher.version import __version__
+
+if TYPE_CHECKING:
+    from dispatcher.settings import Credentials
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -57,10 +59,10 @@ KEEPALIVE_S = 20.0
 
 
 class Gate(Protocol):
-    """What every request to the account waits at: the shared hold after a 429."""
+    """What every read of the account waits at: its breaker, which a 429 opens for all."""
 
     async def wait(self) -> None:
-        """Return when requests may leave."""
+        """Return when a read may leave."""
 
     def throttled(self, retry_after_s: float | None) -> None:
         """A read was answered 429."""
@@ -143,13 +145,22 @@ class Studio:
 
     # --- creating ---
 
-    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], None] | None = None) -> Answer:
+    @overload
+    async def create(self, flow_sid: str, form: bytes) -> Answer: ...
+
+    @overload
+    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], bool]) -> Answer | None: ...
+
+    async def create(self, flow_sid: str, form: bytes, leaving: Callable[[], bool] | None = None) -> Answer | None:
         """Send one create request, once. Never raises for what the network or the server does.
 
-        `leaving` is called at the moment it leaves; not called: it never did.
+        `leaving` is asked at the moment it would leave; not asked: it was never sent. Where it says False nothing is
+        sent, and None returned.
         """
         poster = self._posters.get(flow_sid) or self._new_poster(flow_sid)
         answer = await poster.post(form, leaving)
+        if answer is None:
+            return None
         self._measure_skew(answer.date)
         if answer.status >= 300 and any(secret in answer.body for secret in self._secrets):
             # A proxy's error page may repeat what it was sent, and the message goes into the ledger and the report.
@@ -233,7 +244,8 @@ class Studio:
     ) -> AsyncIterator[Execution]:
         """A flow's executions, newest first. Where a page token expires meanwhile, the list goes on all the same.
 
-        `created_from` is inclusive, `created_to` exclusive; `status` (active or ended) is known only on v2.
+        `created_from` is inclusive, `created_to` exclusive; `status`: active or ended. v1's lists know no such filter:
+        they are read whole, and filtered here.
         """
 
         def pages(created_to: datetime | None) -> AsyncIterator[Execution]:
@@ -246,7 +258,8 @@ class Studio:
                 query["status"] = status
             return self._pages(f"Flows/{flow_sid}/Executions", "executions", query, Execution)
 
-        return resumed(pages, created_to)
+        found = resumed(pages, created_to)
+        return found if status is None else _with_status(found, status)
 
     async def execution(self, flow_sid: str, execution_sid: str) -> Execution:
         """One execution. Raises: ResourceNotFound (deleted, or past its 30 days)."""
@@ -281,7 +294,7 @@ class Studio:
 
         async def call() -> Execution | None:
             answer = await self._ask("POST", url, self._form_headers, b"Status=ended", accept=(409,))
-            return None if answer.status == 409 else Execution.from_json(_json(answer))
+            return None if answer.status == 409 else Execution.from_json(json_object(answer))
 
         result: Execution | None = await self._retrying(call)
         return result
@@ -290,7 +303,7 @@ class Studio:
         url = self._url(path)
 
         async def call() -> dict[str, Any]:
-            return _json(await self._ask("GET", url, self._headers, None))
+            return json_object(await self._ask("GET", url, self._headers, None))
 
         result: dict[str, Any] = await self._retrying(call)
         return result
@@ -309,28 +322,26 @@ class Studio:
         if answer.failure is None and (200 <= status < 300 or status in accept):
             return answer
         if answer.failure is Failure.certificate:
-            raise CertificateUntrusted(
-                found=answer.detail, fix="check [account] base_url and the machine's certificates"
-            )
+            raise CertificateUntrusted(found=answer.detail, fix=UNTRUSTED)
         if answer.failure is not None:
             raise StudioUnavailable(found=answer.detail, fix="check the network, then try again")
-        code = _error_code(answer)
-        said = spoken(status, code)
+        code = refusal_code(answer)
+        summary = describe_status(status, code)
         if status == 404:
-            raise ResourceNotFound(found=said, fix="check the SID and the account; data are kept for 30 days")
+            raise ResourceNotFound(found=summary, fix="check the SID and the account; data are kept for 30 days")
         stop = stop_reason(status, code)
         if stop is not None:
             raise stop
         if status == 429 or status >= 500 or status == 408:
-            unavailable = StudioUnavailable(found=said, fix="try again later")
+            unavailable = StudioUnavailable(found=summary, fix="try again later")
             unavailable.retry_after_s = parse_retry_after(answer.retry_after, answer.date)
             unavailable.throttled = status == 429
             if status == 429 and self.gate is not None:
                 self.gate.throttled(unavailable.retry_after_s)
             raise unavailable
         if code == BAD_PAGE_TOKEN:
-            raise PageExpired(found=said, fix="read the list again from its beginning")
-        raise StudioError("Studio refused a read", found=said)
+            raise PageExpired(found=summary, fix="read the list again from its beginning")
+        raise StudioError("Studio refused a read", found=summary)
 
     async def _pages(self, path: str, key: str, query: Mapping[str, str], kind: type[R]) -> AsyncIterator[R]:
         url: URL | None = self._url(path, query)
@@ -342,7 +353,7 @@ class Studio:
             here = url
 
             async def call(url: URL = here) -> tuple[list[dict[str, Any]], str | None]:
-                return _page(_json(await self._ask("GET", url, self._headers, None)), key)
+                return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
 
             page: tuple[list[dict[str, Any]], str | None] = await self._retrying(call)
             items, following = page
@@ -368,6 +379,12 @@ class Studio:
             raise StudioError("Studio's list names a next page that is no address") from None
 
 
+async def _with_status(executions: AsyncIterator[Execution], status: str) -> AsyncIterator[Execution]:
+    async for execution in executions:
+        if execution.status == status:
+            yield execution
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     length = response.content_length
     if length is not None and length > ANSWER_MAX_BYTES:
@@ -381,38 +398,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > ANSWER_MAX_BYTES:
             raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
     return bytes(body)
-
-
-def _page(payload: dict[str, Any], key: str) -> tuple[list[dict[str, Any]], str | None]:
-    """A page's items and the next one's address. Raises: StudioUnavailable."""
-    meta = payload.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    named = meta.get("key")
-    items = payload.get(named if isinstance(named, str) else key)
-    following = meta.get("next_page_url")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise StudioUnavailable("Studio's answer is no page of a list")
-    return items, following if isinstance(following, str) and following else None
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        payload = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        raise StudioUnavailable(
-            "Studio's answer is not JSON", found=f"{answer.status}, {len(answer.body)} bytes"
-        ) from None
-    if not isinstance(payload, dict):
-        raise StudioUnavailable("Studio's answer is no JSON object", found=str(answer.status))
-    return payload
-
-
-def _error_code(answer: Answer) -> int | None:
-    try:
-        payload = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
-    return error_code(payload) if isinstance(payload, dict) else None
 
 
 def _time_text(moment: datetime) -> str:

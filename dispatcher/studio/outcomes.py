@@ -33,6 +33,7 @@ from dispatcher.errors import (
     PermissionRefused,
 )
 from dispatcher.model import Outcome
+from dispatcher.remedies import Advice, AnyOf, Command, Setting
 from dispatcher.studio.advice import meaning
 
 #: Studio's times are whole seconds; an execution this much older than the request's own second is an older one.
@@ -89,14 +90,17 @@ class Verdict(NamedTuple):
     trouble: bool = False
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """What came back, in words that may be shown anywhere."""
         if self.trouble and (self.http_status is None or self.http_status in _CREATED_STATUS):
             return self.message or "no answer"  # our own words
-        return spoken(self.http_status or 0, self.error_code)
+        return describe_status(self.http_status or 0, self.error_code)
 
 
 _CREATED_STATUS = (200, 201)
+
+NO_SUCH_FLOW = AnyOf(Command("flows", does="lists the account's flows"), Setting("campaign.flow"))
+UNTRUSTED = AnyOf(Setting("account.base_url"), Advice("check the clock and the machine's certificates (SSL_CERT_FILE)"))
 
 
 def classify(answer: Answer, *, api_version: str, always_check: bool = False) -> Verdict:
@@ -136,7 +140,7 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
     return Verdict(Outcome.unknown, http_status=status, error_code=code, message=message, trouble=True)
 
 
-def spoken(status: int, code: int | None) -> str:
+def describe_status(status: int, code: int | None) -> str:
     """An answer in words that may be shown anywhere: `400/21211, the phone number is not valid`.
 
     The server's own message may hold the number it is about. It goes into the report, and nowhere else.
@@ -147,12 +151,12 @@ def spoken(status: int, code: int | None) -> str:
 
 def stop_reason(status: int, code: int | None) -> DispatcherError | None:
     """The error for answers that would be the same for every row; None where the answer is about this one."""
-    shown = spoken(status, code)
+    shown = describe_status(status, code)
     if status in (401, 407):
         return AuthenticationError(
             "Studio refused the credentials" if status == 401 else "the proxy asks for credentials",
             found=shown,
-            fix="check TWILIO_ACCOUNT_SID and TWILIO_API_KEY/TWILIO_API_SECRET, and their region",
+            fix="check the account SID, the API key and its secret, and their region",
         )
     if status == 403:
         return PermissionRefused(
@@ -160,7 +164,7 @@ def stop_reason(status: int, code: int | None) -> DispatcherError | None:
             fix="use a key that may create Studio executions; check that the account is active",
         )
     if status == 404:
-        return FlowNotFound(found=shown, fix="check [campaign] flow and the account; dispatcher flows lists them")
+        return FlowNotFound(found=shown, fix=NO_SUCH_FLOW)
     return None
 
 
@@ -173,7 +177,7 @@ def _failure(answer: Answer) -> Verdict:
             message="the server's certificate is not trusted",
             stop=CertificateUntrusted(
                 found=answer.detail,
-                fix="check [account] base_url, the clock, and the machine's certificates (SSL_CERT_FILE)",
+                fix=UNTRUSTED,
             ),
         )
     status = answer.status or None

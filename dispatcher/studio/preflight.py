@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import FlowNotFound, PermissionRefused, PreflightFailed, ResourceNotFound
-from dispatcher.remedies import Advice, AnyOf, Option
+from dispatcher.remedies import Advice, AnyOf, InTurn, Option, Remedy, Setting
 from dispatcher.studio.definition import REST_EVENT, Definition, ParameterUses, parameter_uses, read_definition
+from dispatcher.studio.outcomes import NO_SUCH_FLOW
 from dispatcher.studio.resources import Flow
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Finding:
     severity: Severity
     code: str
     message: str
-    fix: str | None = None
+    fix: Remedy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +77,12 @@ async def look(studio: Studio, flow_sid: str) -> SeenFlow:
     try:
         flow = await studio.flow(flow_sid)
     except ResourceNotFound as error:
-        raise FlowNotFound(
-            found=error.found, fix="check [campaign] flow and the account; dispatcher flows lists its flows"
-        ) from None
+        raise FlowNotFound(found=error.found, fix=NO_SUCH_FLOW) from None
     except PermissionRefused as error:
         raise PermissionRefused(
             "the credentials may not read the flow, so it cannot be checked",
             found=error.found,
-            fix="use a key that may read Studio flows, or --no-preflight",
+            fix=AnyOf(Advice("use a key that may read Studio flows"), Option("no-preflight")),
         ) from None
     published: Flow | None = None
     if studio.api_version != "v1":
@@ -97,7 +96,7 @@ async def look(studio: Studio, flow_sid: str) -> SeenFlow:
 def findings(
     seen: SeenFlow, *, parameters: Collection[str], sender: str | None, id_parameter: str = ""
 ) -> list[Finding]:
-    """Everything that is wrong, doubtful or worth knowing; errors first.
+    """Everything that is wrong, questionable or worth knowing; errors first.
 
     `parameters`: the names that rows send, `id_parameter` not among them. `sender`: the campaign's From; None where
     each row brings its own.
@@ -128,7 +127,7 @@ def refuse(found: Sequence[Finding]) -> None:
         raise PreflightFailed(
             "the flow cannot do what this campaign wants of it",
             found="; ".join(one.message for one in errors),
-            fix=AnyOf(Advice(errors[0].fix or "correct the flow"), Option("no-preflight")),
+            fix=AnyOf(errors[0].fix or Advice("correct the flow"), Option("no-preflight")),
         )
 
 
@@ -139,7 +138,7 @@ def _published(seen: SeenFlow) -> Iterator[Finding]:
         severity=Severity.error,
         code="unpublished",
         message=f"{name} has never been published: Studio has nothing to run",
-        fix="open the flow in Studio and press Publish",
+        fix=Advice("open the flow in Studio and press Publish"),
     )
     if seen.api_version == "v1":
         if flow.status == "draft" and (flow.version or 0) <= 1:
@@ -149,7 +148,7 @@ def _published(seen: SeenFlow) -> Iterator[Finding]:
                 severity=Severity.warning,
                 code="draft",
                 message=f"{name}'s latest version is a draft; v1 does not tell whether an earlier one is published",
-                fix="publish the flow, or use api_version v2",
+                fix=AnyOf(Advice("publish the flow"), Setting("account.api_version", "v2")),
             )
     elif seen.published is None:
         yield never
@@ -159,7 +158,7 @@ def _published(seen: SeenFlow) -> Iterator[Finding]:
             code="draft",
             message=f"{name} has a draft, revision {flow.revision}, that is not published;"
             f" executions run revision {seen.published.revision}",
-            fix="publish the draft if its changes are meant for this campaign",
+            fix=Advice("publish the draft if its changes are meant for this campaign"),
         )
 
 
@@ -179,7 +178,7 @@ def _started(definition: Definition) -> Iterator[Finding]:
             code="no_rest_trigger",
             message="the flow's trigger leads nowhere for executions that are started over the REST API"
             f" ({REST_EVENT}): each would end at once",
-            fix="connect the trigger's REST API exit to the first widget, and publish",
+            fix=Advice("connect the trigger's REST API exit to the first widget, and publish"),
         )
 
 
@@ -193,7 +192,7 @@ def _used(uses: ParameterUses, sent: Sequence[str]) -> Iterator[Finding]:
                     code="part_of_text",
                     message=f"the flow looks for a part of flow.data.{name} in {_list(use.parts)}; Parameters are texts"
                     " and have no parts, so it is blank",
-                    fix=f"use {{{{flow.data.{name}}}}}, or a column for each part",
+                    fix=Advice(f"use {{{{flow.data.{name}}}}}, or a column for each part"),
                 )
             continue
         blank = use.without_default or use.widgets
@@ -220,15 +219,15 @@ def _subflows(definition: Definition) -> Iterator[Finding]:
         yield _note("subflow", f"the flows that {_list(widgets)} runs were not checked")
 
 
-def _supply(name: str, unused: Sequence[str]) -> str:
+def _supply(name: str, unused: Sequence[str]) -> Remedy:
     def plain(text: str) -> str:
         return re.sub(r"[\W_]+", "", text).casefold()
 
     near = [other for other in unused if plain(other) == plain(name)]
     near = near or difflib.get_close_matches(name, unused, n=1, cutoff=0.75)
     if near:
-        return f'map the column: [columns] parameters = {{ "{name}" = "{near[0]}", … }}'
-    return f'add a column {name!r}, or [columns] constants = {{ "{name}" = "…" }}'
+        return AnyOf(Advice(f"rename the column {near[0]!r} to {name!r}"), Setting("columns.parameters"))
+    return AnyOf(Advice(f"add a column {name!r}"), Setting(f"columns.constants.{name}", "…"))
 
 
 def _sent_from(sender: str, definition: Definition | None) -> Iterator[Finding]:
@@ -244,14 +243,14 @@ def _sent_from(sender: str, definition: Definition | None) -> Iterator[Finding]:
                 code="service_calls",
                 message=f"From is a Messaging Service, which cannot call, and the flow has voice widgets:"
                 f" {_list(voice)}",
-                fix="[campaign] from = a number that can call",
+                fix=Setting("campaign.from", "+1…"),
             )
         yield Finding(
             severity=severity,
             code="replies",
             message="replies reach these executions only where the Messaging Service hands incoming messages to this"
             " flow",
-            fix="in the Messaging Service's Integration, or for each of its numbers, name this flow",
+            fix=Advice("in the Messaging Service's Integration, or for each of its numbers, name this flow"),
         )
     elif _NUMBER.fullmatch(sender):
         yield Finding(
@@ -259,15 +258,17 @@ def _sent_from(sender: str, definition: Definition | None) -> Iterator[Finding]:
             code="replies",
             message=f"replies reach these executions only where {sender} is configured for this flow; and if the number"
             " is in a Messaging Service, they start executions of their own",
-            fix="in the number's configuration let incoming messages go to this flow;"
-            " for a number in a Messaging Service, [campaign] from = MG…",
+            fix=AnyOf(
+                Advice("in the number's configuration let incoming messages go to this flow"),
+                InTurn(Advice("for a number in a Messaging Service"), Setting("campaign.from", "MG…")),
+            ),
         )
     elif not _OTHER_ADDRESS.fullmatch(sender):
         yield Finding(
             severity=Severity.warning,
             code="sender",
             message=f"From is neither a number nor a Messaging Service: {sender[:20]}",
-            fix='[campaign] from = "+1…" or "MG…"',
+            fix=Setting("campaign.from", "+1…"),
         )
 
 

@@ -72,11 +72,11 @@ class Deadlines:
         self._waiting: dict[ResponseHandler, tuple[float, StreamReader | None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, protocol: ResponseHandler, left_s: float) -> None:
+    def start(self, protocol: ResponseHandler, sent_at_s: float) -> None:
         """From now on `protocol` waits for a whole answer."""
-        self._waiting[protocol] = (left_s + self._answer_s, None)
+        self._waiting[protocol] = (sent_at_s + self._answer_s, None)
         if self._timer is None:
-            self._timer = self._loop.call_at(left_s + self._answer_s, self._sweep)
+            self._timer = self._loop.call_at(sent_at_s + self._answer_s, self._sweep)
 
     def body(self, protocol: ResponseHandler, body: StreamReader) -> None:
         """It has begun to answer, and waits for the rest of it."""
@@ -170,15 +170,17 @@ class Poster:
         self._target = self._new_target()
         self._head = _head(self._target)
 
-    async def post(self, form: bytes, leaving: Callable[[], None] | None = None) -> Answer:
-        """Send it, once. `leaving` is called when only the writing is left to do; what fails before that never left.
+    async def post(self, form: bytes, leaving: Callable[[], bool] | None = None) -> Answer | None:
+        """Send it, once.
 
+        `leaving` is called when only the writing is left to do: what fails before that was never sent. Where it says
+        False nothing is sent: the connection is kept for the next form, and None returned.
         Never raises for what the network or the server does. A caller that is cancelled closes the connection.
         """
         loop = self._loop
         began_s = loop.time()
         status = 0
-        left = False
+        sent = False
         try:
             connection, head = self._idle.take() or await self._connect()
             protocol = connection.protocol
@@ -188,11 +190,12 @@ class Poster:
                 transport = protocol.transport
                 if transport is None or transport.is_closing():
                     raise aiohttp.ServerDisconnectedError
+                if leaving is not None and not leaving():
+                    self._idle.put(connection, head)
+                    return None
+                sent = True
                 began_s = loop.time()
                 self._deadlines.start(protocol, began_s)
-                if leaving is not None:
-                    leaving()
-                left = True
                 transport.write(b"%s%d\r\n\r\n%s" % (head, len(form), form))
                 message, body = await protocol.read()
                 while message.code < 200:
@@ -206,7 +209,7 @@ class Poster:
                 raise
             self._idle.put(connection, head)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
-            return _told(failed(error, status, loop.time() - began_s), left=left)
+            return _with_departure(failed(error, status, loop.time() - began_s), sent=sent)
         headers = message.headers
         return Answer(
             status,
@@ -298,11 +301,11 @@ def failed(error: BaseException, status: int, elapsed_s: float) -> Answer:
     return Answer(status=status, failure=failure, detail=detail, elapsed_s=elapsed_s)
 
 
-def _told(answer: Answer, *, left: bool) -> Answer:
+def _with_departure(answer: Answer, *, sent: bool) -> Answer:
     """A failure, with what is known for certain: whether the request had begun to leave."""
-    if left and answer.failure in (Failure.not_connected, Failure.certificate):
+    if sent and answer.failure in (Failure.not_connected, Failure.certificate):
         return answer._replace(failure=Failure.broken)
-    if not left and answer.failure in (Failure.broken, Failure.timeout):
+    if not sent and answer.failure in (Failure.broken, Failure.timeout):
         return answer._replace(failure=Failure.not_connected)
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,20 +59,22 @@ def chosen_values(context: Mapping[str, Any], variables: Mapping[str, str]) -> d
     """Name → text of each variable that the context has; `variables`: name → path, as in `[tracking] variables`."""
     found: dict[str, str] = {}
     for name, path in variables.items():
-        value = _look_up(context, variable_path(path))
-        if value is not None:
-            found[name] = _text(value)
+        with contextlib.suppress(LookupError):
+            value = look_up(context, variable_path(path))
+            if value is not None:
+                found[name] = _text(value)
     return found
 
 
-def _look_up(value: Any, steps: Iterable[str]) -> Any:
+def look_up(value: Any, steps: Iterable[str]) -> Any:
+    """What stands in a context at a path's end. Raises: LookupError: nothing does."""
     for step in steps:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step[:9]) < len(value):
+        if isinstance(value, list) and step.isdecimal():
             value = value[int(step[:9])]
+        elif isinstance(value, Mapping):
+            value = value[step]
         else:
-            return None
+            raise LookupError(step)
     return value
 
 

@@ -24,12 +24,12 @@ from dispatcher.studio.resources import Step
 from dispatcher.tracking.context_values import WidgetError, chosen_values, last_error, widget_errors
 from dispatcher.tracking.paths import Path, path_of_steps, proved_path
 
-#: Second reads: one for so many executions, so that with the lists all stay below 1.1 for each; a few more at first.
+#: Second reads: one for this many executions, so that with the lists all stay below 1.1 for each; a few more at first.
 ONE_SECOND_READ_IN = 12
-#: After so many contexts it shows whether they prove paths: in nine of ten at least, or the steps tell more.
+#: After this many contexts it shows whether they prove paths: in nine of ten at least, or the steps tell more.
 SAMPLE = 20
 PROVED_MIN = 0.9
-#: So often a revision is asked for that Studio does not give, each time tried again as the settings say.
+#: A revision that Studio does not give is asked for this often, each time tried again as the settings say.
 MISSES_MAX = 5
 #: What is shown for a flow that ended before its first widget.
 AT_TRIGGER = "Trigger"
@@ -43,8 +43,8 @@ class Details:
     path: Path | None
     error: WidgetError | None
     variables: dict[str, str] = field(default_factory=dict)
-    #: Something was left open for want of a second read.
-    is_whole: bool = True
+    #: False: details not fully read; a second request would be needed.
+    is_complete: bool = True
 
     @property
     def last_step(self) -> str | None:
@@ -90,7 +90,7 @@ class DetailReader:
         self._contexts += 1
         claim = await self._claim(context, flow_version) if self._steps != "always" else None
         path: Path | None = None
-        is_whole = True
+        is_complete = True
         if claim is not None and (claim in self._checked or self._steps == "never"):
             path = claim.path
         elif self._steps != "never":
@@ -100,9 +100,11 @@ class DetailReader:
                 if claim is not None:
                     self._check(claim, path)
             else:
-                is_whole = False
+                is_complete = False
         error = last_error(widget_errors(context), path or ())
-        return Details(path=path, error=error, variables=chosen_values(context, self._variables), is_whole=is_whole)
+        return Details(
+            path=path, error=error, variables=chosen_values(context, self._variables), is_complete=is_complete
+        )
 
     async def _by_steps(self, execution_sid: str) -> Details:
         steps = await self._steps_of(execution_sid)
@@ -110,7 +112,7 @@ class DetailReader:
         if not any("fail" in (step.name or "").lower() for step in steps):
             return Details(path=path, error=None)
         if not self._may_read_more():
-            return Details(path=path, error=None, is_whole=False)
+            return Details(path=path, error=None, is_complete=False)
         return Details(path=path, error=last_error(widget_errors(await self._context(execution_sid)), path))
 
     def _contexts_prove_little(self) -> bool:

@@ -16,7 +16,7 @@ from dispatcher.studio.resources import Step
 
 #: Where a step leads when the execution is over (Studio's sample of a Step).
 ENDED = "Ended"
-#: Looking for the ways is given up after so many widgets: then the steps are asked.
+#: Looking for the ways is given up after this many widgets: then the steps are asked.
 LOOKED_AT_MAX = 500
 #: Widgets that always have a result once they were entered. Of others it is not known.
 _LEAVES_RESULT = frozenset({"send-message", "send-and-wait-for-reply"})

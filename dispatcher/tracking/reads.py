@@ -1,4 +1,4 @@
-"""Many requests side by side: some at once, each answer reported; one that fails is left, many in a row end it."""
+"""Many requests side by side: one that fails is left out; many consecutive failures, or a stop, end it all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dispatcher.errors import AuthenticationError, CertificateUntrusted, Dispatc
 
 T = TypeVar("T")
 
-#: So many that fail one after the other, each tried again as the settings say: Studio is not to be asked now.
+#: After this many consecutive failures, each tried again as the settings say, Studio is not asked any more.
 FAILURES_MAX = 10
 
 #: Errors that would be the same for every request.
@@ -26,7 +26,7 @@ class Reads:
         self.failure: DispatcherError | None = None
         self._concurrency = concurrency
         self._stopped = stopped
-        self._in_a_row = 0
+        self._consecutive_failures = 0
 
     async def one(self, request: Awaitable[T]) -> T:
         """The answer of a request."""
@@ -36,7 +36,7 @@ class Reads:
 
     def answered(self) -> None:
         """Studio answers: what failed before is over."""
-        self._in_a_row = 0
+        self._consecutive_failures = 0
 
     def raise_if_stopped(self) -> None:
         """Raises: why to stop."""
@@ -47,27 +47,39 @@ class Reads:
     async def each(self, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
         """Do the work for every item, some at once. A StudioError is counted, and the next item's turn comes.
 
-        Raises: the error that would be the same for all, or that came too often in a row; why it was stopped.
+        Once it has to end, no new item is begun, and those under way are finished: a request on the wire may have done
+        its work already, and what it did would not be known.
+        Raises: an error that would be the same for all, or the last of too many consecutive ones; why it was stopped.
         """
+        endings: list[DispatcherError] = []
 
         async def worker(waiting: Iterator[T]) -> None:
             for item in waiting:
-                self.raise_if_stopped()
+                stopped = self._stopped()
+                if stopped is not None:
+                    endings.append(stopped)
+                if endings:
+                    return
                 try:
                     await work(item)
-                except FATAL:
-                    raise
-                except StudioError as error:
-                    self.failed += 1
-                    self.failure = error
-                    self._in_a_row += 1
-                    if self._in_a_row >= FAILURES_MAX:
-                        raise
+                except DispatcherError as error:
+                    if self._ends_all(error):
+                        endings.append(error)
 
         waiting = iter(items)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._concurrency, len(items))):
                     group.create_task(worker(waiting))
-        except ExceptionGroup as errors:
+        except ExceptionGroup as errors:  # a bug
             raise errors.exceptions[0] from None
+        if endings:
+            raise endings[0]
+
+    def _ends_all(self, error: DispatcherError) -> bool:
+        if not isinstance(error, StudioError) or isinstance(error, FATAL):
+            return True
+        self.failed += 1
+        self.failure = error
+        self._consecutive_failures += 1
+        return self._consecutive_failures >= FAILURES_MAX

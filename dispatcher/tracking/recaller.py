@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-
 from dispatcher.clock import now_ms
-from dispatcher.errors import DispatcherError, ResourceNotFound
+from dispatcher.errors import ResourceNotFound
 from dispatcher.events import EventBus, Tracking
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import CampaignRecord, CreatedExecution, TrackedExecution
 from dispatcher.model import ExecutionStatus
 from dispatcher.studio.client import Studio
+from dispatcher.tracking.learned import Learned
 from dispatcher.tracking.reads import Reads
+from dispatcher.tracking.results import RecallResult
 
 BATCH = 1_000
 SAVED_AT_ONCE = 50
-SAVE_EVERY_S = 1.0
-TOLD_EVERY_S = 0.1
-
-
-@dataclass(slots=True, kw_only=True)
-class Recalled:
-    """What became of those that were to be ended."""
-
-    ended: int = 0
-    #: They had ended by themselves when their turn came (409).
-    already_ended: int = 0
-    gone: int = 0
-    #: Studio could not be asked: recall again.
-    failed: int = 0
-    #: Why it ended early; None: it did not.
-    error: DispatcherError | None = None
 
 
 class Recaller:
@@ -44,17 +27,16 @@ class Recaller:
         self._ledger = ledger
         self._studio = studio
         self._reads = reads
-        self._bus = bus
-        self.result = Recalled()
-        self._learned: list[TrackedExecution] = []
-        self._saved_s = self._told_s = 0.0
+        #: What it has come to so far.
+        self.result = RecallResult()
+        self._learned = Learned(ledger.save_executions, bus, self._progress, batch_size=SAVED_AT_ONCE)
         self._total = 0
 
-    async def recall(self) -> Recalled:
+    async def recall(self) -> RecallResult:
         """End every execution that was active when last seen, or was not seen.
 
         To be called after a look (`Tracker.look`), which has seen that the flow is there: without it, each of its
-        executions would be a 404 and be taken for gone. Raises: LedgerError.
+        executions would be a 404 and be taken for gone. What ends it early is in the result. Raises: LedgerError.
         """
         result = self.result
         failed_before = self._reads.failed
@@ -63,16 +45,12 @@ class Recaller:
         after = 0
         while found := await self._ledger.executions_to_track(self._campaign, read_as=None, after=after, limit=BATCH):
             after = found[-1].attempt_id
-            try:
-                await self._reads.each(found, self._end)
-            except DispatcherError as error:
-                result.error = error
-            finally:
-                await self._save()
+            result.error = await self._learned.save_after(self._reads.each(found, self._end))
+            result.failed = self._reads.failed - failed_before
+            result.failure = self._reads.failure
             if result.error is not None:
                 break
-        result.failed = self._reads.failed - failed_before
-        self._tell()
+        self._learned.emit_progress()
         return result
 
     async def _end(self, one: CreatedExecution) -> None:
@@ -90,7 +68,7 @@ class Recaller:
                 recalled_ms = now_ms()
                 self.result.ended += 1
         ended_at = ended.date_updated if ended else None
-        self._learned.append(
+        await self._learned.add(
             TrackedExecution(
                 attempt_id=one.attempt_id,
                 status=status,
@@ -100,20 +78,8 @@ class Recaller:
                 recalled_at_ms=recalled_ms,
             )
         )
-        if time.monotonic() - self._told_s > TOLD_EVERY_S:
-            self._tell()
-        if len(self._learned) >= SAVED_AT_ONCE or time.monotonic() - self._saved_s > SAVE_EVERY_S:
-            await self._save()
 
-    async def _save(self) -> None:
-        learned, self._learned = self._learned, []
-        self._saved_s = time.monotonic()
-        if learned:
-            await self._ledger.save_executions(learned)
-
-    def _tell(self) -> None:
-        self._told_s = time.monotonic()
+    def _progress(self) -> Tracking:
         result = self.result
-        done = result.ended + result.already_ended + result.gone
         detail = f"{result.ended:,} ended, {result.already_ended:,} had ended already"
-        self._bus.emit(Tracking(done=done, total=max(self._total, done), detail=detail))
+        return Tracking(done=result.done, total=max(self._total, result.done), detail=detail)

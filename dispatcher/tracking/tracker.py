@@ -9,7 +9,6 @@ within a second or two, so a look may be stopped at any time and the next one go
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,46 +16,30 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import DispatcherError, FlowNotFound, ResourceNotFound, StudioError
+from dispatcher.errors import FlowNotFound, ResourceNotFound, StudioError
 from dispatcher.events import EventBus, Tracking
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import CampaignRecord, CreatedExecution, TrackedExecution
 from dispatcher.model import ExecutionStatus
+from dispatcher.remedies import Advice, AnyOf, Setting
 from dispatcher.settings import TrackingSettings
 from dispatcher.studio.client import PAGE_SIZE_MAX, Studio
 from dispatcher.studio.resources import Execution
 from dispatcher.tracking.details import DetailReader, Details
+from dispatcher.tracking.learned import Learned
 from dispatcher.tracking.reads import FATAL, Reads
+from dispatcher.tracking.results import TrackResult
 
 #: Executions looked at together: their list has some twenty pages.
 BATCH = 20_000
-#: What was learned is written after so many executions, or so many seconds.
+#: What was learned is written after this many executions, or a second.
 SAVED_AT_ONCE = 200
-SAVE_EVERY_S = 1.0
 #: Studio forgets executions 30 days after their start (twilio.com/docs/studio/user-guide); a day more for the clocks.
 RETENTION_MS = 31 * 24 * 3600 * 1000
 #: Between an intent and its execution: a request may be under way for so long. Longer ones are asked for one by one.
 UNDER_WAY_MAX_S = 600.0
 #: Studio's times are whole seconds.
 DATE_MARGIN = timedelta(seconds=2)
-
-
-@dataclass(slots=True, kw_only=True)
-class Tracked:
-    """What a look has found."""
-
-    #: Executions looked at.
-    looked_at: int = 0
-    active: int = 0
-    #: Those whose details were read now.
-    read: int = 0
-    #: Those of them of which something was left open for want of a second read.
-    not_whole: int = 0
-    gone: int = 0
-    #: Those that could not be read now: the next look asks again.
-    failed: int = 0
-    #: Why the look ended early; None: it did not.
-    error: DispatcherError | None = None
 
 
 @dataclass(slots=True)
@@ -86,28 +69,33 @@ class Tracker:
         self._flow_sid = campaign.flow_sid
         self._ledger = ledger
         self._studio = studio
-        self._settings = settings
-        self._bus = bus
         self._reads = reads
         self._read_as = read_as(settings) if details else None
         self._reader = DetailReader(studio, campaign.flow_sid, settings)
-        self._learned: list[TrackedExecution] = []
-        self._saved_s = 0.0
-        self._told_s = 0.0
-        #: What the latest look has found so far.
-        self.result = Tracked()
+        #: What the looks have found so far; kept where one is broken off, too.
+        self.result = TrackResult()
+        self._learned = Learned(ledger.save_executions, bus, self._progress, batch_size=SAVED_AT_ONCE)
         self._total = 0
 
-    async def look(self) -> Tracked:
+    async def look(self) -> TrackResult:
         """Look once at every execution of which more can be learned.
 
         Raises: FlowNotFound, AuthenticationError, StudioError where Studio cannot be asked at all; LedgerError. What
         ends it later is in the result.
         """
-        result = self.result = Tracked()
-        failed_before = self._reads.failed
+        before = self.result
         counts = await self._ledger.execution_counts(self._campaign)
-        total = counts.unseen + counts.by_status[ExecutionStatus.active]
+        self.result = TrackResult(read=before.read, incomplete=before.incomplete, counts=counts)
+        try:
+            await self._look_at_all()
+        finally:
+            self.result.counts = await self._ledger.execution_counts(self._campaign)
+        return self.result
+
+    async def _look_at_all(self) -> None:
+        result = self.result
+        failed_before = self._reads.failed
+        total = result.counts.unseen + result.counts.by_status[ExecutionStatus.active]
         after = 0
         flow_is_there = False
         while True:
@@ -121,17 +109,12 @@ class Tracker:
                 await self._see_flow()
                 flow_is_there = True
             after = found[-1].attempt_id
-            try:
-                self._total = max(total, result.looked_at + len(found))
-                await self._look_at(found)
-            except DispatcherError as error:
-                result.error = error
-            finally:
-                await self._save()
+            self._total = max(total, result.looked_at + len(found))
+            result.error = await self._learned.save_after(self._look_at(found))
+            result.failed = self._reads.failed - failed_before
+            result.failure = self._reads.failure
             if result.error is not None:
                 break
-        result.failed = self._reads.failed - failed_before
-        return result
 
     async def _see_flow(self) -> None:
         try:
@@ -140,7 +123,7 @@ class Tracker:
             raise FlowNotFound(
                 "the flow is not there any more, so its executions cannot be read",
                 found=error.found,
-                fix="check the account, and [account] base_url, region and edge",
+                fix=AnyOf(Advice("check the account"), Setting("account.base_url"), Setting("account.region")),
             ) from None
         self._reads.answered()
 
@@ -160,7 +143,7 @@ class Tracker:
             await self._reads.each(batch.ended, self._read_details)
         else:
             self.result.looked_at += len(batch.ended)
-        self._tell()
+        self._learned.emit_progress()
 
     # --- who has ended ---
 
@@ -238,16 +221,16 @@ class Tracker:
         if execution.status == "ended":
             ended = one._replace(ended_at_ms=_ms(execution.date_updated), flow_version=execution.flow_version)
             batch.ended.append(ended)
-            await self._learn(self._tracked(ended, ExecutionStatus.ended))
+            await self._learned.add(self._tracked(ended, ExecutionStatus.ended))
         else:
             self.result.active += 1
             self.result.looked_at += 1
-            await self._learn(self._tracked(one, ExecutionStatus.active))
+            await self._learned.add(self._tracked(one, ExecutionStatus.active))
 
     def _is_gone(self, one: CreatedExecution) -> None:
         self.result.gone += 1
         self.result.looked_at += 1
-        self._learned.append(self._tracked(one, ExecutionStatus.gone))
+        self._learned.note(self._tracked(one, ExecutionStatus.gone))
 
     # --- what they did ---
 
@@ -261,9 +244,9 @@ class Tracker:
             raise
         self.result.read += 1
         self.result.looked_at += 1
-        self.result.not_whole += not details.is_whole
+        self.result.incomplete += not details.is_complete
         error = details.error
-        await self._learn(
+        await self._learned.add(
             TrackedExecution(
                 attempt_id=one.attempt_id,
                 status=ExecutionStatus.ended,
@@ -279,20 +262,6 @@ class Tracker:
             )
         )
 
-    # --- the ledger ---
-
-    async def _learn(self, execution: TrackedExecution) -> None:
-        self._learned.append(execution)
-        self._tell(every_s=0.1)
-        if len(self._learned) >= SAVED_AT_ONCE or time.monotonic() - self._saved_s > SAVE_EVERY_S:
-            await self._save()
-
-    async def _save(self) -> None:
-        learned, self._learned = self._learned, []
-        self._saved_s = time.monotonic()
-        if learned:
-            await self._ledger.save_executions(learned)
-
     def _tracked(self, one: CreatedExecution, status: ExecutionStatus) -> TrackedExecution:
         return TrackedExecution(
             attempt_id=one.attempt_id,
@@ -302,13 +271,10 @@ class Tracker:
             flow_version=one.flow_version,
         )
 
-    def _tell(self, every_s: float = 0.0) -> None:
-        if time.monotonic() - self._told_s < every_s:
-            return
-        self._told_s = time.monotonic()
+    def _progress(self) -> Tracking:
         result = self.result
         detail = f"{result.active:,} active, {result.read:,} read"
-        self._bus.emit(Tracking(done=result.looked_at, total=max(self._total, result.looked_at), detail=detail))
+        return Tracking(done=result.looked_at, total=max(self._total, result.looked_at), detail=detail)
 
 
 def read_as(settings: TrackingSettings) -> str:

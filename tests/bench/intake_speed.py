@@ -73,19 +73,21 @@ def make(path: Path, kind: str, rows: int) -> None:
 
 def read(path: Path) -> int:
     """Intake alone; how many rows."""
-    from dispatcher.intake import IntakeOptions, open_input
+    from dispatcher.intake import open_input
+    from dispatcher.settings import Settings
 
-    with open_input(path, IntakeOptions(to="phone", region="US", from_address=SENDER)) as opened:
+    settings = Settings.model_validate({"columns": {"to": "phone", "region": "US"}, "campaign": {"from": SENDER}})
+    with open_input(path, settings) as opened:
         return sum(len(batch.cells) for batch in opened.batches())
 
 
 def plan(path: Path) -> int:
     """Intake and ledger, as `run` plans a file; how many rows."""
-    from dispatcher import load_settings, open_campaign
+    from dispatcher import load_settings, rehearse_campaign
 
     async def planned(folder: str) -> int:
         flags = {"columns.to": "phone", "columns.region": "US", "campaign.from": SENDER, "state.dir": folder}
-        async with open_campaign("bench", load_settings(flags=flags).settings, scratch=True) as campaign:
+        async with rehearse_campaign("bench", load_settings(flags=flags).settings) as campaign:
             return (await campaign.plan(path)).total
 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -21,9 +21,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, Run, RunTotals
 from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, Outcome
 
 BATCH_ROWS = 10_000
@@ -184,7 +184,6 @@ def _created(row: GrantedRow) -> AttemptEnd:
     return AttemptEnd(
         row.row_id,
         row.attempt_id,
-        row.input_id,
         Outcome.created,
         1_000,
         1_100,

@@ -4,7 +4,7 @@
     python -m tests.bench.ours send STATE_DIR PORT IN_FLIGHT RATE PACE [LIMIT]
     python -m tests.bench.ours report STATE_DIR PORT PATH
 
-`send` is what `resume` does: ledger (FULL), limiter, hold, events and, where a path is given, the report.
+`send` is what `resume` does: ledger, limiter, hold, events and, where a path is given, the report.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import sys
 import time
 from pathlib import Path
 
-from dispatcher.campaign import open_campaign
-from dispatcher.ledger import SqliteLedger
+from dispatcher.campaign import open_campaign, view_campaign
+from dispatcher.ledger import open_ledger
 from dispatcher.ledger.records import NewInput, RowBatch
-from dispatcher.settings import Credentials, Settings, load
+from dispatcher.settings import Credentials, Settings, StateSettings, load
 
 FLOW = "FW0123456789abcdef0123456789abcdef"
 ACCOUNT = "AC" + "0" * 32
@@ -45,7 +45,7 @@ def settings(state_dir: str, port: int, **flags: object) -> Settings:
 
 async def plan(state_dir: str, port: int, rows: int, sent: int) -> None:
     """Fill a ledger without reading a file; `sent` rows count as created, written directly."""
-    ledger = SqliteLedger.open(Path(state_dir))
+    ledger = await open_ledger(StateSettings(dir=state_dir))
     account = await ledger.account(ACCOUNT, f"http://127.0.0.1:{port}")
     campaign = await ledger.open_campaign(NAME, account, FLOW)
     header = ("first_name", "phone", "city")
@@ -83,7 +83,7 @@ def _mark_sent(path: Path, input_id: int, sent: int) -> None:
         )
         db.execute(
             "INSERT INTO attempts"
-            " (row_id, number, run_id, begun_at_ms, left_at_ms, ended_at_ms, outcome, execution_sid)"
+            " (row_id, number, run_id, begun_at_ms, sent_at_ms, ended_at_ms, outcome, execution_sid)"
             " SELECT row_id, 1, 1, 1, 1, 2, 'created', printf('FN%032x', row_id)"
             " FROM rows WHERE row_id BETWEEN ? AND ?",
             (first, first + sent - 1),
@@ -125,7 +125,7 @@ async def send(
 
 async def report(state_dir: str, port: int, path: str) -> dict[str, float]:
     """Write the report alone."""
-    async with open_campaign(NAME, settings(state_dir, port), lock=False, create=False) as campaign:
+    async with view_campaign(NAME, settings(state_dir, port)) as campaign:
         cpu_s, started_s = time.process_time(), time.perf_counter()
         rows = await campaign.report(path)
         seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from tests.chaos.killing import Plan, Tally, kill_loop
 from tests.chaos.program import ROOT, zygote
-from tests.chaos.seeds import VARIABLE, seed
+from tests.chaos.seeds import VARIABLE, drawn
 
 
 def table(tally: Tally, chosen: int) -> str:
@@ -51,7 +52,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long")
     parser.add_argument("--only-kills", action="store_true", help="the kill loop alone")
     options = parser.parse_args()
-    chosen = seed() if options.seed is None else options.seed
+    chosen = drawn() if options.seed is None else options.seed
     say(f"{VARIABLE}={chosen}: {options.kills} kills …")
     plan = Plan(
         kills=options.kills,
@@ -70,7 +71,8 @@ def main() -> int:
         say(f"BROKEN: {problem}")
     if tally.problems() or options.only_kills:
         return int(bool(tally.problems()))
-    return subprocess.run([sys.executable, "-m", "pytest", "-m", "chaos", "tests"], cwd=ROOT, check=False).returncode
+    command = [sys.executable, "-m", "pytest", "-m", "chaos", "tests"]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | {VARIABLE: str(chosen)}, check=False).returncode
 
 
 def say(text: str) -> None:

@@ -143,7 +143,7 @@ class Cursor:
 
     def __init__(self, db: apsw.Connection, cursor: apsw.Cursor) -> None:
         self._cursor = cursor
-        self.rowcount, self.lastrowid = db.changes(), db.last_insert_rowid()
+        self.rowcount = db.changes()
 
     def __iter__(self) -> Any:
         return iter(self._cursor)

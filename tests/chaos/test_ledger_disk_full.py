@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import ExitCode, LedgerFull
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, GrantedRow, Run
-from dispatcher.ledger.sqlite.writer import mapped_os
+from dispatcher.ledger.sqlite.db import SqliteDb
+from dispatcher.ledger.sqlite.failures import mapped_os
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome, RowState
 from dispatcher.remedies import Advice
 from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, planned
@@ -45,15 +46,17 @@ async def started(folder: Path) -> tuple[SqliteLedger, CampaignRecord, Run]:
 async def limit_pages(ledger: SqliteLedger, more: int | None) -> None:
     """Let the file grow by so many pages; None: as it likes."""
 
-    def limit(db: sqlite3.Connection) -> None:
-        (pages,) = db.execute("PRAGMA page_count").fetchone()
-        db.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
+    def limit(db: Db) -> None:
+        assert isinstance(db, SqliteDb)
+        (pages,) = db.connection.execute("PRAGMA page_count").fetchone()
+        db.connection.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
 
     await ledger._writer.read(limit)
 
 
 @pytest.mark.parametrize("more", [0, 1, 3, 9, 17])
-async def test_a_file_that_cannot_grow_stops_sending_and_loses_nothing(tmp_path: Path, more: int) -> None:
+async def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path, more: int) -> None:
+    """A file that cannot grow stops sending and loses nothing."""
     ledger, spring, run = await started(tmp_path)
     granted: list[str] = []
     await limit_pages(ledger, more)
@@ -73,7 +76,8 @@ async def test_a_file_that_cannot_grow_stops_sending_and_loses_nothing(tmp_path:
 
 
 @pytest.mark.parametrize("more", [0, 5, 40, 70])
-async def test_a_file_that_does_not_fit_is_not_planned_at_all(tmp_path: Path, more: int) -> None:
+async def test_a_file_that_does_not_fit_is_not_planned(tmp_path: Path, more: int) -> None:
+    """A file that does not fit is not planned at all."""
     ledger = SqliteLedger.open(tmp_path)
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("earlier"))
@@ -134,7 +138,8 @@ def test_a_system_that_refuses_to_write_is_a_full_disk(tmp_path: Path, root: Pat
     assert flaws(state / "ledger.sqlite3") == []
 
 
-def test_a_folder_that_cannot_be_made_for_want_of_space_is_a_full_disk() -> None:
+def test_no_space_for_the_folder() -> None:
+    """A folder that cannot be made for want of space is a full disk."""
     full = mapped_os(OSError(errno.ENOSPC, "No space left on device"))
     assert isinstance(full, LedgerFull)
     assert (full.exit_code, full.fix) == (ExitCode.STOPPED, Advice("free some disk space"))

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import Run
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome, RowState
+from tests.chaos import seeds
 from tests.chaos.power import Connection, Disk, RecordingVFS, points
 from tests.support.ledgers import NONE, campaign, end, flaws, lines, planned, raw
 
@@ -115,14 +116,13 @@ def cut(promised: Promised, folder: Path, cuts: int, seed: int) -> dict[int, lis
 
 
 def test_no_cut_loses_what_was_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cut loses what was acknowledged."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=60)
     assert len(promised.begun) > 100
-    assert cut(promised, tmp_path, cuts=120, seed=random.randrange(1 << 32)) == {}
+    assert cut(promised, tmp_path, cuts=120, seed=seeds.seed()) == {}
 
 
-def test_without_syncing_the_folder_a_new_ledger_may_come_back_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_syncing_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even FULL is not enough for a new file: the journal of its first page may come back, and roll everything back."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=60, synchronous="FULL")
     broken = cut(promised, tmp_path, cuts=60, seed=1)
@@ -142,5 +142,6 @@ def test_without_full_syncs_intents_are_lost(tmp_path: Path, monkeypatch: pytest
 def test_no_cut_anywhere_loses_what_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    """No cut anywhere loses what was acknowledged."""
     promised = recorded(tmp_path / "state", monkeypatch, rounds=150)
     assert cut(promised, tmp_path, cuts=1500, seed=seed) == {}

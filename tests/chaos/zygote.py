@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import dispatcher
+from tests.guard import signals
 
 
 def preload() -> None:
@@ -67,6 +68,7 @@ def become(order: dict[str, Any]) -> None:
 
 def main() -> None:
     """Serve orders until the input ends."""
+    signals.use_defaults()
     preload()
     answers = os.dup(1)
 

@@ -1,4 +1,4 @@
-"""Ledgers with rows in them, and what must be true of any ledger file at any moment."""
+"""Ledgers with rows in them, and what must be true of any ledger at any moment."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
-from dispatcher.ledger import SqliteLedger
+from dispatcher.ledger import Ledger, open_ledger
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -26,12 +26,17 @@ from dispatcher.ledger.records import (
 )
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.model import Outcome, Reason
+from dispatcher.settings import StateSettings
 
 ACCOUNT_SID = "AC" + "0" * 32
 FLOW_SID = "FW" + "0" * 32
 BASE_URL = "http://127.0.0.1"
 SENDER = "+15550100000"
 NONE = RunTotals()
+
+
+#: Runs a query on a ledger's database, from outside.
+Query = Callable[[str], list[tuple[Any, ...]]]
 
 
 class Line(NamedTuple):
@@ -91,18 +96,23 @@ def new_input(sender: str | None = SENDER, **constants: str) -> NewInput:
     )
 
 
-async def campaign(ledger: SqliteLedger, name: str = "spring", account_sid: str = ACCOUNT_SID) -> CampaignRecord:
+async def opened(folder: Path, *, create: bool = True) -> Ledger:
+    """The ledger of a state folder."""
+    return await open_ledger(StateSettings(dir=str(folder)), create=create)
+
+
+async def campaign(ledger: Ledger, name: str = "spring", account_sid: str = ACCOUNT_SID) -> CampaignRecord:
     """A campaign, made where it is new."""
     return await ledger.open_campaign(name, await account(ledger, account_sid), FLOW_SID)
 
 
-async def account(ledger: SqliteLedger, account_sid: str = ACCOUNT_SID) -> Account:
+async def account(ledger: Ledger, account_sid: str = ACCOUNT_SID) -> Account:
     """An account, made where it is new."""
     return await ledger.account(account_sid, BASE_URL)
 
 
 async def planned(
-    ledger: SqliteLedger, record: CampaignRecord, of: Sequence[Line], new: NewInput | None = None
+    ledger: Ledger, record: CampaignRecord, of: Sequence[Line], new: NewInput | None = None
 ) -> PlanCounts:
     """The lines as a file of the campaign."""
     record_ = await ledger.begin_input(record, new or new_input())
@@ -110,26 +120,26 @@ async def planned(
     return await ledger.finish_input(record_.input_id, "sha")
 
 
-def end(row: GrantedRow, outcome: Outcome, not_before_ms: int | None = None, code: int | None = None) -> AttemptEnd:
-    """What an attempt proved, at a time of no interest."""
-    left_ms = None if outcome is Outcome.not_sent else row.may_leave_ms + 1
-    sid = f"FN{row.attempt_id:032x}" if outcome is Outcome.created else None
+def end(
+    row: GrantedRow, outcome: Outcome, not_before_ms: int | None = None, code: int | None = None, at_ms: int = 5
+) -> AttemptEnd:
+    """What an attempt proved that was begun at `at_ms`."""
     return AttemptEnd(
         row.row_id,
         row.attempt_id,
-        row.input_id,
         outcome,
-        left_ms,
-        row.may_leave_ms + 2,
-        execution_sid=sid,
+        None if outcome is Outcome.not_sent else at_ms + 1,
+        at_ms + 2,
+        execution_sid=f"FN{row.attempt_id:032x}" if outcome is Outcome.created else None,
         error_code=code,
         not_before_ms=not_before_ms,
     )
 
 
-def report(ledger: SqliteLedger, record: CampaignRecord, input_id: int) -> list[ReportRow]:
+async def report(ledger: Ledger, input_id: int, **wanted: Any) -> list[ReportRow]:
     """All rows of an input's report."""
-    return [row for rows in ledger.report_rows(record, input_id) for row in rows]
+    async with ledger.snapshot() as snapshot:
+        return [row async for rows in snapshot.rows(input_id, **wanted) for row in rows]
 
 
 def killed(path: Path, folder: Path) -> Path:
@@ -147,31 +157,38 @@ def raw(path: Path) -> contextlib.closing[sqlite3.Connection]:
 
 
 def flaws(path: Path) -> list[str]:
-    """What is wrong with a ledger file: empty for a sound one, whatever happened to it."""
+    """What is wrong with a ledger's file: empty for a sound one, whatever happened to it."""
     with raw(path) as db:
         db.execute("BEGIN")
-        return list(_flaws(db))
+        checked = db.execute("PRAGMA integrity_check").fetchall()
+        damaged = [] if checked == [("ok",)] else [f"damaged: {checked}"]
+        return damaged + flaws_of(lambda sql: db.execute(sql).fetchall())
 
 
-def _flaws(db: sqlite3.Connection) -> Iterable[str]:
-    checked = db.execute("PRAGMA integrity_check").fetchall()
-    if checked != [("ok",)]:
-        yield f"damaged: {checked}"
-    tallies = Counter[tuple[int, str]]()
-    for input_id, state, n in db.execute("SELECT input_id, state, n FROM tallies WHERE n <> 0"):
-        tallies[input_id, state] = n
-    counted = Counter[tuple[int, str]](
+def flaws_of(query: Query) -> list[str]:
+    """What is wrong with a ledger, whatever its database; of one moment, if the query's answers are."""
+    return list(_flaws(query))
+
+
+def _flaws(query: Query) -> Iterable[str]:
+    tallies = Counter({(input_id, state): n for input_id, state, n in query("SELECT * FROM tallies WHERE n <> 0")})
+    counted = Counter(
         {
             (input_id, state): n
-            for input_id, state, n in db.execute("SELECT row_id >> 32, state, count(*) FROM rows GROUP BY 1, 2")
+            for input_id, state, n in query("SELECT row_id >> 32, state, count(*) FROM rows GROUP BY 1, 2")
         }
     )
     if tallies != counted:
         yield f"tallies are {tallies}, the rows {counted}"
-    for claim, query in _NEVER.items():
-        found = db.execute(query).fetchall()
+    for claim, sql in _NEVER.items():
+        found = query(sql)
         if found:
             yield f"{claim}: {found[:5]}"
+    chunks = {first: orjson.loads(cells) for first, cells in query("SELECT chunk_id, cells FROM chunks")}
+    stored = {first + at for first, rows in chunks.items() for at, row in enumerate(rows) if row is not None}
+    bare = {row_id for (row_id,) in query("SELECT row_id FROM rows")} - stored
+    if bare:
+        yield f"rows without cells: {sorted(bare)[:5]}"
 
 
 #: What must never be -> the rows for which it is.
@@ -183,11 +200,14 @@ _NEVER = {
         SELECT coalesce(identity, row_id), count(*) FROM rows GROUP BY 1 HAVING count(*) > 1""",
     "a key whose row is gone or has another": """
         SELECT k.row_key, k.row_id FROM row_keys AS k LEFT JOIN rows AS r USING (row_id)
-        WHERE r.row_key IS NOT k.row_key""",
+        WHERE r.row_id IS NULL OR r.row_key IS NULL OR r.row_key <> k.row_key""",
     "a row whose key is not its own": """
         SELECT r.row_id, r.row_key FROM rows AS r JOIN inputs AS i ON i.input_id = r.row_id >> 32
         LEFT JOIN row_keys AS k ON k.campaign_id = i.campaign_id AND k.row_key = r.row_key
-        WHERE i.ready_at_ms IS NOT NULL AND r.row_key IS NOT NULL AND k.row_id IS NOT r.row_id""",
+        WHERE i.ready_at_ms IS NOT NULL AND r.row_key IS NOT NULL AND (k.row_id IS NULL OR k.row_id <> r.row_id)""",
+    "a test send that is not alone in a run without a campaign": """
+        SELECT a.attempt_id FROM attempts AS a JOIN runs AS r ON r.run_id = a.run_id
+        WHERE (a.row_id < 0) <> (r.campaign_id IS NULL) OR (a.row_id < 0 AND a.row_id <> -a.run_id)""",
     "a row to be sent without a key": """
         SELECT row_id FROM rows WHERE row_key IS NULL AND state NOT IN ('invalid', 'skipped')""",
     "a row that is to be sent and has a reason not to": """
@@ -195,18 +215,14 @@ _NEVER = {
     "a state without its attempt": """
         SELECT r.row_id, r.state, a.outcome FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
         WHERE (r.state = 'sending' AND (a.attempt_id IS NULL OR a.outcome IS NOT NULL))
-           OR (r.state IN ('created', 'rejected', 'busy', 'unknown') AND a.outcome IS NOT r.state)""",
+           OR (r.state IN ('created', 'rejected', 'busy', 'unknown') AND coalesce(a.outcome, '') <> r.state)""",
     "an attempt in flight whose row does not know it": """
         SELECT a.attempt_id FROM attempts AS a LEFT JOIN rows AS r ON r.last_attempt = a.attempt_id
-        WHERE a.outcome IS NULL AND r.state IS NOT 'sending'""",
+        WHERE a.outcome IS NULL AND a.row_id >= 0 AND coalesce(r.state, '') <> 'sending'""",
     "an execution whose row is not created": """
         SELECT a.attempt_id FROM attempts AS a LEFT JOIN rows AS r ON r.last_attempt = a.attempt_id
-        WHERE a.outcome = 'created' AND r.state IS NOT 'created'""",
+        WHERE a.outcome = 'created' AND a.row_id >= 0 AND coalesce(r.state, '') <> 'created'""",
     "an attempt of another row": """
         SELECT r.row_id, a.row_id FROM rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt
         WHERE coalesce(r.identity, r.row_id) <> a.row_id""",
-    "a row without cells": """
-        SELECT r.row_id FROM rows AS r WHERE NOT EXISTS (
-          SELECT 1 FROM chunks AS c WHERE c.chunk_id <= r.row_id AND c.chunk_id >> 32 = r.row_id >> 32
-          AND json_extract(c.cells, '$[' || (r.row_id - c.chunk_id) || ']') IS NOT NULL)""",
 }

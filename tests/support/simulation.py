@@ -1,4 +1,4 @@
-"""The limiter and the hold against a server that counts exactly, in virtual time: minutes of sending in a moment."""
+"""The limiter and the breaker against a server that counts exactly, in virtual time: minutes of sending in a moment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dispatcher.errors import StoppedEarly
+from dispatcher.errors import DispatcherError
 from dispatcher.events import EventBus
-from dispatcher.sending.hold import Hold
-from dispatcher.sending.limiter import Limiter
-from dispatcher.settings import RetrySettings
+from dispatcher.sending.account import OpenAccount, open_account
+from dispatcher.sending.breaker import BreakerState
+from dispatcher.settings import Settings
 from tests.support import virtual_time
+from tests.support.accounts import ACCOUNT, EmptyLedger
 
 WINDOW_S = 10.0
 
@@ -53,11 +54,11 @@ class ExactServer:
 class Sent:
     """What happened, in seconds since sending began."""
 
-    left_s: list[float] = field(default_factory=list)
+    sent_at_s: list[float] = field(default_factory=list)
     passed_s: list[float] = field(default_factory=list)
     throttled_s: list[float] = field(default_factory=list)
     duration_s: float = 0.0
-    stopped: StoppedEarly | None = None
+    stopped: DispatcherError | None = None
 
     def passed_between(self, first_s: float, last_s: float) -> int:
         return sum(first_s <= at < last_s for at in self.passed_s)
@@ -67,7 +68,7 @@ class Sent:
 
     @property
     def throttled_share(self) -> float:
-        return len(self.throttled_s) / max(1, len(self.left_s))
+        return len(self.throttled_s) / max(1, len(self.sent_at_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def simulate(
     late_s: float = 0.0003,
     jitter_s: float = 0.0,
 ) -> Sent:
-    """Send as `workers` does, with a server that has the same limit. Timers wake `late_s` late.
+    """Send as `Sender` does, with a server that has the same limit. Timers wake `late_s` late.
 
     A request takes half of the latency to the server, and up to `jitter_s` more.
     """
@@ -112,9 +113,18 @@ def simulate(
         if others:
             await asyncio.sleep(others.ahead_s)
         server.started_s = loop.time()
-        sent = await _send(
-            server, per_second, seconds, rows, latency_s, jitter_s, in_flight, pace, headroom, retry_after_s
-        )
+        rate = {"per_second": per_second, "window_s": WINDOW_S, "headroom": headroom, "pace": pace}
+        settings = Settings.model_validate({"rate": rate})
+        sent = Sent()
+
+        def stop(error: DispatcherError) -> None:
+            sent.stopped = error
+
+        async with (
+            open_account(ACCOUNT, settings, bus=EventBus(), stop=stop) as account,
+            account.lease(EmptyLedger(), wait=False),
+        ):
+            await _send(sent, account, server, seconds, rows, latency_s, jitter_s, in_flight, retry_after_s)
         if rival:
             rival.cancel()
         return sent
@@ -132,27 +142,18 @@ async def _rival(server: ExactServer, others: Others) -> None:
 
 
 async def _send(
+    sent: Sent,
+    account: OpenAccount,
     server: ExactServer,
-    per_second: float,
     seconds: float,
     rows: float,
     latency_s: float,
     jitter_s: float,
     in_flight_max: int,
-    pace: str,
-    headroom: float,
     retry_after_s: float | None,
-) -> Sent:
-    loop = asyncio.get_running_loop()
-    sent = Sent()
-    chance = random.Random(11)
-
-    def stop(error: StoppedEarly) -> None:
-        sent.stopped = error
-
-    hold = Hold(RetrySettings(), EventBus(), stop=stop)
-    limiter = Limiter(per_second=per_second, window_s=WINDOW_S, headroom=headroom, pace=pace)
-    hold.limiter = limiter
+) -> None:
+    loop, chance = asyncio.get_running_loop(), random.Random(11)
+    limiter, breaker = await account.limiter(), account.breaker
     started_s = loop.time()
     waiting, in_flight = rows, 0
     free = asyncio.Event()
@@ -160,21 +161,21 @@ async def _send(
 
     async def one() -> None:
         nonlocal waiting, in_flight
-        if hold.closed:
-            await hold.admit()
-        left_s = loop.time()
-        limiter.left()
-        sent.left_s.append(left_s - started_s)
+        if breaker.state is not BreakerState.closed:
+            await breaker.wait_for_turn()
+        sent_at_s = loop.time()
+        limiter.record_sent()
+        sent.sent_at_s.append(sent_at_s - started_s)
         await asyncio.sleep(latency_s / 2 + chance.uniform(0, jitter_s))
         accepted = server.accepts()
         await asyncio.sleep(latency_s / 2)
         if accepted:
-            sent.passed_s.append(left_s - started_s)
-            hold.answered(left_s)
+            sent.passed_s.append(sent_at_s - started_s)
+            account.answered(sent_at_s)
         else:
-            sent.throttled_s.append(left_s - started_s)
+            sent.throttled_s.append(sent_at_s - started_s)
             waiting += 1
-            hold.throttled(retry_after_s, left_s)
+            account.throttled(retry_after_s, sent_at_s)
         in_flight -= 1
         free.set()
 
@@ -183,14 +184,15 @@ async def _send(
             free.clear()
             await free.wait()
             continue
-        if hold.closed:
-            await hold.wait()
-            if hold.probing and not hold.lacks_probe:
-                await hold.changed()
+        if breaker.state is not BreakerState.closed:
+            await breaker.wait_while_open()
+            if breaker.state is BreakerState.half_open and not breaker.needs_probe:
+                await breaker.changed()
                 continue
-        permits = await limiter.acquire(1 if hold.closed else int(min(waiting, in_flight_max - in_flight)))
-        if hold.held:
-            limiter.returned(permits)
+        is_closed = breaker.state is BreakerState.closed
+        permits = await limiter.acquire(int(min(waiting, in_flight_max - in_flight)) if is_closed else 1)
+        if breaker.state is BreakerState.open:
+            limiter.release(permits)
             continue
         waiting -= permits
         in_flight += permits
@@ -199,4 +201,3 @@ async def _send(
             tasks.add(task)
             task.add_done_callback(tasks.discard)
     sent.duration_s = loop.time() - started_s
-    return sent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from tests.guard import loopback
+from tests.guard import loopback, signals
 
 ELSEWHERE = "192.0.2.1"  # TEST-NET-1, RFC 5737: nobody's
 
@@ -58,3 +60,51 @@ def test_a_child_process_cannot_connect_elsewhere_either() -> None:
 @given(st.ip_addresses(v=4))
 def test_only_127_and_unspecified_are_local(address: object) -> None:
     assert loopback.is_local(str(address)) == (str(address).startswith("127.") or str(address) == "0.0.0.0")
+
+
+SHOW = "import signal; print([str(signal.getsignal(getattr(signal, name))) for name in {names!r}])"
+PARENT = """
+import os, signal, subprocess, sys
+from tests.guard import signals
+signals.keep_from_children()
+for name in signals.NAMES:
+    os.kill(os.getpid(), getattr(signal, name))
+print("still here", flush=True)
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+"""
+
+
+def ignore_all() -> None:
+    """As `nohup` and a script's `&` do, and more."""
+    for name in signals.NAMES:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is inherited there")
+@pytest.mark.parametrize("worker", [False, True])
+def test_children_get_default_signals(worker: bool) -> None:
+    """Who ignores signals, or is a worker of one who does, goes on ignoring them; its children hear them."""
+    show = SHOW.format(names=signals.NAMES)
+    environment = os.environ | {"PYTEST_XDIST_WORKER": "gw0", "TESTS_IGNORE_SIGNALS": " ".join(signals.NAMES)}
+    command = [sys.executable, "-c", PARENT, show]
+    done = subprocess.run(
+        command,
+        env=environment if worker else None,
+        preexec_fn=None if worker else ignore_all,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    still_here, child = done.stdout.splitlines()
+    assert still_here == "still here"
+    assert child == str([str(signal.default_int_handler), *[str(signal.SIG_DFL)] * 3])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is inherited there")
+def test_a_forking_process_takes_default_signals() -> None:
+    """The processes that fork the program instead of starting it put the signals right themselves."""
+    program = f"from tests.guard import signals; signals.use_defaults(); {SHOW.format(names=signals.NAMES)}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], preexec_fn=ignore_all, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str([str(signal.default_int_handler), *[str(signal.SIG_DFL)] * 3])

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
+from dispatcher.cli.flags import FLAGS
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 
-#: Settings that have a flag of their own.
-FLAGS = {
-    "account.api_version": "--api-version",
-    "account.base_url": "--base-url",
-    "campaign.flow": "--flow",
-    "campaign.from": "--from",
-    "campaign.on_busy": "--on-busy",
-    "columns.region": "--region",
-    "columns.to": "--to",
-    "input.sheet": "--sheet",
-    "rate.pace": "--pace",
-    "rate.per_second": "--rate",
-    "state.dir": "--state-dir",
-}
 
-
-def remedy_text(remedy: Remedy) -> str:
-    """One line; what is to be pasted is quoted for a shell."""
+def remedy_text(remedy: Remedy | str) -> str:
+    """One line; what is to be pasted is quoted for a shell. Plain text is taken as it is."""
     match remedy:
+        case str():
+            return remedy
         case Advice(text):
             return text
         case Setting():
@@ -66,3 +55,10 @@ def _command(command: Command) -> str:
 def _quoted(word: str) -> str:
     # An ellipsis says that something of the user's stands there: nobody pastes it as it is.
     return word if "…" in word and " " not in word else shlex.quote(word)
+
+
+def step_text(step: Remedy) -> str:
+    """A next step on a line of its own: the command, and what it does some way behind it."""
+    if isinstance(step, Command) and step.does:
+        return f"{_command(replace(step, does=''))}   {step.does}"
+    return remedy_text(step)

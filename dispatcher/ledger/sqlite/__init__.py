@@ -1,7 +1,1 @@
-"""The ledger in one SQLite file: WAL, synchronous=EXTRA, one thread with group commit."""
-
-from __future__ import annotations
-
-from dispatcher.ledger.sqlite.ledger import SqliteLedger
-
-__all__ = ["SqliteLedger"]
+"""The ledger in one SQLite file: WAL, synchronous=EXTRA, one thread with group commit. Only this knows SQLite."""

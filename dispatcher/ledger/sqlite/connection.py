@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
+from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
-from dispatcher.ledger.sqlite.writer import is_busy, mapped, mapped_os
+from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
-#: UPDATE … FROM and window functions; later versions are not needed (sqlite.org/changes.html).
+#: RETURNING; later versions are not needed (sqlite.org/changes.html).
 SQLITE_MIN = (3, 35, 0)
 #: How long opening waits for another process that opens, upgrades or recovers the file.
 OPEN_WAIT_S = 30.0
@@ -38,13 +37,13 @@ def ledger_path(state_dir: Path, *, create: bool) -> Path:
         raise CampaignNotFound(
             "there is no ledger yet",
             found=f"no {FILE_NAME} in {state_dir}",
-            fix="dispatcher run FILE, or set [state] dir",
+            fix=AnyOf(Command("run", ("FILE",)), Setting("state.dir")),
         )
     try:
         _make_folder(state_dir)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        _check_not_cut(path)
+        check_not_cut(path)
     except OSError as error:
         raise mapped_os(error) from error
     return path
@@ -55,12 +54,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises: LedgerUnwritable, LedgerFull, LedgerCorrupt, LedgerTooNew, LedgerError.
     """
-    if sqlite3.sqlite_version_info < SQLITE_MIN:
-        raise LedgerError(
-            "this Python's SQLite is too old",
-            found=sqlite3.sqlite_version,
-            fix=f"use a Python with SQLite {'.'.join(map(str, SQLITE_MIN[:2]))} or newer",
-        )
+    check_sqlite()
     end_s = time.monotonic() + OPEN_WAIT_S
     while True:
         try:
@@ -72,6 +66,16 @@ def connect(path: Path) -> sqlite3.Connection:
             time.sleep(0.01)
 
 
+def check_sqlite() -> None:
+    """Raises: LedgerError where Python's SQLite lacks what the queries need."""
+    if sqlite3.sqlite_version_info < SQLITE_MIN:
+        raise LedgerError(
+            "this Python's SQLite is too old",
+            found=sqlite3.sqlite_version,
+            fix=f"use a Python with SQLite {'.'.join(map(str, SQLITE_MIN[:2]))} or newer",
+        )
+
+
 def connect_readonly(path: Path) -> sqlite3.Connection:
     """Open the ledger for reading. Raises: sqlite3.Error."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=OPEN_WAIT_S)
@@ -81,7 +85,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # cached_statements: a lot of any size finds its statements prepared.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
-        version = _version(db)
+        version = file_version(db)
         # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
         # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
         # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
@@ -93,14 +97,14 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         db.execute("PRAGMA foreign_keys = ON")
         if version < SCHEMA_VERSION:
-            _upgrade(db)
+            upgrade(db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _version(db: sqlite3.Connection) -> int:
+def file_version(db: sqlite3.Connection) -> int:
     """The file's schema version, 0 for a new one. Looked at before anything is changed."""
     application_id: int
     version: int
@@ -117,12 +121,15 @@ def _version(db: sqlite3.Connection) -> int:
     return version
 
 
-def _upgrade(db: sqlite3.Connection) -> None:
-    """Bring the schema up to date, all or nothing: whatever interrupts it, the file is as it was."""
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring the schema up to date, all or nothing: whatever interrupts it, the file is as it was.
+
+    Raises: sqlite3.Error, LedgerCorrupt, LedgerTooNew.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited.
-        version = _version(db)
+        version = file_version(db)
         scripts = (
             ["schema.sql"]
             if version == 0
@@ -156,7 +163,7 @@ def _make_folder(folder: Path) -> None:
             os.close(above)
 
 
-def _check_not_cut(path: Path) -> None:
+def check_not_cut(path: Path) -> None:
     """SQLite takes an empty file for a new one and throws its log away: the log is all that is left then."""
     wal = path.with_name(path.name + "-wal")
     if path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
@@ -165,14 +172,3 @@ def _check_not_cut(path: Path) -> None:
             found=f"{path.name}: 0 bytes, {wal.name}: {wal.stat().st_size} bytes",
             fix="keep both files; restore a copy of the ledger",
         )
-
-
-@contextlib.contextmanager
-def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """The ledger as it is now, on a connection of its own, however long it is read. Raises: LedgerError."""
-    try:
-        with contextlib.closing(connect_readonly(path)) as db:
-            db.execute("BEGIN")
-            yield db
-    except sqlite3.Error as error:
-        raise mapped(error) from error

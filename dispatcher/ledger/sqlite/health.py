@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher.ledger.records import LedgerHealth
 from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, connect_readonly
+from dispatcher.ledger.sqlite.failures import mapped
 from dispatcher.ledger.sqlite.queries import queries
-from dispatcher.ledger.sqlite.writer import mapped
 
 #: Problems that are worth reading.
 PROBLEMS_MAX = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerHealth:
-    """What was found of a ledger's file."""
-
-    path: Path
-    size_bytes: int
-    #: The schema's version, and the one that this program writes.
-    version: int
-    version_known: int
-    campaigns: int
-    #: Empty where the file is whole.
-    problems: tuple[str, ...]
 
 
 def ledger_health(state_dir: Path) -> LedgerHealth | None:
@@ -49,7 +35,7 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
     except sqlite3.Error as error:
         raise mapped(error) from error
     return LedgerHealth(
-        path=path,
+        location=str(path),
         size_bytes=size_bytes,
         version=version,
         version_known=SCHEMA_VERSION,

@@ -12,6 +12,8 @@ import sqlite3
 from pathlib import Path
 
 from dispatcher.errors import LedgerGone
+from dispatcher.ledger.sqlite.failures import RESUME
+from dispatcher.remedies import Advice, InTurn
 
 
 class Presence:
@@ -30,9 +32,14 @@ class Presence:
                 if found is None
                 else "another ledger was put in its place",
                 found=str(self._path),
-                fix="find out what did that; what this run knows is put "
-                + ("back there" if found is None else f"beside it, as {self._rescued.name}")
-                + " as it ends, then `dispatcher resume CAMPAIGN`",
+                fix=InTurn(
+                    Advice(
+                        "find out what did that; what this run knows is put "
+                        + ("back there" if found is None else f"beside it, as {self._rescued.name}")
+                        + " as it ends"
+                    ),
+                    RESUME,
+                ),
             )
 
     def restore(self, db: sqlite3.Connection) -> None:

@@ -1,9 +1,53 @@
 -- Named queries: "-- name: what" starts one, and the comment lines under it say what it is for.
 -- {values} stands for "(?, …), (?, …)", as many as there are rows, with 0 and '' for what is missing (see queries.py).
+-- "-- packed" under a name: the result is one JSON text, an array of rows. Each row fetched by itself would be one more wait
+-- for the interpreter lock, which a busy event loop gives away for 5 ms at a time.
 
 -- name: file_version
 -- Whose the file is, and how old. In one statement: between two, another process may have made the ledger.
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version;
+
+-- The tables of a rehearsal (rehearsal.py), `source` being the ledger: of whatever version, so no columns are named but those
+-- of version 1.
+
+-- name: rehearsal_schema
+SELECT type, name, sql FROM source.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%';
+
+-- name: rehearsal_accounts
+INSERT INTO main.accounts SELECT * FROM source.accounts;
+
+-- name: rehearsal_campaigns
+-- All of them: a name that is not there is told with the nearest that is.
+INSERT INTO main.campaigns SELECT * FROM source.campaigns;
+
+-- name: rehearsal_inputs
+INSERT INTO main.inputs SELECT * FROM source.inputs
+WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+
+-- name: rehearsal_rows
+INSERT INTO main.rows SELECT r.* FROM main.inputs AS i CROSS JOIN source.rows AS r
+ON r.row_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
+
+-- name: rehearsal_chunks
+INSERT INTO main.chunks SELECT c.* FROM main.inputs AS i CROSS JOIN source.chunks AS c
+ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
+
+-- name: rehearsal_row_keys
+INSERT INTO main.row_keys SELECT * FROM source.row_keys
+WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+
+-- name: rehearsal_tallies
+INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
+
+-- name: rehearsal_runs
+INSERT INTO main.runs SELECT * FROM source.runs
+WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+
+-- name: rehearsal_attempts
+INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
+
+-- name: rehearsal_executions
+INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
 
 -- name: account_upsert
 INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON CONFLICT DO NOTHING;
@@ -15,18 +59,18 @@ SELECT account_id, account_sid, base_url FROM accounts WHERE account_sid = :acco
 SELECT epoch FROM accounts WHERE account_id = :account_id;
 
 -- name: account_take_over
-UPDATE accounts SET epoch = epoch + 1 WHERE account_id = :account_id;
+UPDATE accounts SET epoch = epoch + 1 WHERE account_id = :account_id RETURNING epoch;
 
 -- name: campaign_insert
 INSERT INTO campaigns (name, account_id, flow_sid, created_at_ms)
 VALUES (:name, :account_id, :flow_sid, :now_ms) ON CONFLICT DO NOTHING;
 
 -- name: campaign_get
-SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, created_at_ms, input_id
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) WHERE name = :name;
 
 -- name: campaign_list
-SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, created_at_ms, input_id
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 
 -- name: campaign_set_input
@@ -41,7 +85,8 @@ SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
 INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms)
-VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms);
+VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms)
+RETURNING input_id;
 
 -- name: input_get
 SELECT campaign_id, campaigns.input_id, keyed FROM inputs JOIN campaigns USING (campaign_id)
@@ -98,7 +143,7 @@ SELECT column1, nullif(column2, ''), column3, nullif(column4, ''), nullif(column
 INSERT INTO chunks (chunk_id, cells) VALUES {values};
 
 -- name: chunk_of_row
-SELECT chunk_id, cells FROM chunks WHERE chunk_id <= ? ORDER BY chunk_id DESC LIMIT 1;
+SELECT chunk_id, cells FROM chunks WHERE chunk_id <= :row_id ORDER BY chunk_id DESC LIMIT 1;
 
 -- name: keys_claim
 -- In key order, so that the table grows at its end. The first row of a key that can be sent gets it.
@@ -116,16 +161,16 @@ WHERE r.row_id BETWEEN :first AND :last AND k.row_id <> r.row_id;
 -- name: clashes_drop
 DROP TABLE IF EXISTS temp.clashes;
 
--- name: takeovers_create
+-- name: continued_create
 -- A key that an earlier file brought: its first row in the new file goes on with it.
-CREATE TEMP TABLE takeovers AS
+CREATE TEMP TABLE continued AS
 SELECT min(rank) & (1 << 62) - 1 AS new_id, old_id FROM temp.clashes WHERE old_id < :first GROUP BY old_id;
 
--- name: takeovers_index
-CREATE UNIQUE INDEX temp.takeovers_new ON takeovers (new_id);
+-- name: continued_index
+CREATE UNIQUE INDEX temp.continued_new ON continued (new_id);
 
--- name: takeovers_drop
-DROP TABLE IF EXISTS temp.takeovers;
+-- name: continued_drop
+DROP TABLE IF EXISTS temp.continued;
 
 -- name: duplicates_mark
 -- The other rows of a key are never sent, so they have none; what is wrong with them anyway stays said.
@@ -134,14 +179,14 @@ UPDATE rows SET row_key = NULL, to_address = coalesce(to_address, row_key),
   reason_code = CASE state WHEN 'planned' THEN 'duplicate' ELSE reason_code END,
   reason = CASE state WHEN 'planned' THEN 'the same contact as row ' || (c.first_id & 4294967295) ELSE reason END
 FROM (SELECT clashes.new_id, coalesce(t.first_id, old_id) AS first_id
-      FROM temp.clashes LEFT JOIN (SELECT old_id, new_id AS first_id FROM temp.takeovers) AS t USING (old_id)) AS c
+      FROM temp.clashes LEFT JOIN (SELECT old_id, new_id AS first_id FROM temp.continued) AS t USING (old_id)) AS c
 WHERE rows.row_id = c.new_id AND c.first_id <> c.new_id;
 
--- name: takeovers_refused
+-- name: continued_refused
 -- Rows that may be planned again if the user has corrected them.
 SELECT t.new_id, t.old_id, old.state, coalesce(old.to_address, old.row_key), old.from_address,
   coalesce(new.to_address, new.row_key), new.from_address
-FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
 WHERE old.state IN ('rejected', 'busy') AND new.state = 'planned';
 
 -- name: corrected_create
@@ -150,19 +195,19 @@ CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 -- name: corrected_drop
 DROP TABLE IF EXISTS temp.corrected;
 
--- name: takeovers_keep_addresses
+-- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.
 UPDATE attempts SET to_address = o.to_address, from_address = o.from_address
 FROM (SELECT old.last_attempt, coalesce(old.to_address, old.row_key) AS to_address,
         coalesce(old.from_address, oi.from_address) AS from_address
-      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+      FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
         JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
       WHERE old.state IN ('created', 'sending', 'unknown')
         AND (coalesce(old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
           OR coalesce(old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address))) AS o
 WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
 
--- name: takeovers_keep
+-- name: continued_keep
 -- What has been sent, refused or taken out stays so under its new row number. What the new file says against a row that
 -- may be on the wire counts once it is known that nothing was created.
 UPDATE rows SET identity = o.identity, state = o.state, attempts = o.attempts, last_attempt = o.last_attempt,
@@ -171,34 +216,34 @@ UPDATE rows SET identity = o.identity, state = o.state, attempts = o.attempts, l
   reason = CASE WHEN o.state = 'created' THEN NULL WHEN o.cancelled THEN o.reason ELSE rows.reason END
 FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.state, old.attempts, old.last_attempt,
         old.reason, coalesce(old.reason_code = 'cancelled', 0) AS cancelled
-      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+      FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
       WHERE old.state IN ('created', 'sending', 'unknown')
         OR (new.state = 'planned' AND t.new_id NOT IN (SELECT new_id FROM temp.corrected)
             AND (old.state IN ('rejected', 'busy') OR (old.state = 'skipped' AND old.reason_code = 'cancelled')))) AS o
 WHERE rows.row_id = o.new_id;
 
--- name: takeovers_renew
+-- name: continued_renew
 -- The others are planned, skipped or invalid as the new file says, with their history.
 UPDATE rows SET identity = o.identity, attempts = o.attempts, last_attempt = o.last_attempt
 FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.attempts, old.last_attempt
-      FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id) AS o
+      FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id) AS o
 WHERE rows.row_id = o.new_id AND rows.identity IS NULL;
 
--- name: takeovers_rekey
+-- name: continued_rekey
 UPDATE row_keys SET row_id = t.new_id
-FROM (SELECT t.new_id, r.row_key FROM temp.takeovers AS t CROSS JOIN rows AS r ON r.row_id = t.new_id) AS t
+FROM (SELECT t.new_id, r.row_key FROM temp.continued AS t CROSS JOIN rows AS r ON r.row_id = t.new_id) AS t
 WHERE row_keys.campaign_id = :campaign_id AND row_keys.row_key = t.row_key;
 
--- name: takeovers_untally
+-- name: continued_untally
 INSERT INTO tallies (input_id, state, n)
-SELECT old.row_id >> 32, old.state, -count(*) FROM temp.takeovers AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+SELECT old.row_id >> 32, old.state, -count(*) FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
 WHERE true GROUP BY 1, 2 ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
--- name: takeovers_inputs
-SELECT DISTINCT old_id >> 32 FROM temp.takeovers;
+-- name: continued_inputs
+SELECT DISTINCT old_id >> 32 FROM temp.continued;
 
--- name: takeovers_delete_old
-DELETE FROM rows WHERE row_id IN (SELECT old_id FROM temp.takeovers);
+-- name: continued_delete_old
+DELETE FROM rows WHERE row_id IN (SELECT old_id FROM temp.continued);
 
 -- name: keyless_untally
 INSERT INTO tallies (input_id, state, n)
@@ -213,13 +258,13 @@ DELETE FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL;
 SELECT EXISTS (SELECT 1 FROM rows WHERE row_id BETWEEN :first AND :last);
 
 -- name: runs_orphaned
--- Whoever starts a run holds the account's lock: runs that have not stopped are dead.
+-- Whoever starts a run holds the account: runs that have not stopped are dead.
 UPDATE runs SET stopped_at_ms = seen_at_ms, stop_reason = 'interrupted: the process was killed'
 WHERE account_id = :account_id AND stopped_at_ms IS NULL;
 
 -- name: run_insert
 INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, window_limit)
-VALUES (:campaign_id, :account_id, :epoch, :pid, :now_ms, :now_ms, :window_limit);
+VALUES (:campaign_id, :account_id, :epoch, :pid, :now_ms, :now_ms, :window_limit) RETURNING run_id;
 
 -- name: run_update
 UPDATE runs SET seen_at_ms = :now_ms, requests = :requests, throttled = :throttled, worst_window = :worst_window,
@@ -255,11 +300,9 @@ INSERT INTO tallies (input_id, state, n)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:moves)
 WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
--- name: begin_check
-SELECT epoch, (SELECT coalesce(max(attempt_id), 0) FROM attempts) FROM accounts WHERE account_id = :account_id;
-
 -- name: planned_rows
--- One JSON text: each row fetched by itself would be one more wait for the interpreter lock. Rows whose time has come go first.
+-- packed
+-- Rows whose time has come go first.
 SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) FROM (
   SELECT * FROM (
     SELECT row_id, row_key, to_address, from_address FROM rows
@@ -276,24 +319,34 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) F
 SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0;
 
 -- name: attempts_begin
-INSERT INTO attempts (attempt_id, row_id, number, run_id, begun_at_ms)
-SELECT :first_id + j.key, coalesce(r.identity, r.row_id), r.attempts + 1, :run_id, :now_ms
+-- The database numbers them, in this order.
+INSERT INTO attempts (row_id, number, run_id, begun_at_ms)
+SELECT coalesce(r.identity, r.row_id), r.attempts + 1, :run_id, :now_ms
 FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value;
 
 -- name: rows_begin
-UPDATE rows SET state = 'sending', last_attempt = :first_id + j.key
+-- A row's live attempt is found by the index that allows only one.
+UPDATE rows SET state = 'sending', last_attempt = (
+  SELECT a.attempt_id FROM attempts AS a WHERE a.row_id = coalesce(rows.identity, rows.row_id) AND a.outcome IS NULL)
 FROM json_each(:row_ids) AS j WHERE rows.row_id = j.value AND rows.state = 'planned';
+
+-- name: attempts_begun
+-- packed
+-- In the order of the rows.
+SELECT json_group_array(json_array(r.last_attempt))
+FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value WHERE r.state = 'sending';
 
 -- name: rows_end
 -- Each of {values}: row_id, attempt_id, not_before_ms. A row with a reason is not simply planned again.
-UPDATE rows SET state = ?, attempts = attempts + ?, not_before_ms = CASE v.column3 WHEN 0 THEN not_before_ms ELSE v.column3 END
+UPDATE rows SET state = :after, attempts = attempts + :counted, not_before_ms = CASE v.column3 WHEN 0 THEN not_before_ms ELSE v.column3 END
 FROM (VALUES {values}) AS v
-WHERE rows.row_id = v.column1 AND rows.last_attempt = v.column2 AND +rows.state = ? AND (? OR rows.reason_code IS NULL);
+WHERE rows.row_id = v.column1 AND rows.last_attempt = v.column2 AND +rows.state = :before
+  AND (:reasons_too OR rows.reason_code IS NULL);
 
 -- name: attempts_end
 -- Each of {values}: attempt_id and what is set, in that order.
-UPDATE attempts SET outcome = ?,
-  left_at_ms = coalesce(nullif(v.column2, 0), left_at_ms, CASE WHEN ? THEN ended_at_ms END), ended_at_ms = v.column3,
+UPDATE attempts SET outcome = :outcome,
+  sent_at_ms = coalesce(nullif(v.column2, 0), sent_at_ms, CASE WHEN :late THEN ended_at_ms END), ended_at_ms = v.column3,
   http_status = nullif(v.column4, 0), error_code = nullif(v.column5, 0), error_message = nullif(v.column6, ''),
   execution_sid = nullif(v.column7, ''), request_id = nullif(v.column8, ''), found_by = nullif(v.column9, '')
 FROM (VALUES {values}) AS v
@@ -309,14 +362,51 @@ SELECT row_id, state, reason_code FROM rows INDEXED BY rows_unknown WHERE state 
 LIMIT 1;
 
 -- name: departures
--- The newest requests of all accounts, newest first.
-SELECT a.attempt_id, r.account_id, a.begun_at_ms, a.left_at_ms, a.ended_at_ms, a.outcome
-FROM attempts AS a JOIN runs AS r USING (run_id) WHERE a.attempt_id < :before ORDER BY a.attempt_id DESC LIMIT :limit;
+-- An account's newest attempts, test sends included, older than the one given: newest run first, newest attempt first.
+SELECT r.run_id, a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome
+FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id
+WHERE r.account_id = :account_id AND r.run_id <= :run_id AND (r.run_id < :run_id OR a.attempt_id < :before)
+ORDER BY r.run_id DESC, a.attempt_id DESC LIMIT :limit;
+
+-- name: departures_unresolved
+-- Of an account: what is on the wire, and of what it is not known whether it was created, however old.
+SELECT a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome
+FROM rows AS r INDEXED BY rows_sending JOIN attempts AS a ON a.attempt_id = r.last_attempt JOIN runs USING (run_id)
+WHERE r.state = 'sending' AND runs.account_id = :account_id
+UNION ALL
+SELECT a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome
+FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt JOIN runs USING (run_id)
+WHERE r.state = 'unknown' AND runs.account_id = :account_id;
+
+-- name: test_run_insert
+-- A test send's run, of no campaign.
+INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, requests)
+SELECT NULL, account_id, epoch, :pid, :now_ms, :now_ms, 1 FROM accounts WHERE account_id = :account_id RETURNING run_id;
+
+-- name: test_begin
+INSERT INTO attempts (row_id, number, run_id, begun_at_ms, to_address)
+VALUES (:row_id, 1, :run_id, :now_ms, :to_address) RETURNING attempt_id;
+
+-- name: test_end
+UPDATE attempts SET outcome = :outcome, sent_at_ms = coalesce(:sent_at_ms, sent_at_ms), ended_at_ms = :ended_at_ms,
+  http_status = :http_status, error_code = :error_code, error_message = :error_message, execution_sid = :execution_sid,
+  request_id = :request_id
+WHERE attempt_id = :attempt_id AND row_id < 0 AND (outcome IS NULL OR outcome = 'unknown');
+
+-- name: tests_recover_attempts
+-- Test sends of an account whose process died: whoever begins anything for the account now holds it.
+UPDATE attempts SET outcome = 'unknown', ended_at_ms = :now_ms,
+  error_message = 'the program was stopped before the answer was known'
+WHERE outcome IS NULL AND row_id < 0 AND run_id IN (
+  SELECT run_id FROM runs WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL);
+
+-- name: tests_recover_runs
+UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = 'interrupted: the process was killed'
+WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL;
 
 -- name: unknown_rows
 SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  coalesce(a.from_address, r.from_address), a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.error_message,
-  a.run_id, runs.clock_skew_ms
+  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
@@ -325,7 +415,7 @@ UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
 
 -- name: retry_rejected
-UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:all OR EXISTS (
+UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:every OR EXISTS (
   SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
   AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes)))));
 
@@ -345,7 +435,7 @@ UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason
 WHERE state = 'planned' AND row_id >> 32 = :input_id;
 
 -- name: cancel_open
--- Rows on the wire or in doubt: taken out as soon as it is known that nothing was created.
+-- Rows on the wire or unknown: taken out as soon as it is known that nothing was created.
 UPDATE rows SET reason_code = 'cancelled', reason_column = NULL, reason = :reason
 WHERE row_id IN (
   SELECT row_id FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND row_id BETWEEN :first AND :last
@@ -367,7 +457,7 @@ SELECT window_limit, stopped_at_ms, stop_reason, runs.epoch = accounts.epoch FRO
 WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
 
 -- name: report_rows
--- In the order of model.ReportRow's fields.
+-- In the order of records.ReportRow's fields.
 SELECT r.row_id, r.state,
   coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.to_address END, r.to_address, r.row_key),
   coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
@@ -375,9 +465,11 @@ SELECT r.row_id, r.state,
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
   r.attempts,
-  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.left_at_ms, a.ended_at_ms
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms
 FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
-WHERE r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
+WHERE r.row_id BETWEEN :first AND :last AND (:every_state OR r.state IN (SELECT value FROM json_each(:states)))
+  AND (:reason IS NULL OR (r.reason_code = :reason AND r.state IN ('invalid', 'skipped')))
+ORDER BY r.row_id LIMIT :limit;
 
 -- name: executions_to_track
 -- Those never looked at, those active when last seen, and those that have ended and whose details were not read like this.
@@ -415,7 +507,7 @@ SELECT EXISTS (SELECT 1 FROM executions JOIN attempts USING (attempt_id) JOIN ru
   WHERE campaign_id = :campaign_id);
 
 -- name: executions_of_rows
--- In the order of model.TrackedExecution's fields, after the row.
+-- In the order of records.TrackedExecution's fields, after the row.
 SELECT r.row_id, e.attempt_id, e.status, e.seen_at_ms, e.ended_at_ms, e.flow_version, e.recalled_at_ms, e.read_as, e.last_step, e.path,
   e.error_code, e.error_message, e.variables
 FROM json_each(:row_ids) AS j JOIN rows AS r ON r.row_id = j.value JOIN executions AS e ON e.attempt_id = r.last_attempt

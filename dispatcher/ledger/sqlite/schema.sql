@@ -1,4 +1,4 @@
--- The ledger, version 2. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 4. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -46,7 +46,7 @@ CREATE TABLE rows (
   to_address    TEXT,                      -- as the latest file says; NULL: the row key is the address
   from_address  TEXT,                      -- NULL: the input's sender
   not_before_ms INTEGER NOT NULL DEFAULT 0,
-  reason_code   TEXT,                      -- why it is invalid or skipped. On a row in flight or in doubt: why it is not
+  reason_code   TEXT,                      -- why it is invalid or skipped. On a row in flight or unknown: why it is not
                                            -- planned again if nothing was created (cancelled, or no longer in order)
   reason_column TEXT,
   reason        TEXT,
@@ -75,7 +75,7 @@ CREATE TABLE row_keys (
 
 CREATE TABLE runs (
   run_id        INTEGER PRIMARY KEY,
-  campaign_id   INTEGER NOT NULL REFERENCES campaigns,
+  campaign_id   INTEGER REFERENCES campaigns, -- NULL: a test send's
   account_id    INTEGER NOT NULL REFERENCES accounts,
   epoch         INTEGER NOT NULL,
   pid           INTEGER NOT NULL,
@@ -90,16 +90,17 @@ CREATE TABLE runs (
   clock_skew_ms INTEGER                    -- Studio's clock less ours, as the run measured it; NULL: not known
 );
 CREATE INDEX runs_of_campaign ON runs (campaign_id);
+CREATE INDEX runs_of_account ON runs (account_id);
 CREATE INDEX runs_open ON runs (account_id) WHERE stopped_at_ms IS NULL;
 
 -- One HTTP create request. Written before its first byte leaves, completed by its outcome.
 CREATE TABLE attempts (
   attempt_id    INTEGER PRIMARY KEY,
-  row_id        INTEGER NOT NULL,          -- the row's identity
+  row_id        INTEGER NOT NULL,          -- the row's identity; a test send has none: its run's number, below zero
   number        INTEGER NOT NULL,          -- 1 for a row's first; a 429 does not count
   run_id        INTEGER NOT NULL,
   begun_at_ms   INTEGER NOT NULL,          -- the intent was written
-  left_at_ms    INTEGER,                   -- the request left; NULL: not known, or never
+  sent_at_ms    INTEGER,                   -- the request left; NULL: not known, or never
   ended_at_ms   INTEGER,
   outcome       TEXT CHECK (outcome = 'created' OR outcome = 'rejected' OR outcome = 'throttled'
                   OR outcome = 'busy' OR outcome = 'not_sent' OR outcome = 'unknown'),
@@ -115,6 +116,8 @@ CREATE TABLE attempts (
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+-- The newest attempts of an account are those of its newest runs.
+CREATE INDEX attempts_of_run ON attempts (run_id);
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

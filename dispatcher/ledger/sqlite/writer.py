@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import queue
 import sqlite3
@@ -14,13 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from dispatcher.errors import (
-    DispatcherError,
-    LedgerCorrupt,
-    LedgerError,
-    LedgerFull,
-    LedgerUnwritable,
-)
+from dispatcher.errors import LedgerError
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.sqlite.db import SqliteDb
+from dispatcher.ledger.sqlite.failures import is_busy, mapped
 
 T = TypeVar("T")
 
@@ -35,7 +31,7 @@ BUSY_WAIT_S = 300.0
 
 @dataclass(slots=True)
 class _Operation(Generic[T]):
-    work: Callable[[sqlite3.Connection], T]
+    work: Callable[[Db], T]
     writes: bool
     future: Future[T]
 
@@ -43,13 +39,14 @@ class _Operation(Generic[T]):
 class Writer:
     """Runs operations on one connection, in order. Operations waiting at the same moment share one commit.
 
-    An operation is a function of the connection that can be run again: where one of a group fails, the group is rolled
+    An operation is a function of the database that can be run again: where one of a group fails, the group is rolled
     back and each is run alone, so that only the faulty one fails.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, busy_wait_s: float = BUSY_WAIT_S) -> None:
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_STEP_S * 1000)}")
-        self._connection = connection
+        self.connection = connection
+        self._db = SqliteDb(connection)
         self._busy_wait_s = busy_wait_s
         self._pid = os.getpid()
         self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
@@ -59,18 +56,25 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def do(self, work: Callable[[Db], T]) -> T:
         """Run `work` in a transaction; when this returns, it is on disk.
 
         A caller that is cancelled does not undo the work. Raises: LedgerError and what `work` raises of ours.
         """
         return await self._put(work, writes=True)
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[Db], T]) -> T:
         """Run `work`, which only reads: it does not wait for other processes' transactions. Raises: as `do`."""
         return await self._put(work, writes=False)
 
-    async def _put(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+    def wait(self, work: Callable[[Db], T]) -> T:
+        """As `read`, for a thread that may wait. Raises: as `do`."""
+        return self._queued(work, writes=False).result()
+
+    async def _put(self, work: Callable[[Db], T], *, writes: bool) -> T:
+        return await asyncio.shield(asyncio.wrap_future(self._queued(work, writes=writes)))
+
+    def _queued(self, work: Callable[[Db], T], *, writes: bool) -> Future[T]:
         future: Future[T] = Future()
         # From here on it cannot be cancelled: what is queued is done.
         future.set_running_or_notify_cancel()
@@ -79,7 +83,7 @@ class Writer:
                 # A forked child has the connection and no thread; using SQLite there would break the parent's file.
                 raise LedgerError("the ledger is closed")
             self._queue.put(_Operation(work, writes, future))
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return future
 
     def close(self) -> None:
         """Finish what is queued, then close the connection. Blocking; safe to call twice."""
@@ -112,7 +116,7 @@ class Writer:
                 # A result must not stay in memory until the next operation comes.
                 operation = None
         finally:
-            self._connection.close()
+            self.connection.close()
 
     def _run(self, group: list[_Operation[Any]]) -> None:
         try:
@@ -129,13 +133,13 @@ class Writer:
             operation.future.set_result(result)
 
     def _transaction(self, group: list[_Operation[Any]]) -> list[Any]:
-        connection = self._connection
+        connection = self.connection
         begin = "BEGIN IMMEDIATE" if any(operation.writes for operation in group) else "BEGIN"
         end_s = time.monotonic() + self._busy_wait_s
         while True:
             try:
                 connection.execute(begin)
-                results = [operation.work(connection) for operation in group]
+                results = [operation.work(self._db) for operation in group]
                 connection.execute("COMMIT")
                 return results
             except BaseException as error:
@@ -144,46 +148,3 @@ class Writer:
                     connection.execute("ROLLBACK")
                 if not is_busy(error) or time.monotonic() > end_s:
                     raise
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether another process held the file just then: worth another try."""
-    return isinstance(error, sqlite3.OperationalError) and _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-
-
-def _name(error: BaseException) -> str:
-    return getattr(error, "sqlite_errorname", None) or ""
-
-
-def mapped(error: BaseException) -> BaseException:
-    """sqlite3's errors as ours (codes: sqlite.org/rescode.html); everything else as it is."""
-    if isinstance(error, DispatcherError) or not isinstance(error, sqlite3.Error):
-        return error
-    name, text = _name(error), str(error)
-    mapping: LedgerError
-    if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or "disk is full" in text:
-        mapping = LedgerFull(found=text, fix="free some disk space, then `dispatcher resume CAMPAIGN`")
-    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or name == "SQLITE_PERM":
-        mapping = LedgerUnwritable(found=text, fix="set [state] dir to a folder you may write")
-    elif name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or "malformed" in text or "not a database" in text:
-        mapping = LedgerCorrupt(
-            found=text,
-            fix="keep the file; restore a copy, or set [state] dir to a new folder (it knows nothing of rows sent)",
-        )
-    elif name.startswith("SQLITE_IOERR"):
-        mapping = LedgerError(
-            "the ledger's disk failed", found=text, fix="check the disk, then `dispatcher resume CAMPAIGN`"
-        )
-    elif is_busy(error):
-        mapping = LedgerError("another process kept the ledger locked", found=text, fix="try again")
-    else:
-        mapping = LedgerError("the ledger refused an operation", found=f"{name or type(error).__name__}: {text}")
-    mapping.__cause__ = error
-    return mapping
-
-
-def mapped_os(error: OSError) -> LedgerError:
-    """An operating-system error on the state folder as ours."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LedgerFull(found=error.strerror, fix="free some disk space")
-    return LedgerUnwritable(found=error.strerror, fix="set [state] dir to a folder you may write")

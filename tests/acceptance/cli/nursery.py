@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.guard import signals
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -52,7 +54,7 @@ class Nursery:
     def close(self) -> None:
         """End it."""
         # Closes its input, which ends it, and waits.
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=self._timeout_s)
 
 
 def _be(order: dict[str, Any]) -> None:
@@ -100,6 +102,7 @@ def main() -> None:
     """Serve orders, one after the other, until the input ends."""
     from tests.chaos.zygote import preload
 
+    signals.use_defaults()
     preload()
     for line in sys.stdin:
         answer = _run(json.loads(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -22,8 +23,8 @@ FLOW = "FW0123456789abcdef0123456789abcdef"
 TOKEN = "canary-7f3b9c-token"
 CREDENTIALS = {"TWILIO_ACCOUNT_SID": ACCOUNT_SID, "TWILIO_AUTH_TOKEN": TOKEN}
 PROGRAM = (sys.executable, "-m", "dispatcher")
-#: No test waits longer for a command than this; a machine with two busy cores is slow to start Python.
-TIMEOUT_S = 60.0
+#: No test waits longer for a command than this; a machine with busy cores is slow to start Python.
+TIMEOUT_S = 120.0
 LIMIT_PER_S = 500
 
 
@@ -80,6 +81,19 @@ def check_clean(text: str, *, debug: bool = False) -> None:
     """Nothing secret, and no traceback unless asked for."""
     assert TOKEN not in text
     assert debug or "Traceback" not in text, text
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a command that was started says on stderr until this is in it; `finish` says the rest."""
+    assert process.stderr is not None
+    said = b""
+    # Not by readline: what that had read ahead, `finish` would miss.
+    while text.encode() not in said:
+        assert select.select([process.stderr], [], [], TIMEOUT_S)[0], f"waited in vain for {text!r}: {said.decode()}"
+        piece = os.read(process.stderr.fileno(), 65536)
+        assert piece, f"ended without {text!r}: {said.decode()}"
+        said += piece
+    return said.decode()
 
 
 def finish(process: subprocess.Popen[str], timeout_s: float = TIMEOUT_S) -> Result:

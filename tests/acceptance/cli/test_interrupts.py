@@ -6,16 +6,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.acceptance.cli.program import (
     PROGRAM,
+    TIMEOUT_S,
     Program,
     Result,
     SandboxProcess,
     finish,
     read_report,
+    read_until,
     sandbox_process,
     until,
     write_contacts,
@@ -38,10 +41,14 @@ def interrupted(program: Program, sandbox: SandboxProcess, *signals: signal.Sign
     """Run, and signal when so many executions are there."""
     process = program.start("run", "spring.csv", "--yes", "--json")
     until(lambda: sandbox.stats()["creates"] >= after, "creates", process)
-    for number in signals:
+    said = ""
+    for n, number in enumerate(signals):
+        if n:
+            # Signals that come before the first is taken would be one with it.
+            said += read_until(process, "Ctrl-C again")
         process.send_signal(number)
-        time.sleep(0.05)
-    return finish(process)
+    result = finish(process)
+    return replace(result, err=said + result.err)
 
 
 def check_rest(program: Program, sandbox: SandboxProcess) -> None:
@@ -76,13 +83,17 @@ def test_the_second_signal_leaves_without_the_answers_and_resume_finds_out_what_
     program: Program,
 ) -> None:
     with sandbox_process(program.folder, "--limit", "500", "--ends-after", "600") as sandbox:
-        write_settings(program.folder, sandbox.base_url, rate={"per_second": 500, "in_flight": 4})
         write_contacts(program.folder / "spring.csv", ROWS)
         # After a while each request creates and is never answered.
         sandbox.faults(for_requests=20, then={"hang_after": 1})
-        started_s = time.monotonic()
+        # An answer is waited for longer than this test would wait for the end.
+        write_settings(
+            program.folder,
+            sandbox.base_url,
+            rate={"per_second": 500, "in_flight": 4},
+            timeouts={"answer_s": 600, "stop_s": 600},
+        )
         result = interrupted(program, sandbox, signal.SIGINT, signal.SIGINT, after=24)
-        assert time.monotonic() - started_s < 20  # an answer is otherwise waited for 30 s
         assert result.code == 130, result.err
         assert (result.json["rows"]["created"], result.json["rows"]["unknown"]) == (20, 4)
         sandbox.faults()
@@ -138,7 +149,7 @@ def test_a_reader_of_stderr_that_goes_away_does_not_stop_the_run(program: Progra
     process.stderr.readline()
     process.stderr.close()
     process.stderr = None
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
     assert f'"created": {ROWS}' in out
     assert slow.stats()["creates"] == ROWS

@@ -15,6 +15,7 @@ from tests.acceptance.cli.program import (
     Result,
     SandboxProcess,
     finish,
+    read_until,
     sandbox_process,
     until,
     write_contacts,
@@ -158,8 +159,7 @@ def test_a_second_process_on_the_account_is_refused_with_5_or_waits(program: Pro
         waiting = program.start("run", "b.csv", "--yes", "--json", "--wait")
         impatient = program.start("run", "b.csv", "--yes", "--json", "--wait")
         for process in (waiting, impatient):
-            assert process.stderr is not None
-            assert "another process is sending" in process.stderr.readline()
+            read_until(process, "another process is sending")
         impatient.send_signal(signal.SIGINT)
         assert finish(impatient).code == 130
         first.send_signal(signal.SIGINT)

@@ -15,7 +15,7 @@ from typing import Any
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox
 from dispatcher.sandbox.faults import parse_phases
 from tests.chaos.killing import CONFIG
-from tests.chaos.program import Process, Zygote
+from tests.chaos.program import PATIENCE_S, Process, Zygote
 from tests.support.rehearsal import phone, write_contacts
 
 NAME = "spring"
@@ -64,7 +64,7 @@ class Stage:
         process = await self.start(*more, **order)
         return await process.wait()
 
-    async def until(self, moment: Callable[[], bool], process: Process, timeout_s: float = 30.0) -> None:
+    async def until(self, moment: Callable[[], bool], process: Process, timeout_s: float = PATIENCE_S) -> None:
         """Wait for a moment in a process' life. Fails if it ends before."""
         async with asyncio.timeout(timeout_s):
             while not moment():
@@ -88,7 +88,7 @@ class Stage:
         return json.loads((self.folder / "stdout.txt").read_text(encoding="utf-8"))
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        db = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)
+        db = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=PATIENCE_S)
         try:
             return db.execute(sql, values).fetchall()
         finally:

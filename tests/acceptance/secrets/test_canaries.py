@@ -138,6 +138,8 @@ def check_files(folder: Path, canaries: Canaries) -> None:
     assert canaries.phones[0].encode() in (folder / "spring.csv").read_bytes(), "the search finds nothing at all"
 
 
+#: Kept by every command, at debug level; no file of the user's own, so nothing of a person may be in it.
+LOG = "commands.log"
 COMMANDS: list[list[str]] = [
     ["run", "spring.csv", "--yes", "--report", "report.csv"],
     ["reconcile", "spring"],
@@ -156,9 +158,13 @@ async def run_all(folder: Path, programs: Zygote, needles: list[bytes], commands
             "--config",
             "config.toml",
             "--debug",
+            "--log-file",
+            LOG,
             stdout=str(folder / f"{command[0]}.out"),
         )
         await watched(process, needles)
+    log = (folder / LOG).read_text(encoding="utf-8")
+    assert log.count("begins, process") >= len(commands), "the commands were not logged"
 
 
 async def test_through_every_fault_of_creates_and_reads_nothing_is_shown(

@@ -32,18 +32,34 @@ from tests.integration.network.servers import (
     untrusted_tls,
 )
 
-CONNECT_S = 0.3
-ANSWER_S = 0.3
+#: All the time that a busy machine may take; `short` where a time-out is what the test is about.
+CONNECT_S = 20.0
+ANSWER_S = 20.0
+SHORT_S = 0.3
 FORM = b"To=%2B15550000001&From=%2B15550001111"
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time-outs that the test can wait for."""
+    monkeypatch.setitem(globals(), "CONNECT_S", SHORT_S)
+    monkeypatch.setitem(globals(), "ANSWER_S", SHORT_S)
+
+
 async def create(base_url: str) -> tuple[Answer, Verdict]:
-    left: list[None] = []
+    asked = 0
+
+    def leaving() -> bool:
+        nonlocal asked
+        asked += 1
+        return True
+
     async with Studio(CREDENTIALS, base_url=base_url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
-        answer = await studio.create(FLOW_SID, FORM, lambda: left.append(None))
+        answer = await studio.create(FLOW_SID, FORM, leaving)
+    assert answer is not None
     verdict = classify(answer, api_version="v2")
     # What counts as departed, for the limit, and what counts as proof that nothing left are one and the same.
-    assert len(left) == (verdict.outcome is not Outcome.not_sent)
+    assert asked == (verdict.outcome is not Outcome.not_sent)
     return answer, verdict
 
 
@@ -80,17 +96,21 @@ async def test_a_name_that_cannot_be_resolved_is_not_sent() -> None:
     assert verdict.message == "no connection: the host's name cannot be resolved"
 
 
-async def test_a_connection_that_is_never_made_is_not_sent_after_connect_s() -> None:
+@pytest.mark.usefixtures("short")
+async def test_a_connection_that_is_never_made() -> None:
+    """That is not_sent, after connect_s."""
     with black_hole() as port:
         started = time.monotonic()
         _, verdict = await create(f"http://127.0.0.1:{port}")
         elapsed_s = time.monotonic() - started
     assert_not_sent(verdict)
     assert verdict.message == "no connection: the connection took too long"
-    assert CONNECT_S * 0.9 < elapsed_s < CONNECT_S + ANSWER_S
+    assert SHORT_S * 0.9 < elapsed_s < 20
 
 
-async def test_a_certificate_that_nobody_trusts_is_not_sent_and_stops_the_run() -> None:
+async def test_an_untrusted_certificate() -> None:
+    """That is not_sent, and stops the run."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
 
@@ -102,7 +122,9 @@ async def test_a_certificate_that_nobody_trusts_is_not_sent_and_stops_the_run() 
     assert server.seen == []
 
 
-async def test_tls_to_a_port_that_answers_without_it_is_not_sent() -> None:
+async def test_tls_to_a_port_without_it() -> None:
+    """That is not_sent."""
+
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
         await connection.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -113,7 +135,10 @@ async def test_tls_to_a_port_that_answers_without_it_is_not_sent() -> None:
     assert server.seen == []
 
 
-async def test_tls_to_a_port_that_says_nothing_is_not_sent_after_connect_s() -> None:
+@pytest.mark.usefixtures("short")
+async def test_tls_to_a_silent_port() -> None:
+    """That is not_sent, after connect_s."""
+
     async def handler(connection: Connection) -> None:
         await asyncio.sleep(60)
 
@@ -124,7 +149,9 @@ async def test_tls_to_a_port_that_says_nothing_is_not_sent_after_connect_s() -> 
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-async def test_a_connection_that_ends_within_the_tls_handshake_is_not_sent(how: str) -> None:
+async def test_an_end_within_the_tls_handshake(how: str) -> None:
+    """That is not_sent."""
+
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
         getattr(connection, how)()
@@ -139,7 +166,9 @@ async def test_a_connection_that_ends_within_the_tls_handshake_is_not_sent(how: 
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-async def test_an_end_after_accept_and_before_reading_is_unknown_because_it_looks_like_the_next(how: str) -> None:
+async def test_an_end_before_reading(how: str) -> None:
+    """After accept that is unknown: to the client it looks like the next one."""
+
     async def handler(connection: Connection) -> None:
         getattr(connection, how)()
 
@@ -179,7 +208,9 @@ async def test_headers_that_are_cut_are_unknown(length: int) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 @pytest.mark.parametrize("kept", [0, 1, len(CREATED) - 1])
-async def test_a_body_that_is_cut_is_unknown_although_201_was_seen(how: str, kept: int) -> None:
+async def test_a_body_that_is_cut(how: str, kept: int) -> None:
+    """That is unknown, although 201 was seen."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(http(201, CREATED[:kept], length=len(CREATED)))
@@ -202,6 +233,7 @@ async def test_a_chunked_body_that_is_cut_is_unknown() -> None:
     assert_unknown(verdict, server, seen=1)
 
 
+@pytest.mark.usefixtures("short")
 async def test_a_server_that_hangs_is_unknown_after_answer_s() -> None:
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -210,11 +242,14 @@ async def test_a_server_that_hangs_is_unknown_after_answer_s() -> None:
     started = time.monotonic()
     verdict, server = await outcome_of(handler)
     assert_unknown(verdict, server, seen=1)
-    assert ANSWER_S * 0.9 < time.monotonic() - started < CONNECT_S + ANSWER_S + 0.3
+    assert SHORT_S * 0.9 < time.monotonic() - started < 20
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("where", ["head", "body"])
-async def test_a_server_that_drips_bytes_is_unknown_at_the_deadline_of_the_whole_request(where: str) -> None:
+async def test_a_server_that_drips_bytes(where: str) -> None:
+    """That is unknown, at the deadline of the whole request."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         if where == "body":
@@ -229,7 +264,7 @@ async def test_a_server_that_drips_bytes_is_unknown_at_the_deadline_of_the_whole
     started = time.monotonic()
     verdict, server = await outcome_of(handler)
     assert_unknown(verdict, server, seen=1)
-    assert time.monotonic() - started < CONNECT_S + ANSWER_S + 0.3
+    assert time.monotonic() - started < 20
 
 
 #: Bytes that are no answer to a create.
@@ -278,8 +313,11 @@ async def test_garbage_is_unknown(data: bytes) -> None:
     assert_unknown(verdict, server, seen=1)
 
 
-async def test_whatever_bytes_come_back_the_outcome_is_never_that_nothing_was_sent() -> None:
-    """Cuts, flips and mixtures of real answers, from a seed; only a whole 201 with a SID is `created`."""
+async def test_whatever_bytes_come_back() -> None:
+    """The outcome is never that nothing was sent.
+
+    Cuts, flips and mixtures of real answers, from a seed; only a whole 201 with a SID is `created`.
+    """
     chance = random.Random(20260321)
     answers = [http(), http(500, b""), http(429, b"{}"), *GARBAGE.values()]
 
@@ -345,7 +383,9 @@ async def test_a_redirect_is_not_followed_and_unknown(status: int) -> None:
 # --- connections that are kept ---
 
 
-async def test_a_kept_connection_that_closes_under_a_request_is_unknown_and_sent_only_once() -> None:
+async def test_a_kept_connection_that_closes() -> None:
+    """Under a request that is unknown, and sent only once."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(http())
@@ -363,8 +403,11 @@ async def test_a_kept_connection_that_closes_under_a_request_is_unknown_and_sent
     assert (server.connections, len(server.seen)) == (1, 2)
 
 
-async def test_connections_that_are_closed_between_requests_lose_and_repeat_nothing() -> None:
-    """The race: the server closes an idle connection while the client may already be writing to it."""
+async def test_connections_closed_between_requests() -> None:
+    """They lose and repeat nothing.
+
+    The race: the server closes an idle connection while the client may already be writing to it.
+    """
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -387,9 +430,11 @@ async def test_connections_that_are_closed_between_requests_lose_and_repeat_noth
 
 
 @pytest.mark.parametrize(("keepalive_s", "connections"), [(0.05, 2), (20.0, 1)])
-async def test_a_connection_is_used_again_for_as_long_as_the_server_surely_keeps_it(
+async def test_a_connection_is_used_again(
     keepalive_s: float, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """For as long as the server surely keeps it."""
+
     async def handler(connection: Connection) -> None:
         while True:
             await connection.read_request()
@@ -412,8 +457,9 @@ UNASKED = http(201, CREATED.replace(EXECUTION_SID.encode(), OTHER_SID.encode()))
 
 @pytest.mark.parametrize("data", [UNASKED, http(400, b'{"code": 21211}'), http(429, b"{}"), http(409, b"{}")])
 @pytest.mark.parametrize("delay_s", [0.0, 0.02])
-async def test_bytes_that_nobody_asked_for_are_never_the_next_request_s_answer(data: bytes, delay_s: float) -> None:
+async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
     """Some servers write to an idle connection before they close it: taken for an answer, it would be the wrong one."""
+    sent = asyncio.Event()
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -421,6 +467,7 @@ async def test_bytes_that_nobody_asked_for_are_never_the_next_request_s_answer(d
         if delay_s:
             await asyncio.sleep(delay_s)
             await connection.answer(data)
+        sent.set()
         await connection.read_request()
         await connection.answer(http())
 
@@ -429,7 +476,8 @@ async def test_bytes_that_nobody_asked_for_are_never_the_next_request_s_answer(d
         Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio,
     ):
         first = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
-        await asyncio.sleep(delay_s * 3)
+        await sent.wait()
+        await asyncio.sleep(0.02)  # what has arrived is read
         second = classify(await studio.create(FLOW_SID, FORM), api_version="v2")
     assert (first.outcome, first.execution_sid) == (Outcome.created, EXECUTION_SID)
     # It went over a new connection, whose first answer is its own.
@@ -437,7 +485,7 @@ async def test_bytes_that_nobody_asked_for_are_never_the_next_request_s_answer(d
     assert (server.connections, len(server.seen)) == (2, 2)
 
 
-async def test_many_requests_at_once_each_get_their_own_answer() -> None:
+async def test_many_requests_at_once() -> None:
     """Answers carry what was asked, over connections that are used again and again, some of which end in between."""
     chance = random.Random(7)
 
@@ -495,7 +543,9 @@ async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
     assert (verdict.outcome, verdict.execution_sid, len(server.seen)) == (Outcome.created, EXECUTION_SID, 1)
 
 
-async def test_an_answer_before_the_request_was_read_is_still_an_answer() -> None:
+async def test_an_answer_before_reading() -> None:
+    """Before the request was read it is still an answer."""
+
     async def handler(connection: Connection) -> None:
         await connection.answer(http())
         await connection.read_request()
@@ -505,9 +555,8 @@ async def test_an_answer_before_the_request_was_read_is_still_an_answer() -> Non
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
-    announced: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_without_end(announced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up before it fills the memory."""
     monkeypatch.setattr(wire, "ANSWER_MAX_BYTES", 1 << 20)
     sent = 0
 
@@ -525,7 +574,9 @@ async def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
     assert sent < 32 << 20
 
 
-async def test_a_header_that_is_no_text_does_not_spoil_the_answer() -> None:
+async def test_a_header_that_is_no_text() -> None:
+    """It does not spoil the answer."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         data = http(201, CREATED, "Twilio-Request-Id: @@", "Retry-After: @@", "Date: @@")

@@ -53,7 +53,8 @@ def answering(*answers: bytes) -> Handler:
     return handler
 
 
-async def test_a_next_page_on_another_host_is_asked_of_our_own_and_no_credentials_leave() -> None:
+async def test_a_next_page_on_another_host() -> None:
+    """It is asked of our own, and no credentials leave."""
     async with serve(answering(page(None))) as other:
         following = f"{other.url}/v2/Flows/{FLOW_SID}/Executions?PageToken=PA1&Page=1"
         async with serve(answering(page(following), page(None, sid="FN" + "1" * 32))) as server:
@@ -96,7 +97,8 @@ async def test_pages_that_lead_back_to_themselves_end() -> None:
         http(200, b'{"meta": {}, "executions": [{"sid": "FN'),
     ],
 )
-async def test_a_page_that_cannot_be_used_is_an_error_and_never_an_empty_list(answer: bytes) -> None:
+async def test_a_page_that_cannot_be_used(answer: bytes) -> None:
+    """It is an error, and never an empty list."""
     # An empty list would be the proof that nothing was created.
     async with serve(answering(answer)) as server:
         with pytest.raises(StudioError):
@@ -113,7 +115,8 @@ async def test_a_next_page_that_is_no_text_is_none(odd: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"])
-async def test_a_proxy_of_the_environment_does_not_see_a_rehearsal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_and_a_rehearsal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the environment does not see one."""
     async with serve(answering(http(500, b""))) as proxy, serve(answering(http())) as server:
         monkeypatch.setenv(name, proxy.url)
         async with studio(server.url) as client:
@@ -130,9 +133,8 @@ async def test_without_its_proxy_nothing_is_sent(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("status", [403, 407, 502, 503])
-async def test_a_proxy_that_refuses_the_way_to_the_host_has_not_passed_the_request_on(
-    status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_proxy_that_refuses(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that refuses the way to the host has not passed the request on."""
     async with serve(answering(http(status, b""))) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with studio("https://studio.invalid") as client:
@@ -153,7 +155,8 @@ async def test_a_read_that_may_go_better_next_time_says_so(data: bytes) -> None:
             await client.flow(FLOW_SID)
 
 
-async def test_a_context_of_another_execution_is_not_taken_for_the_one_that_was_asked_for() -> None:
+async def test_another_execution_s_context() -> None:
+    """It is not taken for the one that was asked for."""
     body = orjson.dumps({"execution_sid": "FN" + "9" * 32, "context": {"flow": {"data": {"dispatch_id": "d-1"}}}})
     async with serve(answering(http(200, body))) as server, studio(server.url) as client:
         with pytest.raises(StudioUnavailable):
@@ -161,21 +164,23 @@ async def test_a_context_of_another_execution_is_not_taken_for_the_one_that_was_
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-async def test_a_proxy_that_breaks_off_before_the_tunnel_stands_has_not_passed_the_request_on(
-    how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_proxy_that_breaks_off(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the tunnel stands it has not passed the request on."""
+
     async def handler(connection: Connection) -> None:
         await connection.reader.readuntil(b"\r\n\r\n")
         getattr(connection, how)()
 
-    left = 0
+    asked = 0
 
-    def leaving() -> None:
-        nonlocal left
-        left += 1
+    def leaving() -> bool:
+        nonlocal asked
+        asked += 1
+        return True
 
     async with serve(handler) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with studio("https://studio.invalid") as client:
-            verdict = classify(await client.create(FLOW_SID, FORM, leaving), api_version="v2")
-    assert (verdict.outcome, left) == (Outcome.not_sent, 0)
+            answer = await client.create(FLOW_SID, FORM, leaving)
+    assert answer is not None
+    assert (classify(answer, api_version="v2").outcome, asked) == (Outcome.not_sent, 0)

@@ -82,7 +82,7 @@ async def test_a_context_that_is_gone_leaves_the_row_unknown_with_the_execution_
         # The flow and the list are answered, the context is gone.
         rehearsal.faults({"read_404": 0.0, "for_requests": 2, "then": {"read_404": 1.0}})
         found, status = await rehearsal.reconcile()
-        assert (found.doubtful, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
+        assert (found.unresolved, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
         assert sid in rehearsal.report()[0]["dispatch_error_message"]
         # When it can be read again, the row is settled.
         rehearsal.faults({})

@@ -21,6 +21,25 @@ def rehearse(folder: Path, sandbox: Sandbox) -> Rehearsal:
     return Rehearsal(folder, sandbox, overrides={"rate": rate})
 
 
+class Standstill:
+    """How long this process could do nothing at all, by a task that wants to run every few milliseconds."""
+
+    STEP_S = 0.005
+
+    def __init__(self) -> None:
+        self._lost: list[tuple[float, float]] = []
+
+    async def watch(self) -> None:
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(self.STEP_S)
+            self._lost.append((time.time(), max(0.0, time.monotonic() - before_s - 2 * self.STEP_S)))
+
+    def share(self, start: float, end: float) -> float:
+        """The share of a span (wall clock) that was lost."""
+        return min(1.0, sum(lost_s for at, lost_s in self._lost if start <= at < end) / (end - start))
+
+
 async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s: float | None) -> None:
     """429 to everything for `storm_s`, to every second create for `half_s`, and then to none."""
     rows = int(PER_SECOND * (half_s * 0.3 + 3))
@@ -36,8 +55,11 @@ async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s:
             throttled_in_the_storm = sandbox.studio.tally.throttled
 
         asyncio.get_running_loop().call_later(storm_s - 0.05, look)
+        standstill = Standstill()
+        watching = asyncio.create_task(standstill.watch())
         started = time.time()
         result = await rehearsal.run(rehearsal.contacts(rows))
+        watching.cancel()
         assert result.exit_code is ExitCode.OK
         stats = sandbox.stats()
         assert stats["creates"] == rows
@@ -54,26 +76,29 @@ async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s:
     assert at[0] >= started + storm_s
     if at[-1] > calm_s + 2 * WINDOW_S:
         in_a_window = sum(calm_s + WINDOW_S <= moment < calm_s + 2 * WINDOW_S for moment in at)
-        assert in_a_window >= PER_SECOND * WINDOW_S * 0.9 * 0.7
+        # What a busy machine does not let us do is not the rate's fault.
+        possible = 1 - standstill.share(calm_s + WINDOW_S, calm_s + 2 * WINDOW_S)
+        assert in_a_window >= PER_SECOND * WINDOW_S * 0.9 * 0.7 * possible
 
 
 async def test_five_seconds_of_429_and_then_one_in_two(tmp_path: Path) -> None:
     await weather(tmp_path, storm_s=5, half_s=2, retry_after_s=None)
 
 
-async def test_two_seconds_of_429_with_retry_after_and_then_one_in_two(tmp_path: Path) -> None:
+async def test_two_seconds_of_429_with_retry_after(tmp_path: Path) -> None:
+    """And then one in two."""
     await weather(tmp_path, storm_s=2, half_s=1, retry_after_s=0.7)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("retry_after_s", [None, 7.0])
-async def test_a_minute_of_429_and_then_half_a_minute_of_one_in_two(
-    tmp_path: Path, retry_after_s: float | None
-) -> None:
+async def test_a_minute_of_429(tmp_path: Path, retry_after_s: float | None) -> None:
+    """And then half a minute of one in two."""
     await weather(tmp_path, storm_s=60, half_s=30, retry_after_s=retry_after_s)
 
 
-async def test_a_storm_without_end_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+async def test_a_storm_without_end(tmp_path: Path) -> None:
+    """It stops the run, and the next one goes on."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.overrides["retry"] = {"throttled_give_up_s": 1.0}
@@ -87,7 +112,8 @@ async def test_a_storm_without_end_stops_the_run_and_the_next_one_goes_on(tmp_pa
         assert sandbox.stats()["creates"] == 20
 
 
-async def test_a_retry_after_that_is_longer_than_anybody_waits_stops_the_run(tmp_path: Path) -> None:
+async def test_a_retry_after_too_long(tmp_path: Path) -> None:
+    """Longer than anybody waits: it stops the run."""
     async with Sandbox(SandboxSettings(limit_per_s=0, retry_after_s=86_400)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.faults({"429": 1.0})

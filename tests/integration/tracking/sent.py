@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign import Campaign, open_campaign
-from dispatcher.campaign.tracking import RecallResult, TrackResult
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import AttemptEnd, RunTotals
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import Outcome
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxFlow, SandboxSettings, load_flow
+from dispatcher.tracking.results import RecallResult, TrackResult
 from tests.support import ledgers
 from tests.support.rehearsal import ACCOUNT_SID, CREDENTIALS, SENDER, Rehearsal, phone
 
@@ -59,9 +59,7 @@ class Sent:
         self.rehearsal.overrides["tracking"] = {"per_second": 5_000, "variables": self.variables, **tracking}
         self.rehearsal.overrides["timeouts"] = {"answer_s": 20.0}
         settings, bus = self.rehearsal.settings(), self.rehearsal.bus
-        async with open_campaign(
-            self.rehearsal.name, settings, CREDENTIALS, bus=bus, create=False, lock=False
-        ) as campaign:
+        async with open_campaign(self.rehearsal.name, settings, CREDENTIALS, bus=bus, create=False) as campaign:
             yield campaign
 
     async def track(self, *, details: bool = True, follow: bool = False, **tracking: Any) -> TrackResult:
@@ -188,7 +186,6 @@ async def written(
                     AttemptEnd(
                         row.row_id,
                         row.attempt_id,
-                        row.input_id,
                         Outcome.created,
                         begun_ms,
                         begun_ms + 300,

@@ -51,3 +51,16 @@ async def test_executions_are_listed_page_after_page_and_by_time(tmp_path: Path,
             assert one.reads["list"] == 3
             recent = studio.executions(DEFAULT_FLOW_SID, created_from=start + timedelta(seconds=15))
             assert 900 < len([execution.sid async for execution in recent]) < 1_200
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_executions_of_one_status(tmp_path: Path, version: str) -> None:
+    """v1's lists know no filter: the client keeps what was asked for, and both versions give the same."""
+    async with written(tmp_path, 20, ends_after_s=lambda n: 1.0 if n % 4 else None) as one:
+        one.rehearsal.overrides["account"] = {"api_version": version}
+        async with studio_client(one.rehearsal.settings(), CREDENTIALS) as studio:
+            counts = [
+                len([execution async for execution in studio.executions(DEFAULT_FLOW_SID, status=status, page_size=7)])
+                for status in ("active", "ended", None)
+            ]
+        assert counts == [5, 15, 20]

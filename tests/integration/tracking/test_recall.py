@@ -11,7 +11,7 @@ from dispatcher.campaign import open_campaign
 from dispatcher.errors import ExitCode, FlowNotFound
 from dispatcher.events import Event, Tracking
 from dispatcher.model import ExecutionStatus
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Command
 from dispatcher.sandbox import default_flow
 from tests.integration.tracking.sent import TO_THE_END_S, sent, written
 from tests.support.rehearsal import CREDENTIALS, phone
@@ -118,8 +118,10 @@ async def test_faults_leave_nothing_active(tmp_path: Path, faults: dict[str, flo
 
 
 async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
-    async with sent(tmp_path, 60, latency_s=0.01, **LASTING) as one:
-        async with one.campaign(concurrency=2) as campaign:
+    """A stop lets requests under way finish, so that each execution is counted once by the recall that ended it."""
+    # Answers come one after the other: at each moment other requests are under way.
+    async with sent(tmp_path, 60, latency_s=0.01, latency_jitter_s=0.05, **LASTING) as one:
+        async with one.campaign(concurrency=4) as campaign:
 
             def stop(event: Event) -> None:
                 if isinstance(event, Tracking) and "ended already" in event.detail and event.done >= 10:
@@ -129,8 +131,9 @@ async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
             first = await campaign.recall()
         assert first.exit_code is ExitCode.INTERRUPTED
         assert first.error is not None
-        assert first.error.fix == Advice("dispatcher recall spring")
+        assert first.error.fix == Command("recall", ("spring",))
         assert 0 < first.ended < 60
+        assert one.sandbox.stats()["active"] == 60 - first.ended
         second = await one.recall()
         assert one.sandbox.stats()["active"] == 0
         assert (second.ended, second.already_ended) == (60 - first.ended, 0)

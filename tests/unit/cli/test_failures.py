@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from dispatcher.cli import app as app_module
-from dispatcher.cli import debug, terminal
+from dispatcher.cli import logs
+from dispatcher.cli.render import failures, terminal
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LedgerCorrupt, ReportError
 
 
@@ -75,7 +76,7 @@ def test_a_bug_is_one_line_without_private_data_and_says_how_to_report_it(
 def test_with_debug_the_traceback_is_shown_masked(
     program: typer.Typer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debug, "_on", True)
+    monkeypatch.setattr(logs, "_debug", True)
     monkeypatch.setenv("TWILIO_API_SECRET", "canary-secret")
     raising(program, RuntimeError("canary-secret +12025550123"))
     err = capsys.readouterr().err
@@ -102,7 +103,7 @@ def test_what_a_command_returns_is_the_exit_code(program: typer.Typer) -> None:
 def test_a_reader_that_has_enough_ends_the_command_quietly() -> None:
     # More than a pipe holds, into a reader that goes away after one line.
     script = (
-        f"{sys.executable} -c 'from dispatcher.cli.terminal import out\n"
+        f"{sys.executable} -c 'from dispatcher.cli.render.terminal import out\n"
         "from dispatcher.cli.app import main\n"
         "for n in range(20000): out().print(n)' | head -1"
     )
@@ -125,7 +126,7 @@ def test_a_log_that_cannot_be_written_does_not_stop_anything(monkeypatch: pytest
 
     monkeypatch.setattr("sys.stderr", Full())
     terminal.say("a line")
-    terminal.print_error(LedgerCorrupt())
+    failures.print_error(LedgerCorrupt())
 
 
 def test_secrets_in_files_are_masked_too(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +135,6 @@ def test_secrets_in_files_are_masked_too(tmp_path: object, monkeypatch: pytest.M
     file = Path("secret")
     file.write_text("canary-in-a-file\n", encoding="utf-8")
     monkeypatch.setenv("TWILIO_API_SECRET_FILE", str(file))
-    assert debug.masked("canary-in-a-file") == "***"
+    assert logs.masked("canary-in-a-file") == "***"
     monkeypatch.setenv("TWILIO_API_SECRET_FILE", "nowhere")
-    assert debug.masked("plain") == "plain"
+    assert logs.masked("plain") == "plain"

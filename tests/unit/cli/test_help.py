@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import typer
 
-from dispatcher.cli.app import MODULES, program
+from dispatcher.cli import app, options
+from dispatcher.cli.app import program
+from dispatcher.cli.flags import FLAGS, PARAMETERS
 from dispatcher.cli.options import COMMAND_WIDTH, DOES_WIDTH
 from docs.commands import commands, text
 
@@ -34,22 +36,39 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize(("module", "names"), MODULES.items())
-def test_each_module_alone_gives_its_commands_as_they_are_among_all(module: str, names: tuple[str, ...]) -> None:
-    """A command line is read with no more than its command's module."""
-    for name in names:
-        alone: Any = typer.main.get_command(program(name))
-        assert set(alone.commands) == set(names)
-        assert [param.name for param in alone.params] == [param.name for param in ROOT_COMMAND.params]
-        told = dict(commands(alone))
-        assert told
-        for path, command in told.items():
-            assert _told(command) == _told(COMMANDS[path])
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_a_command_alone_is_as_among_all(name: str) -> None:
+    """A command line is read with no more than its command's file, and means the same."""
+    alone: Any = typer.main.get_command(program(name))
+    assert set(alone.commands) == {name}
+    assert [param.name for param in alone.params] == [param.name for param in ROOT_COMMAND.params]
+    told = dict(commands(alone))
+    assert told
+    for path, command in told.items():
+        assert _told(command) == _told(COMMANDS[path])
 
 
-def test_every_command_is_some_module_s() -> None:
+def test_each_file_of_commands_is_a_command() -> None:
+    """`commands/` has one file per command, named as typed, and no other."""
     root: Any = ROOT_COMMAND
-    assert sorted(root.commands) == sorted(name for names in MODULES.values() for name in names)
+    files = {path.stem for path in (Path(app.__file__).parent / "commands").glob("[!_]*.py")}
+    assert set(app.COMMANDS) == set(root.commands) == files
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_can_log(name: str) -> None:
+    """Every command has --debug and --log-file."""
+    assert {"debug", "log_file"} <= {param.name for param in COMMANDS[name].params}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_flags_of_settings_are_the_tables(name: str) -> None:
+    """An option under the settings' heading is read by the one table that remedies are worded with."""
+    flags = {param.opts[0] for param in COMMANDS[name].params if param.rich_help_panel == options.SETTINGS}
+    assert flags <= set(FLAGS.values())
+    for param in COMMANDS[name].params:
+        if param.opts[0] in flags:
+            assert param.name in PARAMETERS.values()
 
 
 def _told(command: Any) -> tuple[Any, ...]:

@@ -1,8 +1,10 @@
-"""The live view's numbers and picture, from numbers that the test sets."""
+"""The live view's picture, from snapshots that the test makes."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,185 +12,162 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from dispatcher.cli.live import RunView, Speed, clock_text, eta_s, line_text, rate_text
-from dispatcher.events import Progress
+from dispatcher.cli.render.live import RunView, line_text
+from dispatcher.cli.render.numbers import clock_text, rate_text
+from dispatcher.events import EventBus, Phase, Snapshot, Wait, WaitKind
 from dispatcher.model import RowState, empty_counts
 
 
-def progress(**changes: object) -> Progress:
-    values: dict[str, object] = {
+def snapshot(**changes: Any) -> Snapshot:
+    values: dict[str, Any] = {
         "campaign": "spring",
+        "phase": Phase.sending,
         "rows": empty_counts() | {RowState.created: 131, RowState.planned: 53, RowState.rejected: 4, RowState.busy: 2},
         "to_send": 190,
         "done": 137,
         "in_flight": 4,
         "requests": 140,
         "throttled": 3,
+        "rate_per_s": 19.5,
         "rate_allowed_per_s": 19.8,
         "rate_limit_per_s": 20.0,
         "window_now": 191,
         "window_limit": 200,
-        "started_at_s": 100.0,
-        "phase": "sending",
+        "elapsed_s": 7.0,
+        "eta_s": 2.7,
     }
-    return Progress(**(values | changes))  # type: ignore[arg-type]
+    return replace(EventBus().snapshot(), **(values | changes))
 
 
-def drawn(shown: Progress, width: int, now_s: float = 107.0, *, colour: bool = False) -> str:
-    view = RunView(shown)
-    view.sample(now_s)
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, highlight=False)
-    console.print(view)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def waiting(reason: str, remaining_s: float | None) -> Wait:
+    return Wait(kind=WaitKind.throttled, reason=reason, remaining_s=remaining_s)
 
 
-def test_the_view_names_campaign_phase_states_rate_window_and_time() -> None:
-    text = drawn(progress(), 80)
-    for part in ("spring  sending", "0:07", "137 of 190", " 72 %", "created 131", "rejected 4", "busy 2", "planned 53"):
+def drawn(shown: Snapshot, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width, force_terminal=False, highlight=False).print(RunView(shown))
+    return file.getvalue()
+
+
+def test_the_view_has_all_numbers() -> None:
+    """Campaign, phase, states, rate, window and times stand in it; states without rows do not."""
+    text = drawn(snapshot(), 80)
+    for part in ("spring  sending", "0:03 left · 0:07", "137 of 190", " 72 %", "created 131", "rejected 4", "busy 2"):
         assert part in text
-    for part in ("of 20/s", "window 191 of 200", "429s 3", "in flight 4"):
+    for part in ("planned 53", "rate 19.5/s of 20/s", "window 191 of 200", "429s 3", "in flight 4"):
         assert part in text
-    assert "invalid" not in text  # there are none
+    assert "invalid" not in text
 
 
-def test_a_wait_is_told_with_its_reason_and_what_is_left_of_it() -> None:
-    text = drawn(progress(waiting="Studio answered 429, too many requests", waiting_until_s=109.25), 80)
+def test_what_is_not_known_is_not_shown() -> None:
+    """Before a run has begun there are no times, and no line of numbers."""
+    text = drawn(snapshot(elapsed_s=None, eta_s=None, to_send=0, done=0), 80)
+    assert "left" not in text
+    assert "rate" not in text
+    assert "0:00" in text
+
+
+def test_a_wait_is_told_with_its_reason() -> None:
+    """And with what is left of it, where that is known."""
+    text = drawn(snapshot(waiting=waiting("Studio answered 429, too many requests", 2.25)), 80)
     assert "waits: Studio answered 429, too many requests · 2.2 s" in text
-    endless = drawn(progress(waiting="another process is sending", waiting_until_s=None), 80)
-    assert "waits: another process is sending" in endless
+    assert "waits: x · 1:05" in drawn(snapshot(waiting=waiting("x", 65)), 80)
+    assert drawn(snapshot(waiting=waiting("another process is sending", None)), 80).rstrip().endswith("is sending")
 
 
 @pytest.mark.parametrize("width", range(40, 100, 7))
 def test_a_name_and_its_number_stay_together(width: int) -> None:
+    """Lines are broken between states, never inside one."""
     rows = empty_counts() | dict.fromkeys(RowState, 123_456)
-    lines = drawn(progress(rows=rows), width).splitlines()
+    lines = drawn(snapshot(rows=rows), width).splitlines()
     for state in set(RowState) - {RowState.sending}:
         assert any(f"{state.value} 123,456" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_long_reason_takes_one_line_and_keeps_its_countdown(width: int) -> None:
-    short = drawn(progress(waiting="x", waiting_until_s=109.25), width)
-    long = drawn(progress(waiting="Studio answered something very long " * 9, waiting_until_s=109.25), width)
+def test_a_long_reason_keeps_its_countdown(width: int) -> None:
+    """It takes one line, whatever its length."""
+    reason = "Studio answered something very long " * 9
+    short = drawn(snapshot(waiting=waiting("x", 2.25)), width)
+    long = drawn(snapshot(waiting=waiting(reason, 2.25)), width)
     assert len(long.splitlines()) == len(short.splitlines())
     assert long.rstrip().endswith("… · 2.2 s")
-    endless = drawn(progress(waiting="Studio answered something very long " * 9), width)
+    endless = drawn(snapshot(waiting=waiting(reason, None)), width)
     assert len(endless.splitlines()) == len(short.splitlines())
 
 
-def test_where_the_limiter_holds_everything_back_the_window_is_the_reason_until_its_first_has_left_it() -> None:
-    shown = progress(to_send=400, requests=0, done=0, in_flight=0)
-    view = RunView(shown)
-    view.sample(100.0)
-    assert view.waits() is None  # nothing has left yet
-    shown.requests = shown.done = 60
-    view.sample(101.0)
-    shown.requests = shown.done = 195
-    view.sample(102.0)
-    assert view.waits() is None  # just now
-    view.sample(104.0)
-    assert view.waits() == ("the window is full", 111.0)
-    view.sample(111.5)
-    assert view.waits() == ("after 429s, less of the limit is taken for ours", 112.0)
-    shown.in_flight = 1
-    assert view.waits() is None
-    shown.in_flight, shown.done = 0, 400
-    assert view.waits() is None  # nothing is left to be sent
-
-
-def test_a_reason_that_is_over_is_not_told() -> None:
-    shown = progress(waiting="Studio answered 429", waiting_until_s=106.0, in_flight=1)
-    view = RunView(shown)
-    view.sample(106.1)
-    assert view.waits() == ("Studio answered 429", 106.0)
-    view.sample(107.0)
-    assert view.waits() is None
-
-
 def test_a_rate_lowered_after_429s_is_told() -> None:
-    assert "held at 12/s" in drawn(progress(rate_allowed_per_s=12.0), 80)
-    assert "held" not in drawn(progress(rate_allowed_per_s=19.8), 80)
+    """What is only rounded is not."""
+    assert "held at 12/s" in drawn(snapshot(rate_allowed_per_s=12.0), 80)
+    assert "held" not in drawn(snapshot(rate_allowed_per_s=19.8), 80)
 
 
 @given(
     width=st.integers(40, 200),
     counts=st.lists(st.integers(0, 10**7), min_size=8, max_size=8),
-    waiting=st.none() | st.text(max_size=200).filter(lambda text: text.isprintable()),
+    reason=st.none() | st.text(max_size=200).filter(lambda text: text.isprintable()),
     name=st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable()),
-    phase=st.sampled_from(["planning", "sending", "reconciling", "finished"]),
-    until_s=st.none() | st.floats(0, 1e6),
+    phase=st.sampled_from(Phase),
+    remaining_s=st.none() | st.floats(0, 1e6),
 )
 def test_no_line_is_wider_than_the_terminal(
-    width: int, counts: list[int], waiting: str | None, name: str, phase: str, until_s: float | None
+    width: int, counts: list[int], reason: str | None, name: str, phase: Phase, remaining_s: float | None
 ) -> None:
-    rows = dict(zip(RowState, counts, strict=True))
-    shown = progress(
+    """Whatever the numbers and names are."""
+    shown = snapshot(
         campaign=name,
-        rows=rows,
+        rows=dict(zip(RowState, counts, strict=True)),
         to_send=counts[0],
         done=counts[1],
-        waiting=waiting,
-        waiting_until_s=until_s,
+        waiting=None if reason is None else waiting(reason, remaining_s),
         phase=phase,
         throttled=counts[2],
+        elapsed_s=remaining_s,
+        eta_s=remaining_s,
     )
     for line in drawn(shown, width).splitlines():
         assert cell_len(line) <= width
 
 
-def test_a_finished_run_shows_the_bar_and_the_states_alone() -> None:
-    text = drawn(progress(phase="finished", done=190), 80)
+def test_a_finished_run_shows_bar_and_states_alone() -> None:
+    """Rate and window are over."""
+    text = drawn(snapshot(phase=Phase.finished, done=190, eta_s=None), 80)
     assert "100 %" in text
     assert "window" not in text
 
 
 def test_a_run_with_nothing_to_send_draws_no_bar() -> None:
-    text = drawn(progress(to_send=0, done=0, phase="reconciling"), 80)
+    """It may still look up rows left unknown, and tells how far that is."""
+    text = drawn(snapshot(to_send=0, done=0, phase=Phase.reconciling, detail="5 rows unknown: reading"), 80)
     assert "━" not in text
-    assert "settling rows in doubt" in text
+    assert "looking up unknown rows" in text
+    assert "5 rows unknown: reading" in text
 
 
-def test_the_speed_is_that_of_the_last_seconds() -> None:
-    speed = Speed(over_s=3.0)
-    assert speed.per_s == 0.0
-    for second in range(10):
-        speed.add(float(second), second * 20)
-    assert speed.per_s == pytest.approx(20.0)
-    for second in range(10, 14):
-        speed.add(float(second), 180)
-    assert speed.per_s == 0.0
-    speed.add(15.0, 5)  # another run's count begins again
-    assert speed.per_s == 0.0
+@pytest.mark.parametrize("phase", Phase)
+def test_each_phase_has_words(phase: Phase) -> None:
+    """None is shown by the name that code has for it."""
+    assert drawn(snapshot(phase=phase), 80)
 
 
-def test_what_is_left_is_estimated_by_the_rate_and_not_at_all_where_nothing_is_sent() -> None:
-    assert eta_s(progress(), 10.0) == pytest.approx(5.3)
-    # Not faster than is allowed, even where a spike has just left.
-    assert eta_s(progress(), 1000.0) == pytest.approx(53 / 19.8)
-    assert eta_s(progress(), 0.0) == pytest.approx(53 / 19.8)
-    assert eta_s(progress(done=190), 10.0) is None
-    assert eta_s(progress(phase="reconciling"), 10.0) is None
-
-
-def test_the_line_for_a_log_has_the_numbers_and_the_reason() -> None:
-    shown = progress(waiting="Studio answered 429", waiting_until_s=109.0, requests=101)
-    view = RunView(shown)
-    view.sample(105.0)
-    shown.requests = 140
-    view.sample(107.0)
-    line = line_text(view)
+def test_the_line_for_a_log_has_numbers_and_reason() -> None:
+    """All of it in one line."""
+    line = line_text(snapshot(waiting=waiting("Studio answered 429", 2.0)))
     assert line.startswith("spring: 137 of 190 rows; planned 53, created 131, rejected 4, busy 2; 19.5/s, 3 × 429")
-    assert line.endswith("; waits: Studio answered 429 (2 s)")
+    assert line.endswith(", 0:03 left; waits: Studio answered 429 (2 s)")
+    assert line_text(snapshot(waiting=waiting("x", 0.0))).endswith("waits: x (0 s)")
+    assert line_text(snapshot(phase=Phase.reconciling)).endswith("; looking up unknown rows")
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (725, "12:05"), (11525, "3:12:05"), (-1, "0:00")]
 )
 def test_times_are_short(seconds: float, text: str) -> None:
+    """Minutes and seconds; hours where there are some."""
     assert clock_text(seconds) == text
 
 
 @pytest.mark.parametrize(("rate", "text"), [(0, "0/s"), (19.84, "19.8/s"), (20, "20/s"), (1000, "1,000/s")])
 def test_rates_are_short(rate: float, text: str) -> None:
+    """Three digits say enough."""
     assert rate_text(rate) == text

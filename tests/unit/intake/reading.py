@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dispatcher.intake import IntakeOptions, open_input
+from dispatcher.intake import open_input
 from dispatcher.ledger.records import NewInput
 from dispatcher.model import Reason
+from dispatcher.settings import Settings
 
 SENDER = "+12025550100"
+DEFAULTS = Settings()
 ANN, BOB = "+12025550101", "+12025550102"
 
 
@@ -52,8 +54,13 @@ class Reading:
         return [row.reason for row in self.rows]
 
 
-def options(**changes: Any) -> IntakeOptions:
-    return IntakeOptions(**{"to": "phone", "region": "US", "from_address": SENDER, **changes})
+def options(**changes: Any) -> Settings:
+    """Settings by their own names, whichever of the three tables of a file they stand in; `from` as `from_`."""
+    tables: dict[str, dict[str, Any]] = {"columns": {}, "input": {}, "campaign": {}}
+    for name, value in {"to": "phone", "region": "US", "from_": SENDER, **changes}.items():
+        table = next(table for table in tables if name in type(getattr(DEFAULTS, table)).model_fields)
+        tables[table][name] = value
+    return Settings.model_validate(tables)
 
 
 def read(path: Path | str, **changes: Any) -> Reading:

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import ColumnError
-from dispatcher.intake.columns import ColumnMap, map_columns, parameters_of
-from dispatcher.ledger.records import InputRecord
-from dispatcher.remedies import Advice
+from dispatcher.intake.columns import ColumnMap, map_columns
+from dispatcher.remedies import Advice, Setting
 from tests.unit.intake.reading import options
 
 HEADER = ["id", " first name ", "Phone", "notes", ""]
 
 
 def mapped(header: list[str] = HEADER, **changes: Any) -> ColumnMap:
-    return map_columns(header, options(**{"to": "Phone", **changes}))
+    settings = options(**{"to": "Phone", **changes})
+    return map_columns(header, settings.columns, settings.campaign)
 
 
 def refused(header: list[str] = HEADER, **changes: Any) -> ColumnError:
@@ -52,7 +52,7 @@ def test_parameters_may_be_listed_or_renamed() -> None:
 def test_without_a_to_column_the_error_lists_the_columns_and_proposes_one_but_uses_none() -> None:
     error = refused(to=None)
     assert error.found == 'the columns "id", "first name", "Phone", "notes"'
-    assert error.fix == Advice('--to "Phone", or [columns] to in config.toml')
+    assert error.fix == Setting("columns.to", "Phone")
 
 
 @pytest.mark.parametrize("wanted", ["phone", "PHONE", "Phones", "Pone"])
@@ -64,7 +64,7 @@ def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(wanted: str) 
 
 
 def test_a_name_like_no_other_is_refused_without_a_proposal() -> None:
-    assert refused(to="xyzzy").fix == Advice("set [columns] to to one of the file's columns")
+    assert refused(to="xyzzy").fix == Setting("columns.to")
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,3 @@ def test_a_wide_headers_error_is_short() -> None:
     error = refused([f"column {number}" for number in range(500)], to="nope")
     assert error.found is not None
     assert error.found.endswith("and 460 more")
-
-
-def test_the_parameters_of_a_row_are_its_cells_and_the_constants_as_text() -> None:
-    record = InputRecord(
-        input_id=1,
-        campaign_id=1,
-        source="contacts.csv",
-        sha256="",
-        header=("phone", "name", "n"),
-        parameter_columns={"name": 1, "count": 2},
-        parameter_constants={"offer": "10 %"},
-        from_address=None,
-    )
-    assert parameters_of(["+1", "Zoë", "007"], record) == {"offer": "10 %", "name": "Zoë", "count": "007"}

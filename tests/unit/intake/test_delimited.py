@@ -11,7 +11,7 @@ import pytest
 from dispatcher.errors import InputError, SettingsError
 from dispatcher.intake import delimited, open_input
 from dispatcher.model import Reason
-from dispatcher.remedies import Advice
+from dispatcher.remedies import AnyOf, Setting
 from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 PLAIN = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
@@ -38,7 +38,7 @@ def test_a_delimiter_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the delimiter is not clear") as caught:
         read(path, to="phone;a")
     assert caught.value.found == "a comma or a semicolon"
-    assert caught.value.fix == Advice('[input] delimiter = "," (or ";", "tab", "|")')
+    assert caught.value.fix == AnyOf(Setting("input.delimiter", ","), Setting("input.delimiter", ";"))
     assert read(path, delimiter=";").cells == [(ANN, "x,y")]
 
 

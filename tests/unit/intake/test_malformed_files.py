@@ -13,7 +13,7 @@ import pytest
 
 from dispatcher.errors import ColumnError, ExitCode, InputError, SettingsError
 from dispatcher.intake import open_input
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
 from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 HEADER = b"phone,name\n"
@@ -38,9 +38,13 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def encodings(likely: str) -> Remedy:
+    return AnyOf(Setting("input.encoding", likely), Advice("whatever it was saved in"), Advice("save it as UTF-8"))
+
+
 #: name -> (how the file is made, message, found, fix)
-FILES: dict[str, tuple[Callable[[Path], object], str, str | None, str | None]] = {
-    "missing.csv": (lambda path: None, "{path} does not exist", None, "ls {folder}"),
+FILES: dict[str, tuple[Callable[[Path], object], str, str | None, Remedy | str | None]] = {
+    "missing.csv": (lambda path: None, "{path} does not exist", None, "check the name and the folder"),
     "folder.csv": (_folder, "{path} is a folder", None, "name the file in it"),
     "empty.csv": (
         lambda path: write(path, b""),
@@ -106,43 +110,43 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str | None, str | None]] =
         lambda path: write(path, (HEADER + ROW).decode().encode("utf-16-le")),
         "{path} is not UTF-8 text",
         "every other byte is zero",
-        '[input] encoding = "utf-16-le"',
+        Setting("input.encoding", "utf-16-le"),
     ),
     "cp1252.csv": (
         lambda path: write(path, HEADER + ROW + f"{BOB},Zoë\n".encode("cp1252")),
         "{path}, row 3: the text is not UTF-8",
         "byte 0xeb",
-        '[input] encoding = "cp1252" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("cp1252"),
     ),
     "cp1252-quoted.csv": (
         lambda path: write(path, HEADER + b'"' + ANN.encode() + b'","two\nlines"\n' + f"{BOB},Zoë\n".encode("cp1252")),
         "{path}, row 3: the text is not UTF-8",
         "byte 0xeb",
-        '[input] encoding = "cp1252" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("cp1252"),
     ),
     "mixed-encodings.csv": (
         lambda path: write(path, HEADER + f"{ANN},Zoë\n".encode() * 50_000 + f"{BOB},Zoë\n".encode("cp1252")),
         "{path}, row 50002: the text is not UTF-8",
         "byte 0xeb",
-        '[input] encoding = "cp1252" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("cp1252"),
     ),
     "cp1252-header.csv": (
         lambda path: write(path, "phone,straße\n".encode("cp1252") + ROW),
         "{path}, row 1: the text is not UTF-8",
         "byte 0xdf",
-        '[input] encoding = "cp1252" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("cp1252"),
     ),
     "cp1252.jsonl": (
         lambda path: write(path, f'{{"phone": "{ANN}"}}\n{{"phone": "Zoë"}}\n'.encode("cp1252")),
         "{path}, row 2: the text is not UTF-8",
         "byte 0xeb",
-        '[input] encoding = "cp1252" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("cp1252"),
     ),
     "cut-utf16.csv": (
         lambda path: write(path, b"\xff\xfe" + (HEADER + ROW + ROW).decode().encode("utf-16-le")[:-1]),
         "{path}, row 3: the text is not UTF-16-LE",
         "byte 0x0a",
-        '[input] encoding = "utf-8" (or whatever the file was saved in; or save it as UTF-8)',
+        encodings("utf-8"),
     ),
     "cut.csv.gz": (
         lambda path: write(
@@ -232,10 +236,9 @@ def test_the_file_gets_its_message(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
         read(path)
     error = caught.value
-    names = {"path": path, "folder": tmp_path}
-    assert error.message == message.format(**names)
+    assert error.message == message.format(path=path)
     assert error.found == found
-    assert error.fix == (Advice(fix.format(**names)) if fix else None)
+    assert error.fix == (Advice(fix.format(path=path)) if isinstance(fix, str) else fix)
     assert error.exit_code == ExitCode.USAGE
 
 
@@ -296,8 +299,8 @@ def test_a_missing_column_is_refused_before_any_row_is_read(tmp_path: Path) -> N
     ("changes", "message"),
     [
         ({"region": "XX"}, "[columns] region: there is no country 'XX'"),
-        ({"from_address": None}, "the sender is not set"),
-        ({"from_address": "Acme"}, "[campaign] from: 'Acme' has letters in it"),
+        ({"from_": None}, "the sender is not set"),
+        ({"from_": "Acme"}, "[campaign] from: 'Acme' has letters in it"),
         ({"encoding": "klingon"}, "[input] encoding: no encoding is called 'klingon'"),
         ({"encoding": "rot13"}, "[input] encoding: no encoding is called 'rot13'"),
         ({"delimiter": "::"}, "[input] delimiter: '::' is not one character"),

@@ -130,8 +130,9 @@ def test_a_small_file_is_read_without_waiting_for_pandas(tmp_path: Path, name: s
         with xlsxwriter.Workbook(path) as book:
             book.add_worksheet("S").write_column(0, 0, ["phone", ANN, BOB])
     code = (
-        "import sys; from dispatcher.intake import open_input, IntakeOptions\n"
-        f"with open_input({str(path)!r}, IntakeOptions(to='phone', from_address='+12025550100')) as opened:\n"
+        "import sys; from dispatcher.intake import open_input; from dispatcher.settings import Settings\n"
+        "settings = Settings.model_validate({'columns': {'to': 'phone'}, 'campaign': {'from': '+12025550100'}})\n"
+        f"with open_input({str(path)!r}, settings) as opened:\n"
         "    assert sum(len(batch.cells) for batch in opened.batches()) == 2\n"
         "print(*[name for name in ('numpy', 'pandas', 'pyarrow', 'python_calamine') if name in sys.modules])"
     )

@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 
 from dispatcher.intake import open_input
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.records import ReportRow
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from tests.unit.intake.reading import options, read
 
 FORMATS = ("csv", "xlsx", "parquet")

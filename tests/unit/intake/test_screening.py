@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dispatcher.intake.columns import map_columns, parameters_of
+from dispatcher.intake.columns import map_columns
 from dispatcher.intake.phones import Addresses
 from dispatcher.intake.rows import RowChunk
 from dispatcher.intake.screening import Limits, Screening
@@ -46,14 +46,14 @@ def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
 
 def test_without_a_common_sender_each_row_needs_one(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},\n")
-    reading = read(path, from_column="sender", from_address=None)
+    reading = read(path, from_column="sender", from_=None)
     assert reading.new_input.from_address is None
     assert reading.reasons == [None, Reason.from_missing]
 
 
 def test_the_common_sender_is_normalised_once(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"phone\n{ANN}\n")
-    assert read(path, from_address="(202) 555-0100").new_input.from_address == SENDER
+    assert read(path, from_="(202) 555-0100").new_input.from_address == SENDER
 
 
 def test_to_and_from_together_have_at_most_300_bytes(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def row_parameters(reading_header: Sequence[str], row: Sequence[str], new_input:
         parameter_constants=new_input.parameter_constants,  # type: ignore[attr-defined]
         from_address=None,
     )
-    return orjson.dumps({**parameters_of(row, record), "dispatch_id": dispatch_id("AC", "FW", "c", "k")})
+    return orjson.dumps({**record.parameters(row), "dispatch_id": dispatch_id("AC", "FW", "c", "k")})
 
 
 @pytest.mark.parametrize("text", ["x", "é", '"', "\n", "\U0001f600"])
@@ -124,7 +124,7 @@ def test_a_cell_over_its_bound_names_its_column(tmp_path: Path) -> None:
 def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() -> None:
     settings = options()
     screening = Screening(
-        map_columns(["phone", "name"], settings),
+        map_columns(["phone", "name"], settings.columns, settings.campaign),
         Addresses("US"),
         from_address=SENDER,
         id_parameter="dispatch_id",
@@ -137,6 +137,20 @@ def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() ->
     assert batch.reasons[1] == (Reason.suppressed, None, "Bob asked for it")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_cell_like_the_end_of_a_row(tmp_path: Path, suffix: str) -> None:
+    """Where a row's last cell is `],[`, it and the row after it are screened as the rows they are."""
+    rows = [(ANN, "],["), ("", "b"), (BOB, "c")]
+    if suffix == "csv":
+        text = "phone,note\n" + "".join(f'{phone},"{note}"\n' for phone, note in rows)
+    else:
+        text = "".join(json.dumps({"phone": phone, "note": note}) + "\n" for phone, note in rows)
+    reading = read(write(tmp_path / f"a.{suffix}", text))
+    assert reading.cells == rows
+    assert reading.reasons == [None, Reason.to_missing, None]
+
+
+@example([("],[",), ("",)])
 @example([('a"],[', "b"), ("c", "d")])
 @example([('"],["',), ("x",), ("y",)])
 @given(

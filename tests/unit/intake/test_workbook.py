@@ -16,7 +16,7 @@ import xlsxwriter
 from dispatcher.errors import InputError
 from dispatcher.intake import open_input, workbook
 from dispatcher.model import Reason
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, Setting
 from tests.unit.intake.reading import ANN, BOB, options, read, write
 
 
@@ -118,7 +118,7 @@ def test_of_two_sheets_with_rows_none_is_guessed(tmp_path: Path) -> None:
         read(path)
     assert caught.value.message == f"{path} has more than one sheet with rows"
     assert caught.value.found == '"Do not contact", "Contacts"'
-    assert caught.value.fix == Advice('[input] sheet = "Do not contact"')
+    assert caught.value.fix == Setting("input.sheet", "Do not contact")
     assert read(path, sheet="Contacts").to == [ANN]
 
 
@@ -126,7 +126,7 @@ def test_a_sheet_that_is_not_there_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(make(tmp_path / "a.xlsx", ("Contacts", PLAIN)), sheet="contact")
     assert caught.value.found == 'the sheets "Contacts"'
-    assert caught.value.fix == Advice('did you mean [input] sheet = "Contacts"?')
+    assert caught.value.fix == Setting("input.sheet", "Contacts")
 
 
 def test_hidden_rows_are_included_and_said(tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from dispatcher.intake import IntakeOptions, open_input
-from dispatcher.ledger.records import ReportRow
+from dispatcher.intake import open_input
+from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import FoundBy, RowState
+from dispatcher.reporting.report import write_report
+from dispatcher.reporting.summary import Summary, summarize
+from dispatcher.settings import Settings
 
 HEADER = ("phone", "name")
 SENT_MS = 1_769_850_300_007  # 2026-01-31T09:05:00.007Z
@@ -36,7 +40,7 @@ def row(number: int = 2, cells: Sequence[str] = ("+15550100001", "Zoë"), **chan
         "error_code": None,
         "error_message": None,
         "found_by": FoundBy.answer,
-        "left_at_ms": SENT_MS,
+        "sent_at_ms": SENT_MS,
         "ended_at_ms": SENT_MS + 93,
     }
     return ReportRow(**{**values, **changes})
@@ -67,7 +71,7 @@ def never_sent(number: int = 2, **changes: Any) -> ReportRow:
         "execution_sid": None,
         "http_status": None,
         "found_by": None,
-        "left_at_ms": None,
+        "sent_at_ms": None,
         "ended_at_ms": None,
     }
     return row(number, **{**values, **changes})
@@ -85,10 +89,16 @@ def read_dicts(path: Path) -> list[dict[str, str]]:
     return [dict(zip(header, record, strict=True)) for record in records]
 
 
-def read_as_input(path: Path, **options: Any) -> tuple[list[str], list[list[str]]]:
+def read_as_input(path: Path, **more: Any) -> tuple[list[str], list[list[str]]]:
     """The header and the cells that `run` would find in the file: our columns are gone, and blank rows."""
-    chosen: dict[str, Any] = {"to": "phone", "from_address": "MG" + "0" * 32, "parameters": (), **options}
-    with open_input(path, IntakeOptions(cell_max_bytes=1 << 30, **chosen)) as opened:
+    settings = Settings.model_validate(
+        {
+            "columns": {"to": "phone", "parameters": []},
+            "input": {"cell_max_bytes": 1 << 30, **more},
+            "campaign": {"from": "MG" + "0" * 32},
+        }
+    )
+    with open_input(path, settings) as opened:
         rows = [orjson.loads(cells) for batch in opened.batches() for cells in batch.cells]
         return list(opened.new_input.header), rows
 
@@ -97,3 +107,19 @@ def batches(*rows: ReportRow, size: int = 2) -> Iterable[list[ReportRow]]:
     """The rows as the ledger gives them, some at a time."""
     for start in range(0, len(rows), size):
         yield list(rows[start : start + size])
+
+
+async def feed(rows: Iterable[list[ReportRow]]) -> AsyncIterator[list[ReportRow]]:
+    """The same by `async for`."""
+    for batch in rows:
+        yield batch
+
+
+def write(path: Path, header: Sequence[str], rows: Iterable[list[ReportRow]], **options: Any) -> int:
+    """A report, written on a loop of its own."""
+    return asyncio.run(write_report(path, header, feed(rows), **options))
+
+
+def summed(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:
+    """The rows' summary, from a loop of its own."""
+    return asyncio.run(summarize(status, feed(rows)))

@@ -14,8 +14,7 @@ from dispatcher.errors import ReportError
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ExecutionCounts, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.reporting.html import page, write_page
-from dispatcher.reporting.summary import summarize
-from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row
+from tests.unit.reporting.support import SENT_MS, batches, feed, never_sent, rejected, row, summed
 from tests.unit.reporting.test_summary import status_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&$body ${title}`<b>`"""
@@ -70,7 +69,7 @@ class Reader(html.parser.HTMLParser):
 
 
 def _rows() -> list[ReportRow]:
-    return [row(2), row(3, left_at_ms=SENT_MS + 3_600_000), rejected(4), never_sent(5), row(6, state=RowState.unknown)]
+    return [row(2), row(3, sent_at_ms=SENT_MS + 3_600_000), rejected(4), never_sent(5), row(6, state=RowState.unknown)]
 
 
 def _counts(rows: list[ReportRow]) -> dict[RowState, int]:
@@ -78,7 +77,7 @@ def _counts(rows: list[ReportRow]) -> dict[RowState, int]:
 
 
 def _page(status: CampaignStatus, rows: list[ReportRow], executions: ExecutionCounts | None = None) -> str:
-    return page(summarize(status, batches(*rows)), executions, window_s=10.0, now_ms=SENT_MS)
+    return page(summed(status, batches(*rows)), executions, window_s=10.0, as_of_ms=SENT_MS)
 
 
 def _hostile() -> str:
@@ -88,9 +87,7 @@ def _hostile() -> str:
         rejected(3, error_message=HOSTILE, to_address=HOSTILE),
     ]
     account = Account(account_id=1, account_sid=HOSTILE, base_url=HOSTILE)
-    campaign = CampaignRecord(
-        campaign_id=1, name=HOSTILE, account=account, flow_sid=HOSTILE, created_at_ms=0, input_id=1
-    )
+    campaign = CampaignRecord(campaign_id=1, name=HOSTILE, account=account, flow_sid=HOSTILE, input_id=1)
     rows_by_state = {**_counts(rows), RowState.planned: 1}
     status = status_of(rows_by_state, campaign=campaign, stop_reason=HOSTILE, report_path=HOSTILE)
     return _page(status, rows, _executions(last_steps={HOSTILE: 4}))
@@ -151,7 +148,7 @@ def test_the_numbers_stand_in_tables() -> None:
     assert "created execution started 2 40 %" in text
     assert "skipped left out on purpose, never sent 0 0 %" in text
     assert "rejected 21211 The phone number is not valid Correct the phone number or take" in text
-    assert "Do not send it by hand: dispatcher reconcile looks for the execution. 1" in text
+    assert "Do not send it by hand. Reconcile the campaign: that finds out what was created. 1" in text
     assert "31 Jan, 09:05:00 – 09:05:01 3 3.0 31 Jan, 10:05:00 – 10:05:01 1 1.0" in text
     assert "ended the flow came to its end 3 60 % active the flow is still under way 1 20 % not seen yet never" in text
     assert "1 of those that ended were ended by recall" in text
@@ -195,7 +192,7 @@ def test_a_campaign_without_anything_is_a_page_too(executions: ExecutionCounts |
 def test_why_it_stopped_is_said() -> None:
     """And what goes on with it."""
     status = status_of({RowState.created: 1, RowState.planned: 1}, stop_reason="Too many requests in a row failed.")
-    assert "Too many requests in a row failed; resume goes on" in Reader(_page(status, [row(2)])).texts
+    assert "Too many requests in a row failed; resume the campaign to go on" in Reader(_page(status, [row(2)])).texts
 
 
 @pytest.mark.parametrize("theme", [0, 1, 2], ids=["light", "dark", "print"])
@@ -221,10 +218,10 @@ def _contrast(one: str, two: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+async def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """As every report."""
     path = tmp_path / "r.html"
-    write_page(path, status_of(_counts(_rows())), batches(*_rows()), executions=_executions())
+    await write_page(path, status_of(_counts(_rows())), feed(batches(*_rows())), executions=_executions())
     assert Reader(path.read_text(encoding="utf-8")).names()[0] == "html"
     with pytest.raises(ReportError):
-        write_page(tmp_path / "no" / "r.html", status_of(), [])
+        await write_page(tmp_path / "no" / "r.html", status_of(), feed([]))

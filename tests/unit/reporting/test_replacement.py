@@ -18,8 +18,8 @@ from dispatcher.errors import LedgerCorrupt, ReportError
 from dispatcher.ledger.records import ReportRow
 from dispatcher.remedies import Advice
 from dispatcher.reporting.replacement import LEFT_OVER_S
-from dispatcher.reporting.report import check_report_path, write_report
-from tests.unit.reporting.support import HEADER, batches, read_csv, row
+from dispatcher.reporting.report import check_report_path
+from tests.unit.reporting.support import HEADER, batches, read_csv, row, write
 
 FORMATS = ["r.csv", "r.csv.gz", "r.parquet", "r.xlsx"]
 as_user = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
@@ -36,7 +36,7 @@ def test_a_failure_in_the_middle_leaves_the_old_report_and_nothing_else(tmp_path
     path = tmp_path / name
     path.write_bytes(b"old")
     with pytest.raises(LedgerCorrupt, match="in the middle"):
-        write_report(path, HEADER, _failing())
+        write(path, HEADER, _failing())
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
@@ -58,7 +58,7 @@ def test_a_full_disk_leaves_the_old_report_and_says_so(tmp_path: Path, name: str
     path.write_bytes(b"old")
     many = batches(*[row(number, (os.urandom(20).hex(), os.urandom(20).hex())) for number in range(2, 3000)], size=500)
     with pytest.raises(ReportError) as caught:
-        write_report(path, HEADER, many)
+        write(path, HEADER, many)
     assert caught.value.found == os.strerror(errno.EFBIG)
     assert "space" in str(caught.value.fix)
     assert path.read_bytes() == b"old"
@@ -75,7 +75,7 @@ def test_a_disk_that_fills_while_a_workbook_is_put_together_is_the_same_error(tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
     with pytest.raises(ReportError) as caught:
-        write_report(path, HEADER, rows())
+        write(path, HEADER, rows())
     assert caught.value.found == os.strerror(errno.EFBIG)
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["r.xlsx"]
@@ -95,13 +95,13 @@ def test_the_new_report_is_on_disk_before_it_takes_the_old_ones_place(
         synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.read_text()[:5]))
 
     monkeypatch.setattr(os, "fsync", watched)
-    write_report(path, HEADER, batches(row()))
+    write(path, HEADER, batches(row()))
     assert synced == [(False, "old"), (True, "phone")]
 
 
 def test_a_new_report_may_be_read_by_its_owner_alone(tmp_path: Path) -> None:
     """It holds names and numbers of people."""
-    write_report(tmp_path / "r.csv", HEADER, batches(row()))
+    write(tmp_path / "r.csv", HEADER, batches(row()))
     assert stat.S_IMODE((tmp_path / "r.csv").stat().st_mode) == 0o600
 
 
@@ -110,7 +110,7 @@ def test_an_existing_reports_permissions_stay(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.touch()
     path.chmod(0o664)
-    write_report(path, HEADER, batches(row()))
+    write(path, HEADER, batches(row()))
     assert stat.S_IMODE(path.stat().st_mode) == 0o664
 
 
@@ -119,16 +119,16 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "r.csv"
     link.symlink_to(tmp_path / "there" / "real.csv")
-    write_report(link, HEADER, batches(row()))
-    write_report(link, HEADER, batches(row(), row(3)))
+    write(link, HEADER, batches(row()))
+    write(link, HEADER, batches(row(), row(3)))
     assert link.is_symlink()
     assert len(read_csv(tmp_path / "there" / "real.csv")) == 3
 
 
 def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     """The second run: a shorter report leaves nothing of the longer one."""
-    write_report(tmp_path / "r.csv", HEADER, batches(row(), row(3)))
-    write_report(tmp_path / "r.csv", HEADER, batches(row()))
+    write(tmp_path / "r.csv", HEADER, batches(row(), row(3)))
+    write(tmp_path / "r.csv", HEADER, batches(row()))
     assert len(read_csv(tmp_path / "r.csv")) == 2
 
 
@@ -142,7 +142,7 @@ def test_a_reader_sees_the_old_report_until_the_new_one_is_whole(tmp_path: Path)
             assert path.read_text() == "old"
             yield [row(number)]
 
-    write_report(path, HEADER, rows())
+    write(path, HEADER, rows())
     assert len(read_csv(path)) == 1999
 
 
@@ -150,7 +150,7 @@ def _refusal(path: Path) -> ReportError:
     with pytest.raises(ReportError) as early:
         check_report_path(path)
     with pytest.raises(ReportError) as late:
-        write_report(path, HEADER, batches(row()))
+        write(path, HEADER, batches(row()))
     assert str(early.value) == str(late.value)
     assert early.value.fix
     return early.value
@@ -174,7 +174,7 @@ def test_a_path_that_no_system_takes_is_our_error(tmp_path: Path) -> None:
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     for path in (Path("a\0.csv"), tmp_path / "loop.csv", tmp_path / ("x" * 300 + ".csv")):
         with pytest.raises(ReportError):
-            write_report(path, HEADER, batches(row()))
+            write(path, HEADER, batches(row()))
 
 
 @as_user
@@ -200,21 +200,20 @@ def test_what_a_killed_process_left_is_removed_later(tmp_path: Path) -> None:
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {sys.path!r}
-from dispatcher.reporting.report import write_report
-from tests.unit.reporting.support import HEADER, row
+from tests.unit.reporting.support import HEADER, row, write
 def rows():
     yield [row(2)]
     os.kill(os.getpid(), signal.SIGKILL)
-write_report(Path("r.csv"), HEADER, rows())
+write(Path("r.csv"), HEADER, rows())
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode < 0
     (left,) = tmp_path.iterdir()
-    write_report(tmp_path / "r.csv", HEADER, batches(row()))
+    write(tmp_path / "r.csv", HEADER, batches(row()))
     assert left.exists()
     long_ago = time.time() - LEFT_OVER_S - 1
     for file in (*left.iterdir(), left):
         os.utime(file, (long_ago, long_ago))
-    write_report(tmp_path / "r.csv", HEADER, batches(row()))
+    write(tmp_path / "r.csv", HEADER, batches(row()))
     assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
 
 
@@ -223,5 +222,5 @@ def test_a_name_full_of_wildcards_is_only_a_name(tmp_path: Path) -> None:
     other = tmp_path / ".abc.csv.x.tmp"
     other.mkdir()
     os.utime(other, (0, 0))
-    write_report(tmp_path / "*[a-c]?.csv", HEADER, batches(row()))
+    write(tmp_path / "*[a-c]?.csv", HEADER, batches(row()))
     assert other.exists()

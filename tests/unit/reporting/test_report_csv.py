@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatcher.errors import ReportError
-from dispatcher.intake import columns as intake_columns
 from dispatcher.ledger.records import ReportRow
-from dispatcher.model import FoundBy, Reason, RowState
-from dispatcher.reporting.report import REPORT_COLUMNS, Selection, check_report_path, write_report
-from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, read_csv, read_dicts, rejected, row
+from dispatcher.model import REPORT_COLUMNS, FoundBy, Reason, RowState
+from dispatcher.remedies import AnyOf, Option
+from dispatcher.reporting.report import check_report_path
+from dispatcher.reporting.selection import Selection
+from dispatcher.reporting.wording import REASONS
+from tests.unit.reporting.support import (
+    HEADER,
+    batches,
+    never_sent,
+    read_as_input,
+    read_csv,
+    read_dicts,
+    rejected,
+    row,
+    write,
+)
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
@@ -37,7 +49,6 @@ def test_the_columns_are_those_of_the_contract() -> None:
 
 def test_the_columns_are_those_that_intake_takes_off_again() -> None:
     """A report that is fed back loses exactly what we added."""
-    assert set(REPORT_COLUMNS) == intake_columns.REPORT_COLUMNS
 
 
 def test_every_row_stands_in_the_report_once_in_order_with_its_cells(tmp_path: Path) -> None:
@@ -47,7 +58,7 @@ def test_every_row_stands_in_the_report_once_in_order_with_its_cells(tmp_path: P
         rejected(3, cells=("+15550100002", 'O\'Neill, "Pat"')),
         never_sent(5, cells=(" 007", "two\r\nlines")),
     ]
-    assert write_report(tmp_path / "r.csv", HEADER, batches(*rows)) == 3
+    assert write(tmp_path / "r.csv", HEADER, batches(*rows)) == 3
     assert (tmp_path / "r.csv").read_bytes().decode() == (
         "phone,name,dispatch_row_number,dispatch_to,dispatch_status,dispatch_execution_sid,dispatch_http_status,"
         "dispatch_error_code,dispatch_error_message,dispatch_advice,dispatch_attempts,dispatch_sent_at,dispatch_finished_at\r\n"
@@ -93,7 +104,7 @@ def test_a_report_fed_back_gives_the_same_cells(
     """Whatever a cell holds (NUL aside, which intake refuses), intake reads from our CSV what the report was given."""
     path = tmp_path_factory.mktemp("csv") / "r.csv"
     rows = [("x", "", ""), *rows]
-    write_report(path, ("phone", "a", "b"), batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
+    write(path, ("phone", "a", "b"), batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
     header, found = read_as_input(path, encoding="utf-8")
     assert header == ["phone", "a", "b"]
     assert found == [list(cells) for cells in rows if "".join(cells).strip()]
@@ -103,21 +114,19 @@ def test_a_report_fed_back_gives_the_same_cells(
 def test_any_header_survives(tmp_path_factory: pytest.TempPathFactory, header: list[str]) -> None:
     """Names that are empty, equal, or full of quotes stay as they are."""
     path = tmp_path_factory.mktemp("csv") / "r.csv"
-    write_report(path, header, batches(row(cells=["x"] * len(header))))
+    write(path, header, batches(row(cells=["x"] * len(header))))
     assert read_csv(path)[0] == [*header, *REPORT_COLUMNS]
 
 
 def test_no_rows_make_a_report_of_its_header(tmp_path: Path) -> None:
     """The empty case."""
-    assert write_report(tmp_path / "r.csv", HEADER, []) == 0
+    assert write(tmp_path / "r.csv", HEADER, []) == 0
     assert read_csv(tmp_path / "r.csv") == [[*HEADER, *REPORT_COLUMNS]]
 
 
 def test_a_row_with_too_few_or_too_many_cells_does_not_shift_our_columns(tmp_path: Path) -> None:
     """Such rows are invalid; their report row is still told apart by column, and no text of theirs is lost."""
-    write_report(
-        tmp_path / "r.csv", HEADER, batches(never_sent(2, cells=["x"]), never_sent(3, cells=["x", "Smith", " Jo"]))
-    )
+    write(tmp_path / "r.csv", HEADER, batches(never_sent(2, cells=["x"]), never_sent(3, cells=["x", "Smith", " Jo"])))
     assert [(r["phone"], r["name"], r["dispatch_status"]) for r in read_dicts(tmp_path / "r.csv")] == [
         ("x", "", "invalid"),
         ("x", "Smith, Jo", "invalid"),
@@ -145,14 +154,14 @@ def test_a_row_with_too_few_or_too_many_cells_does_not_shift_our_columns(tmp_pat
 )
 def test_our_own_text_cannot_run_as_a_formula(tmp_path: Path, text: str, written: str) -> None:
     """Studio's message may hold what a contact wrote."""
-    write_report(tmp_path / "r.csv", HEADER, batches(rejected(error_message=text)))
+    write(tmp_path / "r.csv", HEADER, batches(rejected(error_message=text)))
     assert read_dicts(tmp_path / "r.csv")[0]["dispatch_error_message"] == written
 
 
 def test_the_users_cells_are_not_touched_even_if_they_look_like_formulas(tmp_path: Path) -> None:
     """Escaping them would spoil the file for the machine that reads it back: E.164 starts with +."""
     cells = ("+15550100001", "=1+1")
-    write_report(tmp_path / "r.csv", HEADER, batches(row(cells=cells)))
+    write(tmp_path / "r.csv", HEADER, batches(row(cells=cells)))
     assert tuple(read_csv(tmp_path / "r.csv")[1][:2]) == cells
 
 
@@ -160,18 +169,18 @@ def test_a_reason_comes_with_its_column_and_advice(tmp_path: Path) -> None:
     """Every reason: code, sentence, what to do; one without a column says only the sentence."""
     rows = [never_sent(number, reason_code=reason) for number, reason in enumerate(Reason, 2)]
     rows.append(never_sent(99, state=RowState.skipped, reason_code="duplicate", reason_column=None, reason="as row 2"))
-    write_report(tmp_path / "r.csv", HEADER, batches(*rows))
+    write(tmp_path / "r.csv", HEADER, batches(*rows))
     *shown, duplicate = read_dicts(tmp_path / "r.csv")
     for reason, told in zip(Reason, shown, strict=True):
         assert told["dispatch_error_code"] == reason
         assert told["dispatch_error_message"] == "phone: it is too short"
-        assert told["dispatch_advice"] == reason.advice
+        assert told["dispatch_advice"] == REASONS[reason].advice
     assert duplicate["dispatch_error_message"] == "as row 2"
 
 
 def test_a_reason_that_this_version_does_not_know_is_still_told(tmp_path: Path) -> None:
     """A ledger may hold a newer program's rows."""
-    write_report(tmp_path / "r.csv", HEADER, batches(never_sent(reason_code="from_the_future")))
+    write(tmp_path / "r.csv", HEADER, batches(never_sent(reason_code="from_the_future")))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_error_code"] == "from_the_future"
     assert told["dispatch_advice"]
@@ -187,7 +196,7 @@ def test_a_reason_that_this_version_does_not_know_is_still_told(tmp_path: Path) 
 )
 def test_a_created_row_says_how_it_was_found_and_no_error(tmp_path: Path, found_by: FoundBy, message: str) -> None:
     """The 409 that led to it is no error of the row."""
-    write_report(tmp_path / "r.csv", HEADER, batches(row(found_by=found_by, http_status=409, error_code=20409)))
+    write(tmp_path / "r.csv", HEADER, batches(row(found_by=found_by, http_status=409, error_code=20409)))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_error_message"] == message
     assert told["dispatch_error_code"] == told["dispatch_advice"] == ""
@@ -196,8 +205,8 @@ def test_a_created_row_says_how_it_was_found_and_no_error(tmp_path: Path, found_
 @pytest.mark.parametrize("state", [state for state in RowState if state is not RowState.created])
 def test_every_row_that_was_not_created_has_advice(tmp_path: Path, state: RowState) -> None:
     """An answer for every row, even where the ledger holds nothing but the state."""
-    bare = row(state=state, http_status=None, execution_sid=None, found_by=None, left_at_ms=None, ended_at_ms=None)
-    write_report(tmp_path / "r.csv", HEADER, batches(bare))
+    bare = row(state=state, http_status=None, execution_sid=None, found_by=None, sent_at_ms=None, ended_at_ms=None)
+    write(tmp_path / "r.csv", HEADER, batches(bare))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_status"] == state
     assert told["dispatch_advice"]
@@ -206,7 +215,7 @@ def test_every_row_that_was_not_created_has_advice(tmp_path: Path, state: RowSta
 def test_only_the_rows_asked_for_are_written(tmp_path: Path) -> None:
     """`--only failed` is rejected, busy and invalid rows; their numbers are those of the file."""
     rows = [row(2), rejected(3), never_sent(4), row(5, state=RowState.busy), row(6, state=RowState.unknown)]
-    assert write_report(tmp_path / "r.csv", HEADER, batches(*rows), only=Selection.parse("failed")) == 3
+    assert write(tmp_path / "r.csv", HEADER, batches(*rows), only=Selection.parse("failed")) == 3
     assert [told["dispatch_row_number"] for told in read_dicts(tmp_path / "r.csv")] == ["3", "4", "5"]
 
 
@@ -215,14 +224,14 @@ class Outcomes:
 
     names = ("dispatch_outcome_status", "dispatch_outcome_reply")
 
-    def values(self, rows: Sequence[ReportRow]) -> Iterable[Sequence[str]]:
+    async def values(self, rows: Sequence[ReportRow]) -> Sequence[Sequence[str]]:
         return [("ended", f"=HYPERLINK({r.row_number})") for r in rows]
 
 
 def test_extra_columns_stand_after_ours_and_are_harmless(tmp_path: Path) -> None:
     """What a contact replied is text from outside; values belong to the rows that were selected."""
     rows = batches(row(2), rejected(3), row(4), size=3)
-    write_report(tmp_path / "r.csv", HEADER, rows, only=Selection.parse("created"), extra=Outcomes())
+    write(tmp_path / "r.csv", HEADER, rows, only=Selection.parse("created"), extra=Outcomes())
     header, *records = read_csv(tmp_path / "r.csv")
     assert header == [*HEADER, *REPORT_COLUMNS, *Outcomes.names]
     assert [record[-2:] for record in records] == [["ended", "'=HYPERLINK(2)"], ["ended", "'=HYPERLINK(4)"]]
@@ -230,8 +239,8 @@ def test_extra_columns_stand_after_ours_and_are_harmless(tmp_path: Path) -> None
 
 def test_a_name_that_ends_in_gz_is_compressed(tmp_path: Path) -> None:
     """The same bytes, packed; no name of a temporary file in them."""
-    write_report(tmp_path / "r.csv", HEADER, batches(row(), rejected(3)))
-    write_report(tmp_path / "r.csv.gz", HEADER, batches(row(), rejected(3)))
+    write(tmp_path / "r.csv", HEADER, batches(row(), rejected(3)))
+    write(tmp_path / "r.csv.gz", HEADER, batches(row(), rejected(3)))
     packed = (tmp_path / "r.csv.gz").read_bytes()
     assert gzip.decompress(packed) == (tmp_path / "r.csv").read_bytes()
     assert b"new" not in packed[:32]
@@ -241,8 +250,9 @@ def test_a_name_that_ends_in_gz_is_compressed(tmp_path: Path) -> None:
 def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     """With what was found, and a name that works."""
     with pytest.raises(ReportError) as caught:
-        write_report(tmp_path / name, HEADER, batches(row()))
-    assert "report.csv" in str(caught.value.fix)
+        write(tmp_path / name, HEADER, batches(row()))
+    suffixes = (".csv", ".csv.gz", ".parquet", ".xlsx")
+    assert caught.value.fix == AnyOf(*[Option("report", f"report{suffix}") for suffix in suffixes])
     assert caught.value.found
     with pytest.raises(ReportError):
         check_report_path(tmp_path / name)
@@ -251,5 +261,5 @@ def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path: Path,
 
 def test_the_suffix_may_be_written_in_capitals(tmp_path: Path) -> None:
     """As Windows programs do."""
-    write_report(tmp_path / "R.CSV", HEADER, batches(row()))
+    write(tmp_path / "R.CSV", HEADER, batches(row()))
     assert len(read_csv(tmp_path / "R.CSV")) == 2

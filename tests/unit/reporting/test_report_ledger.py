@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.intake import IntakeOptions, open_input
-from dispatcher.ledger import SqliteLedger
+from dispatcher.intake import open_input
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, RunTotals
+from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, Outcome, RowState
-from dispatcher.reporting.report import Selection, write_report
-from tests.unit.reporting.support import SENT_MS, read_csv, read_dicts
+from dispatcher.reporting.report import write_report
+from dispatcher.reporting.selection import Selection
+from dispatcher.settings import Settings
+from tests.unit.reporting.support import SENT_MS, feed, read_csv, read_dicts
 
 CONTACTS = (
     "mobile,name,name\n"
@@ -37,7 +39,8 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 async def _planned(ledger: SqliteLedger, path: Path) -> CampaignRecord:
     account = await ledger.account("AC" + "0" * 32, "http://127.0.0.1")
     campaign = await ledger.open_campaign("spring", account, "FW" + "0" * 32)
-    with open_input(path, IntakeOptions(to="mobile", parameters=(), from_address="+12025550199")) as opened:
+    tables = {"columns": {"to": "mobile", "parameters": []}, "campaign": {"from": "+12025550199"}}
+    with open_input(path, Settings.model_validate(tables)) as opened:
         record = await ledger.begin_input(campaign, opened.new_input)
         for batch in opened.batches():
             await ledger.load_rows(record.input_id, batch)
@@ -56,9 +59,8 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
             AttemptEnd(
                 row_id=row.row_id,
                 attempt_id=row.attempt_id,
-                input_id=row.input_id,
                 outcome=Outcome.created if created else Outcome.rejected,
-                left_at_ms=SENT_MS,
+                sent_at_ms=SENT_MS,
                 ended_at_ms=SENT_MS + 93,
                 execution_sid=f"FN{place:032x}" if created else None,
                 http_status=201 if created else 400,
@@ -73,7 +75,8 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
 
 async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, only: str = "all") -> int:
     record = (await ledger.inputs(campaign))[-1]
-    return write_report(path, record.header, ledger.report_rows(campaign, record.input_id), only=Selection.parse(only))
+    rows = feed(ledger.report_rows(campaign, record.input_id))
+    return await write_report(path, record.header, rows, only=Selection.parse(only))
 
 
 async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_the_same(

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.model import REPORT_COLUMNS
 from dispatcher.reporting import report
-from dispatcher.reporting.report import REPORT_COLUMNS, unique_names, write_report
-from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row
+from dispatcher.reporting.report import unique_names
+from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row, write
 
 
 def test_cells_are_text_and_our_numbers_numbers(tmp_path: Path) -> None:
     """Row number, HTTP status and attempts are integers, the rest is text; what is not there is null, not empty."""
-    write_report(tmp_path / "r.parquet", HEADER, batches(row(2, ("007", "")), rejected(3), never_sent(4)))
+    write(tmp_path / "r.parquet", HEADER, batches(row(2, ("007", "")), rejected(3), never_sent(4)))
     table = pq.read_table(tmp_path / "r.parquet")
     assert table.column_names == [*HEADER, *REPORT_COLUMNS]
     integers = {field.name for field in table.schema if field.type == pa.int64()}
@@ -38,7 +39,7 @@ def test_cells_are_text_and_our_numbers_numbers(tmp_path: Path) -> None:
 
 def test_text_is_exact_ours_too(tmp_path: Path) -> None:
     """No spreadsheet opens Parquet: nothing is put before a formula."""
-    write_report(tmp_path / "r.parquet", HEADER, batches(rejected(error_message="=1", cells=("=2", "\r\n\0"))))
+    write(tmp_path / "r.parquet", HEADER, batches(rejected(error_message="=1", cells=("=2", "\r\n\0"))))
     (told,) = pq.read_table(tmp_path / "r.parquet").to_pylist()
     assert (told["dispatch_error_message"], told["phone"], told["name"]) == ("=1", "=2", "\r\n\0")
 
@@ -47,7 +48,7 @@ def test_many_row_groups_hold_every_row_once(tmp_path: Path, monkeypatch: pytest
     """Rows are written as they come, so that memory does not grow with them."""
     monkeypatch.setattr(report, "_GROUP_BYTES", 2000)
     rows = [row(number) for number in range(2, 302)]
-    assert write_report(tmp_path / "r.parquet", HEADER, batches(*rows, size=10)) == 300
+    assert write(tmp_path / "r.parquet", HEADER, batches(*rows, size=10)) == 300
     file = pq.ParquetFile(tmp_path / "r.parquet")
     assert file.metadata.num_row_groups > 10
     assert file.read().column("dispatch_row_number").to_pylist() == list(range(2, 302))
@@ -55,7 +56,7 @@ def test_many_row_groups_hold_every_row_once(tmp_path: Path, monkeypatch: pytest
 
 def test_no_rows_make_a_table_of_its_columns(tmp_path: Path) -> None:
     """The empty case has its types too."""
-    assert write_report(tmp_path / "r.parquet", HEADER, []) == 0
+    assert write(tmp_path / "r.parquet", HEADER, []) == 0
     assert pq.read_table(tmp_path / "r.parquet").num_rows == 0
 
 
@@ -69,7 +70,7 @@ def test_a_report_fed_back_gives_the_same_cells(
     """As intake reads Parquet."""
     rows = [("x", ""), *rows]
     path = tmp_path_factory.mktemp("parquet") / "r.parquet"
-    write_report(path, HEADER, batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
+    write(path, HEADER, batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
     header, found = read_as_input(path)
     assert header == list(HEADER)
     assert found == [list(cells) for cells in rows if "".join(cells).strip()]
@@ -78,7 +79,7 @@ def test_a_report_fed_back_gives_the_same_cells(
 def test_names_that_stand_twice_are_told_apart(tmp_path: Path) -> None:
     """Parquet readers look columns up by name."""
     header = ("name", "name", "name_2", "", "", "dispatch_to")
-    write_report(tmp_path / "r.parquet", header, batches(row(cells=list("abcdef"))))
+    write(tmp_path / "r.parquet", header, batches(row(cells=list("abcdef"))))
     (told,) = pq.read_table(tmp_path / "r.parquet").to_pylist()
     assert list(told)[:6] == ["name", "name_3", "name_2", "", "_2", "dispatch_to"]
     assert "".join(list(told.values())[:6]) == "abcdef"
@@ -98,13 +99,16 @@ def test_unique_names_differ_and_leave_first_comers_alone(names: list[str]) -> N
 def test_a_csv_report_loads_neither_pyarrow_nor_xlsxwriter_nor_pandas(tmp_path: Path, name: str) -> None:
     """They cost up to a second, and memory, that a CSV report does not need."""
     program = f"""
-import sys
+import asyncio, sys
 sys.path[:0] = {sys.path!r}
 from pathlib import Path
 import dispatcher.reporting.summary
 from dispatcher.reporting.report import check_report_path, write_report
 check_report_path(Path("r.parquet")), check_report_path(Path("r.xlsx"))
-write_report(Path({name!r}), ("phone",), [])
+async def nothing():
+    for batch in ():
+        yield batch
+asyncio.run(write_report(Path({name!r}), ("phone",), nothing()))
 print(sorted({{"pyarrow", "xlsxwriter", "pandas", "numpy", "aiohttp"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from dispatcher.errors import UsageError
 from dispatcher.model import RowState
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Option
 from dispatcher.reporting.selection import Selection
 
 
@@ -37,7 +37,7 @@ def test_an_unknown_word_gets_the_nearest() -> None:
     """A spelling mistake is no empty report."""
     with pytest.raises(UsageError) as caught:
         Selection.parse("created,regected")
-    assert caught.value.fix == Advice("did you mean rejected?")
+    assert caught.value.fix == Option("only", "rejected")
     with pytest.raises(UsageError) as caught:
         Selection.parse("zzz")
     assert "failed" in str(caught.value.fix)

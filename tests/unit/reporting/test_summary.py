@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
-from dispatcher.model import RowState, empty_counts
+from dispatcher.model import REPORT_COLUMNS, RowState, empty_counts
 from dispatcher.reporting import summary
-from dispatcher.reporting.report import REPORT_COLUMNS
-from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object, summarize
-from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row
+from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object
+from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row, summed
 
 STATE = CampaignState
 
@@ -28,7 +27,6 @@ def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> Campai
             name="spring",
             account=Account(account_id=1, account_sid="AC" + "0" * 32, base_url="http://127.0.0.1"),
             flow_sid="FW" + "0" * 32,
-            created_at_ms=SENT_MS - 1000,
             input_id=1,
         ),
         "rows": {**empty_counts(), **(rows or {})},
@@ -131,13 +129,13 @@ def _rows() -> list[ReportRow]:
         never_sent(9, reason_code="from_the_future"),
         row(10, state=RowState.busy, http_status=409, error_code=20409),
         row(11, state=RowState.unknown, http_status=None, error_code=None),
-        row(12, state=RowState.planned, left_at_ms=None),
+        row(12, state=RowState.planned, sent_at_ms=None),
     ]
 
 
 def test_problems_are_counted_by_reason_with_what_to_do() -> None:
     """Most rows first, skipped last; created and planned rows are no problems; nothing is without advice."""
-    found = summarize(status_of({RowState.created: 1}), batches(*_rows(), size=3)).problems
+    found = summed(status_of({RowState.created: 1}), batches(*_rows(), size=3)).problems
     assert [(problem.state.value, problem.code, problem.rows) for problem in found] == [
         ("rejected", "21211", 2),
         ("rejected", "HTTP 422", 1),
@@ -155,19 +153,19 @@ def test_problems_are_counted_by_reason_with_what_to_do() -> None:
 
 def test_problems_and_rows_in_states_that_have_them_are_as_many() -> None:
     """No row falls between two reasons."""
-    found = summarize(status_of(), batches(*_rows())).problems
+    found = summed(status_of(), batches(*_rows())).problems
     assert sum(problem.rows for problem in found) == len(_rows()) - 2
 
 
 def test_departures_are_counted_by_the_second() -> None:
     """Rows that never left are not counted."""
     rows = [
-        row(2, left_at_ms=1_000_999),
-        row(3, left_at_ms=1_000_000),
-        rejected(4, left_at_ms=1_002_000),
+        row(2, sent_at_ms=1_000_999),
+        row(3, sent_at_ms=1_000_000),
+        rejected(4, sent_at_ms=1_002_000),
         never_sent(5),
     ]
-    assert summarize(status_of(), batches(*rows)).departures == Departures(1, ((1000, 2), (1002, 1)))
+    assert summed(status_of(), batches(*rows)).departures == Departures(1, ((1000, 2), (1002, 1)))
 
 
 @given(seconds=st.lists(st.integers(0, 10_000), max_size=200))
@@ -175,8 +173,8 @@ def test_however_long_a_campaign_is_buckets_are_few_and_no_departure_is_lost(sec
     """Buckets grow to 2, 4, … seconds; each departure is in the bucket that covers its moment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "BUCKETS_MAX", 8)
-        rows = [row(number, left_at_ms=second * 1000) for number, second in enumerate(seconds, 2)]
-        found = summarize(status_of(), batches(*rows)).departures
+        rows = [row(number, sent_at_ms=second * 1000) for number, second in enumerate(seconds, 2)]
+        found = summed(status_of(), batches(*rows)).departures
     assert len(found.buckets) <= 8
     expected: dict[int, int] = {}
     for second in seconds:
@@ -187,5 +185,5 @@ def test_however_long_a_campaign_is_buckets_are_few_and_no_departure_is_lost(sec
 
 def test_a_campaign_without_rows_is_a_summary_too() -> None:
     """The empty case."""
-    found = summarize(status_of(first_started_at_ms=None, attempts=0, duration_s=0.0), [])
+    found = summed(status_of(first_started_at_ms=None, attempts=0, duration_s=0.0), [])
     assert (found.total, found.problems, found.departures.buckets) == (0, (), ())

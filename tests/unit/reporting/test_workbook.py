@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.errors import ReportError
-from dispatcher.model import RowState
+from dispatcher.model import REPORT_COLUMNS, RowState
 from dispatcher.reporting import workbook
-from dispatcher.reporting.report import REPORT_COLUMNS, write_report
-from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row
+from tests.unit.reporting.support import HEADER, batches, never_sent, read_as_input, rejected, row, write
 
 
 def _sheet(path: Path) -> Any:
@@ -28,7 +27,7 @@ def _sheet(path: Path) -> Any:
 
 def test_every_cell_is_text(tmp_path: Path) -> None:
     """A phone number that becomes a number loses its plus, a postcode its zero. Ours are text too; empty is empty."""
-    write_report(tmp_path / "r.xlsx", HEADER, batches(row(2, ("+15550100001", "007")), rejected(3), never_sent(4)))
+    write(tmp_path / "r.xlsx", HEADER, batches(row(2, ("+15550100001", "007")), rejected(3), never_sent(4)))
     sheet = _sheet(tmp_path / "r.xlsx")
     header, first, *_ = ([cell.value for cell in cells] for cells in sheet.iter_rows())
     assert header == [*HEADER, *REPORT_COLUMNS]
@@ -44,7 +43,7 @@ def test_every_cell_is_text(tmp_path: Path) -> None:
 )
 def test_what_looks_like_a_formula_or_a_link_is_text(tmp_path: Path, text: str) -> None:
     """The user's and Studio's: the value is exact, and the cell is marked so that it stays text when it is edited."""
-    write_report(tmp_path / "r.xlsx", (text, "name"), batches(rejected(cells=(text, "x"), error_message=text)))
+    write(tmp_path / "r.xlsx", (text, "name"), batches(rejected(cells=(text, "x"), error_message=text)))
     sheet = _sheet(tmp_path / "r.xlsx")
     for cell in (sheet["A1"], sheet["A2"], sheet.cell(2, 3 + REPORT_COLUMNS.index("dispatch_error_message"))):
         assert cell.value == text
@@ -74,7 +73,7 @@ def test_any_text_survives(
 ) -> None:
     """Control characters and markup too, as the library reads it that intake reads with."""
     path = tmp_path_factory.mktemp("xlsx") / "r.xlsx"
-    write_report(path, header, batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
+    write(path, header, batches(*[row(number, cells) for number, cells in enumerate(rows, 2)]))
     names, *found = python_calamine.load_workbook(path).get_sheet_by_index(0).to_python(skip_empty_area=False)
     assert names == [*header, *REPORT_COLUMNS]
     assert [tuple(cells[:2]) for cells in found] == rows
@@ -84,7 +83,7 @@ def test_a_workbook_fed_back_gives_the_same_cells(tmp_path: Path) -> None:
     """As intake reads it, in a process of its own."""
     cells = [*MARKUP, "<r><t>x</t></r>", "007", "+15550100001", "1e5", "TRUE", "#N/A", "2026-01-31", "\ufeff", "", " "]
     rows = [row(number, (text, text)) for number, text in enumerate(cells, 2)]
-    write_report(tmp_path / "r.xlsx", HEADER, batches(*rows))
+    write(tmp_path / "r.xlsx", HEADER, batches(*rows))
     header, found = read_as_input(tmp_path / "r.xlsx")
     assert header == list(HEADER)
     assert found == [[text, text] for text in cells if text.strip()]
@@ -102,7 +101,7 @@ def test_a_cell_that_a_workbook_cannot_hold_is_an_error_not_a_loss(tmp_path: Pat
     """A cut cell would be sent cut when the report is fed back. Excel counts a character outside the BMP twice."""
     path = tmp_path / "r.xlsx"
     with pytest.raises(ReportError) as caught:
-        write_report(path, HEADER, batches(row(2), row(3, ("+15550100001", cell))))
+        write(path, HEADER, batches(row(2), row(3, ("+15550100001", cell))))
     assert found in (caught.value.found or "")
     assert ".csv" in str(caught.value.fix)
     assert "+1555" not in str(caught.value)
@@ -112,16 +111,16 @@ def test_a_cell_that_a_workbook_cannot_hold_is_an_error_not_a_loss(tmp_path: Pat
 def test_the_longest_cell_fits(tmp_path: Path) -> None:
     """32,767 characters, in whichever way they are counted."""
     cells = ("x" * 32_767, "😀" * 16_383)
-    write_report(tmp_path / "r.xlsx", HEADER, batches(row(cells=cells)))
+    write(tmp_path / "r.xlsx", HEADER, batches(row(cells=cells)))
     assert read_as_input(tmp_path / "r.xlsx")[1] == [list(cells)]
 
 
 def test_more_rows_than_a_sheet_has_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second sheet would be left out in silence when the report is fed back."""
     monkeypatch.setattr(workbook, "ROWS_MAX", 4)
-    assert write_report(tmp_path / "r.xlsx", HEADER, batches(row(2), row(3), row(4))) == 3
+    assert write(tmp_path / "r.xlsx", HEADER, batches(row(2), row(3), row(4))) == 3
     with pytest.raises(ReportError, match="at most 4 rows") as caught:
-        write_report(tmp_path / "r.xlsx", HEADER, batches(row(2), row(3), row(4), row(5)))
+        write(tmp_path / "r.xlsx", HEADER, batches(row(2), row(3), row(4), row(5)))
     assert ".csv" in str(caught.value.fix)
 
 
@@ -129,13 +128,13 @@ def test_more_columns_than_a_sheet_has_are_an_error(tmp_path: Path) -> None:
     """Ours would be the ones to fall off."""
     header = [str(number) for number in range(16_384 - len(REPORT_COLUMNS) + 1)]
     with pytest.raises(ReportError, match="16,384 columns"):
-        write_report(tmp_path / "r.xlsx", header, [])
+        write(tmp_path / "r.xlsx", header, [])
 
 
 def test_states_are_coloured_and_the_header_stays_in_sight(tmp_path: Path) -> None:
     """What a person needs at a glance: each state's own colours, a fixed header with filters, columns wide enough."""
     rows = [row(number, state=state, reason_code=None) for number, state in enumerate(RowState, 2)]
-    write_report(tmp_path / "r.xlsx", HEADER, batches(*rows))
+    write(tmp_path / "r.xlsx", HEADER, batches(*rows))
     sheet = _sheet(tmp_path / "r.xlsx")
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref == f"A1:M{len(rows) + 1}"
@@ -161,5 +160,5 @@ def test_a_states_colours_can_be_read(ink: str, paper: str) -> None:
 
 def test_no_rows_make_a_sheet_of_its_header(tmp_path: Path) -> None:
     """The empty case."""
-    assert write_report(tmp_path / "r.xlsx", HEADER, []) == 0
+    assert write(tmp_path / "r.xlsx", HEADER, []) == 0
     assert _sheet(tmp_path / "r.xlsx").max_row == 1

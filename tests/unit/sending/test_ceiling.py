@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.ceiling import BLIND, FLOOR_SHARE, MISSES_MAX, PAUSE, PAUSE_MAX, SHY_SHARE, Ceiling
+from dispatcher.sending.ceiling import (
+    FLOOR_SHARE,
+    IGNORE_429_WINDOWS,
+    MARGIN_FOR_OTHERS,
+    MISSES_MAX,
+    PAUSE,
+    PAUSE_MAX,
+    Ceiling,
+)
 
 FULL = 198
 WINDOW_S = 10.0
@@ -33,9 +41,10 @@ def test_without_a_429_there_is_none(ceiling: Ceiling) -> None:
     assert ceiling.probes_at(0.0) is None
 
 
-def test_a_429_puts_it_at_what_got_through_less_a_little_for_others(ceiling: Ceiling) -> None:
+def test_set_by_a_429(ceiling: Ceiling) -> None:
+    """A 429 puts it at what got through, less a little for others."""
     ceiling.refused(5.0, 100)
-    assert ceiling.cap(5.0) == 100 * (1 - SHY_SHARE)
+    assert ceiling.cap(5.0) == 100 * (1 - MARGIN_FOR_OTHERS)
 
 
 def test_it_is_never_under_the_floor(ceiling: Ceiling) -> None:
@@ -49,7 +58,8 @@ def test_after_a_pause_one_probe_may_go_above_it(ceiling: Ceiling) -> None:
     assert ceiling.cap(5.0 + FIRST_PAUSE_S) == 101
 
 
-def test_a_refused_probe_doubles_the_pause_up_to_two_windows(ceiling: Ceiling) -> None:
+def test_a_refused_probe(ceiling: Ceiling) -> None:
+    """It doubles the pause, up to two windows."""
     ceiling.refused(0.0, 100)
     at_s, pauses_s = FIRST_PAUSE_S, []
     for _ in range(10):
@@ -60,7 +70,8 @@ def test_a_refused_probe_doubles_the_pause_up_to_two_windows(ceiling: Ceiling) -
     assert pauses_s[-1] == pytest.approx(WINDOW_S * PAUSE_MAX)
 
 
-def test_a_429_at_the_ceiling_while_no_probe_is_due_does_not_put_the_next_probe_off(ceiling: Ceiling) -> None:
+def test_a_429_between_probes(ceiling: Ceiling) -> None:
+    """At the ceiling, while no probe is due, it does not put the next probe off."""
     ceiling.refused(0.0, 100)
     due_s = probe(ceiling, FIRST_PAUSE_S)
     ceiling.passed(0.25, 97)
@@ -68,7 +79,8 @@ def test_a_429_at_the_ceiling_while_no_probe_is_due_does_not_put_the_next_probe_
     assert ceiling.probes_at(0.3) == due_s
 
 
-def test_probes_that_get_through_open_it_twice_as_wide_each_time_until_it_is_forgotten(ceiling: Ceiling) -> None:
+def test_probes_that_get_through(ceiling: Ceiling) -> None:
+    """They open it twice as wide each time, until it is forgotten."""
     ceiling.refused(0.0, 100)
     now_s, count, steps = 1.0, 100, []
     while ceiling.stands:
@@ -79,7 +91,8 @@ def test_probes_that_get_through_open_it_twice_as_wide_each_time_until_it_is_for
     assert ceiling.cap(now_s) == FULL
 
 
-def test_a_higher_ceiling_is_a_new_one_with_short_pauses(ceiling: Ceiling) -> None:
+def test_a_higher_ceiling(ceiling: Ceiling) -> None:
+    """It is a new one, with short pauses."""
     ceiling.refused(0.0, 100)
     due_s = FIRST_PAUSE_S
     for _ in range(4):
@@ -105,7 +118,8 @@ def test_refusals_in_a_row_say_nothing_new(ceiling: Ceiling) -> None:
     assert ceiling.cap(0.1) == 147
 
 
-def test_refusals_below_it_that_go_on_blind_it_for_two_windows(ceiling: Ceiling) -> None:
+def test_refusals_below_it(ceiling: Ceiling) -> None:
+    """Those that go on have another reason: for two windows 429s set no ceiling."""
     ceiling.refused(0.0, 150)
     count = 140
     for _ in range(int(MISSES_MAX) + 1):
@@ -117,7 +131,7 @@ def test_refusals_below_it_that_go_on_blind_it_for_two_windows(ceiling: Ceiling)
     ceiling.passed(2.0, 100)
     ceiling.refused(2.0, 110)
     assert ceiling.cap(2.0) == FULL
-    ceiling.refused(1.0 + WINDOW_S * BLIND, 110)
+    ceiling.refused(1.0 + WINDOW_S * IGNORE_429_WINDOWS, 110)
     assert ceiling.stands
 
 
@@ -133,7 +147,8 @@ def test_refusals_below_it_now_and_then_do_not(ceiling: Ceiling) -> None:
 
 
 @given(st.integers(1, 5000), st.lists(st.tuples(st.booleans(), st.floats(0, 30), st.integers(0, 5000)), max_size=80))
-def test_whatever_comes_the_cap_is_between_one_and_the_limit(full: int, answers: list[tuple[bool, float, int]]) -> None:
+def test_the_cap_s_bounds(full: int, answers: list[tuple[bool, float, int]]) -> None:
+    """Whatever comes, it is between one and the limit."""
     ceiling, now_s = Ceiling(full, WINDOW_S), 0.0
     for refused, pause_s, count in answers:
         now_s += pause_s

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.limiter import LOT_MAX, Limiter, WindowLog
+from dispatcher.sending.limiter import CLAIM_MAX, Limiter, WindowLog
 from tests.support import virtual_time
 from tests.support.simulation import WINDOW_S, worst_window
 from tests.support.virtual_time import VirtualTimeLoop
@@ -31,13 +31,14 @@ async def take(source: Limiter, n: int) -> None:
     while n:
         permits = await source.acquire(n)
         for _ in range(permits):
-            source.left()
+            source.record_sent()
         n -= permits
 
 
 class TestWindowLog:
     @given(st.lists(st.tuples(st.one_of(st.floats(0, 0.002), st.floats(0, 3)), st.integers(1, 5)), max_size=200))
-    def test_it_never_counts_too_few_and_at_most_a_millisecond_too_long(self, steps: list[tuple[float, int]]) -> None:
+    def test_count(self, steps: list[tuple[float, int]]) -> None:
+        """It never counts too few, and none for more than a millisecond too long."""
         log, now_s, entries = WindowLog(WINDOW_S), 100.0, list[tuple[float, int]]()
         for pause_s, n in steps:
             now_s += pause_s
@@ -72,190 +73,156 @@ class TestNeverAboveTheLimit:
         past_s=st.lists(st.floats(0, 9.9), max_size=30),
         chance=st.randoms(use_true_random=False),
     )
-    def test_whatever_the_demand_the_pace_the_429s_and_what_left_before(
+    async def test_never_above_the_cap(
         self, per_second: float, headroom: float, pace: str, past_s: list[float], chance: Random
     ) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
-            # What left before this start did so under the same limit.
-            before = sorted(loop.time() - age_s for age_s in past_s)[:cap]
-            tested = limiter(per_second, pace=pace, headroom=headroom, past_s=before)
-            left_s, tasks = list(before), set()
+        """Whatever the demand, the pace, the 429s, and what was sent before."""
+        loop = asyncio.get_running_loop()
+        cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
+        # What left before this start did so under the same limit.
+        before = sorted(loop.time() - age_s for age_s in past_s)[:cap]
+        tested = limiter(per_second, pace=pace, headroom=headroom, past_s=before)
+        left_s, tasks = list(before), set()
 
-            async def one(connecting_s: float, fate: str) -> None:
-                await asyncio.sleep(connecting_s)
-                if fate == "never":
-                    tested.returned()
-                    return
-                tested.left()
-                left_s.append(at_s := loop.time())
-                if fate == "refused":
-                    tested.refused(at_s)
-                else:
-                    tested.passed()
+        async def one(connecting_s: float, fate: str) -> None:
+            await asyncio.sleep(connecting_s)
+            if fate == "never":
+                tested.release()
+                return
+            tested.record_sent()
+            left_s.append(at_s := loop.time())
+            if fate == "refused":
+                tested.refused(at_s)
+            else:
+                tested.passed()
 
-            until_s = loop.time() + 65
-            while loop.time() < until_s and len(left_s) < 2000:
-                connecting_s = chance.choice([0.0, 0.0, 0.001, 0.2, 5.0, 40.0])
-                fate = chance.choice(["passed", "passed", "passed", "refused", "never"])
-                for _ in range(await tested.acquire(chance.choice([1, 3, 200]))):
-                    task = asyncio.create_task(one(connecting_s, fate))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
-                if pause_s := chance.choice([0.0, 0.0, 0.0, 0.01, 3.0, 12.0]):
-                    await asyncio.sleep(pause_s)
-            await asyncio.gather(*tasks)
-            assert worst_window(left_s) <= cap
-            assert tested.worst_window <= cap
+        until_s = loop.time() + 65
+        while loop.time() < until_s and len(left_s) < 2000:
+            connecting_s = chance.choice([0.0, 0.0, 0.001, 0.2, 5.0, 40.0])
+            fate = chance.choice(["passed", "passed", "passed", "refused", "never"])
+            for _ in range(await tested.acquire(chance.choice([1, 3, 200]))):
+                task = asyncio.create_task(one(connecting_s, fate))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            if pause_s := chance.choice([0.0, 0.0, 0.0, 0.01, 3.0, 12.0]):
+                await asyncio.sleep(pause_s)
+        await asyncio.gather(*tasks)
+        assert worst_window(left_s) <= cap
+        assert tested.worst_window <= cap
 
-        in_virtual_time(test)
+    async def test_a_permit_counts(self) -> None:
+        """Until its request leaves, however long that takes.
 
-    def test_a_permit_counts_until_its_request_leaves_however_long_that_takes(self) -> None:
-        """Connections that take long, a process that is suspended: requests leave together, and late."""
-
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, VirtualTimeLoop)
-            tested, left_s = limiter(), list[float]()
-            waiting = 0
-            while waiting < 100:
-                waiting += await tested.acquire(100 - waiting)
-            loop.advance(60)
-            for _ in range(waiting):
-                tested.left()
-                left_s.append(loop.time())
-            for _ in range(300):
-                await tested.acquire(1)
-                tested.left()
-                left_s.append(loop.time())
-            assert worst_window(left_s) <= 198
-
-        in_virtual_time(test)
+        Connections that take long, a process that is suspended: requests leave together, and late.
+        """
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        tested, left_s = limiter(), list[float]()
+        waiting = 0
+        while waiting < 100:
+            waiting += await tested.acquire(100 - waiting)
+        loop.advance(60)
+        for _ in range(waiting):
+            tested.record_sent()
+            left_s.append(loop.time())
+        for _ in range(300):
+            await tested.acquire(1)
+            tested.record_sent()
+            left_s.append(loop.time())
+        assert worst_window(left_s) <= 198
 
     @pytest.mark.parametrize("pace", ["even", "spike"])
-    def test_what_left_before_a_restart_counts(self, pace: str) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            started_s = loop.time()
-            tested = limiter(past_s=[started_s - 4.0] * 198, pace=pace)
-            assert tested.worst_window == tested.window_now() == 198
-            await take(tested, 1)
-            assert 6.0 <= loop.time() - started_s <= 6.11
+    async def test_what_left_before_a_restart_counts(self, pace: str) -> None:
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        tested = limiter(past_s=[started_s - 4.0] * 198, pace=pace)
+        assert tested.worst_window == tested.window_now() == 198
+        await take(tested, 1)
+        assert 6.0 <= loop.time() - started_s <= 6.11
 
-        in_virtual_time(test)
-
-    def test_under_a_ceiling_what_others_left_us_is_not_exceeded_either(self) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            tested, left_s = limiter(), list[float]()
-            for n in range(160):
-                await tested.acquire(1)
-                tested.left()
-                left_s.append(loop.time())
-                if n == 100:
-                    tested.refused(left_s[-1])
-            # A hundred, the one that was refused, and a probe.
-            assert worst_window(left_s) <= 102
-
-        in_virtual_time(test)
+    async def test_under_a_ceiling(self) -> None:
+        """What others left us is not exceeded either."""
+        loop = asyncio.get_running_loop()
+        tested, left_s = limiter(), list[float]()
+        for n in range(160):
+            await tested.acquire(1)
+            tested.record_sent()
+            left_s.append(loop.time())
+            if n == 100:
+                tested.refused(left_s[-1])
+        # A hundred, the one that was refused, and a probe.
+        assert worst_window(left_s) <= 102
 
 
 class TestPermits:
-    def test_permits_that_come_back_may_be_taken_again(self) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            tested = limiter(per_second=20, pace="spike")
-            started_s, taken = loop.time(), 0
-            while taken < 198:
-                taken += await tested.acquire(198 - taken)
-            waiting = asyncio.create_task(tested.acquire(1))
-            await asyncio.sleep(30)
-            assert not waiting.done()
-            tested.returned(198)
-            assert await waiting == 1
-            assert loop.time() - started_s == pytest.approx(30, abs=0.01)
+    async def test_permits_that_come_back_may_be_taken_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        tested = limiter(per_second=20, pace="spike")
+        started_s, taken = loop.time(), 0
+        while taken < 198:
+            taken += await tested.acquire(198 - taken)
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        tested.release(198)
+        assert await waiting == 1
+        assert loop.time() - started_s == pytest.approx(30, abs=0.01)
 
-        in_virtual_time(test)
+    async def test_a_limit_of_one(self) -> None:
+        """It waits for the one that has not left."""
+        loop = asyncio.get_running_loop()
+        tested = limiter(per_second=0.1, headroom=0)
+        await tested.acquire(1)
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(3)
+        tested.record_sent()
+        left_s = loop.time()
+        await waiting
+        assert loop.time() - left_s == pytest.approx(WINDOW_S, abs=0.01)
 
-    def test_a_limit_of_one_a_window_waits_for_the_one_that_has_not_left(self) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            tested = limiter(per_second=0.1, headroom=0)
-            await tested.acquire(1)
-            waiting = asyncio.create_task(tested.acquire(1))
-            await asyncio.sleep(3)
-            tested.left()
-            left_s = loop.time()
-            await waiting
-            assert loop.time() - left_s == pytest.approx(WINDOW_S, abs=0.01)
+    async def test_no_more_is_granted_than_was_asked_for(self) -> None:
+        tested = limiter(per_second=1000)
+        for most in (1, 2, 7):
+            assert 1 <= await tested.acquire(most) <= most
 
-        in_virtual_time(test)
+    async def test_a_waiter_that_is_cancelled_takes_none_along(self) -> None:
+        tested = limiter(per_second=1, headroom=0)
+        await take(tested, 10)
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(1)
+        waiting.cancel()
+        await asyncio.sleep(20)
+        await take(tested, 10)
+        assert tested.window_now() == 10
 
-    def test_no_more_is_granted_than_was_asked_for(self) -> None:
-        async def test() -> None:
-            tested = limiter(per_second=1000)
-            for most in (1, 2, 7):
-                assert 1 <= await tested.acquire(most) <= most
-
-        in_virtual_time(test)
-
-    def test_a_waiter_that_is_cancelled_takes_none_along(self) -> None:
-        async def test() -> None:
-            tested = limiter(per_second=1, headroom=0)
-            await take(tested, 10)
-            waiting = asyncio.create_task(tested.acquire(1))
-            await asyncio.sleep(1)
-            waiting.cancel()
-            await asyncio.sleep(20)
-            await take(tested, 10)
-            assert tested.window_now() == 10
-
-        in_virtual_time(test)
-
-    def test_a_ceiling_that_rises_wakes_who_waits_at_it(self) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            tested = limiter()
-            await take(tested, 60)
-            tested.refused(loop.time() + 0.001)
-            started_s = loop.time()
-            for _ in range(30):
-                await take(tested, 1)
-                tested.passed()
-            # Nothing of ours leaves the window in that time: it was probes that opened the ceiling.
-            assert loop.time() - started_s < 5
-
-        in_virtual_time(test)
+    async def test_a_ceiling_that_rises_wakes_who_waits_at_it(self) -> None:
+        loop = asyncio.get_running_loop()
+        tested = limiter()
+        await take(tested, 60)
+        tested.refused(loop.time() + 0.001)
+        started_s = loop.time()
+        for _ in range(30):
+            await take(tested, 1)
+            tested.passed()
+        # Nothing of ours leaves the window in that time: it was probes that opened the ceiling.
+        assert loop.time() - started_s < 5
 
 
 class TestSizes:
-    @pytest.mark.parametrize(("per_second", "lot"), [(0.1, 1), (20, 4), (200, 49), (1e6, LOT_MAX)])
-    def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, lot: int) -> None:
-        async def test() -> None:
-            assert limiter(per_second).lot() == lot
+    @pytest.mark.parametrize(("per_second", "size"), [(0.1, 1), (20, 4), (200, 49), (1e6, CLAIM_MAX)])
+    async def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
+        assert limiter(per_second).claim_size == size
 
-        in_virtual_time(test)
-
-    def test_a_spike_is_claimed_in_large_lots(self) -> None:
-        async def test() -> None:
-            assert limiter(20, pace="spike").lot() == 198
-
-        in_virtual_time(test)
+    async def test_a_spike_is_claimed_in_large_claims(self) -> None:
+        assert limiter(20, pace="spike").claim_size == 198
 
     @pytest.mark.parametrize(("per_second", "ahead"), [(0.1, 1), (20, 1), (1000, 9), (1e6, 32)])
-    def test_few_permits_wait_for_a_worker(self, per_second: float, ahead: int) -> None:
-        async def test() -> None:
-            assert limiter(per_second).ahead() == ahead
-
-        in_virtual_time(test)
+    async def test_few_permits_wait_for_a_worker(self, per_second: float, ahead: int) -> None:
+        assert limiter(per_second).queue_depth == ahead
 
     @given(st.floats(0.01, 5000), st.sampled_from([0.0, 0.01, 0.5, 0.99]))
-    def test_limit_and_cap_are_whole_and_at_least_one(self, per_second: float, headroom: float) -> None:
-        async def test() -> None:
-            tested = limiter(per_second, headroom=headroom)
-            assert tested.window_limit == max(1, math.floor(per_second * WINDOW_S + 1e-9))
-            assert 1 <= tested.cap <= tested.window_limit
-            assert tested.rate_per_s == tested.cap / WINDOW_S
-
-        in_virtual_time(test)
+    async def test_limit_and_cap_are_whole_and_at_least_one(self, per_second: float, headroom: float) -> None:
+        tested = limiter(per_second, headroom=headroom)
+        assert tested.window_limit == max(1, math.floor(per_second * WINDOW_S + 1e-9))
+        assert 1 <= tested.cap <= tested.window_limit
+        assert tested.rate_per_s == tested.cap / WINDOW_S

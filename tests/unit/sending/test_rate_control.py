@@ -1,4 +1,4 @@
-"""What the limiter and the hold come to together, in virtual time, against a server that enforces the exact window."""
+"""The limiter and the breaker together, in virtual time, against a server that enforces the exact window."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def once(first_s: float) -> Callable[[float], bool]:
 
 
 def assert_within(sent: Sent, per_second: float) -> None:
-    assert worst_window(sent.left_s) <= per_second * WINDOW_S * 0.99 + 1e-9
+    assert worst_window(sent.sent_at_s) <= per_second * WINDOW_S * 0.99 + 1e-9
 
 
 class TestAlone:
@@ -38,9 +38,8 @@ class TestAlone:
         ("per_second", "seconds", "late_s"),
         [(5, 62, 0.0001), (5, 62, 0.002), (20, 62, 0.0001), (20, 62, 0.002), (200, 32, 0.002), (1000, 22, 0.002)],
     )
-    def test_the_limit_is_used_to_99_percent_and_never_exceeded(
-        self, per_second: int, seconds: int, late_s: float
-    ) -> None:
+    def test_used_and_never_exceeded(self, per_second: int, seconds: int, late_s: float) -> None:
+        """The limit is used to 99 percent, and never exceeded."""
         sent = simulate(per_second=per_second, seconds=seconds, late_s=late_s)
         assert sent.throttled_s == []
         assert_within(sent, per_second)
@@ -54,7 +53,8 @@ class TestAlone:
             assert 18 <= sent.passed_between(second, second + 1) <= 22
 
     @pytest.mark.parametrize(("per_second", "rows"), [(20, 198), (20, 199), (20, 600), (50, 1600)])
-    def test_a_spike_of_n_rows_takes_its_windows_and_2_percent(self, per_second: int, rows: int) -> None:
+    def test_a_spike(self, per_second: int, rows: int) -> None:
+        """It takes its windows, and 2 percent."""
         sent = simulate(per_second=per_second, rows=rows, pace="spike")
         assert sent.throttled_s == []
         assert_within(sent, per_second)
@@ -63,15 +63,18 @@ class TestAlone:
 
     @pytest.mark.parametrize("pace", ["even", "spike"])
     @pytest.mark.parametrize("per_second", [20, 200])
-    def test_requests_that_take_up_to_50_ms_longer_than_others_meet_no_429(self, pace: str, per_second: int) -> None:
-        """To the server, those of the last window lie later, and those of this one earlier."""
+    def test_a_jittery_network(self, pace: str, per_second: int) -> None:
+        """Requests that take up to 50 ms longer than others meet no 429.
+
+        To the server, those of the last window lie later, and those of this one earlier.
+        """
         sent = simulate(per_second=per_second, seconds=45, latency_s=0.1, jitter_s=0.05, pace=pace, in_flight=400)
         assert len(sent.throttled_s) == 0
 
     def test_a_slow_limit_is_kept_too(self) -> None:
         sent = simulate(per_second=0.1, rows=5, headroom=0.0)
         assert sent.throttled_s == []
-        assert worst_window(sent.left_s) == 1
+        assert worst_window(sent.sent_at_s) == 1
         assert sent.duration_s == pytest.approx(40, abs=1)
 
 
@@ -83,9 +86,8 @@ class TestWithOthers:
         ("per_second", "latency_s", "ahead_s"),
         [(20, 0.01, 0), (20, 0.01, 7), (20, 0.01, 30), (20, 0.1, 0), (100, 0.1, 10)],
     )
-    def test_what_they_leave_is_used_to_95_percent_with_at_most_2_percent_429s(
-        self, per_second: int, latency_s: float, ahead_s: float, first: bool
-    ) -> None:
+    def test_what_they_leave(self, per_second: int, latency_s: float, ahead_s: float, first: bool) -> None:
+        """It is used to 95 percent, with at most 2 percent of 429s."""
         others = Others(per_second=per_second / 2, ahead_s=ahead_s, first=first)
         sent = simulate(per_second=per_second, seconds=100, latency_s=latency_s, others=others)
         left_to_us = per_second / 2 * WINDOW_S
@@ -104,7 +106,8 @@ class TestWithOthers:
         assert sent.passed_between(0, 120) >= 0.95 * 4 * 120
         assert sent.throttled_share <= 0.06
 
-    def test_the_whole_limit_is_back_two_windows_after_they_end(self) -> None:
+    def test_after_they_end(self) -> None:
+        """The whole limit is back two windows later."""
         sent = simulate(per_second=20, seconds=110, others=Others(per_second=10, until_s=60))
         assert sent.passed_between(80, 90) >= 195
         assert sent.passed_between(90, 100) >= 195
@@ -113,26 +116,28 @@ class TestWithOthers:
 class TestRefusalsByChance:
     """30 % of the requests are answered 429, whatever the rate."""
 
-    def test_200_rows_at_20_per_second_are_done_within_a_minute(self) -> None:
+    def test_200_rows_at_20_per_second(self) -> None:
+        """They are done within a minute."""
         sent = simulate(per_second=20, rows=200, refuse=by_chance(0.3))
         assert sent.duration_s <= 60
 
-    def test_200_rows_at_200_per_second_are_done_in_half_of_that(self) -> None:
+    def test_200_rows_at_200_per_second(self) -> None:
+        """They are done in half of that."""
         sent = simulate(per_second=200, rows=200, refuse=by_chance(0.3))
         assert sent.duration_s <= 30
 
-    def test_few_refusals_do_not_hold_the_rate_down_for_good(self) -> None:
+    def test_few_refusals(self) -> None:
+        """They do not hold the rate down for good."""
         sent = simulate(per_second=20, rows=2000, refuse=by_chance(0.05))
         assert sent.duration_s <= 200
 
     @pytest.mark.parametrize("at_s", [0.05, 0.5, 3, 9, 30])
     @pytest.mark.parametrize(("per_second", "latency_s"), [(20, 0.05), (20, 0.3), (100, 0.05), (100, 0.3)])
-    def test_one_that_comes_out_of_the_blue_costs_less_than_two_seconds(
-        self, per_second: int, latency_s: float, at_s: float
-    ) -> None:
+    def test_one_out_of_the_blue(self, per_second: int, latency_s: float, at_s: float) -> None:
+        """It costs less than two seconds."""
         sent = simulate(per_second=per_second, seconds=at_s + 20, latency_s=latency_s, refuse=once(at_s))
         assert len(sent.throttled_s) == 1
-        assert max(after - before for before, after in pairwise(sent.left_s)) < 0.5
+        assert max(after - before for before, after in pairwise(sent.sent_at_s)) < 0.5
         assert sent.passed_between(at_s, at_s + 20) >= per_second * 18
         assert_within(sent, per_second)
 
@@ -141,9 +146,8 @@ class TestStorm:
     """Nothing but 429 for a minute."""
 
     @pytest.mark.parametrize(("per_second", "latency_s"), [(20, 0.01), (200, 0.01), (200, 0.1)])
-    def test_one_probe_a_pause_and_the_full_rate_within_a_window_after_it(
-        self, per_second: int, latency_s: float
-    ) -> None:
+    def test_one_probe_a_pause(self, per_second: int, latency_s: float) -> None:
+        """And the full rate within a window after the storm."""
         sent = simulate(per_second=per_second, seconds=110, latency_s=latency_s, refuse=storm(20, 80))
         # Those in flight when it began, then pauses of 0.1 s and more that double up to a window.
         assert sent.throttled_between(20 + latency_s, 80) <= 25
@@ -156,10 +160,11 @@ class TestStorm:
     def test_retry_after_is_waited_for_before_each_probe(self) -> None:
         sent = simulate(per_second=20, seconds=100, refuse=storm(20, 80), retry_after_s=7.0)
         first_s = sent.throttled_s[0]
-        assert not any(first_s + 0.01 < at < first_s + 7.0 for at in sent.left_s)
+        assert not any(first_s + 0.01 < at < first_s + 7.0 for at in sent.sent_at_s)
         assert sent.throttled_between(first_s + 0.02, 80) <= 60 / 7 + 1
 
-    def test_it_ends_the_run_after_the_time_of_the_settings(self) -> None:
+    def test_a_storm_without_end(self) -> None:
+        """It ends the run after the time of the settings."""
         sent = simulate(per_second=20, rows=100, refuse=storm(2, float("inf")))
         assert sent.stopped is not None
         assert "nothing but 429" in sent.stopped.message

@@ -1,4 +1,4 @@
-"""The rule for a row in doubt, by table. Seconds on one clock: the row's intent was at 1,000, its end at 1,010."""
+"""The rule for a row unknown, by table. Seconds on one clock: the row's intent was at 1,000, its end at 1,010."""
 
 from __future__ import annotations
 
@@ -27,10 +27,8 @@ def row(*, begun_s: float = BEGUN_S, ended_s: float = ENDED_S) -> UnknownRow:
         row_number=2,
         row_key="+14152000001",
         to_address="+14152000001",
-        from_address=None,
         begun_at_ms=int(begun_s * 1000),
         ended_at_ms=int(ended_s * 1000),
-        error_message=None,
         run_id=1,
         clock_skew_ms=0,
     )
@@ -56,20 +54,23 @@ def decided(
     )
 
 
-def test_an_execution_that_carries_the_row_s_id_is_the_row_s_whatever_else_is_there() -> None:
+def test_the_row_s_id() -> None:
+    """An execution that carries it is the row's, whatever else is there."""
     for evidence in (Evidence(OURS, ()), Evidence(OURS, ("FNother",))):
         for listed_s in (ENDED_S, ENDED_S + SETTLE_S, ENDED_S + RETENTION_S + 10):
             decision = decided(evidence, listed_s=listed_s)
             assert (decision.outcome, decision.execution_sid) == (Outcome.created, SID)
 
 
-def test_nothing_listed_before_its_time_waits_until_then() -> None:
+def test_nothing_listed_yet() -> None:
+    """Before the list has had its time, the row waits until then."""
     for listed_s in (ENDED_S, ENDED_S + 1, ENDED_S + SETTLE_S - 0.001):
         decision = decided(listed_s=listed_s)
         assert (decision.outcome, decision.wait_until_s) == (None, ENDED_S + SETTLE_S)
 
 
-def test_nothing_listed_after_the_list_has_had_its_time_proves_that_nothing_was_created() -> None:
+def test_nothing_listed() -> None:
+    """After the list has had its time, that proves that nothing was created."""
     for listed_s in (ENDED_S + SETTLE_S, ENDED_S + SETTLE_S + 0.001, ENDED_S + 10 * SETTLE_S):
         assert decided(listed_s=listed_s) == Decision(Outcome.not_sent)
 
@@ -78,7 +79,8 @@ def test_a_settle_time_of_zero_decides_at_once() -> None:
     assert decided(listed_s=ENDED_S, settle_s=0).outcome is Outcome.not_sent
 
 
-def test_an_execution_that_may_be_anybody_s_leaves_the_row_unknown_for_good() -> None:
+def test_anybody_s_execution() -> None:
+    """One that may be anybody's leaves the row unknown for good."""
     for has_id in (True, False):
         for listed_s in (ENDED_S, ENDED_S + SETTLE_S):
             decision = decided(Evidence(None, ("FN1", "FN2", "FN3", "FN4")), listed_s=listed_s, has_id=has_id)
@@ -96,7 +98,8 @@ def test_without_an_id_an_empty_list_is_no_proof() -> None:
     assert "without an id" in decision.note
 
 
-def test_after_studio_has_forgotten_its_executions_an_empty_list_is_no_proof() -> None:
+def test_what_studio_has_forgotten() -> None:
+    """After its executions are gone, an empty list is no proof."""
     listed_s = BEGUN_S + RETENTION_S
     assert decided(listed_s=listed_s - 1).outcome is Outcome.not_sent
     decision = decided(listed_s=listed_s + 1)
@@ -105,11 +108,12 @@ def test_after_studio_has_forgotten_its_executions_an_empty_list_is_no_proof() -
     assert "30 days" in decision.note
 
 
-def test_retention_keeps_a_margin_below_studio_s_thirty_days() -> None:
+def test_retention_s_margin() -> None:
+    """It stays below Studio's thirty days."""
     assert RETENTION_S < 30 * 86400
 
 
-def test_an_end_in_the_future_was_written_by_a_wrong_clock_and_waits_no_longer_than_any_other() -> None:
+def test_an_end_in_the_future() -> None:
     """The clock was an hour ahead when the attempt ended, and has been put right since."""
     ended_s, seen_s = ENDED_S + 3600, ENDED_S + 5
     first = decided(listed_s=seen_s, seen_s=seen_s, ended_s=ended_s)
@@ -119,7 +123,8 @@ def test_an_end_in_the_future_was_written_by_a_wrong_clock_and_waits_no_longer_t
 
 
 @pytest.mark.parametrize("seen_s", [ENDED_S, ENDED_S + 30, ENDED_S + 3600])
-def test_a_row_that_is_seen_late_waits_from_its_end_and_not_from_then(seen_s: float) -> None:
+def test_a_row_that_is_seen_late(seen_s: float) -> None:
+    """It waits from its end, and not from then."""
     assert decided(listed_s=max(seen_s, ENDED_S + SETTLE_S), seen_s=seen_s).outcome is Outcome.not_sent
 
 
@@ -145,18 +150,21 @@ class TestOnOurClock:
         theirs_ms = 2 * HOUR_MS + measured_ms
         assert self.moved(theirs_ms=theirs_ms) == replace(row(), clock_skew_ms=theirs_ms)
 
-    def test_a_run_whose_clock_was_ahead_of_ours_began_earlier_and_is_not_taken_to_have_ended_earlier(self) -> None:
+    def test_a_clock_ahead_of_ours(self) -> None:
+        """Its run began earlier, and is not taken to have ended earlier."""
         moved = self.moved(theirs_ms=HOUR_MS)
         assert moved.begun_at_ms == row().begun_at_ms - HOUR_MS
         assert moved.ended_at_ms == row().ended_at_ms
 
     @pytest.mark.parametrize("run_id", [2, None])
-    def test_a_run_whose_clock_was_behind_ours_began_and_ended_later(self, run_id: int | None) -> None:
+    def test_a_clock_behind_ours(self, run_id: int | None) -> None:
+        """Its run began and ended later."""
         moved = self.moved(theirs_ms=3 * HOUR_MS, run_id=run_id)
         assert moved.begun_at_ms == row().begun_at_ms + HOUR_MS
         assert moved.ended_at_ms == row().ended_at_ms + HOUR_MS
 
-    def test_a_run_that_never_measured_it_is_believed_but_for_an_intent_in_the_future(self) -> None:
+    def test_a_clock_never_measured(self) -> None:
+        """The run is believed, but for an intent in the future."""
         assert self.moved(theirs_ms=None) == replace(row(), clock_skew_ms=None)
         # As old as anything that Studio keeps, and not so old that the list would prove nothing.
         now_s = BEGUN_S - 60
@@ -176,24 +184,25 @@ times = st.floats(0, 10_000_000)
     listed_after_s=st.floats(0, 4_000_000),
     settle_s=st.floats(0, 600),
     has_id=st.booleans(),
-    unclear=st.lists(st.just("FNx"), max_size=2),
+    ambiguous=st.lists(st.just("FNx"), max_size=2),
     ours=st.booleans(),
 )
-def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_wait_behind(
+def test_not_created(
     begun_s: float,
     took_s: float,
     seen_after_s: float,
     listed_after_s: float,
     settle_s: float,
     has_id: bool,
-    unclear: list[str],
+    ambiguous: list[str],
     ours: bool,
 ) -> None:
+    """It is only ever said with an id, nothing listed, and the whole wait behind."""
     ended_s = begun_s + took_s
     seen_s = ended_s + seen_after_s
     listed_s = seen_s + listed_after_s
     decision = decided(
-        Evidence(OURS if ours else None, tuple(unclear)),
+        Evidence(OURS if ours else None, tuple(ambiguous)),
         begun_s=begun_s,
         ended_s=ended_s,
         seen_s=seen_s,
@@ -204,7 +213,7 @@ def test_not_created_is_only_ever_said_with_an_id_nothing_listed_and_the_whole_w
     if decision.outcome is Outcome.not_sent:
         assert has_id
         assert not ours
-        assert not unclear
+        assert not ambiguous
         assert listed_s - ended_s >= settle_s - 0.01
         assert listed_s - begun_s <= RETENTION_S + 1
     else:

@@ -18,7 +18,7 @@ from dispatcher.errors import StudioError
 from dispatcher.settings import Credentials
 from dispatcher.studio.client import Studio, _proxy
 from dispatcher.studio.outcomes import Answer, Failure
-from dispatcher.studio.wire import _told, failed
+from dispatcher.studio.wire import _with_departure, failed
 
 ACCOUNT_SID = "AC" + "0" * 32
 CREDENTIALS = Credentials(account_sid=ACCOUNT_SID, username=ACCOUNT_SID, password="not-a-real-token")
@@ -188,12 +188,12 @@ def test_the_client_s_own_words_hold_no_secret() -> None:
 
 @pytest.mark.parametrize("failure", list(Failure))
 def test_a_request_that_had_begun_to_leave_is_never_said_not_to_have(failure: Failure) -> None:
-    told = _told(Answer(failure=failure, detail="x"), left=True)
+    told = _with_departure(Answer(failure=failure, detail="x"), sent=True)
     assert told.failure in (Failure.broken, Failure.timeout)
 
 
 @pytest.mark.parametrize("failure", list(Failure))
 def test_a_request_that_had_not_begun_to_leave_is_known_not_to_have(failure: Failure) -> None:
-    told = _told(Answer(failure=failure, detail="x"), left=False)
+    told = _with_departure(Answer(failure=failure, detail="x"), sent=False)
     assert told.failure in (Failure.not_connected, Failure.certificate)
     assert (told.failure is Failure.certificate) is (failure is Failure.certificate)

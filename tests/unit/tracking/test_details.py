@@ -114,7 +114,7 @@ async def test_second_reads_are_few_and_what_they_would_have_told_is_left_open()
     assert {one.path for one in details} == {None, ("ask", "silent")}
     assert studio.asked["context"] == 500
     assert studio.asked["steps"] <= 21 + 500 / 12
-    assert sum(not one.is_whole for one in details) == 500 - studio.asked["steps"]
+    assert sum(not one.is_complete for one in details) == 500 - studio.asked["steps"]
 
 
 async def test_without_values_to_read_the_steps_come_first_where_contexts_prove_nothing() -> None:
@@ -123,7 +123,7 @@ async def test_without_values_to_read_the_steps_come_first_where_contexts_prove_
     for n in range(300):
         studio.add(f"FN{n}", ["ask"], [("incomingRequest", "ask"), ("timeout", "silent"), ("x", "Ended")])
         details = await one.read(f"FN{n}", 1)
-        assert (details.path, details.is_whole) == (("ask", "silent"), True)
+        assert (details.path, details.is_complete) == (("ask", "silent"), True)
     assert studio.asked["context"] == SAMPLE
     # A failure in the steps asks the context what it was.
     studio.add("FNf", ["ask"], [("incomingRequest", "ask"), ("deliveryFailure", "silent")], ErrorCode="30007")
@@ -152,7 +152,7 @@ async def test_never_reads_no_steps_and_claims_what_is_proved() -> None:
     studio.add("FN1", ["ask"], TRUE)
     assert (await one.read("FN0", 1)).path == ("ask", "yes")
     open_ = await one.read("FN1", 1)
-    assert (open_.path, open_.last_step, open_.is_whole) == (None, None, True)
+    assert (open_.path, open_.last_step, open_.is_complete) == (None, None, True)
     assert studio.asked["steps"] == 0
 
 

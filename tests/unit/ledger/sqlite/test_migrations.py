@@ -12,40 +12,54 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import LedgerError, LedgerTooNew
-from dispatcher.ledger import SqliteLedger
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
 from dispatcher.ledger.sqlite.queries import statements
 from dispatcher.model import Outcome, RowState
-from tests.support.ledgers import NONE, end, flaws, killed, raw, report
+from tests.support.ledgers import NONE, end, flaws, killed, opened, raw, report
+
+
+@pytest.fixture(params=[1, 3])
+def version(request: pytest.FixtureRequest) -> int:
+    """A version of which there is a file in tests/data."""
+    number: int = request.param
+    return number
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A state folder with a ledger of version 1."""
+def old(tmp_path: Path, version: int) -> Path:
+    """A state folder with a ledger of that version."""
     folder = tmp_path / "old"
     folder.mkdir()
-    shutil.copyfile(_OLD_FILE, folder / FILE_NAME)
+    shutil.copyfile(_file(version), folder / FILE_NAME)
     return folder
 
 
-#: The tables of version 1, and their columns then.
-_TABLES = ("accounts", "campaigns", "inputs", "rows", "chunks", "row_keys", "runs", "attempts", "tallies")
-_OLD_FILE = Path(__file__).parents[3] / "data" / "ledger-v1.sqlite3"
+#: What has another name now.
+_RENAMED = {"left_at_ms": "sent_at_ms"}
 
 
-def _columns(table: str) -> str:
-    with contextlib.closing(sqlite3.connect(f"{_OLD_FILE.as_uri()}?mode=ro", uri=True)) as db:
-        return ", ".join(name for _, name, *_ in db.execute(f"PRAGMA table_info({table})"))
+def _file(version: int) -> Path:
+    return Path(__file__).parents[3] / "data" / f"ledger-v{version}.sqlite3"
 
 
-def _content(path: Path) -> dict[str, list[Any]]:
-    """Everything that version 1 knew."""
+def _tables(version: int) -> dict[str, list[str]]:
+    """The tables of that version, and their columns then."""
+    with contextlib.closing(sqlite3.connect(f"{_file(version).as_uri()}?immutable=1", uri=True)) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+        return {name: [column for _, column, *_ in db.execute(f"PRAGMA table_info({name})")] for name in names}
+
+
+def _content(path: Path, version: int) -> dict[str, list[Any]]:
+    """Everything that a ledger of that version knew."""
+    content = {}
     with raw(path) as db:
         db.execute("PRAGMA query_only = ON")
-        return {
-            table: db.execute(f"SELECT {_columns(table)} FROM {table} ORDER BY 1, 2").fetchall() for table in _TABLES
-        }
+        for table, columns in _tables(version).items():
+            now = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
+            names = [_RENAMED[name] if name not in now else name for name in columns]
+            content[table] = db.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2").fetchall()
+    return content
 
 
 def _version(path: Path) -> int:
@@ -54,18 +68,20 @@ def _version(path: Path) -> int:
         return version
 
 
-def test_the_old_file_has_a_row_in_every_state(old: Path) -> None:
+def test_the_old_file_has_a_row_in_every_state(old: Path, version: int) -> None:
+    """The old file has a row in every state."""
     with raw(old / FILE_NAME) as db:
         states = {state for (state,) in db.execute("SELECT DISTINCT state FROM rows")}
-    assert (states, _version(old / FILE_NAME)) == (set(RowState), 1)
+    assert (states, _version(old / FILE_NAME)) == (set(RowState), version)
 
 
-async def test_an_upgrade_keeps_everything_and_ends_as_a_new_ledger_would_be(old: Path, tmp_path: Path) -> None:
-    before = _content(old / FILE_NAME)
+async def test_an_upgrade_keeps_everything(old: Path, version: int, tmp_path: Path) -> None:
+    """An upgrade keeps everything and ends as a new ledger would be."""
+    before = _content(old / FILE_NAME, version)
     for _ in range(2):
-        await SqliteLedger.open(old).close()
-        assert _content(old / FILE_NAME) == before
-    await SqliteLedger.open(tmp_path / "new").close()
+        await (await opened(old)).close()
+        assert _content(old / FILE_NAME, version) == before
+    await (await opened(tmp_path / "new")).close()
     assert _version(old / FILE_NAME) == _version(tmp_path / "new" / FILE_NAME) == SCHEMA_VERSION
     assert _schema(old / FILE_NAME) == _schema(tmp_path / "new" / FILE_NAME)
     assert flaws(old / FILE_NAME) == []
@@ -83,22 +99,22 @@ def _schema(path: Path) -> set[tuple[str, str, str]]:
 
 
 async def test_an_upgraded_campaign_goes_on(old: Path) -> None:
-    ledger = SqliteLedger.open(old)
+    """An upgraded campaign goes on."""
+    ledger = await opened(old)
     spring, summer = await ledger.find_campaign("spring"), await ledger.find_campaign("summer")
     for record, recovered in ((spring, 20), (summer, 1)):
         run = await ledger.start_run(record, window_limit=200, now_ms=10_000)
         assert run.recovered == recovered
-        doubts = await ledger.unknown_rows(record)
-        assert len(doubts) >= recovered
+        assert len(await ledger.unknown_rows(record)) >= recovered
         rows = await ledger.begin_rows(run, 1000, now_ms=10_000, input_id=None)
         assert rows
         await ledger.end_rows(run, [end(row, Outcome.created) for row in rows], now_ms=10_001, totals=NONE)
         assert record.input_id is not None
-        told = report(ledger, record, record.input_id)
+        told = await report(ledger, record.input_id)
         assert [row.row_number for row in told] == list(range(2, 2 + len(told)))
         assert all(row.cells[1].startswith("Zoë ") for row in told)
     await ledger.close()
-    assert flaws(ledger.path) == []
+    assert flaws(old / FILE_NAME) == []
 
 
 @pytest.fixture
@@ -120,42 +136,55 @@ def upgrade_steps(monkeypatch: pytest.MonkeyPatch, old: Path, tmp_path: Path) ->
     return left
 
 
-def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_ledger_which_can_be_upgraded(
-    upgrade_steps: list[Path],
-) -> None:
-    before = _content(_OLD_FILE)
+def test_a_kill_during_an_upgrade(upgrade_steps: list[Path], version: int) -> None:
+    """A kill in the middle of an upgrade leaves the old ledger which can be upgraded."""
+    before = _content(_file(version), version)
     assert len(upgrade_steps) > 1
     for folder in upgrade_steps:
-        assert _version(folder / FILE_NAME) == 1
-        assert _content(folder / FILE_NAME) == before
+        assert _version(folder / FILE_NAME) == version
+        assert _content(folder / FILE_NAME, version) == before
         connection.connect(folder / FILE_NAME).close()
         assert _version(folder / FILE_NAME) == SCHEMA_VERSION
-        assert _content(folder / FILE_NAME) == before
+        assert _content(folder / FILE_NAME, version) == before
         assert flaws(folder / FILE_NAME) == []
 
 
-def test_an_upgrade_that_fails_leaves_the_old_ledger(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_that_fails_leaves_the_old_ledger(old: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade that fails leaves the old ledger."""
+
     def broken(script: str) -> Iterator[str]:
         yield from statements(script)
         yield "CREATE TABLE rows (row_id INTEGER)"
 
-    before = _content(old / FILE_NAME)
+    before = _content(old / FILE_NAME, version)
     monkeypatch.setattr(connection, "statements", broken)
     with pytest.raises(LedgerError, match="table rows already exists"):
         connection.connect(old / FILE_NAME)
-    assert (_version(old / FILE_NAME), _content(old / FILE_NAME)) == (1, before)
+    assert (_version(old / FILE_NAME), _content(old / FILE_NAME, version)) == (version, before)
 
 
-def test_a_ledger_of_a_newer_program_is_refused_and_left_as_it_is(old: Path) -> None:
+async def test_a_newer_programs_ledger_is_refused(old: Path) -> None:
+    """A ledger of a newer program is refused and left as it is."""
     with raw(old / FILE_NAME) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = (old / FILE_NAME).read_bytes()
     with pytest.raises(LedgerTooNew, match=f"version {SCHEMA_VERSION + 1}, this program knows {SCHEMA_VERSION}"):
-        SqliteLedger.open(old)
+        await opened(old)
     assert (old / FILE_NAME).read_bytes() == before
 
 
 def test_every_version_has_its_script(root: Path) -> None:
+    """Every version has its script."""
     scripts = sorted(path.name for path in (root / "dispatcher" / "ledger" / "sqlite" / "migrations").iterdir())
     assert scripts == [f"{version:04}.sql" for version in range(2, SCHEMA_VERSION + 1)]
     assert all(sqlite3.complete_statement(one) for name in scripts for one in statements(f"migrations/{name}"))
+
+
+async def test_departures_of_an_old_ledger_are_found(old: Path) -> None:
+    """The index by which an account's attempts are found is made for those that are there already."""
+    ledger = await opened(old)
+    spring, summer = await ledger.find_campaign("spring"), await ledger.find_campaign("summer")
+    known = await ledger.departures(spring.account, since_ms=2_000, now_ms=9_000, unresolved=False)
+    assert set(known) == {2_100}
+    assert await ledger.departures(summer.account, since_ms=2_000, now_ms=9_000) == [9_000]
+    await ledger.close()

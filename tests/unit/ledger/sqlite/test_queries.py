@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.sqlite import connection
-from dispatcher.ledger.sqlite.queries import queries, statements
+from dispatcher.ledger.sqlite.queries import many, queries, statements
+from dispatcher.ledger.sqlite.rehearsal import TABLES
 
 #: Asked while sending, or at every start: their cost must not grow with the ledger.
 HOT = (
     "account_get",
-    "begin_check",
+    "account_epoch",
+    "account_take_over",
     "campaign_get",
     "chunk_of_row",
     "inputs_planned",
@@ -23,6 +29,7 @@ HOT = (
     "planned_next",
     "attempts_begin",
     "rows_begin",
+    "attempts_begun",
     "rows_end",
     "attempts_end",
     "row_of_attempt",
@@ -36,6 +43,12 @@ HOT = (
     "recover_attempts",
     "recover_rows",
     "departures",
+    "departures_unresolved",
+    "test_run_insert",
+    "test_begin",
+    "test_end",
+    "tests_recover_attempts",
+    "tests_recover_runs",
     "unknown_rows",
     "note_unknown",
     "cancel_open",
@@ -61,28 +74,37 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 def _plan(db: sqlite3.Connection, name: str) -> list[str]:
     sql = queries()[name]
-    widest = max([0, *map(int, re.findall(r"column(\d)", sql))])
-    sql = sql.format(values=",".join(["(" + ",".join("?" * widest) + ")"] * 8)) if widest else sql
-    values: object = [0] * sql.count("?") if "?" in sql else dict.fromkeys(re.findall(r":(\w+)", sql), 1)
-    if isinstance(values, dict):
-        values |= dict.fromkeys({"row_ids", "moves", "codes"} & values.keys(), "[]")
-    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
+    if "{values}" in sql:
+        width = max(map(int, re.findall(r"column(\d)", sql)))
+        statement = many(name, 8, width)
+        values: Any = [0] * statement.sql.count("?")
+        sql = statement.sql
+    else:
+        values = dict.fromkeys(_parameters(sql), 1)
+        values |= dict.fromkeys({"row_ids", "moves", "codes", "states"} & values.keys(), "[]")
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def _parameters(sql: str) -> set[str]:
+    return set(re.findall(r":([a-z]\w*)", sql))
 
 
 @pytest.mark.parametrize("name", HOT)
 def test_hot_queries_find_their_rows(db: sqlite3.Connection, name: str) -> None:
+    """Hot queries find their rows."""
     for step in _plan(db, name):
         scanned = re.match(r"SCAN (\w+)", step)
         harmless = re.search(r"VIRTUAL TABLE|CONSTANT ROW|^SCAN (v|a|\(subquery|\(join)", step)
-        # The index of rows on the wire, or in doubt, holds those alone.
+        # The index of rows on the wire, or unknown, holds those alone.
         small = re.search(r"USING (COVERING )?INDEX (rows_sending|rows_unknown|runs_open)", step)
         assert not scanned or harmless or small, _plan(db, name)
 
 
 def test_departures_are_read_from_the_newest_on(db: sqlite3.Connection) -> None:
-    steps = _plan(db, "departures")
-    assert steps[0] == "SEARCH a USING INTEGER PRIMARY KEY (rowid<?)"
-    assert not [step for step in steps if "TEMP B-TREE" in step]
+    """Of the account alone, by its newest runs, and nothing is sorted."""
+    runs, attempts = _plan(db, "departures")
+    assert runs == "SEARCH r USING COVERING INDEX runs_of_account (account_id=? AND rowid<?)"
+    assert attempts == "SEARCH a USING INDEX attempts_of_run (run_id=?)"
 
 
 @pytest.mark.parametrize("name", ["planned_rows", "planned_next", "inputs_planned", "cancel_rows"])
@@ -94,32 +116,93 @@ def test_planned_rows_are_found_by_their_input(db: sqlite3.Connection, name: str
 
 
 def test_rows_to_send_are_not_sorted_first(db: sqlite3.Connection) -> None:
+    """Rows to send are not sorted first."""
     assert not [step for step in _plan(db, "planned_rows") if "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", OF_ONE_INPUT)
 def test_an_inputs_rows_are_a_range_of_the_table(db: sqlite3.Connection, name: str) -> None:
+    """An inputs rows are a range of the table."""
     steps = _plan(db, name)
     assert re.match(r"SEARCH \w+ USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)", steps[0]), steps
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
 def test_every_query_is_used(root: Path) -> None:
-    source = "\n".join(
-        path.read_text("utf-8") for path in (root / "dispatcher" / "ledger").rglob("*.py") if path.name != "queries.py"
-    )
-    used = set(re.findall(r'"(\w+)"', source)) | {f"retry_{kind}" for kind in ("rejected", "busy", "cancelled")}
-    assert sorted(queries().keys() - used) == []
+    """Every query is used, and every one that is used is there."""
+    used = {call.name for call in _calls(root)} | {f"rehearsal_{table}" for table in TABLES}
+    source = "\n".join(path.read_text("utf-8") for path in (root / "dispatcher" / "ledger" / "sqlite").glob("*.py"))
+    used |= set(re.findall(r'(?:queries\(\)|sql)\["(\w+)"\]', source))
+    assert used == queries().keys()
+
+
+def test_queries_have_the_parameters_they_are_given(root: Path) -> None:
+    """Neither fewer nor more: another database's file of queries need only have these names and parameters."""
+    calls = list(_calls(root))
+    assert len(calls) > 60
+    for call in calls:
+        sql = queries()[call.name]
+        assert call.parameters == _parameters(sql), (call.where, call.name)
+        assert ("{values}" in sql) == (call.width is not None), (call.where, call.name)
+        columns = {int(column) for column in re.findall(r"\bcolumn(\d+)", sql)}
+        assert not columns or columns == set(range(1, (call.width or 0) + 1)), (call.where, call.name)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A query that the ledger's rules ask for."""
+
+    where: str
+    name: str
+    parameters: set[str]
+    #: Values of a row, where many are given.
+    width: int | None
+
+
+def _calls(root: Path) -> Iterator[Call]:
+    for path in sorted((root / "dispatcher" / "ledger").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            method, asked = node.func.attr, node.func.value
+            if not (isinstance(asked, ast.Name) and asked.id == "db" and method in METHODS):
+                continue
+            name = node.args[0]
+            assert isinstance(name, ast.Constant), f"{path.name}:{node.lineno}: a name that nobody can look up"
+            parameters: set[str] = set()
+            for keyword in node.keywords:
+                parameters |= {keyword.arg} if keyword.arg else _spread(keyword.value)
+            width = None
+            if method in ("insert", "update"):
+                assert isinstance(node.args[1], ast.Constant)
+                width = node.args[1].value
+            assert isinstance(name.value, str)
+            assert width is None or isinstance(width, int)
+            yield Call(f"{path.name}:{node.lineno}", name.value, parameters, width)
+
+
+METHODS = ("run", "one", "first", "rows", "insert", "update")
+
+
+def _spread(value: ast.expr) -> set[str]:
+    """`**ids`, `**id_range(…)`: an input's rows; nothing else is given by a dictionary."""
+    assert ast.unparse(value).startswith(("ids", "id_range(")), ast.unparse(value)
+    return set(id_range(1))
 
 
 def test_no_sql_stands_in_python(root: Path) -> None:
-    """But for transactions and settings of a connection, which have no rows."""
+    """But for transactions and settings of a connection, which have no rows; and none outside SQLite's own folder."""
+    allowed = re.compile(r"(PRAGMA|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|ATTACH|DETACH)")
     for path in (root / "dispatcher" / "ledger").rglob("*.py"):
-        for text in re.findall(r'execute\(\s*f?"([^"]+)"', path.read_text("utf-8")):
-            assert re.match(r"(PRAGMA|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", text), (path.name, text)
+        source = path.read_text("utf-8")
+        for text in re.findall(r'execute\(\s*f?"([^"]+)"', source):
+            assert allowed.match(text), (path.name, text)
+        if path.parent.name != "sqlite":
+            assert "execute(" not in source, path.name
 
 
 def test_scripts_are_cut_into_whole_statements() -> None:
+    """Scripts are cut into whole statements."""
     assert all(sqlite3.complete_statement(statement) for statement in statements("schema.sql"))
     made = "".join(statements("schema.sql"))
     assert made.count("CREATE TABLE") + made.count("CREATE INDEX") + made.count("CREATE UNIQUE INDEX") == len(

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.ledger import AccountLock, SqliteLedger
 from dispatcher.model import Outcome, RowState
-from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input
+from tests.support.ledgers import NONE, batch, campaign, end, flaws, lines, new_input, opened
 
 ROWS = 1_500
 LOT = 25
@@ -21,11 +20,11 @@ Told = tuple[str, int, int, float]
 
 async def _send(folder: Path, number: int, ready: object, told: multiprocessing.Queue[Told]) -> None:
     ready.wait()  # type: ignore[attr-defined]
-    ledger = SqliteLedger.open(folder)
+    ledger = await opened(folder)
     record = await campaign(ledger, f"campaign-{number}", f"AC{number:032x}")
     longest_s = 0.0
     loop = asyncio.get_running_loop()
-    with AccountLock(folder, record.account):
+    async with ledger.lease(record.account, wait=False):
         for part in range(2):
             loading = await ledger.begin_input(record, new_input())
             for start in range(0, ROWS, 500):

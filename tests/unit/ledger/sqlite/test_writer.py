@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.errors import LeaseLost, LedgerError
+from dispatcher.errors import LeaseLost, LedgerError, LedgerUnreachable
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.sqlite.db import SqliteDb
 from dispatcher.ledger.sqlite.writer import GROUP_MAX, Writer
 
-Work = Callable[[sqlite3.Connection], object]
+Work = Callable[[Db], object]
 
 
 class Watched(sqlite3.Connection):
@@ -52,7 +54,12 @@ async def writer(path: Path) -> AsyncIterator[Writer]:
 
 
 def note(text: object) -> Work:
-    return lambda db: db.execute("INSERT INTO notes VALUES (?)", (text,)).rowcount
+    return lambda db: execute(db, "INSERT INTO notes VALUES (?)", (text,)).rowcount
+
+
+def execute(db: Db, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+    assert isinstance(db, SqliteDb)
+    return db.connection.execute(sql, values)
 
 
 def notes(path: Path) -> list[str]:
@@ -74,7 +81,7 @@ class Busy:
         entered = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def wait(db: sqlite3.Connection) -> None:
+        def wait(db: Db) -> None:
             loop.call_soon_threadsafe(entered.set)
             self._leave.wait(30)
 
@@ -89,6 +96,7 @@ class Busy:
 
 
 async def test_what_waits_is_committed_together_and_in_order(writer: Writer, path: Path) -> None:
+    """What waits is committed together and in order."""
     async with Busy(writer):
         tasks = [asyncio.create_task(writer.do(note(str(n)))) for n in range(GROUP_MAX + 10)]
     assert await asyncio.gather(*tasks) == [1] * (GROUP_MAX + 10)
@@ -96,9 +104,11 @@ async def test_what_waits_is_committed_together_and_in_order(writer: Writer, pat
     assert notes(path) == [str(n) for n in range(GROUP_MAX + 10)]
 
 
-async def test_one_failure_is_one_callers_and_the_others_are_written(writer: Writer, path: Path) -> None:
-    def lost(db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO notes VALUES ('half')")
+async def test_one_failure_is_one_callers(writer: Writer, path: Path) -> None:
+    """One failure is one callers and the others are written."""
+
+    def lost(db: Db) -> None:
+        execute(db, "INSERT INTO notes VALUES ('half')")
         raise LeaseLost
 
     async with Busy(writer):
@@ -111,7 +121,8 @@ async def test_one_failure_is_one_callers_and_the_others_are_written(writer: Wri
     assert await writer.do(note("d")) == 1
 
 
-async def test_a_caller_that_is_cancelled_does_not_lose_its_write(writer: Writer, path: Path) -> None:
+async def test_a_cancelled_caller_loses_no_write(writer: Writer, path: Path) -> None:
+    """A caller that is cancelled does not lose its write."""
     async with Busy(writer):
         task = asyncio.create_task(writer.do(note("a")))
         failing = asyncio.create_task(writer.do(lambda db: 1 // 0))
@@ -125,7 +136,8 @@ async def test_a_caller_that_is_cancelled_does_not_lose_its_write(writer: Writer
     assert notes(path) == ["a", "b"]
 
 
-async def test_closing_finishes_what_is_asked_for_and_takes_nothing_more(writer: Writer, path: Path) -> None:
+async def test_closing_finishes_what_is_queued(writer: Writer, path: Path) -> None:
+    """Closing finishes what is asked for and takes nothing more."""
     async with Busy(writer):
         tasks = [asyncio.create_task(writer.do(note(str(n)))) for n in range(5)]
         await asyncio.sleep(0)
@@ -178,7 +190,8 @@ def test_a_loop_that_is_gone_does_not_stop_the_thread(path: Path, caplog: pytest
     assert notes(path) == ["a"]
 
 
-def test_a_callback_that_fails_does_not_stop_the_thread(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_callback_stops_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback that fails does not stop the thread."""
     failed = threading.Event()
     set_result = Future.set_result
 
@@ -200,13 +213,14 @@ def test_a_callback_that_fails_does_not_stop_the_thread(path: Path, monkeypatch:
     assert notes(path) == ["a", "b"]
 
 
-async def test_reading_does_not_wait_for_another_process_that_writes(writer: Writer, path: Path) -> None:
+async def test_reading_does_not_wait_for_writers(writer: Writer, path: Path) -> None:
+    """Reading does not wait for another process that writes."""
     await writer.do(note("a"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("INSERT INTO notes VALUES ('b')")
     async with asyncio.timeout(5):
-        assert await writer.read(lambda db: db.execute("SELECT count(*) FROM notes").fetchone()) == (1,)
+        assert await writer.read(lambda db: execute(db, "SELECT count(*) FROM notes").fetchone()) == (1,)
     writing = asyncio.create_task(writer.do(note("c")))
     await asyncio.sleep(0.05)
     assert not writing.done()
@@ -216,7 +230,8 @@ async def test_reading_does_not_wait_for_another_process_that_writes(writer: Wri
     assert notes(path) == ["a", "b", "c"]
 
 
-async def test_a_file_that_stays_locked_is_said_once_for_all_who_wait(path: Path) -> None:
+async def test_a_file_that_stays_locked_is_unreachable(path: Path) -> None:
+    """A file that stays locked is said once for all who wait."""
     writer = Writer(connect(path), busy_wait_s=0.1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -224,6 +239,7 @@ async def test_a_file_that_stays_locked_is_said_once_for_all_who_wait(path: Path
         tasks = [asyncio.create_task(writer.do(note(str(n)))) for n in range(20)]
     started_s = asyncio.get_running_loop().time()
     results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} == {LedgerUnreachable}
     assert all("another process kept the ledger locked" in str(result) for result in results)
     assert asyncio.get_running_loop().time() - started_s < 1.5
     other.execute("ROLLBACK")
@@ -234,7 +250,7 @@ async def test_a_file_that_stays_locked_is_said_once_for_all_who_wait(path: Path
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # that is what is tested
-async def test_a_forked_child_is_refused_and_closes_nothing_of_its_parents(writer: Writer, path: Path) -> None:
+async def test_a_forked_child_is_refused(writer: Writer, path: Path) -> None:
     """The child has the connection but not the thread: asking would wait for ever."""
     await writer.do(note("a"))
     context = multiprocessing.get_context("fork")

@@ -1,0 +1,203 @@
+"""Whether this machine, these settings and this account are fit to send: one check after the other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
+from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
+from dispatcher.settings.example import setting_values, toml
+from dispatcher.version import __version__
+
+SKEW_WARN_S = 5.0
+DISK_WARN_BYTES = 1 << 30
+DISK_FAIL_BYTES = 50 << 20
+PACKAGES = ("aiohttp", "pandas", "pyarrow", "pydantic", "phonenumberslite", "typer", "rich")
+
+Result: TypeAlias = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What was looked at, what was found, and what to do about it."""
+
+    name: str
+    result: Result
+    found: str
+    #: None where all is well.
+    fix: Remedy | None = None
+    #: What the program ends with where this is the first that failed.
+    exit_code: ExitCode = ExitCode.USAGE
+
+
+async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator[Check]:
+    """Look at everything, each check as it is done. Nothing is sent, nothing is changed, and nothing raised."""
+    yield _program()
+    loaded: LoadedSettings | None = None
+    try:
+        loaded = load(config, flags=flags)
+    except DispatcherError as error:
+        yield _failed("settings", error)
+    if loaded is not None:
+        for check in _settings(loaded):
+            yield check
+    credentials, check = _credentials()
+    yield check
+    if loaded is None:
+        return
+    settings = loaded.settings
+    if credentials is not None:
+        async for check in _studio(settings, credentials):
+            yield check
+    for check in _disk(settings):
+        yield check
+    async for check in _ledger(settings, credentials):
+        yield check
+    rate = settings.rate
+    found = f"{rate.per_second:g} a second over {rate.window_s:g} s, so {settings.window_limit:,} in a window"
+    yield Check(name="rate", result="ok", found=f"{found}; pace {rate.pace}, {rate.in_flight} in flight at most")
+
+
+def _failed(name: str, error: DispatcherError) -> Check:
+    return Check(name=name, result="fail", found=str(error), fix=error.fix, exit_code=error.exit_code)
+
+
+def _program() -> Check:
+    missing, found = [], []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            missing.append(package)
+    text = f"dispatcher {__version__}, Python {platform.python_version()}, {', '.join(found)}"
+    if missing:
+        text += f"; missing: {', '.join(missing)}"
+        return Check(name="program", result="fail", found=text, fix=Advice("make demo sets all up"))
+    return Check(name="program", result="ok", found=text)
+
+
+def _settings(loaded: LoadedSettings) -> Iterator[Check]:
+    changed = [item for item in setting_values(loaded) if item.source != "default"]
+    where = str(loaded.config_path) if loaded.config_path else "no config.toml"
+    values = "; ".join(f"{item.name} = {toml(item.value)} ({item.source})" for item in changed)
+    yield Check(name="settings", result="ok", found=f"{where}; {values or 'all defaults'}")
+    settings = loaded.settings
+    wanted = {
+        "campaign.flow": settings.campaign.flow,
+        "campaign.from": settings.campaign.from_ or settings.campaign.from_column,
+        "columns.to": settings.columns.to,
+    }
+    missing = [name for name, value in wanted.items() if not value]
+    if missing:
+        names = ["[{}] {}".format(*name.split(".")) for name in missing]
+        yield Check(
+            name="campaign",
+            result="warn",
+            found=f"not set: {', '.join(names)}",
+            fix=InTurn(Command("config init"), Advice("set them in the file that it writes")),
+        )
+
+
+def _credentials() -> tuple[Credentials | None, Check]:
+    try:
+        credentials = load_credentials()
+    except DispatcherError as error:
+        return None, _failed("credentials", error)
+    kind = "API key" if credentials.username.startswith("SK") else "auth token"
+    sid = credentials.account_sid
+    found = f"{sid[:2]}…{sid[-4:]} with {kind} {credentials.username[:2]}…{credentials.username[-4:]}"
+    if kind == "auth token":
+        return credentials, Check(
+            name="credentials",
+            result="warn",
+            found=f"{sid[:2]}…{sid[-4:]} with its auth token, which opens the whole account",
+            fix=Advice("make an API key for this program: TWILIO_API_KEY and TWILIO_API_SECRET"),
+        )
+    return credentials, Check(name="credentials", result="ok", found=found)
+
+
+async def _studio(settings: Settings, credentials: Credentials) -> AsyncIterator[Check]:
+    from dispatcher.campaign.wiring import studio_client
+
+    # One try: whoever asks a doctor wants to know now.
+    quick = settings.model_copy(update={"retry": settings.retry.model_copy(update={"read_attempts": 1})})
+    try:
+        async with studio_client(quick, credentials) as studio:
+            first = await anext(studio.flows(), None)
+            skew_s = studio.clock_skew_s
+    except DispatcherError as error:
+        yield _failed("studio", error)
+        return
+    flows = f"flows are there, {first.sid} among them" if first else "no flows yet"
+    yield Check(name="studio", result="ok", found=f"{settings.studio_url} answers, the credentials are valid; {flows}")
+    if skew_s is None:
+        return
+    text = f"{abs(skew_s):.1f} s {'behind' if skew_s > 0 else 'ahead of'} Studio's (measured to half a second)"
+    if abs(skew_s) > SKEW_WARN_S:
+        fix = Advice("switch time synchronisation on (timedatectl set-ntp true)")
+        yield Check(name="clock", result="warn", found=text, fix=fix)
+    else:
+        yield Check(name="clock", result="ok", found=text)
+
+
+def _disk(settings: Settings) -> Iterator[Check]:
+    folder = Path(settings.state.dir)
+    nearest = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        found = f"{folder} cannot be written: {error.strerror}"
+        yield Check(name="state folder", result="fail", found=found, fix=Setting("state.dir"))
+        return
+    note = "" if folder.exists() else " (will be made)"
+    yield Check(name="state folder", result="ok", found=f"{folder}{note} can be written")
+    free = shutil.disk_usage(nearest).free
+    text = f"{free / (1 << 30):,.1f} GiB free"
+    result: Result = "fail" if free < DISK_FAIL_BYTES else "warn" if free < DISK_WARN_BYTES else "ok"
+    fix = None if result == "ok" else Advice("free some space: a million rows take about a gigabyte")
+    yield Check(name="disk", result=result, found=text, fix=fix)
+    if folder.exists() and os.name != "nt" and folder.stat().st_mode & 0o077:
+        found = f"others may look into {folder}, where phone numbers are"
+        yield Check(name="privacy", result="warn", found=found, fix=Advice(f"chmod 700 {folder}"))
+
+
+async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:
+    from dispatcher.ledger import check_ledger, is_leased
+
+    try:
+        health = await check_ledger(settings.state)
+    except DispatcherError as error:
+        yield _failed("ledger", error)
+        return
+    if health is None:
+        yield Check(name="ledger", result="ok", found="none yet")
+        return
+    if health.problems:
+        found = f"{health.location} is damaged: {health.problems[0]}"
+        keep = Advice("keep the file and restore a copy of it (a new ledger knows nothing of rows sent)")
+        yield Check(name="ledger", result="fail", found=found, fix=AnyOf(keep, Setting("state.dir")))
+        return
+    size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
+    found = f"{health.location}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
+    if health.version > health.version_known:
+        fix = Advice(f"upgrade dispatcher: this one knows version {health.version_known}")
+        yield Check(name="ledger", result="fail", found=found, fix=fix)
+        return
+    yield Check(name="ledger", result="ok", found=found)
+    if credentials is not None:
+        if is_leased(settings.state, credentials.account_sid, settings.studio_url):
+            found = "another process is sending for this account now"
+            wait = AnyOf(Advice("wait for it"), Option("wait"))
+            yield Check(name="lock", result="warn", found=found, fix=wait)
+        else:
+            yield Check(name="lock", result="ok", found="nobody is sending for this account")

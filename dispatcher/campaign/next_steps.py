@@ -1,0 +1,36 @@
+"""What to do next with a campaign, as remedies that each front end words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dispatcher.model import RowState
+from dispatcher.remedies import Advice, Command, Option, Remedy
+
+if TYPE_CHECKING:
+    from dispatcher.ledger.records import CampaignStatus
+
+
+def rows_of_all_files(status: CampaignStatus) -> dict[RowState, int]:
+    """The campaign's rows by state: those of the latest file, and those of earlier files that it does not have."""
+    return {state: status.rows[state] + status.earlier_rows.get(state, 0) for state in RowState}
+
+
+def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
+    """What to do about the rows that are not created, what is most urgent first."""
+    rows = rows_of_all_files(status)
+    waiting = rows[RowState.planned]
+    found: list[Remedy] = []
+    if waiting:
+        found.append(Command("resume", (name,), does=f"sends the {waiting:,} rows that wait"))
+    if rows[RowState.unknown] or rows[RowState.sending]:
+        found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))
+    if rows[RowState.rejected]:
+        does = "sends refused rows again; the report says why each was refused"
+        found.append(Command("retry", (name,), (Option("code", "CODE"),), does=does))
+    if rows[RowState.busy]:
+        does = "sends to contacts that were in another execution"
+        found.append(Command("retry", (name,), (Option("busy"),), does=does))
+    if rows[RowState.invalid]:
+        found.append(Advice("correct the invalid rows in the file and run it again: only they are sent"))
+    return found

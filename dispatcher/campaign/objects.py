@@ -1,0 +1,69 @@
+"""What a campaign's numbers are as JSON objects: what scripts read, and a page too. Keys are documented and stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dispatcher.model import ExecutionStatus
+from dispatcher.reporting.summary import status_object
+
+if TYPE_CHECKING:
+    from dispatcher.ledger.records import ExecutionCounts
+    from dispatcher.reporting.summary import Summary
+    from dispatcher.tracking.results import RecallResult, TrackResult
+
+
+def executions_object(counts: ExecutionCounts) -> dict[str, Any]:
+    """What became of the executions, counted; `docs/tracking.md` describes it."""
+    return {
+        "created": counts.created,
+        "not_looked_at": counts.unseen,
+        **{status.value: counts.by_status[status] for status in ExecutionStatus},
+        "recalled": counts.recalled,
+        "details_read": counts.read,
+        "last_steps": counts.last_steps,
+        "errors": {str(code): n for code, n in counts.errors.items()},
+    }
+
+
+def track_object(campaign: str, result: TrackResult, report: Path | None) -> dict[str, Any]:
+    """What tracking came to; `report`: the one that was written with it."""
+    return {
+        "campaign": campaign,
+        **executions_object(result.counts),
+        "read_now": result.read,
+        "incomplete": result.incomplete,
+        "failed": result.failed,
+        "report": str(report) if report else None,
+    }
+
+
+def recall_object(campaign: str, active: int, result: RecallResult | None) -> dict[str, Any]:
+    """What recalling came to; None: no execution was active."""
+    return {
+        "campaign": campaign,
+        "active": active,
+        "ended": result.ended if result else 0,
+        "already_ended": result.already_ended if result else 0,
+        "gone": result.gone if result else 0,
+        "failed": result.failed if result else 0,
+    }
+
+
+def summary_object(found: Summary, counts: ExecutionCounts) -> dict[str, Any]:
+    """A campaign in numbers; `executions` is None where they were never looked at."""
+    return {
+        **status_object(found.status, found.status.report_path),
+        "problems": [
+            {
+                "state": problem.state.value,
+                "code": problem.code,
+                "meaning": problem.meaning,
+                "advice": problem.advice,
+                "rows": problem.rows,
+            }
+            for problem in found.problems
+        ],
+        "executions": executions_object(counts) if counts.seen_at_ms is not None else None,
+    }

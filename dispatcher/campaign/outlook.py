@@ -1,0 +1,72 @@
+"""What a send would do: how many rows, and for how long. And how a person confirms that number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dispatcher.model import RowState
+
+if TYPE_CHECKING:
+    from dispatcher.ledger.records import CampaignStatus
+    from dispatcher.settings import Settings
+
+#: What people put between thousands; a full stop is not among them: "12.5" must not be read as 125.
+_BETWEEN_THOUSANDS = re.compile("[,_'’ \u00a0\u2009\u202f]")
+_COUNT = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a send would do."""
+
+    planned: int
+    #: Rows left unknown: looked up first, and sent only where it is proved that nothing was created.
+    unresolved: int
+    limit: int | None
+    #: At the least: the rate is kept, and no answer is late.
+    duration_s: float
+
+    @property
+    def most(self) -> int:
+        """The most executions that may be started."""
+        total = self.planned + self.unresolved
+        return total if self.limit is None else min(total, self.limit)
+
+
+def outlook(
+    status: CampaignStatus,
+    settings: Settings,
+    *,
+    whole_campaign: bool = False,
+    limit: int | None = None,
+    extra: int = 0,
+) -> Outlook:
+    """What a send would do, from the counts. `whole_campaign`: rows of earlier files, too.
+
+    `extra` rows are about to be planned again.
+    """
+    planned = status.rows[RowState.planned] + extra
+    earlier = status.earlier_rows
+    # Unknown rows are looked up for the whole campaign, whatever file they came with.
+    unresolved = sum(status.rows[state] + earlier.get(state, 0) for state in (RowState.unknown, RowState.sending))
+    if whole_campaign:
+        planned += earlier.get(RowState.planned, 0)
+    rows = planned if limit is None else min(planned, limit)
+    return Outlook(planned=planned, unresolved=unresolved, limit=limit, duration_s=duration_s(rows, settings))
+
+
+def duration_s(rows: int, settings: Settings) -> float:
+    """How long so many requests take at the rate, at the least."""
+    rate = settings.rate
+    per_window = max(1, int(settings.window_limit * (1 - rate.headroom)))
+    if rate.pace == "spike":
+        return max(0, -(-rows // per_window) - 1) * rate.window_s
+    return rows / (per_window / rate.window_s)
+
+
+def read_count(typed: str) -> int | None:
+    """The number that a person typed: `1234`, `1,234`, `1 234`; None: it is no whole number."""
+    digits = _BETWEEN_THOUSANDS.sub("", typed.strip())
+    return int(digits) if _COUNT.fullmatch(digits) else None

@@ -1,0 +1,174 @@
+"""A campaign as anybody may look at it, whoever works on it meanwhile: counts, rows, report, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.stop import StopRequests
+from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
+from dispatcher.events import EventBus, ReportWritten
+from dispatcher.ledger import LedgerSnapshot
+from dispatcher.ledger.records import (
+    CampaignRecord,
+    CampaignStatus,
+    ExecutionCounts,
+    InputRecord,
+    ReportRow,
+)
+from dispatcher.model import RowState
+from dispatcher.remedies import Command
+from dispatcher.settings import Settings
+
+if TYPE_CHECKING:
+    from dispatcher.reporting.selection import Selection
+    from dispatcher.reporting.summary import Summary
+    from dispatcher.tracking.results import TrackResult
+
+
+class CampaignView:
+    """Made by `view_campaign`."""
+
+    def __init__(self, context: CampaignContext, stops: StopRequests) -> None:
+        self._context = context
+        self._stops = stops
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self._context.name
+
+    @property
+    def record(self) -> CampaignRecord:
+        """The campaign as it was when it was opened: its account and its flow."""
+        return self._context.record
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was opened with."""
+        return self._context.settings
+
+    @property
+    def bus(self) -> EventBus:
+        """Where its events are told, and the live state."""
+        return self._context.bus
+
+    @property
+    def location(self) -> str:
+        """Where its ledger lies."""
+        return self._context.ledger.location
+
+    def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> bool:
+        """Stop what runs now: what is in flight is finished, or with `hard` given up as unknown.
+
+        Returns whether anything ran. A stop is for that alone: `send` called afterwards goes on.
+        """
+        return self._stops.request(error or Interrupted(fix=Command("resume", (self.name,))), hard=hard)
+
+    # --- counts ---
+
+    async def status(self) -> CampaignStatus:
+        """Counts, from the ledger. Raises: CampaignNotFound, LedgerError, as everything below."""
+        return await self._context.ledger.status(await self._context.current())
+
+    async def inputs(self) -> list[InputRecord]:
+        """The campaign's files, oldest first."""
+        return await self._context.ledger.inputs(await self._context.current())
+
+    async def executions(self) -> ExecutionCounts:
+        """What became of the executions, counted, as far as they were tracked."""
+        return await self._context.ledger.execution_counts(await self._context.current())
+
+    # --- rows ---
+
+    async def rows(
+        self, *, only: Selection | None = None, reason: str | None = None, after_row: int = 0
+    ) -> AsyncIterator[list[ReportRow]]:
+        """The latest file's rows in file order, some hundred at a time, as they stand when the first is read.
+
+        `only`: rows in these states; `reason`: rows left out for this reason; `after_row`: those behind this number.
+        """
+        record = await self._context.current()
+        if record.input_id is None:
+            return
+        async with self._context.ledger.snapshot() as view:
+            states = only.states if only is not None else None
+            async for batch in view.rows(record.input_id, after_row=after_row, states=states, reason=reason):
+                yield batch
+
+    async def report(self, path: str | Path, *, only: Selection | None = None, remember: bool = True) -> int:
+        """Write the report of the latest file; returns its rows. `remember`: `status` tells its path from now on.
+
+        Raises: ReportError.
+        """
+        from dispatcher.reporting.outcome_columns import OutcomeColumns
+        from dispatcher.reporting.report import write_report
+
+        ledger, record = self._context.ledger, await self._context.current()
+        inputs = {item.input_id: item for item in await ledger.inputs(record)}
+        if record.input_id is None:
+            raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix=Command("run", ("FILE",)))
+        latest = inputs[record.input_id]
+        tracked = await ledger.is_tracked(record)
+        async with ledger.snapshot() as view:
+            variables = self.settings.tracking.named_variables
+            extra = OutcomeColumns(view.executions, variables) if tracked else None
+            states = only.states if only is not None else None
+            rows = view.rows(latest.input_id, states=states)
+            count = await write_report(Path(path), latest.header, rows, extra=extra)
+        if only is None and remember:
+            await ledger.set_report_path(record, str(path))
+        self.bus.emit(ReportWritten(path=str(path), rows=count))
+        return count
+
+    async def summary(self) -> Summary:
+        """The campaign in numbers: rows by state, and why rows were refused."""
+        from dispatcher.reporting.summary import summarize
+
+        status = await self.status()
+        async with self._context.ledger.snapshot() as view:
+            return await summarize(status, _rows(view, status.campaign))
+
+    async def page(self, path: str | Path) -> int:
+        """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError."""
+        from dispatcher.reporting.html import write_page
+
+        status = await self.status()
+        executions = await self.executions() if await self._context.ledger.is_tracked(status.campaign) else None
+        window_s = self.settings.rate.window_s
+        async with self._context.ledger.snapshot() as view:
+            rows = _rows(view, status.campaign)
+            return await write_page(Path(path), status, rows, executions=executions, window_s=window_s)
+
+    # --- what became of it ---
+
+    async def track(self, *, details: bool = True, follow: bool = False) -> TrackResult:
+        """Read what became of the executions and keep it in the ledger: status, path, errors, chosen values.
+
+        Reads only what is not known yet: about one read per execution that has ended, a list page per thousand for the
+        status. Without `details` only the status. `follow`: look again every `[tracking] every_s` until none is active.
+        May be stopped (`stop`) and gone on with. Needs no lease.
+        Raises: SettingsError without credentials, AuthenticationError, FlowNotFound, StudioError, LedgerError; what
+        ends it later is in the result.
+        """
+        from dispatcher.campaign.tracking import track
+
+        with self._stops.operation() as stop:
+            return await track(self._context, stop, details=details, follow=follow)
+
+
+async def _nothing() -> AsyncIterator[list[ReportRow]]:
+    nothing: list[list[ReportRow]] = []
+    for rows in nothing:
+        yield rows
+
+
+def _rows(view: LedgerSnapshot, record: CampaignRecord) -> AsyncIterator[list[ReportRow]]:
+    return _nothing() if record.input_id is None else view.rows(record.input_id)
+
+
+def waiting_rows(status: CampaignStatus) -> int:
+    """Rows of all the campaign's files that wait to be sent."""
+    return status.rows[RowState.planned] + status.earlier_rows.get(RowState.planned, 0)

@@ -1,0 +1,63 @@
+"""`retry`: count, ask, plan again, send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dispatcher.campaign import Campaign
+from dispatcher.campaign.launch import LaunchOptions
+from dispatcher.campaign.naming import report_path
+from dispatcher.campaign.retry_choices import RetryChoice, count_rows, facets, plan_again
+from dispatcher.cli import launching
+from dispatcher.cli.asking import must_be_able_to_ask
+from dispatcher.cli.options import Asked
+from dispatcher.cli.render.remedies import remedy_text
+from dispatcher.cli.render.terminal import say
+from dispatcher.cli.session import Session
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.remedies import AnyOf, Option
+
+__all__ = ["RetryChoice", "retry"]
+
+FACETS_SHOWN = 10
+
+
+def retry(
+    asked: Asked,
+    campaign: str,
+    choice: RetryChoice,
+    *,
+    report: Path | None,
+    yes: bool,
+    limit: int | None,
+    wait: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Raises: UsageError where nothing is chosen, and what sending may raise."""
+    if not choice:
+        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
+        raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
+    session = Session(asked, "required")
+    must_be_able_to_ask(yes)
+    options = LaunchOptions(report=report_path(campaign, report), limit=limit, whole_campaign=True)
+
+    async def main() -> ExitCode:
+        async with session.working(campaign, wait=wait) as opened:
+            count = await count_rows(opened, choice)
+            if not count:
+                say("no row matches: nothing is sent", "yellow")
+                await _say_facets(opened)
+                return await launching.print_status(opened) if as_json else ExitCode.OK
+            say(f"{count:,} rows are sent again")
+            return await launching.send(
+                opened, options, yes=yes, as_json=as_json, extra=count, before=lambda: plan_again(opened, choice)
+            )
+
+    return session.run(main)
+
+
+async def _say_facets(campaign: Campaign) -> None:
+    found = await facets(campaign)
+    if found:
+        shown = ", ".join(f"{one.rows:,} for {remedy_text(one.option)}" for one in found[:FACETS_SHOWN])
+        say(f"there are: {shown}", "bright_black")

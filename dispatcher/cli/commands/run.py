@@ -1,0 +1,89 @@
+"""`run`: a file's rows are sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dispatcher.cli import options
+from dispatcher.cli.ahead import import_client
+from dispatcher.errors import UsageError
+from dispatcher.remedies import AnyOf, Option
+
+PANEL = options.SEND
+EPILOG = options.examples(
+    ("dispatcher run contacts.csv", "counts, a question, then it sends"),
+    ("dispatcher run contacts.csv --dry-run", "what would be sent"),
+    ("dispatcher run contacts.csv --test-to +15550100", "the first row's values, to your own phone"),
+    ("dispatcher run contacts.csv --limit 100", "the first hundred"),
+    (
+        "dispatcher run contacts.csv --campaign spring --yes --wait --json",
+        "for cron: no question, no error while another sends",
+    ),
+    "zcat big.csv.gz | dispatcher run - --campaign big --yes",
+    ("dispatcher run contacts.csv --base-url http://127.0.0.1:8700", "a rehearsal: see `dispatcher sandbox`"),
+)
+
+
+@options.reads_settings(
+    "campaign.flow",
+    "campaign.from",
+    "columns.to",
+    "columns.region",
+    "input.sheet",
+    "rate.per_second",
+    "rate.pace",
+    "campaign.on_busy",
+    "account.api_version",
+    "account.base_url",
+    "state.dir",
+)
+def run(
+    asked: options.Asked,
+    file: options.File,
+    campaign: Annotated[
+        str | None,
+        typer.Option("--campaign", help="The campaign's name.", show_default="the file's, without its suffix"),
+    ] = None,
+    report: options.Report = None,
+    yes: options.Yes = False,
+    limit: options.Limit = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    test_to: Annotated[
+        str | None,
+        typer.Option(
+            "--test-to",
+            metavar="NUMBER",
+            help="Send the first row's values to this number instead, once.",
+            show_default=False,
+        ),
+    ] = None,
+    no_preflight: options.NoPreflight = False,
+    wait: options.Wait = False,
+    json: options.Json = False,
+) -> int:
+    """Send a file's rows: every valid row once, at the account's rate.
+
+    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are.
+    The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
+    has to be typed, or --yes given.
+    """
+    if dry_run and test_to:
+        raise UsageError(
+            "--dry-run sends nothing and --test-to sends one", fix=AnyOf(Option("dry-run"), Option("test-to", test_to))
+        )
+    if dry_run:
+        from dispatcher.cli.actions.rehearsal import dry_run as rehearse
+
+        return rehearse(asked, file, campaign, limit=limit, as_json=json)
+    if test_to:
+        from dispatcher.cli.actions.rehearsal import send_test
+
+        return send_test(asked, file, campaign, to=test_to, wait=wait, as_json=json)
+    import_client()
+    from dispatcher.cli.actions.run import run as act
+
+    return act(
+        asked, file, campaign, report=report, yes=yes, limit=limit, preflight=not no_preflight, wait=wait, as_json=json
+    )

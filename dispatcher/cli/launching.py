@@ -1,0 +1,61 @@
+"""What run, resume and retry have in common: show what is ahead, ask, send with the live view, say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from dispatcher.campaign import Campaign
+from dispatcher.campaign.launch import LaunchOptions, launch, write_report
+from dispatcher.campaign.outlook import Outlook
+from dispatcher.cli import asking
+from dispatcher.cli.render import campaign as shown
+from dispatcher.cli.render import live
+from dispatcher.cli.render.failures import print_error
+from dispatcher.cli.render.terminal import err, print_json, say
+from dispatcher.errors import ExitCode
+from dispatcher.reporting.summary import status_object
+
+
+async def send(
+    campaign: Campaign,
+    options: LaunchOptions,
+    *,
+    yes: bool,
+    as_json: bool,
+    extra: int = 0,
+    before: Callable[[], Awaitable[object]] | None = None,
+) -> ExitCode:
+    """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again."""
+
+    def confirm(ahead: Outlook) -> None:
+        say()
+        err().print(shown.outlook(campaign, ahead))
+        say()
+        if not yes and ahead.most:
+            asking.ask(ahead.most, "send")
+
+    launched = await launch(
+        campaign, options, confirm=confirm, extra=extra, before=before, shown=lambda: live.view(campaign.bus)
+    )
+    report = str(launched.report) if launched.report else None
+    if as_json:
+        print_json(status_object(launched.result.status, report))
+    else:
+        shown.print_result(campaign.name, launched.result, report)
+    for error in launched.errors:
+        print_error(error)
+    return launched.exit_code
+
+
+async def finish_unsent(campaign: Campaign, options: LaunchOptions, *, as_json: bool) -> None:
+    """For a run that ends before anything is sent: the report and the JSON object all the same."""
+    error = await write_report(campaign, options.report)
+    if as_json:
+        print_json(status_object(await campaign.status(), None if error else str(options.report)))
+
+
+async def print_status(campaign: Campaign) -> ExitCode:
+    """The campaign's JSON object on stdout."""
+    status = await campaign.status()
+    print_json(status_object(status, status.report_path))
+    return ExitCode.OK

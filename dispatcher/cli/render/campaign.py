@@ -1,0 +1,114 @@
+"""A campaign's numbers: what a file holds, what a send would do, how it went, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from dispatcher.campaign.next_steps import next_steps
+from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
+from dispatcher.cli.render.remedies import step_text
+from dispatcher.cli.render.terminal import out, pairs, say
+
+if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign, RunResult
+    from dispatcher.campaign.outlook import Outlook
+    from dispatcher.ledger.records import Account, CampaignStatus, PlanCounts
+
+
+def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
+    """What the file holds; `examples` are row numbers for each reason why a row is left out."""
+    lines: list[tuple[str, Text | str]] = [
+        ("file", f"{source}, {counts.total:,} rows"),
+        ("rows", states_text(counts.rows)),
+    ]
+    if counts.corrected:
+        lines.append(("corrected", f"{counts.corrected:,} rows that were wrong before"))
+    label = "left out"
+    for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
+        lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
+        label = ""
+    if counts.left_planned:
+        text = f"{counts.left_planned:,} rows of earlier files wait; `dispatcher resume` sends them"
+        lines.append(("elsewhere", text))
+    return pairs(lines)
+
+
+def _rows_text(numbers: Sequence[int], n: int) -> str:
+    if not numbers:
+        return ""
+    shown = ", ".join(f"{number:,}" for number in numbers)
+    return f" (row{'s' if n > 1 else ''} {shown}{', …' if n > len(numbers) else ''})"
+
+
+def account_text(account: Account) -> str:
+    """`AC00…0000 at https://…`: enough to tell one from another."""
+    return f"{account.account_sid[:4]}…{account.account_sid[-4:]} at {account.base_url}"
+
+
+def outlook(campaign: Campaign, ahead: Outlook) -> Table:
+    """What sending would do."""
+    record = campaign.record
+    assert record is not None
+    lines: list[tuple[str, Text | str]] = [
+        ("campaign", Text(campaign.name, style="bold")),
+        ("account", account_text(record.account)),
+        ("flow", record.flow_sid),
+    ]
+    if ahead.most:
+        lines.append(("to send", Text(f"{ahead.most:,} rows", style="bold")))
+        if ahead.unresolved:
+            text = (
+                f"{ahead.unresolved:,} rows are looked up first; sent only where it is proved that nothing was created"
+            )
+            lines.append(("unknown", text))
+        lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
+    else:
+        lines.append(("to send", "nothing: every row has its answer"))
+    return pairs(lines)
+
+
+def print_result(name: str, result: RunResult, report: str | None) -> None:
+    """How a run ended."""
+    lines = status_lines(result.status, report)
+    if result.found_by_reconcile:
+        text = f"{result.found_by_reconcile:,} rows without an answer were found to exist"
+        lines.insert(1, ("looked up", text))
+    out().print()
+    out().print(pairs(lines))
+    say_next_steps(name, result.status)
+
+
+def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:
+    """A campaign's numbers as labels and values."""
+    lines: list[tuple[str, Text | str]] = [("rows", states_text(status.rows))]
+    if any(status.earlier_rows.values()):
+        lines.append(("earlier files", states_text(status.earlier_rows)))
+    if status.attempts:
+        rate = status.attempts / status.duration_s if status.duration_s else 0.0
+        lines.append(("sent", f"{status.attempts:,} requests in {clock_text(status.duration_s)} ({rate_text(rate)})"))
+        lines.append(("worst window", f"{status.worst_window:,} of {status.window_limit:,}"))
+    if status.throttled:
+        lines.append(("429s", f"{status.throttled:,}, each sent again later"))
+    if report:
+        lines.append(("report", Text(report, style="bold")))
+    return lines
+
+
+def say_next_steps(name: str, status: CampaignStatus) -> None:
+    """What to do next, one command a line."""
+    for step in next_steps(name, status):
+        say(step_text(step), "bright_black")
+
+
+def state_text(status: CampaignStatus) -> Text:
+    """The campaign's state, with why it stopped."""
+    from dispatcher.reporting.summary import campaign_state
+
+    text = Text(campaign_state(status))
+    if status.stop_reason:
+        text.append(f" ({status.stop_reason})", style="bright_black")
+    return text

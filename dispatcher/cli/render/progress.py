@@ -1,0 +1,103 @@
+"""How far something is while it lasts: a bar on a terminal, a line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from dispatcher.cli.render.terminal import err, is_live, say, visible
+from dispatcher.events import Planned
+
+if TYPE_CHECKING:
+    from dispatcher.events import Event, EventBus
+
+REDRAW_S = 0.2
+LINE_EVERY_S = 10.0
+#: What is over sooner needs no bar.
+BAR_AFTER_S = 0.3
+
+
+class _Step(NamedTuple):
+    done: int
+    #: None: not known.
+    total: int | None
+    #: Beside the bar, and as a line.
+    text: str
+    line: str
+
+
+@contextlib.asynccontextmanager
+async def reading(bus: EventBus, source: str) -> AsyncIterator[None]:
+    """While a file is read and checked; afterwards, how it was read."""
+    notes: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Planned):
+            notes.extend(event.notes)
+
+    def look() -> _Step:
+        now = bus.snapshot()
+        total = now.plan_total_bytes
+        share = f" ({100 * now.plan_done_bytes // total} %)" if total else ""
+        rows = f"{now.plan_rows:,} rows"
+        return _Step(now.plan_done_bytes, total, rows, f"reading {source}: {rows}{share}")
+
+    unsubscribe = bus.subscribe(listen)
+    try:
+        async with _shown(f"reading {source}", look):
+            yield
+    finally:
+        unsubscribe()
+    for note in notes:
+        say(note, "bright_black")
+
+
+@contextlib.asynccontextmanager
+async def tracking(bus: EventBus, what: str) -> AsyncIterator[None]:
+    """While executions are looked at or ended."""
+
+    def look() -> _Step:
+        now = bus.snapshot()
+        detail = f"waits: {now.waiting.reason}" if now.waiting else now.detail or ""
+        of = f"{now.tracked:,} of {now.to_track:,}" if now.to_track else ""
+        line = f"{what}: {f'{of} executions; ' if of else ''}{detail}"
+        return _Step(now.tracked, now.to_track or None, f"{of} {detail}".strip(), line)
+
+    async with _shown(what, look):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _shown(what: str, look: Callable[[], _Step]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_draw(what, look) if is_live() else _write_lines(look))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def _draw(what: str, look: Callable[[], _Step]) -> None:
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    await asyncio.sleep(BAR_AFTER_S)
+    with Progress(*columns, console=err(), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task(visible(what), total=None, text="")
+        while True:
+            now = look()
+            bar.update(task, total=now.total, completed=now.done, text=visible(now.text), refresh=True)
+            await asyncio.sleep(REDRAW_S)
+
+
+async def _write_lines(look: Callable[[], _Step]) -> None:
+    while True:
+        await asyncio.sleep(LINE_EVERY_S)
+        say(look().line)

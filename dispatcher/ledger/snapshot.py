@@ -1,0 +1,53 @@
+"""Reading a ledger as it was at one moment, some hundred rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from dispatcher.ledger import reading, tracking
+from dispatcher.ledger.chunks import ChunkReader
+from dispatcher.ledger.records import ReportRow, TrackedExecution
+from dispatcher.model import RowState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dispatcher.ledger.db import Db
+
+T = TypeVar("T")
+
+#: A page of a list wants few rows, and at once; a report wants all, and each batch costs a change of threads.
+FIRST_ROWS = 100
+ROWS_MAX = 500
+
+
+class _Read(Protocol):
+    async def __call__(self, work: Callable[[Db], T], /) -> T: ...
+
+
+class Snapshot:
+    """See `protocol.LedgerSnapshot`. Each batch starts where the last one ended: nothing is kept open between them."""
+
+    def __init__(self, read: _Read) -> None:
+        self._read = read
+        self._chunks = ChunkReader()
+
+    async def rows(
+        self,
+        input_id: int,
+        *,
+        after_row: int = 0,
+        states: frozenset[RowState] | None = None,
+        reason: str | None = None,
+    ) -> AsyncIterator[list[ReportRow]]:
+        find = partial(reading.report_rows, chunks=self._chunks, input_id=input_id, states=states, reason=reason)
+        limit = FIRST_ROWS
+        while batch := await self._read(partial(find, after_row=after_row, limit=limit)):
+            yield batch
+            after_row = batch[-1].row_number
+            limit = min(2 * limit, ROWS_MAX)
+
+    async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
+        return await self._read(partial(tracking.of_rows, row_ids=row_ids))

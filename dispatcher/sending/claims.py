@@ -1,0 +1,80 @@
+"""Rows claimed in the ledger: the intent to send them is on disk, and the account is known to be ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from dispatcher.clock import now_ms
+from dispatcher.ledger.protocol import Ledger
+from dispatcher.ledger.records import GrantedRow, Run
+
+#: So long after the ledger has said that the account is ours a request may leave; much less than the time that the list
+#: of executions gets, after which another holder of the account may send the row again.
+CONFIRMED_FOR_S = 5.0
+
+
+class Claims:
+    """Claims of one round. `limit`: at most so many rows; None: all."""
+
+    def __init__(self, ledger: Ledger, run: Run, *, input_id: int | None, limit: int | None = None) -> None:
+        self.rows: deque[GrantedRow] = deque()
+        self._ledger = ledger
+        self._run = run
+        self._input_id = input_id
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._claiming: asyncio.Task[list[GrantedRow]] | None = None
+        self._total = 0
+        #: When the ledger was last asked whether the account is ours, and said yes.
+        self._confirmed_s = float("-inf")
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the ledger has said lately that the account is ours."""
+        return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
+
+    async def confirm(self) -> None:
+        """Ask it. Raises: LeaseLost where another run has taken the account over; other LedgerErrors."""
+        await self._begin_rows(0)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the round's limit is reached."""
+        return self._limit is not None and self._total >= self._limit
+
+    def put_back(self) -> None:
+        """A claimed row is planned again: it does not count."""
+        self._total -= 1
+
+    def start(self, size: int) -> None:
+        """Have up to `size` more rows claimed in the background, if none are being claimed yet."""
+        if self._claiming is None:
+            if self._limit is not None:
+                size = min(size, self._limit - self._total)
+            if size > 0:
+                # A task of its own: a stop that cancels the feeder must not lose rows that the ledger has granted.
+                self._claiming = asyncio.create_task(self._begin_rows(size), name="claim")
+
+    async def fill(self, size: int) -> bool:
+        """Have some rows claimed. False: none is planned now, or the limit is reached. Raises: LedgerError."""
+        self.start(size)
+        if self._claiming is None:
+            return False
+        rows = await asyncio.shield(self._claiming)
+        self._claiming = None
+        self.rows.extend(rows)
+        self._total += len(rows)
+        return bool(rows)
+
+    async def finish(self) -> None:
+        """Wait for the claim that is under way, if there is one: its rows are in `rows` then. Raises: LedgerError."""
+        claiming, self._claiming = self._claiming, None
+        if claiming is not None:
+            self.rows.extend(await claiming)
+
+    async def _begin_rows(self, limit: int) -> list[GrantedRow]:
+        asked_s = self._loop.time()
+        rows = await self._ledger.begin_rows(self._run, limit, now_ms=now_ms(), input_id=self._input_id)
+        self._confirmed_s = max(self._confirmed_s, asked_s)
+        return rows

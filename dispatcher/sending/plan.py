@@ -1,0 +1,26 @@
+"""What a sender needs to know of its campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dispatcher.ledger.records import GrantedRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendPlan:
+    """The same for all rounds of a run."""
+
+    flow_sid: str
+    api_version: str
+    #: A row → the create request's body.
+    form: Callable[[GrantedRow], bytes]
+    #: The most requests on the wire at once.
+    in_flight: int
+    #: How long requests in flight may take after a stop.
+    stop_s: float
+    #: The input whose rows are sent; None: all of the campaign.
+    input_id: int | None = None
+    #: On v1: confirm every answer by its Context.
+    always_check: bool = False

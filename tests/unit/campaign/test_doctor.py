@@ -1,0 +1,56 @@
+"""The doctor's checks, on a machine that the test makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.campaign.doctor import Check, checks
+from dispatcher.errors import ExitCode
+from dispatcher.remedies import Setting
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.support.rehearsal import ACCOUNT_SID
+
+
+async def found(**flags: Any) -> dict[str, Check]:
+    return {check.name: check async for check in checks(None, {name.replace("__", "."): flags[name] for name in flags})}
+
+
+async def test_all_is_well_but_for_the_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each check is there, says what was found, and nothing is made."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT_SID)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "made-up")
+    async with Sandbox(SandboxSettings()) as sandbox:
+        result = await found(account__base_url=sandbox.base_url)
+    names = ["program", "settings", "campaign", "credentials", "studio", "clock", "state folder", "disk"]
+    assert [*result] == [*names, "ledger", "rate"]
+    assert {check.result for check in result.values()} <= {"ok", "warn"}
+    assert all(check.found for check in result.values())
+    assert all((check.fix is None) == (check.result == "ok") for check in result.values())
+    assert "made-up" not in repr(result)
+    assert not (tmp_path / ".dispatcher").exists()
+
+
+@pytest.fixture
+def _in_the_way() -> None:
+    Path("file").write_text("no folder can be made here", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_in_the_way")
+async def test_what_fails_has_a_remedy_and_a_code() -> None:
+    """Nothing is raised, and the checks behind it are done."""
+    result = await found(state__dir="file/state")
+    failed = {name: check for name, check in result.items() if check.result == "fail"}
+    assert set(failed) == {"credentials", "state folder"}
+    assert failed["credentials"].exit_code is ExitCode.AUTHENTICATION
+    assert failed["state folder"].fix == Setting("state.dir")
+    assert all(check.fix for check in failed.values())
+
+
+async def test_without_settings_little_can_be_checked() -> None:
+    """Wrong settings are a check that failed."""
+    result = await found(rate__pace="slow")
+    assert [*result] == ["program", "settings", "credentials"]
+    assert (result["settings"].result, result["settings"].exit_code) == ("fail", ExitCode.USAGE)

@@ -1,0 +1,70 @@
+"""What a command derives from its arguments: the campaign's name, the reports' paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dispatcher.campaign.naming import campaign_name, part_report_path, report_path
+from dispatcher.errors import ReportError, UsageError
+from dispatcher.remedies import Option
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("contacts.csv", "contacts"),
+        ("lists/Spring 2026.xlsx", "Spring 2026"),
+        ("contacts.csv.gz", "contacts"),
+        ("contacts", "contacts"),
+        ("v1.2.csv", "v1.2"),
+        ("spring-report.csv", "spring"),
+        ("-report.csv", "-report"),
+        (".csv", ".csv"),
+    ],
+)
+def test_a_campaign_is_named_after_its_file(source: str, name: str) -> None:
+    """The stem of the file; a report that is fed back goes on with its campaign."""
+    assert campaign_name(source, None) == name
+    assert campaign_name(source, "chosen") == "chosen"
+
+
+def test_standard_input_has_no_name() -> None:
+    """It must be given one."""
+    with pytest.raises(UsageError) as caught:
+        campaign_name("-", None)
+    assert caught.value.fix == Option("campaign", "NAME")
+    assert campaign_name("-", "spring") == "spring"
+
+
+def test_a_report_is_named_after_its_campaign() -> None:
+    """Whatever the campaign's name holds, the report is a file in this folder."""
+    assert report_path("spring", None) == Path("spring-report.csv")
+    assert report_path("a/b:c\x07", None) == Path("a_b_c_-report.csv")
+    assert report_path("spring", Path("out.xlsx")) == Path("out.xlsx")
+
+
+def test_a_report_never_replaces_the_file_read() -> None:
+    """The default name steps aside, a chosen one is refused."""
+    Path("spring-report.csv").write_text("phone\n", encoding="utf-8")
+    assert report_path("spring", None, "spring-report.csv") == Path("spring-report-2.csv")
+    with pytest.raises(UsageError):
+        report_path("spring", Path("spring-report.csv"), "./spring-report.csv")
+    assert report_path("spring", None, "-") == Path("spring-report.csv")
+    with pytest.raises(ReportError):
+        report_path("spring", Path("nowhere/r.csv"))
+
+
+@pytest.mark.parametrize(
+    ("only", "suffix", "name"),
+    [
+        (["failed"], None, "spring-failed-report.csv"),
+        (["rejected, busy", "invalid"], ".xlsx", "spring-rejected-busy-invalid-report.xlsx"),
+        ([], "html", "spring-report.html"),
+    ],
+)
+def test_a_part_has_a_name_of_its_own(only: list[str], suffix: str | None, name: str) -> None:
+    """A report of some rows never takes the place of the whole one."""
+    assert part_report_path("spring", only, suffix) == Path(name)
+    assert part_report_path("a/b", only, suffix).parent == Path()

@@ -1,0 +1,41 @@
+"""What to do next with a campaign."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatcher.campaign.next_steps import next_steps
+from dispatcher.model import RowState
+from dispatcher.remedies import Advice, Command, Remedy
+from tests.unit.campaign.values import status
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        (RowState.planned, "resume"),
+        (RowState.unknown, "reconcile"),
+        (RowState.sending, "reconcile"),
+        (RowState.rejected, "retry"),
+        (RowState.busy, "retry"),
+    ],
+)
+def test_rows_that_can_still_be_helped_have_a_command(state: RowState, name: str) -> None:
+    """Also those of earlier files."""
+    for found in (status({state: 1}), status({}, {state: 1})):
+        (step,) = next_steps("spring", found)
+        assert isinstance(step, Command)
+        assert (step.name, step.arguments) == (name, ("spring",))
+        assert step.does
+
+
+def test_a_wrong_row_is_corrected_in_the_file() -> None:
+    """No command mends it."""
+    (step,) = next_steps("spring", status({RowState.invalid: 2}))
+    assert isinstance(step, Advice)
+
+
+def test_nothing_is_left_to_do() -> None:
+    """Created and skipped rows need nothing."""
+    none: list[Remedy] = []
+    assert next_steps("spring", status({RowState.created: 5, RowState.skipped: 1})) == none

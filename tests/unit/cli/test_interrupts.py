@@ -1,0 +1,110 @@
+"""What signals do: the first stops in good order, the second gives up what is in flight, the third leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from dispatcher.cli import interrupts
+from dispatcher.cli.interrupts import Interrupts, run_async
+from dispatcher.errors import Interrupted
+from dispatcher.events import EventBus, Phase, PhaseChanged
+
+
+class Campaign:
+    """Notes how it is stopped."""
+
+    def __init__(self, answer: bool | None) -> None:
+        self.answer = answer
+        self.stops: list[bool] = []
+
+    def stop(self, *, hard: bool = False) -> bool | None:
+        self.stops.append(hard)
+        return self.answer
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often the program was left at once."""
+    found: list[int] = []
+    monkeypatch.setattr(interrupts, "_leave", lambda: found.append(1))
+    return found
+
+
+async def signalled(campaign: Campaign | None, times: int, phase: Phase = Phase.planning) -> bool:
+    """Send so many signals; whether the program's task was cancelled."""
+    task = asyncio.create_task(asyncio.sleep(10))
+    bus = EventBus()
+    bus.emit(PhaseChanged(phase=phase))
+    found = Interrupts(task)
+    for _ in range(times):
+        if campaign is None:
+            found.handle()
+        else:
+            with found.watching(campaign, bus):
+                found.handle()
+    was_cancelled = bool(task.cancelling())
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return was_cancelled
+
+
+@pytest.mark.parametrize("answer", [True, None])
+async def test_the_first_stops_what_runs(left: list[int], answer: bool | None) -> None:
+    """The command goes on: it reports, and ends by itself."""
+    campaign = Campaign(answer)
+    assert not await signalled(campaign, 1)
+    assert (campaign.stops, left) == ([False], [])
+
+
+async def test_where_nothing_runs_the_command_ends(left: list[int]) -> None:
+    """A campaign that is only open, or none at all."""
+    assert await signalled(Campaign(False), 1)
+    assert await signalled(None, 1)
+    assert left == []
+
+
+async def test_a_report_is_finished(left: list[int]) -> None:
+    """After the sending nothing runs that could be stopped; a second signal leaves."""
+    assert not await signalled(Campaign(False), 1, Phase.finished)
+    assert left == []
+    await signalled(Campaign(False), 2, Phase.finished)
+    assert left == [1]
+
+
+async def test_the_second_gives_up_what_is_in_flight(left: list[int]) -> None:
+    """While sending; the third leaves."""
+    campaign = Campaign(True)
+    await signalled(campaign, 2, Phase.sending)
+    assert (campaign.stops, left) == ([False, True], [])
+    await signalled(campaign, 3, Phase.sending)
+    assert left == [1]
+
+
+async def test_the_second_leaves_where_nothing_is_sent(left: list[int]) -> None:
+    """Reading, reconciling, tracking: nothing in flight would be lost."""
+    campaign = Campaign(True)
+    await signalled(campaign, 2, Phase.tracking)
+    assert (campaign.stops, left) == ([False], [1])
+    await signalled(None, 2)
+    assert left == [1, 1]
+
+
+def test_a_signal_before_there_is_a_campaign_is_told() -> None:
+    """As Interrupted, whatever the command was at."""
+
+    async def main(_: Interrupts) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(10)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(Interrupted):
+            run_async(main)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

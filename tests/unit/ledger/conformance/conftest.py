@@ -1,0 +1,24 @@
+"""What any ledger must do, whatever its database: a ledger of its own for every test, and a sound one after each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dispatcher.ledger import Ledger
+from tests.unit.ledger.conformance.harness import BACKENDS, Harness
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
+    return BACKENDS[request.param](tmp_path)
+
+
+@pytest.fixture
+async def ledger(harness: Harness) -> AsyncIterator[Ledger]:
+    ledger = await harness.open()
+    yield ledger
+    await ledger.close()
+    assert harness.flaws() == []

@@ -1,0 +1,66 @@
+"""The secrets: whole or not at all, from variables or files, and in no text of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dispatcher.errors import AuthenticationError
+from dispatcher.settings import SECRET_NAMES, load_credentials
+
+ACCOUNT = "AC" + "0" * 32
+KEY = "SK" + "1" * 32
+SECRET = "canary-55aa-secret"
+TOKEN = "canary-55aa-token"
+WITH_TOKEN = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN}
+WITH_KEY = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_API_KEY": KEY, "TWILIO_API_SECRET": SECRET}
+
+
+def test_a_token_goes_with_the_account() -> None:
+    """Basic authentication with the account's SID and its token."""
+    found = load_credentials(WITH_TOKEN)
+    assert (found.account_sid, found.username, found.password) == (ACCOUNT, ACCOUNT, TOKEN)
+
+
+def test_a_key_stands_above_the_token() -> None:
+    """Where both are set the key is used: it can be revoked alone."""
+    found = load_credentials(WITH_TOKEN | WITH_KEY)
+    assert (found.account_sid, found.username, found.password) == (ACCOUNT, KEY, SECRET)
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_each_may_be_a_file(tmp_path: Path, name: str) -> None:
+    """`NAME_FILE` stands above `NAME`; blanks and the line's end around a secret are not part of it."""
+    values = WITH_KEY if "API" in name else WITH_TOKEN
+    file = tmp_path / "secret"
+    file.write_text(f" {values[name]}\n")
+    expected = load_credentials(values)
+    assert load_credentials(values | {name: "wrong", f"{name}_FILE": str(file)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "TWILIO_ACCOUNT_SID"),
+        ({"TWILIO_ACCOUNT_SID": ACCOUNT}, "TWILIO_AUTH_TOKEN"),
+        (WITH_TOKEN | {"TWILIO_ACCOUNT_SID": TOKEN}, "TWILIO_ACCOUNT_SID"),
+        (WITH_TOKEN | {"TWILIO_API_KEY": KEY}, "TWILIO_API_SECRET"),
+        (WITH_TOKEN | {"TWILIO_API_SECRET": SECRET}, "TWILIO_API_KEY"),
+        (WITH_KEY | {"TWILIO_API_KEY": SECRET}, "TWILIO_API_KEY"),
+        (WITH_TOKEN | {"TWILIO_AUTH_TOKEN_FILE": "/nowhere/at/all"}, "TWILIO_AUTH_TOKEN_FILE"),
+    ],
+)
+def test_what_is_missing_is_named(values: dict[str, str], named: str) -> None:
+    """The variable's name, never its value; half a key is not passed over for the token."""
+    with pytest.raises(AuthenticationError, match=named) as caught:
+        load_credentials(values)
+    told = f"{caught.value!r} {caught.value} {caught.value.found} {caught.value.fix}"
+    assert "canary" not in told
+
+
+def test_the_secret_is_not_shown() -> None:
+    """Credentials in a traceback or a log show who, and not with what."""
+    found = load_credentials(WITH_KEY)
+    assert SECRET not in f"{found!r} {found}"
+    assert KEY in repr(found)

@@ -1,0 +1,60 @@
+"""The documents name what is there: files, links, states, and the picture of the rooms as the code draws it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dispatcher.model import RowState
+from docs import rooms
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "samples" / "README.md"]
+#: A path of the repository, in backticks.
+PATHS = re.compile(r"`((?:dispatcher|tests|docs|samples|\.github|\.ci)/[\w./-]*)`")
+LINKS = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_named_is_there(document: Path) -> None:
+    """Every path in backticks and every relative link leads to a file or a folder."""
+    text = document.read_text("utf-8")
+    paths = set(PATHS.findall(text))
+    links = {link for link in LINKS.findall(text) if not re.match(r"[a-z]+:", link)}
+    missing = {path for path in paths if not (ROOT / path).exists()}
+    missing |= {link for link in links if not (document.parent / link).exists()}
+    assert missing == set()
+
+
+def test_the_way_through_the_rooms_names_every_room() -> None:
+    """A room that is added is told of in docs/architecture.md, too."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    names = [name for layer in rooms.layers() for name in layer]
+    assert [name for name in names if f"**{name}**" not in text and f"`dispatcher/{name}" not in text] == []
+
+
+def test_the_state_diagram_has_every_state() -> None:
+    """The words are the ones of the code, and no state is left out."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    diagram = text[text.index("stateDiagram-v2") :].split("```")[0]
+    states = {word for pair in re.findall(r"(\S+) --> (\w+|\[\*\])", diagram) for word in pair}
+    assert states == {state.value for state in RowState} | {"[*]"}
+
+
+def test_the_picture_is_what_the_code_draws() -> None:
+    """An import or a room that is new is in the picture: `make rooms` draws it."""
+    assert rooms.PATH.read_text("utf-8") == rooms.draw(), "make rooms"
+
+
+def test_the_table_answers_a_newcomer_s_questions() -> None:
+    """Where a 409 is decided, where the 10-second window is kept, where a column goes: each line has place and test."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    lines = [line for line in text[text.index("## Where to change what") :].splitlines() if line.startswith("| ")][1:]
+    assert len(lines) > 20
+    for line in lines:
+        what, where, held = (cell.strip() for cell in line.strip("|").split(" | "))
+        assert what
+        assert PATHS.search(where) or "pyproject.toml" in where, line
+        assert PATHS.search(held) or "make lint" in held, line
