@@ -18,7 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 def _forget_this_machine() -> None:
     """Remove what would make a test's result depend on the machine: credentials, settings, colours, proxies."""
     prefixes = ("TWILIO_", "DISPATCHER_", "CLICOLOR", "XDG_", "TTY_")
-    names = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    names = {
+        "STATE_DIRECTORY",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "LINES",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    }
     for name in list(os.environ):
         if name.startswith(prefixes) or name.upper() in names:
             del os.environ[name]
@@ -65,6 +75,12 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths (`.dispatcher/`, reports) land in the test's own folder."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own ledger, which all folders share, is each test's own: beside its folder."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
 
 
 @pytest.fixture(autouse=True)

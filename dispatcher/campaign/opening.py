@@ -16,7 +16,7 @@ from dispatcher.events import EventBus
 from dispatcher.ledger import Ledger, open_ledger, open_rehearsal
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
 from dispatcher.remedies import AnyOf, Setting
-from dispatcher.settings import Credentials, Settings, StateSettings
+from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
     from dispatcher.sending.account import OpenAccount
@@ -34,7 +34,7 @@ async def view_campaign(
 
     Raises: CampaignNotFound, CampaignMismatch, LedgerError.
     """
-    async with _opened(settings.state, create=False) as ledger:
+    async with _opened(settings, create=False) as ledger:
         record = await _existing(ledger, name, settings, credentials)
         yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
 
@@ -57,7 +57,7 @@ async def open_campaign(
     """
     from dispatcher.sending.account import open_account
 
-    async with _opened(settings.state, create=create) as ledger:
+    async with _opened(settings, create=create) as ledger:
         find = _created if create else _existing
         record = await find(ledger, name, settings, credentials)
         context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
@@ -79,24 +79,24 @@ async def rehearse_campaign(
     Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
     """
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await open_rehearsal(settings.state, name)
+        ledger = await open_rehearsal(settings.state, name, loopback=settings.is_loopback)
         stack.push_async_callback(ledger.close)
         record = await _rehearsed(ledger, name, settings, credentials)
         yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
-async def campaign_statuses(state: StateSettings) -> list[CampaignStatus]:
+async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
     """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
     try:
-        async with _opened(state, create=False) as ledger:
+        async with _opened(settings, create=False) as ledger:
             return [await ledger.status(record) for record in await ledger.campaigns()]
     except CampaignNotFound:
         return []
 
 
 @contextlib.asynccontextmanager
-async def _opened(state: StateSettings, *, create: bool) -> AsyncIterator[Ledger]:
-    ledger = await open_ledger(state, create=create)
+async def _opened(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
+    ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
     try:
         yield ledger
     finally:

@@ -90,7 +90,7 @@ async def _send_test(
     if first is None:
         raise UsageError("no row is planned: there are no values to test with", fix=Command("status", (context.name,)))
     request = replace(first, to=address, parameters=_with_own_id(context, first.parameters, address))
-    ledger = await open_ledger(settings.state)
+    ledger = await open_ledger(settings.state, loopback=settings.is_loopback)
     try:
         account_record = await ledger.account(record.account.account_sid, record.account.base_url)
         real = replace(context, record=replace(record, account=account_record), ledger=ledger)

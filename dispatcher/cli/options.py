@@ -84,8 +84,8 @@ def _campaigns(incomplete: str) -> list[str]:
     from dispatcher.campaign import campaign_statuses
 
     try:
-        state = Asked(None, {}).load().settings.state
-        names = [status.campaign.name for status in asyncio.run(campaign_statuses(state))]
+        settings = Asked(None, {}).load().settings
+        names = [status.campaign.name for status in asyncio.run(campaign_statuses(settings))]
         return [name for name in names if name.startswith(incomplete)]
     except Exception:
         return []

@@ -329,5 +329,7 @@ class LedgerHealth:
     version: int
     version_known: int
     campaigns: int
+    #: When the first of them was made; None: there is none.
+    since_ms: int | None
     #: Empty where it is whole.
     problems: tuple[str, ...]

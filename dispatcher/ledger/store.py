@@ -55,6 +55,10 @@ class Store(ABC):
     async def is_leased(self, account: Account) -> bool:
         """See `protocol.Ledger`."""
 
+    async def since_ms(self) -> int | None:
+        since: int | None = (await self._read(lambda db: db.one("ledger_since")))[0]
+        return since
+
     # --- accounts and campaigns ---
 
     async def account(self, account_sid: str, base_url: str) -> Account:

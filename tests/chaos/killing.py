@@ -50,6 +50,8 @@ answer_s = {answer_s}
 stop_s = 3.0
 [reconcile]
 settle_s = {settle_s}
+[state]
+dir = ".dispatcher"
 """
 
 #: The most rows that are claimed in one go.

@@ -49,7 +49,7 @@ def show_all(asked: Asked, *, as_json: bool) -> ExitCode:
     session = Session(asked)
 
     async def main() -> ExitCode:
-        statuses = await campaign_statuses(session.settings.state)
+        statuses = await campaign_statuses(session.settings)
         if as_json:
             print_json([status_object(status, status.report_path) for status in statuses])
             return ExitCode.OK

@@ -40,7 +40,7 @@ def ledger_path(state_dir: Path, *, create: bool) -> Path:
             fix=AnyOf(Command("run", ("FILE",)), Setting("state.dir")),
         )
     try:
-        _make_folder(state_dir)
+        make_folder(state_dir)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         check_not_cut(path)
@@ -147,12 +147,12 @@ def upgrade(db: sqlite3.Connection) -> None:
         raise
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make it, for this user alone, and what is missing above it; a power cut must not take them away again."""
     if folder.is_dir():
         return
     if folder.parent != folder:
-        _make_folder(folder.parent)
+        make_folder(folder.parent)
     folder.mkdir(exist_ok=True, mode=0o700)
     if os.name == "posix":
         # A folder's name is on disk when the folder above is (fsync(2)); SQLite sees to the files in it.

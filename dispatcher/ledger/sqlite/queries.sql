@@ -55,6 +55,9 @@ INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON
 -- name: account_get
 SELECT account_id, account_sid, base_url FROM accounts WHERE account_sid = :account_sid AND base_url = :base_url;
 
+-- name: account_list
+SELECT account_sid, base_url FROM accounts ORDER BY account_id;
+
 -- name: account_epoch
 SELECT epoch FROM accounts WHERE account_id = :account_id;
 
@@ -72,6 +75,9 @@ FROM campaigns JOIN accounts USING (account_id) WHERE name = :name;
 -- name: campaign_list
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
+
+-- name: ledger_since
+SELECT min(created_at_ms) FROM campaigns;
 
 -- name: campaign_set_input
 UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
