@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import keyword
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dispatcher.settings import LoadedSettings
 
 #: `table.name`, as in config.toml → the flag.
 FLAGS = {
@@ -27,3 +33,18 @@ def _parameter(flag: str) -> str:
 
 #: `table.name` → the name of the Python parameter by which commands declare its flag.
 PARAMETERS = {setting: _parameter(flag) for setting, flag in FLAGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line says of the settings: their file, and the flags that stand above it."""
+
+    config: Path | None
+    #: `table.name` → value; None: the flag was not given.
+    flags: dict[str, Any]
+
+    def load(self) -> LoadedSettings:
+        """Settings from all sources, the flags on top. Raises: SettingsError."""
+        from dispatcher import settings
+
+        return settings.load(self.config, flags=self.flags)

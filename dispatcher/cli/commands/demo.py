@@ -23,6 +23,6 @@ def demo(
     minute.
     Nothing leaves this machine, and no account is needed.
     """
-    from dispatcher.cli.actions.demo import demo as act
+    from dispatcher.cli.demonstration import demonstrate
 
-    return act(report)
+    return demonstrate(report)

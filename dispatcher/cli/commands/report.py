@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.terminal import print_line, say
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.remedies import Advice, AnyOf, Option
+
+if TYPE_CHECKING:
+    from dispatcher.cli.session import Session
 
 PANEL = options.AFTERWARDS
 EPILOG = options.examples(
@@ -20,8 +26,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def report(
-    asked: options.Asked,
+async def report(
+    session: Session,
     campaign: options.CampaignName,
     report: Annotated[
         Path | None,
@@ -51,6 +57,23 @@ def report(
     Every row of its latest file with its answer, in the file's order, the file's columns untouched; as .html the
     numbers instead: states, rate, reasons, outcomes. The path is printed on stdout.
     """
-    from dispatcher.cli.actions.report import report as act
+    from dispatcher.campaign.naming import part_report_path, report_path
+    from dispatcher.reporting.report import is_page
+    from dispatcher.reporting.selection import Selection
 
-    return act(asked, campaign, path=report, only=only or [], suffix=format)
+    selection = Selection.parse(only) if only else None
+    if report is not None and format is not None:
+        ways = AnyOf(Option("report", "PATH"), Option("format", format))
+        raise UsageError("--report names the format by its suffix", fix=ways)
+    if report is None and (format or only):
+        report = part_report_path(campaign, only or (), format)
+    path = report_path(campaign, report, page=True)
+    page = is_page(path)
+    if page and only:
+        ways = AnyOf(Advice("leave --only out"), Option("format", "csv"))
+        raise UsageError("the page shows the whole campaign", fix=ways)
+    async with session.viewing(campaign) as opened:
+        rows = await (opened.page(path) if page else opened.report(path, only=selection))
+    say(f"{rows:,} rows", "bright_black")
+    print_line(str(path))
+    return ExitCode.OK

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.executions import print_counts
+from dispatcher.cli.render.failures import print_error
+from dispatcher.cli.render.remedies import remedy_text, say_step
+from dispatcher.cli.render.terminal import print_json, print_line, say
+from dispatcher.remedies import Command, Setting
+
+if TYPE_CHECKING:
+    from dispatcher.cli.session import Session
 
 PANEL = options.AFTERWARDS
 EPILOG = options.examples(
@@ -21,8 +29,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def track(
-    asked: options.Asked,
+async def track(
+    session: Session,
     campaign: options.CampaignName,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Look again until no execution is active; Ctrl-C ends it.")
@@ -40,6 +48,34 @@ def track(
     Status, the way through the widgets, delivery errors, and what \\[tracking] variables names; `report` shows them.
     Only what is not known yet is read. Nothing is sent; it may run beside a run.
     """
-    from dispatcher.cli.actions.track import track as act
+    from dispatcher.campaign.naming import report_path
+    from dispatcher.campaign.objects import track_object
+    from dispatcher.cli.render.progress import tracking
+    from dispatcher.reporting.report import is_page
 
-    return act(asked, campaign, details=not status_only, follow=follow, report=report, as_json=json)
+    session.require_credentials()
+    path = report_path(campaign, report, page=True) if report is not None else None
+    async with session.viewing(campaign) as opened:
+        async with tracking(session.bus, "tracking"):
+            result = await opened.track(details=not status_only, follow=follow)
+        if path is not None:
+            await (opened.page(path) if is_page(path) else opened.report(path))
+    if json:
+        print_json(track_object(campaign, result, path))
+    else:
+        print_counts(result.counts)
+        if path is not None:
+            print_line(str(path))
+    if result.incomplete:
+        say(
+            f"the path or the error of {result.incomplete:,} executions was not read, as each would have cost"
+            f" another request: {remedy_text(Setting('tracking.steps', 'always'))} reads them",
+            "yellow",
+        )
+    if result.failed and result.failure is not None:
+        say(f"{result.failed:,} executions could not be read now, the last: {result.failure}", "yellow")
+    if result.error is not None:
+        print_error(result.error)
+    elif path is None and not json and result.counts.created:
+        say_step(Command("report", (campaign,), does="has it row by row"))
+    return result.exit_code

@@ -1,4 +1,4 @@
-"""`demo`: a whole campaign against a local Studio on a slightly bad day, in half a minute."""
+"""What `demo` does: plan, send, track and report, against a local Studio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dispatcher.cli.render.campaign import planned, status_lines
 from dispatcher.cli.render.executions import print_counts
 from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.progress import reading, tracking
-from dispatcher.cli.render.terminal import err, out, pairs, say
+from dispatcher.cli.render.terminal import err, out, print_line, print_pairs, say
 from dispatcher.errors import ExitCode
 from dispatcher.events import EventBus, log_event
 from dispatcher.model import RowState
@@ -34,7 +34,7 @@ LATENCY_S, JITTER_S = 0.06, 0.12
 SPEED = 2_000.0
 
 
-def demo(report: Path) -> ExitCode:
+def demonstrate(report: Path) -> ExitCode:
     """Raises: ReportError."""
     check_report_path(report)
     page = report.with_name(report.name.split(".")[0] + ".html")
@@ -74,7 +74,7 @@ def demo(report: Path) -> ExitCode:
                         await campaign.page(page)
                 stats = sandbox.stats(brief=True)
         _print(result, tracked, stats)
-        out().print(f"{report}\n{page}", markup=False, soft_wrap=True)
+        print_line(f"{report}\n{page}")
         for error in (result.error, result.reconcile_error, tracked.error):
             if error is not None:
                 print_error(error)
@@ -96,7 +96,7 @@ def _print(result: RunResult, tracked: TrackResult, stats: dict[str, Any]) -> No
     if result.found_by_reconcile:
         lines.append(("looked up", f"{result.found_by_reconcile:,} rows without an answer were found to exist"))
     out().print()
-    out().print(pairs(lines))
+    print_pairs(lines)
     out().print()
     say("What became of them, by `track`:", "bold")
     print_counts(tracked.counts)
