@@ -17,7 +17,7 @@ from dispatcher.cli.render import live
 from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
-from dispatcher.cli.render.terminal import err, print_json, say
+from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.model import RowState
@@ -84,7 +84,9 @@ async def send(
     if as_json:
         print_json(status_object(launched.result.status, report))
     else:
-        shown.print_result(campaign.name, launched.result, report)
+        out().print()
+        print_pairs(shown.result_lines(launched.result, report))
+        shown.say_next_steps(campaign.name, launched.result.status)
     for error in launched.errors:
         print_error(error)
     return launched.exit_code

@@ -9,22 +9,23 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dispatcher.cli import logs
-from dispatcher.cli.flags import FLAGS, PARAMETERS, Asked
+from dispatcher.cli.flags import FLAGS, Asked
 from dispatcher.version import __version__
+
+if TYPE_CHECKING:
+    from dispatcher.cli.session import Session as Session
+else:
+    Session = object  # nobody is asked for it, and its module takes time to load
 
 #: Examples are aligned for terminals of 80 columns: a command this long leaves so much room for what it does.
 COMMAND_WIDTH = 42
 DOES_WIDTH = 34
-#: The groups of commands in the help, and the group of the flags that are settings.
-SEND = "Send"
-AFTERWARDS = "Afterwards"
-SET_UP = "Set up"
-REHEARSE = "Rehearse"
+#: The group of the flags that are settings, in a command's help.
 SETTINGS = "Settings (above config.toml and the environment)"
 
 
@@ -101,24 +102,6 @@ _LOG_FILE = typer.Option("--log-file", callback=_log_file, is_eager=True, help=_
 _CONFIG = typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one")
 #: What every command takes, whatever it does.
 _COMMON: dict[str, Any] = {"debug": Annotated[bool, _DEBUG], "log_file": Annotated[Path | None, _LOG_FILE]}
-#: Setting → what its flag takes, what it says in the help, and the word for its value where that is not plain.
-_SETTINGS: dict[str, tuple[Any, str, str | None]] = {
-    "account.api_version": (Literal["v1", "v2"], "Studio's API.", None),
-    "account.base_url": (str, "Studio's address, or a sandbox's.", None),
-    "campaign.flow": (str, "The flow, FW….", None),
-    "campaign.from": (str, "The sender, +… or MG….", None),
-    "campaign.on_busy": (
-        Literal["skip", "wait", "end"],
-        "When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
-        None,
-    ),
-    "columns.region": (str, "Country of numbers without a country code, for example US.", "CC"),
-    "columns.to": (str, "The column with the number.", "COLUMN"),
-    "input.sheet": (str, "A workbook's sheet.", None),
-    "rate.pace": (Literal["even", "spike"], "Evenly, or a window's worth at once.", None),
-    "rate.per_second": (float, "The account's limit, requests a second.", None),
-    "state.dir": (str, "The ledger's folder.", None),
-}
 
 
 def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -149,14 +132,13 @@ def reads_settings(
                 threading.Thread(target=import_module, args=("dispatcher.studio.client",), name="import-ahead").start()
             from dispatcher.cli.session import run_command
 
-            asked = Asked(given.pop("config"), {setting: given.pop(PARAMETERS[setting]) for setting in settings})
+            asked = Asked(given.pop("config"), {setting: given.pop(FLAGS[setting].parameter) for setting in settings})
             return run_command(asked, lambda session: command(session, **given))
 
         options: dict[str, Any] = {"config": Annotated[Path | None, _CONFIG]}
-        for setting in settings:
-            kind, text, metavar = _SETTINGS[setting]
-            option = typer.Option(FLAGS[setting], help=text, metavar=metavar, rich_help_panel=SETTINGS)
-            options[PARAMETERS[setting]] = Annotated[kind | None, option]
+        for flag in (FLAGS[setting] for setting in settings):
+            option = typer.Option(flag.name, help=flag.text, metavar=flag.metavar, rich_help_panel=SETTINGS)
+            options[flag.parameter] = Annotated[flag.kind | None, option]
         _take(run, command, options)
         return logged(run)
 
@@ -166,8 +148,7 @@ def reads_settings(
 def _take(run: Callable[..., Any], command: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """Give `run` the parameters of `command` and these options behind them: typer reads the signature."""
     kind = inspect.Parameter.KEYWORD_ONLY
-    # A session is not asked for, and its module is not loaded yet.
-    own = inspect.signature(command, eval_str=True, locals={"Session": None})
+    own = inspect.signature(command, eval_str=True)
     parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name != "session"]
     for name, option in options.items():
         default = False if option.__origin__ is bool else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +13,6 @@ from dispatcher.errors import ExitCode, UsageError
 from dispatcher.model import RowState
 from dispatcher.remedies import Option
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     'dispatcher cancel spring --reason "wrong price in the text"',
     ("dispatcher retry spring --cancelled", "puts them back"),
@@ -25,7 +21,7 @@ EPILOG = options.examples(
 
 @options.reads_settings("state.dir")
 async def cancel(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the report.")],
     yes: options.DoNotAsk = False,

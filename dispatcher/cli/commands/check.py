@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,6 @@ from dispatcher.cli.render.terminal import err, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
 from dispatcher.model import RowState
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher check contacts.csv", "the first 20 problems"),
     ("dispatcher check contacts.csv --all", "all of them"),
@@ -32,7 +28,7 @@ SHOWN_FIRST = 20
     "campaign.flow", "campaign.from", "columns.to", "columns.region", "input.sheet", "account.base_url", "state.dir"
 )
 async def check(
-    session: Session,
+    session: options.Session,
     file: options.File,
     campaign: Annotated[
         str | None,

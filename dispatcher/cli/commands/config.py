@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -13,10 +13,6 @@ from dispatcher.cli.render.terminal import out, print_json, print_line, say, tab
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.remedies import AnyOf, Option
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.SET_UP
 INIT_EPILOG = options.examples(
     ("dispatcher config init", "config.toml"),
     ("dispatcher config init --path spring.toml", "then: dispatcher run … -c spring.toml"),
@@ -56,7 +52,7 @@ def init(
 @app.command(epilog=SHOW_EPILOG)
 @options.reads_settings()
 async def show(
-    session: Session,
+    session: options.Session,
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not a default.")] = False,
     json: options.Json = False,
 ) -> int:

@@ -9,7 +9,6 @@ import typer
 
 from dispatcher.cli import options
 
-PANEL = options.REHEARSE
 EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-report.xlsx")
 
 

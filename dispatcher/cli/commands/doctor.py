@@ -13,9 +13,7 @@ from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
     from dispatcher.campaign.doctor import Check
-    from dispatcher.cli.session import Session
 
-PANEL = options.SET_UP
 EPILOG = options.examples(
     "dispatcher doctor",
     ("dispatcher doctor --json", "for scripts"),
@@ -26,7 +24,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-async def doctor(session: Session, json: options.Json = False) -> int:
+async def doctor(session: options.Session, json: options.Json = False) -> int:
     """Check the machine, the settings, the account and the ledger.
 
     Nothing is sent and nothing is changed.
@@ -40,13 +38,8 @@ async def doctor(session: Session, json: options.Json = False) -> int:
             _print(check)
     failed = [check for check in found if check.result == "fail"]
     if json:
-        print_json({"ok": not failed, "checks": [_object(check) for check in found]})
+        print_json({"ok": not failed, "checks": [check.as_json(remedy_text) for check in found]})
     return failed[0].exit_code if failed else ExitCode.OK
-
-
-def _object(check: Check) -> dict[str, object]:
-    fix = remedy_text(check.fix) if check.fix else None
-    return {"name": check.name, "result": check.result, "found": check.found, "fix": fix}
 
 
 def _print(check: Check) -> None:

@@ -16,10 +16,8 @@ from dispatcher.errors import ExitCode, SettingsError, UsageError
 from dispatcher.remedies import Advice, Command, Option, Setting
 
 if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
     from dispatcher.studio.resources import Execution
 
-PANEL = options.AFTERWARDS
 LIST_EPILOG = options.examples(
     ("dispatcher executions list", "the newest 50"),
     ("dispatcher executions list --status active --all", "all that are under way"),
@@ -43,7 +41,7 @@ ExecutionSid = Annotated[str, typer.Argument(metavar="EXECUTION", help="The exec
 @app.command("list", epilog=LIST_EPILOG)
 @reads_settings
 async def list_(
-    session: Session,
+    session: options.Session,
     since: Annotated[datetime | None, typer.Option("--since", help="Created at or after this (UTC).")] = None,
     until: Annotated[datetime | None, typer.Option("--until", help="Created before this (UTC).")] = None,
     status: Annotated[Literal["active", "ended"] | None, typer.Option("--status", help="Only these.")] = None,
@@ -83,7 +81,7 @@ async def list_(
 
 @app.command(epilog=SHOW_EPILOG)
 @reads_settings
-async def show(session: Session, execution: ExecutionSid, json: options.Json = False) -> int:
+async def show(session: options.Session, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show one execution: contact, status, times."""
     sid = _checked(execution, "FN", "an execution")
     flow_sid = _flow_of(session)
@@ -100,7 +98,7 @@ async def show(session: Session, execution: ExecutionSid, json: options.Json = F
 
 @app.command(epilog=STEPS_EPILOG)
 @reads_settings
-async def steps(session: Session, execution: ExecutionSid, json: options.Json = False) -> int:
+async def steps(session: options.Session, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show an execution's way through the widgets, in the order it went."""
     sid = _checked(execution, "FN", "an execution")
     flow_sid = _flow_of(session)
@@ -117,7 +115,7 @@ async def steps(session: Session, execution: ExecutionSid, json: options.Json = 
 @app.command(epilog=CONTEXT_EPILOG)
 @reads_settings
 async def context(
-    session: Session,
+    session: options.Session,
     execution: ExecutionSid,
     step: Annotated[str | None, typer.Option("--step", metavar="STEP", help="As it was at this step, FT….")] = None,
     path: Annotated[str | None, typer.Option("--path", help="Only this part: widgets.ask.inbound.Body")] = None,
@@ -148,7 +146,7 @@ async def context(
     return ExitCode.OK
 
 
-def _flow_of(session: Session) -> str:
+def _flow_of(session: options.Session) -> str:
     """Raises: SettingsError where no flow is set."""
     flow_sid = session.settings.campaign.flow
     if flow_sid is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispatcher.cli import options
-from dispatcher.cli.render.failures import print_error
+from dispatcher.cli.render.executions import print_failed
 from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import print_json, print_line, print_pairs, say
 from dispatcher.errors import ExitCode
@@ -13,10 +13,8 @@ from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.remedies import Command, Option
 
 if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
     from dispatcher.tracking.results import RecallResult
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher recall spring", "counts them, asks, and ends them"),
     ("dispatcher recall spring --yes --json", "for scripts"),
@@ -28,7 +26,7 @@ EPILOG = options.examples(
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
 async def recall(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     yes: options.DoNotAsk = False,
     wait: options.Wait = False,
@@ -74,10 +72,7 @@ async def recall(
         say_step(Command("cancel", (campaign,), (Option("reason", "…"),), does=does))
     if result is None:
         return ExitCode.OK
-    if result.failed and result.failure is not None:
-        say(f"{result.failed:,} executions could not be ended now, the last: {result.failure}", "yellow")
-    if result.error is not None:
-        print_error(result.error)
+    print_failed(result, "ended")
     return result.exit_code
 
 

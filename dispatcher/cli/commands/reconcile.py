@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dispatcher.cli import options
 from dispatcher.cli.render.campaign import print_status_object, say_next_steps, status_lines
 from dispatcher.cli.render.terminal import print_pairs
 from dispatcher.errors import ExitCode
 from dispatcher.model import RowState
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher reconcile spring", "which of the unknown rows exist?"),
     ("dispatcher report spring --only unknown", "the evidence on those that stay"),
@@ -22,7 +16,7 @@ EPILOG = options.examples(
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
 async def reconcile(
-    session: Session, campaign: options.CampaignName, wait: options.Wait = False, json: options.Json = False
+    session: options.Session, campaign: options.CampaignName, wait: options.Wait = False, json: options.Json = False
 ) -> int:
     """Find out what became of the rows left unknown; nothing is sent.
 

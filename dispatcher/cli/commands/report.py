@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,6 @@ from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.remedies import Advice, AnyOf, Option
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher report spring", "spring-report.csv"),
     ("dispatcher report spring --report spring.xlsx", "a workbook, for people"),
@@ -23,33 +19,21 @@ EPILOG = options.examples(
     ("dispatcher report spring --only failed", "rejected, busy and invalid rows"),
     ("dispatcher report spring --only unknown", "with the evidence why"),
 )
+_WHERE_TO = "Where to: .csv, .csv.gz, .xlsx, .parquet or .html."
+_ONLY = "Only these rows: a state, or failed (rejected, busy, invalid)."
 
 
 @options.reads_settings("state.dir")
 async def report(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report",
-            "-o",
-            help="Where to: .csv, .csv.gz, .xlsx, .parquet or .html.",
-            show_default="CAMPAIGN-report.csv",
-        ),
+        typer.Option("--report", "-o", help=_WHERE_TO, show_default="CAMPAIGN-report.csv"),
     ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="STATES",
-            help="Only these rows: a state, or failed (rejected, busy, invalid).",
-            show_default=False,
-        ),
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="STATES", help=_ONLY)] = None,
     format: Annotated[
-        str | None,
-        typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.", show_default=False),
+        str | None, typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.")
     ] = None,
 ) -> int:
     """Write a campaign's report, at any time.

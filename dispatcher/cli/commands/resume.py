@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dispatcher.cli import options
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher resume spring", "after Ctrl-C, a crash, `run --limit`"),
     ("dispatcher resume spring --yes --json", "for scripts"),
@@ -26,7 +20,7 @@ EPILOG = options.examples(
     sends=True,
 )
 async def resume(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     report: options.Report = None,
     yes: options.Yes = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +13,6 @@ from dispatcher.cli.render.terminal import say
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.remedies import AnyOf, Option
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher retry spring --code 21211 --code 21614", "rows that Studio refused with these codes"),
     ("dispatcher retry spring --all-rejected", "once the cause is removed"),
@@ -28,11 +24,10 @@ FACETS_SHOWN = 10
 
 @options.reads_settings("rate.per_second", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir")
 async def retry(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     code: Annotated[
-        list[int] | None,
-        typer.Option("--code", help="Rows refused with this error code; again for more.", show_default=False),
+        list[int] | None, typer.Option("--code", help="Rows refused with this error code; again for more.")
     ] = None,
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="Every refused row.")] = False,
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,10 +10,6 @@ from dispatcher.cli import options
 from dispatcher.errors import UsageError
 from dispatcher.remedies import AnyOf, Option
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
     ("dispatcher run contacts.csv --dry-run", "what would be sent"),
@@ -43,7 +39,7 @@ EPILOG = options.examples(
     sends=True,
 )
 async def run(
-    session: Session,
+    session: options.Session,
     file: options.File,
     campaign: Annotated[
         str | None,
@@ -55,12 +51,7 @@ async def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     test_to: Annotated[
         str | None,
-        typer.Option(
-            "--test-to",
-            metavar="NUMBER",
-            help="Send the first row's values to this number instead, once.",
-            show_default=False,
-        ),
+        typer.Option("--test-to", metavar="NUMBER", help="Send the first row's values to this number instead, once."),
     ] = None,
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")

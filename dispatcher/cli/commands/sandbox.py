@@ -16,7 +16,6 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from dispatcher.sandbox import Sandbox, SandboxSettings
 
-PANEL = options.REHEARSE
 EPILOG = options.examples(
     ("dispatcher sandbox --port 8700 --limit 20", "an account with the usual limit"),
     ("dispatcher sandbox --fault 429=0.1 --fault reset_after=0.02", "a bad day"),

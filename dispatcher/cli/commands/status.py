@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.text import Text
 
 from dispatcher.cli import options
@@ -13,10 +11,6 @@ from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_
 from dispatcher.errors import ExitCode
 from dispatcher.model import RowState
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher status", "all campaigns"),
     ("dispatcher status spring", "one, while it runs or later"),
@@ -25,7 +19,9 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-async def status(session: Session, campaign: options.OptionalCampaignName = None, json: options.Json = False) -> int:
+async def status(
+    session: options.Session, campaign: options.OptionalCampaignName = None, json: options.Json = False
+) -> int:
     """Show how campaigns stand.
 
     Rows by state, requests, the worst window; also while a campaign runs. Needs no credentials.
@@ -33,7 +29,7 @@ async def status(session: Session, campaign: options.OptionalCampaignName = None
     return await (_one(session, campaign, json) if campaign else _all(session, json))
 
 
-async def _one(session: Session, name: str, as_json: bool) -> ExitCode:
+async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
     async with session.viewing(name) as campaign:
         status, inputs = await campaign.status(), await campaign.inputs()
     if as_json:
@@ -53,7 +49,7 @@ async def _one(session: Session, name: str, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-async def _all(session: Session, as_json: bool) -> ExitCode:
+async def _all(session: options.Session, as_json: bool) -> ExitCode:
     from dispatcher.campaign import campaign_statuses
     from dispatcher.campaign.next_steps import rows_of_all_files
     from dispatcher.reporting.summary import status_object

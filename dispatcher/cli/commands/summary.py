@@ -15,10 +15,8 @@ from dispatcher.errors import ExitCode
 from dispatcher.remedies import Command
 
 if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
     from dispatcher.reporting.summary import Problem
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher summary spring", "rows, reasons, outcomes"),
     ("dispatcher summary spring --json", "for scripts"),
@@ -27,7 +25,7 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-async def summary(session: Session, campaign: options.CampaignName, json: options.Json = False) -> int:
+async def summary(session: options.Session, campaign: options.CampaignName, json: options.Json = False) -> int:
     """Show a campaign's numbers.
 
     Rows by state, why rows were refused, and what became of the executions. From the ledger alone:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.render.executions import print_counts
-from dispatcher.cli.render.failures import print_error
+from dispatcher.cli.render.executions import print_counts, print_failed
 from dispatcher.cli.render.remedies import remedy_text, say_step
 from dispatcher.cli.render.terminal import print_json, print_line, say
 from dispatcher.remedies import Command, Setting
 
-if TYPE_CHECKING:
-    from dispatcher.cli.session import Session
-
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher track spring", "what became of the executions so far"),
     ("dispatcher track spring --follow", "again and again until all have ended"),
@@ -30,7 +25,7 @@ EPILOG = options.examples(
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
 async def track(
-    session: Session,
+    session: options.Session,
     campaign: options.CampaignName,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Look again until no execution is active; Ctrl-C ends it.")
@@ -38,9 +33,7 @@ async def track(
     status_only: Annotated[
         bool, typer.Option("--status-only", help="Only who is active and who has ended: much fewer reads.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", "-o", help="Write the report afterwards.", show_default=False)
-    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", "-o", help="Write the report afterwards.")] = None,
     json: options.Json = False,
 ) -> int:
     """Read what became of a campaign's executions.
@@ -72,10 +65,7 @@ async def track(
             f" another request: {remedy_text(Setting('tracking.steps', 'always'))} reads them",
             "yellow",
         )
-    if result.failed and result.failure is not None:
-        say(f"{result.failed:,} executions could not be read now, the last: {result.failure}", "yellow")
-    if result.error is not None:
-        print_error(result.error)
-    elif path is None and not json and result.counts.created:
+    print_failed(result, "read")
+    if result.error is None and path is None and not json and result.counts.created:
         say_step(Command("report", (campaign,), does="has it row by row"))
     return result.exit_code

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
 from dispatcher.cli.render.remedies import say_step
-from dispatcher.cli.render.terminal import out, pairs, print_json, print_pairs
+from dispatcher.cli.render.terminal import pairs, print_json
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
@@ -66,15 +66,13 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     return pairs(lines)
 
 
-def print_result(name: str, result: RunResult, report: str | None) -> None:
-    """How a run ended."""
+def result_lines(result: RunResult, report: str | None) -> list[tuple[str, Text | str]]:
+    """How a run ended, as labels and values."""
     lines = status_lines(result.status, report)
     if result.found_by_reconcile:
         text = f"{result.found_by_reconcile:,} rows without an answer were found to exist"
         lines.insert(1, ("looked up", text))
-    out().print()
-    print_pairs(lines)
-    say_next_steps(name, result.status)
+    return lines
 
 
 def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:

@@ -55,7 +55,7 @@ def _setting(setting: Setting) -> list[str]:
     flag = FLAGS.get(setting.name)
     if flag is None:
         return [in_file if value is not None else f"set {in_file}"]
-    return [f"{flag} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
+    return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
 
 
 def _toml(value: str | float) -> str:

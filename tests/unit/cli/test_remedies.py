@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from dispatcher.cli.flags import FLAGS, PARAMETERS, Asked
+from dispatcher.cli.flags import FLAGS, Asked
 from dispatcher.cli.options import reads_settings
 from dispatcher.cli.render.remedies import remedy_text, step_text
 from dispatcher.cli.session import Session
@@ -90,5 +90,5 @@ def test_flags_become_settings() -> None:
 
 def test_a_keyword_makes_no_parameter() -> None:
     """Python has no parameter `from`."""
-    assert PARAMETERS["campaign.from"] == "from_"
-    assert PARAMETERS["state.dir"] == "state_dir"
+    assert FLAGS["campaign.from"].parameter == "from_"
+    assert FLAGS["state.dir"].parameter == "state_dir"
