@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign import Campaign
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
@@ -22,7 +23,9 @@ from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.model import RowState
 from dispatcher.reporting.summary import status_object
-from dispatcher.studio.preflight import Finding
+
+if TYPE_CHECKING:
+    from dispatcher.studio.preflight import Finding
 
 
 def prepare(
@@ -74,8 +77,8 @@ async def send(
         say()
         err().print(shown.outlook(campaign, ahead))
         say()
-        if not yes and ahead.most:
-            asking.ask(ahead.most, "send")
+        if ahead.most:
+            asking.ask(ahead.most, "send", yes)
 
     launched = await launch(
         campaign, options, confirm=confirm, extra=extra, before=before, shown=lambda: live.view(campaign.bus)

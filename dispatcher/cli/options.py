@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dispatcher.cli import logs
-from dispatcher.cli.flags import FLAGS, Asked
+from dispatcher.cli.flags import FLAGS
+from dispatcher.cli.flags import Asked as Asked
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
@@ -117,22 +118,24 @@ def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
 def reads_settings(
     *settings: str, sends: bool = False
-) -> Callable[[Callable[..., Coroutine[Any, Any, int]]], Callable[..., int | None]]:
+) -> Callable[[Callable[..., int | Coroutine[Any, Any, int]]], Callable[..., int | None]]:
     """A command that reads settings: `--config`, a flag for each of these, and what every command takes.
 
-    The function is a coroutine and gets a `session` as its first argument. `sends`: it is waited for, so that what
-    speaks HTTP is loaded beside everything else.
+    A coroutine gets a `session` as its first argument; a function, which looks at the settings alone, what was `asked`.
+    `sends`: somebody waits for the first row, so what speaks HTTP is loaded beside everything else.
     """
 
-    def decorate(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., int | None]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., int | None]:
         @functools.wraps(command)
         def run(**given: Any) -> int:
-            if sends:
+            if sends and not given.get("dry_run"):
                 # Half of its time goes to the machine's certificates, and leaves Python free.
                 threading.Thread(target=import_module, args=("dispatcher.studio.client",), name="import-ahead").start()
+            asked = Asked(given.pop("config"), {setting: given.pop(FLAGS[setting].parameter) for setting in settings})
+            if not inspect.iscoroutinefunction(command):
+                return int(command(asked, **given))
             from dispatcher.cli.session import run_command
 
-            asked = Asked(given.pop("config"), {setting: given.pop(FLAGS[setting].parameter) for setting in settings})
             return run_command(asked, lambda session: command(session, **given))
 
         options: dict[str, Any] = {"config": Annotated[Path | None, _CONFIG]}
@@ -149,7 +152,7 @@ def _take(run: Callable[..., Any], command: Callable[..., Any], options: Mapping
     """Give `run` the parameters of `command` and these options behind them: typer reads the signature."""
     kind = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(command, eval_str=True)
-    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name != "session"]
+    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name not in ("session", "asked")]
     for name, option in options.items():
         default = False if option.__origin__ is bool else None
         parameters.append(inspect.Parameter(name, kind, annotation=option, default=default))

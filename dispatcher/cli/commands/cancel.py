@@ -44,8 +44,7 @@ async def cancel(
         if not planned:
             say("no row waits: there is nothing to cancel", "yellow")
         else:
-            if not yes:
-                ask(planned, "take these rows out")
+            ask(planned, "take these rows out", yes)
             planned = await opened.cancel(reason)
         if json:
             print_status_object(await opened.status())

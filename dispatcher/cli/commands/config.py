@@ -51,8 +51,8 @@ def init(
 
 @app.command(epilog=SHOW_EPILOG)
 @options.reads_settings()
-async def show(
-    session: options.Session,
+def show(
+    asked: options.Asked,
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not a default.")] = False,
     json: options.Json = False,
 ) -> int:
@@ -62,7 +62,7 @@ async def show(
     """
     from dispatcher.settings.example import secret_values, setting_values, toml
 
-    loaded = session.asked.load()
+    loaded = asked.load()
     values = [item for item in setting_values(loaded) if item.source != "default" or not changed]
     secrets = secret_values()
     if json:

@@ -57,8 +57,7 @@ async def recall(
             if rows[RowState.unknown]:
                 does = f"{rows[RowState.unknown]:,} rows are left unknown and may have one, too"
                 say_step(Command("reconcile", (campaign,), does=does), "yellow")
-            if not yes:
-                ask(active, "end them")
+            ask(active, "end them", yes)
             async with tracking(session.bus, "ending"):
                 result = await opened.recall()
     if json:

@@ -66,16 +66,19 @@ async def run(
     has to be typed, or --yes given.
     """
     from dispatcher.campaign.naming import campaign_name
-    from dispatcher.cli import launching, rehearsing
 
     if dry_run and test_to:
         ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
     name = campaign_name(file, campaign)
-    if dry_run:
-        return await rehearsing.dry_run(session, file, name, limit=limit, as_json=json)
-    if test_to:
+    if dry_run or test_to:
+        from dispatcher.cli import rehearsing
+
+        if not test_to:
+            return await rehearsing.dry_run(session, file, name, limit=limit, as_json=json)
         return await rehearsing.send_test(session, file, name, to=test_to, wait=wait, as_json=json)
+    from dispatcher.cli import launching
+
     prepared = launching.prepare(session, name, report=report, limit=limit, yes=yes, file=file)
     async with session.working(name, create=True, wait=wait) as opened:
         await launching.plan(opened, file, prepared, yes=yes, check=not no_preflight, as_json=json)

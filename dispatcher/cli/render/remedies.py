@@ -25,26 +25,25 @@ def remedy_text(remedy: Remedy | str) -> str:
         case Command():
             return _command(remedy)
         case AnyOf(remedies):
-            return ("; or " if any(isinstance(one, InTurn) for one in remedies) else ", or ").join(
-                map(remedy_text, remedies)
-            )
+            between = "; or " if any(isinstance(one, InTurn) for one in remedies) else ", or "
+            return between.join(map(remedy_text, remedies))
         case InTurn(remedies):
             return ", then ".join(map(_turn, remedies))
 
 
 def _turn(remedy: Remedy) -> str:
     """One of several things to do: where there is a choice, it must not be read as one among all of them."""
+    *others, last = _ways(remedy)
+    return f"either {', '.join(others)} or {last}" if others else last
+
+
+def _ways(remedy: Remedy) -> list[str]:
     match remedy:
         case AnyOf(remedies):
-            ways = [
-                way for one in remedies for way in (_setting(one) if isinstance(one, Setting) else [remedy_text(one)])
-            ]
+            return [way for one in remedies for way in _ways(one)]
         case Setting():
-            ways = _setting(remedy)
-        case _:
-            ways = [remedy_text(remedy)]
-    *others, last = ways
-    return f"either {', '.join(others)} or {last}" if others else last
+            return _setting(remedy)
+    return [remedy_text(remedy)]
 
 
 def _setting(setting: Setting) -> list[str]:
