@@ -158,8 +158,9 @@ class Ledger(Protocol):
     async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
         """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
 
-        Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row that would
-        be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
+        Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row of
+        which nothing was created and that was taken out meanwhile, or is no longer in order in a newer file, becomes
+        skipped or invalid: it is not left refused, where `retry` would find it.
         Writing the same ends again changes nothing.
         """
 
