@@ -11,8 +11,8 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.records import (
@@ -236,12 +236,6 @@ class Ledger(Protocol):
         While it is open, SQLite's log grows by what is written meanwhile. (A rehearsal has one connection and is
         nobody else's: it is read as it is at each batch.)
         """
-
-    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-        """Row ids -> what is known of their executions, synchronous: enter and use it in one thread. See `snapshot`."""
-
-    def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
-        """One input's rows in file order, synchronous: call it in a thread. See `snapshot`."""
 
 
 class LedgerSnapshot(Protocol):
