@@ -31,8 +31,8 @@ def table(tally: Tally, chosen: int) -> str:
         "executions": f"{tally.creates:,}",
         "rows with two executions": f"**{tally.duplicates}**",
         "rows without one": f"**{tally.lost}**",
-        "rows in doubt, settled": f"{tally.doubts:,}: {tally.found:,} found, {tally.sent_again:,} not created",
-        "rows left in doubt": f"**{tally.unknown_left}**",
+        "rows left unknown, resolved": f"{tally.resolved:,}: {tally.found:,} found, {tally.sent_again:,} not created",
+        "rows still unknown at the end": f"**{tally.unknown_left}**",
         "most requests in any window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
         "seed, minutes": f"{chosen}, {tally.seconds / 60:.1f}",
     }

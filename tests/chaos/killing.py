@@ -114,8 +114,8 @@ class Tally:
     creates: int = 0
     duplicates: int = 0
     lost: int = 0
-    #: Rows in doubt after a crash or a fault, and how they were settled.
-    doubts: int = 0
+    #: Rows left unknown by a crash or a fault, and how they were resolved.
+    resolved: int = 0
     found: int = 0
     sent_again: int = 0
     unknown_left: int = 0
@@ -252,7 +252,7 @@ class Killing:
         return runs[0] if runs else None
 
     def _is_at_its_end(self, name: str, pid: int) -> bool:
-        """Everything is sent: what is left is looking up rows in doubt, and the report."""
+        """Everything is sent: what is left is looking up unknown rows, and the report."""
         return self._run_of(pid) is not None and not self._states(name)["planned"]
 
     def _arguments(self, name: str) -> list[str]:
@@ -272,7 +272,7 @@ class Killing:
         return self._chance.choice(["even", "spike"])
 
     def _is_done(self, name: str, process: Process, code: int) -> bool:
-        # 3: the file has rows that are invalid. 5, 6: stopped by faults, or rows left in doubt: the next life goes on.
+        # 3: the file has rows that are invalid. 5, 6: stopped by faults, or rows left unknown: the next life goes on.
         if code not in (0, 3, 5, 6):
             raise AssertionError(f"exit code {code}, seed {self._plan.seed}:\n{process.stderr.read_text()[-3000:]}")
         states = self._states(name)
@@ -377,22 +377,22 @@ class Killing:
         tally.faults = Counter(stats["faults"])
         tally.worst_window = stats["worst_window_requests"]
         tally.window_limit = int(self._plan.per_second * self._plan.window_s)
-        doubts = dict(
+        explained = dict(
             self._query(
                 "SELECT coalesce(found_by, outcome), count(*) FROM attempts WHERE error_message IS NOT NULL GROUP BY 1"
             )
         )
-        tally.found = doubts.get("reconcile", 0) + doubts.get("conflict", 0)
+        tally.found = explained.get("reconcile", 0) + explained.get("conflict", 0)
         (tally.sent_again,) = self._query(
             "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND error_message LIKE 'not found%'"
         )[0]
-        tally.doubts = tally.found + tally.sent_again
+        tally.resolved = tally.found + tally.sent_again
         (tally.unknown_left,) = self._query(
             "SELECT count(*) FROM rows WHERE state IN ('unknown', 'sending', 'planned')"
         )[0]
-        # Only what was in flight, or claimed for the next moment, can be in doubt after a kill.
+        # Only what was in flight, or claimed for the next moment, can be unknown after a kill.
         at_once = self._plan.in_flight + 2 * CLAIMED_AT_ONCE
-        assert tally.doubts <= at_once * tally.kills + sum(tally.faults.values())
+        assert tally.resolved <= at_once * tally.kills + sum(tally.faults.values())
 
 
 async def kill_loop(

@@ -69,7 +69,7 @@ def test_the_first_signal_and_resume(program: Program, slow: SandboxProcess, num
     assert "Ctrl-C again leaves at once" in result.err
     assert "dispatcher resume spring" in result.err
     rows = result.json["rows"]
-    # Each answer that was on its way has been waited for: nothing is in doubt.
+    # Each answer that was on its way has been waited for: nothing is unknown.
     assert rows["created"] == slow.stats()["creates"] < ROWS
     assert (rows["planned"], rows["sending"], rows["unknown"]) == (ROWS - rows["created"], 0, 0)
     report = read_report(program.folder / "spring-report.csv")

@@ -16,7 +16,7 @@ from tests.chaos.program import Zygote
 from tests.support.ledgers import raw
 
 HOUR_S = 3600
-#: What makes rows doubtful, both ways: some exist, and some do not.
+#: What leaves rows unknown, both ways: some exist, and some do not.
 DOUBT = {"reset_after": 0.1, "reset_before": 0.1}
 
 
@@ -67,7 +67,7 @@ async def test_a_clock_that_was_wrong_at_the_kill(tmp_path: Path, programs: Zygo
         stage = Stage(tmp_path, sandbox, programs, rows=150)
         await killed_twice(stage, clock=str(clock))
         clock.write_text("0")
-        stage.faults({})  # no new doubt, whose time would lead to the old ones
+        stage.faults({})  # no new unknown rows, whose time would lead to the old ones
         assert await stage.run(clock=str(clock)) == ExitCode.OK
         stage.assert_sent_once()
         stage.assert_within_the_limit()

@@ -52,7 +52,7 @@ async def test_a_full_disk_stops_the_sending(tmp_path: Path, programs: Zygote) -
         assert await process.wait() == ExitCode.STOPPED
         assert "error[disk_full]" in stage.stderr()
         assert "fix:" in stage.stderr()
-        # The answers that had come were kept, and are written: nothing is in doubt.
+        # The answers that had come were kept, and are written: nothing is unknown.
         assert stage.states()["created"] == sandbox.stats()["creates"] == seen
         assert set(stage.states()) == {"created", "planned"}
         assert await stage.run() == ExitCode.OK

@@ -434,7 +434,7 @@ async def test_connections_closed_between_requests() -> None:
             if n % 2:
                 await asyncio.sleep(0.001)
     created = outcomes.count(Outcome.created)
-    # What the server has seen it has answered; what it has not seen is in doubt, and nothing was sent a second time.
+    # What the server has seen it has answered; what it has not seen is unknown, and nothing was sent a second time.
     assert created == len(server.seen)
     assert created + outcomes.count(Outcome.unknown) == 100
 

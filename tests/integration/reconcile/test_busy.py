@@ -115,7 +115,7 @@ async def test_a_conflict_with_our_own_id(tmp_path: Path, version: str, policy: 
     settings = SandboxSettings(limit_per_s=0, list_lag_s=60, ends_after_s=None)
     async with Sandbox(settings) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox, version, policy)
-        # v1's dates have whole seconds: an execution that is younger is not even doubted, and it is ours all the same.
+        # v1's dates have whole seconds: an execution that is younger is taken for ours at once, and it is.
         rehearsal.overrides["reconcile"] = {"settle_s": 0.1 if version == "v2" else 2.5}
         rehearsal.faults({"reset_after": 1.0, "for_requests": 2})
         result = await rehearsal.run(rehearsal.contacts(2))

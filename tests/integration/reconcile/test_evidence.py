@@ -16,7 +16,7 @@ DOUBT = {"reset_before": 1.0, "for_requests": 1}
 
 
 async def rehearse(folder: Path, sandbox: Sandbox, *, id_parameter: str = "dispatch_id") -> Rehearsal:
-    """One row in doubt, of which nothing was created."""
+    """One row left unknown, of which nothing was created."""
     overrides: dict[str, dict[str, Any]] = {
         "reconcile": {"at_end": False, "settle_s": 0.2},
         "campaign": {"id_parameter": id_parameter},
@@ -89,7 +89,7 @@ async def test_an_execution_without_its_context(tmp_path: Path) -> None:
         found, status = await rehearsal.reconcile()
         assert (found.unresolved, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
         assert sid in rehearsal.report()[0]["dispatch_error_message"]
-        # When it can be read again, the row is settled.
+        # When it can be read again, the row is resolved.
         rehearsal.faults({})
         found, status = await rehearsal.reconcile()
         assert (found.created, status.rows[RowState.created]) == (1, 1)

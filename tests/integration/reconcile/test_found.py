@@ -1,4 +1,4 @@
-"""Rows in doubt after each fault: found where the execution exists, else sent again, and never before its time."""
+"""Rows left unknown by each fault: found where the execution exists, else sent again, and never before its time."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_fault_before_creating(tmp_path: Path, fault: str) -> None:
         "SELECT second.begun_at_ms - first.ended_at_ms FROM attempts first JOIN attempts second USING (row_id)"
         " WHERE first.number = 1 AND second.number = 2 AND first.outcome = 'not_sent'"
     )
-    # ended_at of a settled attempt is when it was settled; its doubt began before.
+    # ended_at of a resolved attempt is when it was resolved; it was unknown before.
     assert len(waits_ms) == ROWS
     begun_ms = rehearsal.query("SELECT begun_at_ms FROM attempts ORDER BY attempt_id")
     settle_ms = rehearsal.settings().reconcile.settle_s * 1000
