@@ -59,8 +59,12 @@ async def open_ledger(state: StateSettings, *, create: bool = True, loopback: bo
     return await asyncio.to_thread(opened)
 
 
-async def open_rehearsal(state: StateSettings, campaign: str, *, loopback: bool = False) -> Ledger:
+async def open_rehearsal(
+    state: StateSettings, campaign: str, *, repeat_after_ms: int = 0, loopback: bool = False
+) -> Ledger:
     """A throw-away ledger with that campaign's rows alone, none where it is new. The caller closes it.
+
+    It knows, too, whom other campaigns have reached in the last `repeat_after_ms`.
 
     Whatever is done with it changes nothing, and whatever kills the process leaves nothing of it. Its leases are its
     own. Raises: SettingsError, LedgerCorrupt, LedgerTooNew, LedgerUnwritable, LedgerFull, LedgerUnreachable.
@@ -69,7 +73,7 @@ async def open_rehearsal(state: StateSettings, campaign: str, *, loopback: bool 
     def opened() -> Ledger:
         folder = ledger_folder(state, loopback=loopback)
         remove_leftovers()
-        return SqliteRehearsal.open(folder, campaign)
+        return SqliteRehearsal.open(folder, campaign, repeat_after_ms)
 
     return await asyncio.to_thread(opened)
 

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from dispatcher.clock import now_ms
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
@@ -98,9 +99,9 @@ class SqliteRehearsal(_SqliteStore):
     """See `protocol.Ledger`. A private database that knows one campaign and ends with its connection."""
 
     @classmethod
-    def open(cls, state_dir: Path, campaign: str) -> SqliteRehearsal:
+    def open(cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0) -> SqliteRehearsal:
         """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
-        return cls(rehearse(state_dir, campaign))
+        return cls(rehearse(state_dir, campaign, now_ms() - repeat_after_ms))
 
     @property
     def location(self) -> str:
