@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -12,10 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from dispatcher.campaign.ledger_place import age_text
+from dispatcher.campaign.notices import ledger_notices
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger import check_ledger, is_leased, ledger_folder
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
+from dispatcher.reporting.ledger_place import age_text
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
 from dispatcher.settings.example import setting_values, toml
 from dispatcher.settings.notices import credentials_notices, settings_notices
@@ -64,7 +64,7 @@ async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator
         return
     settings = loaded.settings
     # Said before Studio is asked: it may say that it is not Studio.
-    for notice in (*settings_notices(), *credentials_notices(loaded)):
+    for notice in (*settings_notices(), *credentials_notices(loaded), *ledger_notices(settings)):
         yield Check(name=notice.about, result="warn", found=notice.text, fix=notice.fix)
     if credentials is not None:
         async for check in _studio(settings, credentials):
@@ -181,9 +181,6 @@ def _disk(folder: Path) -> Iterator[Check]:
     result: Result = "fail" if free < DISK_FAIL_BYTES else "warn" if free < DISK_WARN_BYTES else "ok"
     fix = None if result == "ok" else Advice("free some space: a million rows take about a gigabyte")
     yield Check(name="disk", result=result, found=text, fix=fix)
-    if folder.exists() and os.name != "nt" and folder.stat().st_mode & 0o077:
-        found = f"others may look into {folder}, where phone numbers are"
-        yield Check(name="privacy", result="warn", found=found, fix=Advice(f"chmod 700 {folder}"))
 
 
 async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:

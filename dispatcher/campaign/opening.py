@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.campaign import Campaign
@@ -13,9 +13,9 @@ from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.view import CampaignView
 from dispatcher.errors import CampaignNotFound, SettingsError
 from dispatcher.events import EventBus
-from dispatcher.ledger import Ledger, open_ledger, open_rehearsal
+from dispatcher.ledger import Ledger, has_rehearsals, open_ledger, open_rehearsal
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
-from dispatcher.remedies import AnyOf, Setting
+from dispatcher.remedies import Advice, AnyOf, InTurn, Setting
 from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ async def view_campaign(
     Raises: CampaignNotFound, CampaignMismatch, LedgerError.
     """
     async with _opened(settings, create=False) as ledger:
-        record = await _existing(ledger, name, settings, credentials)
+        with _rehearsals_told(settings):
+            record = await _existing(ledger, name, settings, credentials)
         yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
@@ -59,7 +60,8 @@ async def open_campaign(
 
     async with _opened(settings, create=create) as ledger:
         find = _created if create else _existing
-        record = await find(ledger, name, settings, credentials)
+        with _rehearsals_told(settings):
+            record = await find(ledger, name, settings, credentials)
         context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
         async with (
             open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
@@ -99,11 +101,25 @@ async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
 
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
-    ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
+    with _rehearsals_told(settings):
+        ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
     try:
         yield ledger
     finally:
         await ledger.close()
+
+
+@contextlib.contextmanager
+def _rehearsals_told(settings: Settings) -> Iterator[None]:
+    """A campaign that is not in the user's ledger may be in that of rehearsals, which only their host leads to."""
+    try:
+        yield
+    except CampaignNotFound as error:
+        if not settings.is_loopback and has_rehearsals(settings.state):
+            host = Setting("account.base_url", "http://127.0.0.1:PORT")
+            rehearsed = InTurn(Advice("a rehearsal is found by its host"), host)
+            error.fix = AnyOf(error.fix, rehearsed) if error.fix else rehearsed
+        raise
 
 
 def _context(

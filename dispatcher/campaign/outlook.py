@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:
-    from dispatcher.ledger.records import CampaignStatus
+    from dispatcher.ledger.records import CampaignStatus, LedgerPlace
     from dispatcher.settings import Settings
 
 #: What people put between thousands; a full stop is not among them: "12.5" must not be read as 125.
@@ -27,6 +27,8 @@ class Outlook:
     limit: int | None
     #: At the least: the rate is kept, and no answer is late.
     duration_s: float
+    #: Which one will know of it: whoever another one has reached is not known to this one.
+    ledger: LedgerPlace
 
     @property
     def most(self) -> int:
@@ -54,7 +56,13 @@ def outlook(
     if whole_campaign:
         planned += earlier.get(RowState.planned, 0)
     rows = planned if limit is None else min(planned, limit)
-    return Outlook(planned=planned, unresolved=unresolved, limit=limit, duration_s=duration_s(rows, settings))
+    return Outlook(
+        planned=planned,
+        unresolved=unresolved,
+        limit=limit,
+        duration_s=duration_s(rows, settings),
+        ledger=status.ledger,
+    )
 
 
 def duration_s(rows: int, settings: Settings) -> float:

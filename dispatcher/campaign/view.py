@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
-from dispatcher.campaign.ledger_place import LedgerPlace
 from dispatcher.campaign.stop import StopRequests
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
 from dispatcher.events import EventBus, ReportWritten
@@ -60,11 +59,6 @@ class CampaignView:
     def location(self) -> str:
         """Where its ledger lies."""
         return self._context.ledger.location
-
-    async def ledger_place(self) -> LedgerPlace:
-        """Where its ledger lies, and since when it knows."""
-        ledger = self._context.ledger
-        return LedgerPlace(location=ledger.location, since_ms=await ledger.since_ms())
 
     def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> bool:
         """Stop what runs now: what is in flight is finished, or with `hard` given up as unknown.

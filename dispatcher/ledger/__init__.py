@@ -15,7 +15,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.ledger.location import ledger_folder
+from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.copies import back_up, move
@@ -34,6 +34,8 @@ __all__ = [
     "LedgerSnapshot",
     "back_up_ledger",
     "check_ledger",
+    "has_rehearsals",
+    "is_exposed",
     "is_leased",
     "ledger_folder",
     "move_ledger",

@@ -58,6 +58,11 @@ def ledger_folder(state: StateSettings, *, loopback: bool = False, passed_over: 
     return folder
 
 
+def has_rehearsals(state: StateSettings) -> bool:
+    """Whether rehearsals have a ledger of their own beside the user's, and there is something in it."""
+    return not state.dir and (_default_folder() / REHEARSALS / FILE_NAME).exists()
+
+
 def is_exposed(folder: Path) -> bool:
     """Whether any user of the machine may look into the ledger's folder; False where it cannot be told."""
     try:

@@ -45,9 +45,6 @@ class Ledger(Protocol):
     def location(self) -> str:
         """Where it lies, for people."""
 
-    async def since_ms(self) -> int | None:
-        """When its first campaign was made: what was sent before, it does not know. None: it knows nothing yet."""
-
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
 

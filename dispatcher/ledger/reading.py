@@ -11,7 +11,7 @@ from typing import Any
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
@@ -88,8 +88,8 @@ def campaigns(db: Db) -> list[CampaignRecord]:
     return [_campaign(row) for row in db.rows("campaign_list")]
 
 
-def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:
-    """A campaign's counts. `leased`: some process holds the account."""
+def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> CampaignStatus:
+    """A campaign's counts. `location`: where the ledger lies; `leased`: some process holds the account."""
     campaign_id = campaign.campaign_id
     current = find_campaign(db, campaign.name, campaign.account)
     rows = empty_counts()
@@ -106,6 +106,7 @@ def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
         campaign=current,
+        ledger=LedgerPlace(location=location, since_ms=db.one("ledger_since")[0]),
         rows=rows,
         earlier_rows=dict(earlier),
         attempts=requests - throttled,

@@ -306,10 +306,20 @@ class ExecutionCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPlace:
+    """Where a ledger lies, for people, and when its first campaign was made: of what was before, it knows nothing."""
+
+    location: str
+    #: None: it has no campaign yet.
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
     """A campaign's counts, as `status` shows them."""
 
     campaign: CampaignRecord
+    ledger: LedgerPlace
     #: Rows of the latest file by state; every state is present.
     rows: dict[RowState, int]
     #: Rows of earlier files that the latest file does not have, by state (only those present).

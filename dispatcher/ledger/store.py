@@ -52,13 +52,14 @@ class Store(ABC):
     def _check_place(self) -> None:
         """Raises: LedgerGone where what is written now would not be found again."""
 
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """See `protocol.Ledger`."""
+
     @abstractmethod
     async def is_leased(self, account: Account) -> bool:
         """See `protocol.Ledger`."""
-
-    async def since_ms(self) -> int | None:
-        since: int | None = (await self._read(lambda db: db.one("ledger_since")))[0]
-        return since
 
     # --- accounts and campaigns ---
 
@@ -82,7 +83,7 @@ class Store(ABC):
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         leased = await self.is_leased(campaign.account)
-        return await self._read(lambda db: reading.status(db, campaign, leased=leased))
+        return await self._read(lambda db: reading.status(db, campaign, location=self.location, leased=leased))
 
     # --- planning ---
 

@@ -11,6 +11,7 @@ from typing import Any
 from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import RowState
 from dispatcher.reporting.feeding import in_thread
+from dispatcher.reporting.ledger_place import place_object
 from dispatcher.reporting.wording import reason_meaning, row_advice
 from dispatcher.studio.advice import meaning
 
@@ -55,6 +56,7 @@ def status_object(status: CampaignStatus, report_path: str | None) -> dict[str, 
     found: dict[str, Any] = {
         "campaign": status.campaign.name,
         "state": campaign_state(status).value,
+        "ledger": place_object(status.ledger),
         "rows": {state.value: status.rows[state] for state in RowState},
         "worst_window": status.worst_window,
         "window_limit": status.window_limit,

@@ -19,7 +19,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def cancel(
     session: options.Session,
     campaign: options.CampaignName,

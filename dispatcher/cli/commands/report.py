@@ -23,7 +23,7 @@ _WHERE_TO = "Where to: .csv, .csv.gz, .xlsx, .parquet or .html."
 _ONLY = "Only these rows: a state, or failed (rejected, busy, invalid)."
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def report(
     session: options.Session,
     campaign: options.CampaignName,

@@ -18,7 +18,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def status(
     session: options.Session, campaign: options.OptionalCampaignName = None, json: options.Json = False
 ) -> int:

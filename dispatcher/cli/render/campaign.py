@@ -52,7 +52,10 @@ def identity(record: CampaignRecord) -> list[tuple[str, Text | str]]:
 
 def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     """What sending would do."""
+    from dispatcher.reporting.ledger_place import place_text
+
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
+    lines.append(("ledger", place_text(ahead.ledger)))
     if ahead.most:
         lines.append(("to send", Text(f"{ahead.most:,} rows", style="bold")))
         if ahead.unresolved:

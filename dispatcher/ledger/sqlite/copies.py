@@ -76,7 +76,17 @@ def move(folder: Path, target_folder: Path) -> Path:
                 _sync(target_folder)
             path.rename(path.with_name(MOVED_NAME))
             held.execute("ROLLBACK")
+        _take_log_along(path)
     return target
+
+
+def _take_log_along(path: Path) -> None:
+    """A log that is left belongs to the file that has another name now; without one it belongs to none."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        log.rename(log.with_name(f"{MOVED_NAME}-wal"))
+    log.unlink(missing_ok=True)
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
 
 
 def _existing(folder: Path) -> Path:

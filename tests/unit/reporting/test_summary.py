@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import REPORT_COLUMNS, RowState, empty_counts
 from dispatcher.reporting import summary
 from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object
@@ -29,6 +29,7 @@ def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> Campai
             flow_sid="FW" + "0" * 32,
             input_id=1,
         ),
+        "ledger": LedgerPlace(location="/home/ann/ledger.sqlite3", since_ms=SENT_MS),
         "rows": {**empty_counts(), **(rows or {})},
         "earlier_rows": {},
         "attempts": 190,
@@ -52,6 +53,7 @@ def test_the_object_is_that_of_the_contract() -> None:
     assert found == {
         "campaign": "spring",
         "state": "finished",
+        "ledger": {"path": "/home/ann/ledger.sqlite3", "since": "2026-01-31T09:05:00Z"},
         "rows": {
             "planned": 0,
             "sending": 0,
