@@ -10,6 +10,7 @@ from dispatcher.campaign.planning import plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.model import Reason
 
 if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
@@ -71,16 +72,19 @@ class Campaign(CampaignView):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; `send` then sends them. Returns how many; `count_only` changes nothing."""
+        """Plan refused rows again, and those left out for these reasons; `send` then sends them.
+
+        Returns how many; `count_only` changes nothing.
+        """
         return await self._context.ledger.retry_rows(
             await self._context.current(),
             codes=codes,
             all_rejected=all_rejected,
             busy=busy,
-            cancelled=cancelled,
+            skipped=skipped,
             count_only=count_only,
         )
 

@@ -34,7 +34,8 @@ CREATE TABLE inputs (
   begun_at_ms         INTEGER NOT NULL,
   ready_at_ms         INTEGER,
   folder              TEXT NOT NULL DEFAULT '',  -- where the file lay, absolute; '': not known, or standard input
-  whole               INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are not to be sent any more
+  key_columns         TEXT,                      -- JSON array, as campaigns.key_columns; NULL: not known
+  removes             INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are to be taken out, and are not yet
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
