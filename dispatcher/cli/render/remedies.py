@@ -71,7 +71,7 @@ def _setting(setting: Setting) -> list[str]:
     return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
 
 
-def _toml(value: str | float) -> str:
+def _toml(value: str | float | tuple[str, ...]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
