@@ -43,7 +43,7 @@ bounds = st.one_of(st.none(), st.integers(-1, 61))
 
 @settings(max_examples=300)
 @given(created, st.integers(1, 7), bounds, bounds, st.sampled_from([None, "active", "ended"]), st.integers(0, 10))
-def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
+def test_pages_against_a_model(
     rows: list[tuple[int, int, bool]],
     size: int,
     created_from_us: int | None,
@@ -51,6 +51,7 @@ def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
     status: Any,
     lag_us: int,
 ) -> None:
+    """Following the pages, on and back again, gives what filtering and sorting all executions would."""
     now_us = 45
     store = Executions(SandboxSettings(list_lag_s=lag_us / SECOND_US, retention_days=40 / DAY_US))
     every = []
@@ -88,7 +89,8 @@ def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
     assert backwards == [[one.n for one in one_page] for one_page in pages]
 
 
-def test_executions_created_meanwhile_do_not_shift_the_pages_that_follow() -> None:
+def test_pages_do_not_shift() -> None:
+    """Executions created meanwhile do not shift the pages that follow."""
     store = Executions(SandboxSettings())
     for n in range(10):
         add(store, n)
@@ -98,9 +100,10 @@ def test_executions_created_meanwhile_do_not_shift_the_pages_that_follow() -> No
     assert [one.n for one in first.items + second.items] == list(range(9, -1, -1))
 
 
-def test_a_page_near_the_end_of_a_hundred_thousand_is_found_without_walking_there(
+def test_a_late_page_is_found_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A page near the end of a hundred thousand executions is found without walking there."""
     store = Executions(SandboxSettings())
     for n in range(100_000):
         add(store, n, ends_us=n + 1)
@@ -126,7 +129,8 @@ def test_a_contact_is_busy_until_its_execution_ends() -> None:
 
 
 @pytest.mark.parametrize("finish", [Executions.end, Executions.delete])
-def test_ending_or_deleting_an_execution_frees_its_contact(finish: Any) -> None:
+def test_ending_an_execution_frees_its_contact(finish: Any) -> None:
+    """Ending or deleting an execution frees its contact."""
     store = Executions(SandboxSettings())
     execution = add(store, 0)
     finish(store, execution, 5)
@@ -135,7 +139,8 @@ def test_ending_or_deleting_an_execution_frees_its_contact(finish: Any) -> None:
 
 
 @pytest.mark.parametrize("includes_flow", [True, False])
-def test_whether_another_flow_is_in_the_way_is_a_setting(includes_flow: bool) -> None:
+def test_conflicts_between_flows(includes_flow: bool) -> None:
+    """Whether an execution of another flow is in the way is a setting."""
     other = default_flow(sid="FW" + "1" * 32)
     store = Executions(SandboxSettings(flows=(FLOW, other), conflict_key_includes_flow=includes_flow))
     execution = add(store, 0)
@@ -143,7 +148,8 @@ def test_whether_another_flow_is_in_the_way_is_a_setting(includes_flow: bool) ->
     assert (found is None) is includes_flow
 
 
-def test_after_its_retention_an_execution_is_gone_and_an_active_one_has_ended() -> None:
+def test_the_end_of_retention() -> None:
+    """After its retention an execution is gone, and an active one has ended."""
     store = Executions(SandboxSettings())
     execution = add(store, 0)
     sid = store.sids.at(execution.n)
@@ -156,7 +162,8 @@ def test_after_its_retention_an_execution_is_gone_and_an_active_one_has_ended() 
     assert store.conflict(DEFAULT_FLOW_SID, execution.to, execution.sender, 30 * DAY_US) is None
 
 
-def test_an_execution_that_lists_do_not_show_yet_can_be_fetched() -> None:
+def test_fetching_what_no_list_shows_yet() -> None:
+    """An execution that lists do not show yet can be fetched."""
     store = Executions(SandboxSettings(list_lag_s=5))
     execution = add(store, 0)
     assert store.page(DEFAULT_FLOW_SID, 5 * SECOND_US - 1, size=1).items == []
@@ -164,7 +171,8 @@ def test_an_execution_that_lists_do_not_show_yet_can_be_fetched() -> None:
     assert store.page(DEFAULT_FLOW_SID, 5 * SECOND_US, size=1).items == [execution]
 
 
-def test_an_execution_is_not_found_under_another_flow_or_another_sid() -> None:
+def test_fetching_with_a_wrong_sid() -> None:
+    """An execution is not found under another flow, or under another SID."""
     other = default_flow(sid="FW" + "1" * 32)
     store = Executions(SandboxSettings(flows=(FLOW, other)))
     add(store, 0)
@@ -173,7 +181,8 @@ def test_an_execution_is_not_found_under_another_flow_or_another_sid() -> None:
     assert store.get(DEFAULT_FLOW_SID, "FN" + "g" * 32, 0) is None
 
 
-def test_the_index_of_active_executions_does_not_grow_with_those_that_ended() -> None:
+def test_the_index_of_active_ones_stays_small() -> None:
+    """The index of active executions does not grow with those that have ended."""
     store = Executions(SandboxSettings())
     for n in range(10_000):
         add(store, n, to=f"+1555{n:07}", ends_us=n + 10)

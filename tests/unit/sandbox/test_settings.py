@@ -29,7 +29,8 @@ from dispatcher.sandbox import SandboxSettings, default_flow
         {"faults": {"no such": 1}},
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_by_name(changed: dict[str, Any]) -> None:
+def test_settings_that_make_no_sense(changed: dict[str, Any]) -> None:
+    """A setting that makes no sense is refused."""
     with pytest.raises(SettingsError):
         SandboxSettings(**changed)
 
@@ -38,7 +39,6 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(changed: dict[str, Any
     ("limit_per_s", "window_s", "expected"),
     [(20, 10, 200), (0.3, 10, 3), (0.7, 10, 7), (1.15, 10, 11), (0.29, 100, 29), (0, 10, None)],
 )
-def test_the_creates_of_a_window_are_the_limit_times_its_length(
-    limit_per_s: float, window_s: float, expected: int | None
-) -> None:
+def test_the_creates_of_a_window(limit_per_s: float, window_s: float, expected: int | None) -> None:
+    """A window's creates are the limit times its length, in whole numbers; a limit of 0 is none."""
     assert SandboxSettings(limit_per_s=limit_per_s, window_s=window_s).limit_per_window == expected

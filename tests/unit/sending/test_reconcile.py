@@ -55,7 +55,7 @@ def decided(
 
 
 def test_the_row_s_id() -> None:
-    """An execution that carries it is the row's, whatever else is there."""
+    """An execution that carries the row's id is the row's, whatever else is there."""
     for evidence in (Evidence(OURS, ()), Evidence(OURS, ("FNother",))):
         for listed_s in (ENDED_S, ENDED_S + SETTLE_S, ENDED_S + RETENTION_S + 10):
             decision = decided(evidence, listed_s=listed_s)
@@ -70,17 +70,18 @@ def test_nothing_listed_yet() -> None:
 
 
 def test_nothing_listed() -> None:
-    """After the list has had its time, that proves that nothing was created."""
+    """After the list has had its time, nothing listed proves that nothing was created."""
     for listed_s in (ENDED_S + SETTLE_S, ENDED_S + SETTLE_S + 0.001, ENDED_S + 10 * SETTLE_S):
         assert decided(listed_s=listed_s) == Decision(Outcome.not_sent)
 
 
-def test_a_settle_time_of_zero_decides_at_once() -> None:
+def test_settle_s_of_zero() -> None:
+    """With a `settle_s` of zero, an empty list decides at once."""
     assert decided(listed_s=ENDED_S, settle_s=0).outcome is Outcome.not_sent
 
 
 def test_anybody_s_execution() -> None:
-    """One that may be anybody's leaves the row unknown for good."""
+    """An execution that may be anybody's leaves the row unknown for good."""
     for has_id in (True, False):
         for listed_s in (ENDED_S, ENDED_S + SETTLE_S):
             decision = decided(Evidence(None, ("FN1", "FN2", "FN3", "FN4")), listed_s=listed_s, has_id=has_id)
@@ -99,7 +100,7 @@ def test_without_an_id_an_empty_list_is_no_proof() -> None:
 
 
 def test_what_studio_has_forgotten() -> None:
-    """After its executions are gone, an empty list is no proof."""
+    """After Studio's executions of that time are gone, an empty list is no proof."""
     listed_s = BEGUN_S + RETENTION_S
     assert decided(listed_s=listed_s - 1).outcome is Outcome.not_sent
     decision = decided(listed_s=listed_s + 1)
@@ -109,12 +110,15 @@ def test_what_studio_has_forgotten() -> None:
 
 
 def test_retention_s_margin() -> None:
-    """It stays below Studio's thirty days."""
+    """The retention that we count on stays below Studio's thirty days."""
     assert RETENTION_S < 30 * 86400
 
 
 def test_an_end_in_the_future() -> None:
-    """The clock was an hour ahead when the attempt ended, and has been put right since."""
+    """An attempt whose end lies in the future waits from when it is seen, and that wait has an end.
+
+    The clock was an hour ahead when the attempt ended, and has been put right since.
+    """
     ended_s, seen_s = ENDED_S + 3600, ENDED_S + 5
     first = decided(listed_s=seen_s, seen_s=seen_s, ended_s=ended_s)
     assert (first.outcome, first.wait_until_s) == (None, seen_s + SETTLE_S)
@@ -124,7 +128,7 @@ def test_an_end_in_the_future() -> None:
 
 @pytest.mark.parametrize("seen_s", [ENDED_S, ENDED_S + 30, ENDED_S + 3600])
 def test_a_row_that_is_seen_late(seen_s: float) -> None:
-    """It waits from its end, and not from then."""
+    """A row that is seen late waits from its attempt's end, and not from then."""
     assert decided(listed_s=max(seen_s, ENDED_S + SETTLE_S), seen_s=seen_s).outcome is Outcome.not_sent
 
 
@@ -139,32 +143,33 @@ class TestOnOurClock:
             replace(row(), clock_skew_ms=theirs_ms), run_id=run_id, skew_ms=2 * HOUR_MS, now_ms=int(now_s * 1000)
         )
 
-    def test_a_row_of_this_run_is_on_it(self) -> None:
+    def test_a_row_of_this_run(self) -> None:
+        """A row of this run is on our clock already."""
         moved = self.moved(theirs_ms=None, run_id=1)
         assert (moved.begun_at_ms, moved.ended_at_ms) == (row().begun_at_ms, row().ended_at_ms)
         assert moved.clock_skew_ms is not None
 
     @pytest.mark.parametrize("measured_ms", [-900, 0, 900])
     def test_a_run_with_the_same_clock(self, measured_ms: int) -> None:
-        """Each measures it to half a second."""
+        """A run with the same clock stays as it is, though each run measures it to half a second only."""
         theirs_ms = 2 * HOUR_MS + measured_ms
         assert self.moved(theirs_ms=theirs_ms) == replace(row(), clock_skew_ms=theirs_ms)
 
     def test_a_clock_ahead_of_ours(self) -> None:
-        """Its run began earlier, and is not taken to have ended earlier."""
+        """A run whose clock is ahead of ours began earlier, and is not taken to have ended earlier."""
         moved = self.moved(theirs_ms=HOUR_MS)
         assert moved.begun_at_ms == row().begun_at_ms - HOUR_MS
         assert moved.ended_at_ms == row().ended_at_ms
 
     @pytest.mark.parametrize("run_id", [2, None])
     def test_a_clock_behind_ours(self, run_id: int | None) -> None:
-        """Its run began and ended later."""
+        """A run whose clock is behind ours began and ended later."""
         moved = self.moved(theirs_ms=3 * HOUR_MS, run_id=run_id)
         assert moved.begun_at_ms == row().begun_at_ms + HOUR_MS
         assert moved.ended_at_ms == row().ended_at_ms + HOUR_MS
 
     def test_a_clock_never_measured(self) -> None:
-        """The run is believed, but for an intent in the future."""
+        """A run whose clock was never measured is believed, but for an intent in the future."""
         assert self.moved(theirs_ms=None) == replace(row(), clock_skew_ms=None)
         # As old as anything that Studio keeps, and not so old that the list would prove nothing.
         now_s = BEGUN_S - 60
@@ -197,7 +202,7 @@ def test_not_created(
     ambiguous: list[str],
     ours: bool,
 ) -> None:
-    """It is only ever said with an id, nothing listed, and the whole wait behind."""
+    """Not created is only ever said with an id, nothing listed, and the whole wait behind."""
     ended_s = begun_s + took_s
     seen_s = ended_s + seen_after_s
     listed_s = seen_s + listed_after_s

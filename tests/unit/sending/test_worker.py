@@ -50,7 +50,7 @@ class TestLeaving:
         assert await r.states() == {CREATED: 20}
 
     async def test_a_lease_that_was_lost(self, rig: Rigs) -> None:
-        """Where another run has taken the account over, what has not been sent is not."""
+        """Where another run has taken the account over, nothing more is sent."""
         r = await rig(50, per_second=10_000)
         r.studio.connect_s = lambda: CONFIRMED_FOR_S + 1
 
@@ -93,7 +93,7 @@ class TestOutcomes:
         assert await r.states() == {state: 1, CREATED: 9}
 
     async def test_a_row_that_was_busy(self, rig: Rigs) -> None:
-        """Once it is created it is not counted among those who are asked again."""
+        """A row that was busy and is created is not counted among those who are asked again."""
         waiting = []
 
         def answer(key: str, n: int) -> Answer:

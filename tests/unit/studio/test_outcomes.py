@@ -95,7 +95,8 @@ def test_a_success_with_an_execution_sid_is_created(version: str, status: int) -
     ],
     ids=lambda body: repr(body[:30]),
 )
-def test_a_success_whose_body_names_no_execution_is_unknown(version: str, body: bytes) -> None:
+def test_a_success_without_an_execution(version: str, body: bytes) -> None:
+    """A success whose body names no execution is unknown."""
     for status in (200, 201):
         verdict = classify(Answer(status, body), api_version=version)
         assert (verdict.outcome, verdict.execution_sid) == (Outcome.unknown, None)
@@ -182,34 +183,40 @@ def v1(created_s: float, *, elapsed_s: float = 0.1, date: str | None = "now", al
     return verdict.outcome
 
 
-def test_v1_with_an_older_execution_is_busy_and_names_it_for_a_closer_look() -> None:
+def test_v1_with_an_older_execution() -> None:
+    """v1's answer with an older execution is busy, and names it for a closer look."""
     assert v1(NOW_S - 60) is Outcome.busy
     assert v1(NOW_S - 2) is Outcome.busy
 
 
-def test_v1_with_an_execution_of_this_very_moment_is_created() -> None:
+def test_v1_with_an_execution_of_this_moment() -> None:
+    """v1's answer with an execution of this very moment is created."""
     assert v1(NOW_S) is Outcome.created
     assert v1(NOW_S - 1) is Outcome.created  # whole seconds: it may have begun in the second before
     assert v1(NOW_S + 1) is Outcome.created
 
 
-def test_v1_takes_the_request_s_own_duration_into_account() -> None:
+def test_v1_and_the_request_s_duration() -> None:
+    """How old v1's execution may be takes the request's own duration into account."""
     assert v1(NOW_S - 4, elapsed_s=3.5) is Outcome.created
     assert v1(NOW_S - 5, elapsed_s=3.5) is Outcome.busy
 
 
-def test_v1_without_dates_to_compare_is_looked_at_more_closely() -> None:
+def test_v1_without_dates_to_compare() -> None:
+    """v1's answer without dates to compare is looked at more closely."""
     assert v1(NOW_S, date=None) is Outcome.busy
     assert v1(NOW_S, date="yesterday") is Outcome.busy
     no_date = Answer(200, orjson.dumps({"sid": SID}), date=formatdate(NOW_S, usegmt=True))
     assert classify(no_date, api_version="v1").outcome is Outcome.busy
 
 
-def test_v1_is_always_looked_at_where_two_rows_may_share_a_contact() -> None:
+def test_v1_where_rows_share_a_contact() -> None:
+    """v1's answer is always looked at more closely where two rows may share a contact."""
     assert v1(NOW_S, always=True) is Outcome.busy
 
 
-def test_v2_never_answers_with_an_older_execution_so_its_date_does_not_matter() -> None:
+def test_v2_with_an_older_date() -> None:
+    """v2 never answers with an older execution, so that its date does not matter."""
     answer = Answer(201, execution_body(created_s=NOW_S - 3600), date=formatdate(NOW_S, usegmt=True))
     assert classify(answer, api_version="v2", always_check=True).outcome is Outcome.created
 
@@ -266,9 +273,8 @@ REFUSED: list[tuple[int, int | None, Outcome]] = [
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize(("status", "code", "outcome"), REFUSED)
-def test_a_refusal_moves_one_row_and_an_answer_that_proves_nothing_leaves_it_unknown(
-    version: str, status: int, code: int | None, outcome: Outcome
-) -> None:
+def test_refusals_of_one_row(version: str, status: int, code: int | None, outcome: Outcome) -> None:
+    """A refusal moves one row, and an answer that proves nothing leaves it unknown."""
     for body in (error_body(status, code), HTML, b""):
         verdict = classify(Answer(status, body), api_version=version)
         assert verdict.outcome is outcome
@@ -294,9 +300,10 @@ def test_a_refusal_moves_one_row_and_an_answer_that_proves_nothing_leaves_it_unk
     ],
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_what_would_be_the_same_for_every_row_stops_the_run_and_leaves_the_row_planned(
+def test_refusals_of_every_row(
     version: str, status: int, code: int | None, kind: type[Exception], exit_code: ExitCode
 ) -> None:
+    """What would be the same for every row stops the run, and leaves the row planned."""
     for body in (error_body(status, code), HTML, b""):
         verdict = classify(Answer(status, body), api_version=version)
         assert verdict.outcome is Outcome.not_sent
@@ -307,7 +314,8 @@ def test_what_would_be_the_same_for_every_row_stops_the_run_and_leaves_the_row_p
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_429_is_throttled_whatever_its_body_and_gives_the_row_back(version: str) -> None:
+def test_a_429_is_throttled(version: str) -> None:
+    """A 429 is throttled, whatever its body, and gives the row back."""
     for body in (error_body(429, 20429), error_body(429, None), HTML, b""):
         verdict = classify(Answer(429, body, retry_after="7"), api_version=version)
         assert (verdict.outcome, verdict.retry_after_s, verdict.trouble) == (Outcome.throttled, 7.0, False)
@@ -330,9 +338,8 @@ def test_a_429_is_throttled_whatever_its_body_and_gives_the_row_back(version: st
         ("conflicting_execution_sid", None),
     ],
 )
-def test_a_409_is_busy_and_names_the_other_execution_where_the_answer_does(
-    version: str, details: Any, sid: str | None
-) -> None:
+def test_a_409_is_busy(version: str, details: Any, sid: str | None) -> None:
+    """A 409 is busy, and names the other execution where the answer does."""
     verdict = classify(Answer(409, error_body(409, 20409, details=details)), api_version=version)
     assert (verdict.outcome, verdict.check_sid, verdict.error_code) == (Outcome.busy, sid, 20409)
     assert verdict.execution_sid is None
@@ -343,7 +350,8 @@ def test_a_409_is_busy_and_names_the_other_execution_where_the_answer_does(
 
 
 @pytest.mark.parametrize("status", [0, 201, 500])
-def test_only_a_failure_to_connect_proves_that_nothing_was_sent(status: int) -> None:
+def test_what_a_failure_proves(status: int) -> None:
+    """Only a failure to connect proves that nothing was sent."""
     outcomes = {
         failure: classify(Answer(status, failure=failure, detail="x"), api_version="v2").outcome for failure in Failure
     }
@@ -355,7 +363,8 @@ def test_only_a_failure_to_connect_proves_that_nothing_was_sent(status: int) -> 
     }
 
 
-def test_a_certificate_that_is_not_trusted_stops_the_run_and_a_lost_connection_does_not() -> None:
+def test_which_failure_stops_the_run() -> None:
+    """A certificate that is not trusted stops the run, and a lost connection does not."""
     certificate = classify(Answer(failure=Failure.certificate, detail="x"), api_version="v2")
     assert isinstance(certificate.stop, CertificateUntrusted)
     for failure in (Failure.not_connected, Failure.broken, Failure.timeout):
@@ -364,7 +373,8 @@ def test_a_certificate_that_is_not_trusted_stops_the_run_and_a_lost_connection_d
         assert verdict.trouble
 
 
-def test_a_failure_after_a_success_status_keeps_the_status_and_claims_no_execution() -> None:
+def test_a_failure_after_a_success_status() -> None:
+    """A failure after a success status keeps the status, and claims no execution."""
     verdict = classify(Answer(201, failure=Failure.broken, detail="the answer was cut short"), api_version="v2")
     assert (verdict.outcome, verdict.http_status, verdict.execution_sid) == (Outcome.unknown, 201, None)
     assert verdict.message == "no answer: the answer was cut short"
@@ -376,7 +386,8 @@ def test_a_failure_after_a_success_status_keeps_the_status_and_claims_no_executi
 @pytest.mark.parametrize(
     "code", [True, False, "20001", 20001.0, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, 10**30, [1], {}]
 )
-def test_an_odd_error_code_is_left_out_or_fits_the_ledger(code: Any) -> None:
+def test_odd_error_codes(code: Any) -> None:
+    """An odd error code is left out, or fits the ledger."""
     body = f'{{"code": {orjson.dumps(code).decode() if code != 10**30 else 10**30}, "message": "m"}}'.encode()
     verdict = classify(Answer(400, body), api_version="v2")
     assert verdict.outcome is Outcome.rejected
@@ -385,7 +396,8 @@ def test_an_odd_error_code_is_left_out_or_fits_the_ledger(code: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [None, 5, [], {}, "", "x" * 100_000, "\x00", "ü" * 1000, "line\nline", True])
-def test_a_message_is_text_and_short_whatever_the_server_says(message: Any) -> None:
+def test_odd_messages(message: Any) -> None:
+    """A message is text, and short, whatever the server says."""
     verdict = classify(Answer(400, orjson.dumps({"message": message})), api_version="v2")
     assert isinstance(verdict.message, str)
     assert 0 < len(verdict.message) <= MESSAGE_MAX
@@ -435,9 +447,10 @@ HEADERS = (
     version=st.sampled_from(["v1", "v2"]),
     always=st.booleans(),
 )
-def test_no_answer_makes_it_raise_and_only_a_named_execution_is_ever_created(
+def test_any_answer(
     status: int, body: bytes, date: str | None, retry_after: str | None, version: str, always: bool
 ) -> None:
+    """No answer makes `classify` raise, and only a named execution is ever created."""
     answer = Answer(status, body, date=date, retry_after=retry_after, elapsed_s=0.1)
     verdict = classify(answer, api_version=version, always_check=always)
     if verdict.outcome is Outcome.created:
@@ -484,13 +497,13 @@ def test_no_answer_makes_it_raise_and_only_a_named_execution_is_ever_created(
         ("Fri, 31 Dec 9999 23:59:59 -2359", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_against_the_answer_s_own_and_never_endless(
-    text: str | None, seconds: float | None
-) -> None:
+def test_retry_after(text: str | None, seconds: float | None) -> None:
+    """Retry-After is seconds, or a date against the answer's own, and never endless."""
     assert parse_retry_after(text, formatdate(NOW_S, usegmt=True)) == seconds
 
 
-def test_a_retry_after_date_without_a_date_of_the_answer_is_read_against_this_clock() -> None:
+def test_retry_after_without_a_date() -> None:
+    """A Retry-After date is read against this clock where the answer has no date."""
     import time
 
     seconds = parse_retry_after(formatdate(time.time() + 100, usegmt=True), None)
