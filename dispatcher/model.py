@@ -136,6 +136,17 @@ class FoundBy(StrEnum):
     reconcile = "reconcile"  #: found later in the Executions list and confirmed in its Context
 
 
+class Absence(StrEnum):
+    """Why an attempt that was unknown counts as not sent."""
+
+    #: The list of executions does not show it, though it shows one that began later.
+    proved = "proved"
+    #: The list does not show it, nor anything that began later: the row is sent again once.
+    assumed = "assumed"
+    #: A person says so.
+    risked = "risked"
+
+
 def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) -> str:
     """The id that travels inside `Parameters` and proves an execution ours: 26 characters, `d-` and 24 hex digits.
 

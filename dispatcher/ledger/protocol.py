@@ -11,13 +11,14 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
+    BegunExecution,
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
@@ -237,6 +238,18 @@ class Ledger(Protocol):
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def begun_executions(self, sids: Collection[str], *, after: int) -> dict[str, BegunExecution]:
+        """Of these executions, those that attempts numbered above `after` have begun, test sends included.
+
+        Looks through those attempts: an execution whose answer was lost is not among them.
+        """
+
+    async def risk_rows(self, campaign: CampaignRecord) -> int:
+        """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
+
+        Their evidence is kept in their attempts. Rows that were taken out meanwhile stay as they are.
+        """
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).

@@ -477,14 +477,44 @@ UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = 'interrupted: the process
 WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL;
 
 -- name: unknown_rows
-SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id
+SELECT a.row_id, r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
+  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id, a.http_status
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: note_unknown
 UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
+
+-- name: absent_attempts
+-- Of rows, by their identity: their attempts that were unknown once and count as not sent, oldest first.
+SELECT a.row_id, a.absence, a.begun_at_ms, a.dispatch_id
+FROM json_each(:identities) AS j CROSS JOIN attempts AS a INDEXED BY attempts_absent ON a.row_id = j.value
+WHERE a.absence IS NOT NULL ORDER BY a.attempt_id;
+
+-- name: attempts_absence
+-- Each of {values}: attempt_id, absence.
+UPDATE attempts SET absence = v.column2 FROM (VALUES {values}) AS v
+WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'not_sent';
+
+-- name: begun_executions
+-- Of these executions, those that attempts after one have begun.
+SELECT execution_sid, run_id, begun_at_ms FROM attempts
+WHERE attempt_id > :after AND execution_sid IN (SELECT value FROM json_each(:sids));
+
+-- name: risk_attempts
+-- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their
+-- answer was given up.
+UPDATE attempts SET outcome = 'not_sent', absence = :absence, sent_at_ms = coalesce(sent_at_ms, ended_at_ms),
+  error_message = :risked || coalesce(error_message, 'nothing is known')
+WHERE outcome = 'unknown' AND attempt_id IN (
+  SELECT last_attempt FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
+
+-- name: risk_rows
+UPDATE rows SET state = 'planned' WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
 -- name: retry_rejected
 UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:every OR EXISTS (

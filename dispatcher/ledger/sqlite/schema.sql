@@ -1,4 +1,4 @@
--- The ledger, version 5. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 6. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -116,11 +116,15 @@ CREATE TABLE attempts (
   found_by      TEXT,
   to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
   from_address  TEXT,
-  dispatch_id   TEXT                       -- the id that travelled in Parameters; NULL: none, or written before version 5
+  dispatch_id   TEXT,                      -- the id that travelled in Parameters; NULL: none, or written before version 5
+  absence       TEXT CHECK (absence = 'proved' OR absence = 'assumed' OR absence = 'risked')
+                                           -- was unknown and counts as not sent: why; NULL: was not, or was found
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+-- Few: a row's attempts that were unknown once.
+CREATE INDEX attempts_absent ON attempts (row_id) WHERE absence IS NOT NULL;
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
 
