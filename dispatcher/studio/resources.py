@@ -101,6 +101,15 @@ class ExecutionContext(Resource):
                 return value
         return None
 
+    def texts(self) -> set[str]:
+        """All texts among its Parameters, whatever their names."""
+        found: set[str] = set()
+        for path in (("flow", "data"), ("trigger", "request", "parameters")):
+            place = self._at(*path)
+            if isinstance(place, Mapping):
+                found.update(value for value in place.values() if isinstance(value, str))
+        return found
+
     @property
     def is_there(self) -> bool:
         """Whether it says how the execution began. Where it does not (yet), it proves nothing."""
@@ -127,6 +136,15 @@ class ExecutionContext(Resource):
         for part in path:
             place = place.get(part) if isinstance(place, Mapping) else None
         return place
+
+
+#: Of what began an execution (`initiated_by`): a message, a media message, a call.
+_BY_CONTACT = ("SM", "MM", "CA")
+
+
+def began_by_contact(execution: Execution) -> bool:
+    """Whether an incoming message or call began it, for all that the list says."""
+    return execution.initiated_by is not None and execution.initiated_by.startswith(_BY_CONTACT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
