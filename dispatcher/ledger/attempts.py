@@ -11,7 +11,7 @@ from dispatcher.ledger import contacted, tallies, unresolved
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
-from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState, contact_of
+from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: An attempt that ends like this costs none: the request was not processed, or never left.
@@ -40,12 +40,11 @@ def begin(
         found = _planned(db, run, limit, now_ms, input_id)
         if not found:
             return granted
-        contacts = [contact_of(to or key) for _, key, to, *_ in found]
         if repeat_after_ms:
-            found, contacts, repeats = contacted.apart(db, run, found, contacts, now_ms - repeat_after_ms)
+            found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
             granted.skipped += contacted.skip(db, repeats)
         if found:
-            granted.extend(_begin(db, chunks, run, found, contacts, now_ms=now_ms, dispatch_id=dispatch_id))
+            granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id))
             return granted
 
 
@@ -63,7 +62,6 @@ def _begin(
     chunks: ChunkReader,
     run: Run,
     found: Sequence[Sequence[Any]],
-    contacts: Sequence[str],
     *,
     now_ms: int,
     dispatch_id: Callable[[str], str] | None,
@@ -81,7 +79,6 @@ def _begin(
         raise LedgerCorrupt(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
-    contacted.begin(db, run, contacts, [row[1] for row in found], attempt_ids, now_ms)
     # Only a row that has an attempt that counts can have been unknown.
     absent = unresolved.absent_attempts(db, [identity for *_, identity, counted in found if counted])
     moves: tallies.Moves = Counter()

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.ledger import chunks, tallies
+from dispatcher.ledger import chunks, contacted, reading, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, InputRecord, NewInput, PlanCounts, RowBatch
@@ -119,10 +119,12 @@ def _columns(input_id: int, batch: RowBatch) -> list[Any]:
     return flat
 
 
-def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
+def finish(db: Db, input_id: int, sha256: str, now_ms: int, *, repeat_after_ms: int, skip_repeats: bool) -> PlanCounts:
     """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
     ids = id_range(input_id)
-    campaign_id, previous_id, keyed = db.one("input_get", input_id=input_id)
+    name, account_id, previous_id, keyed = db.one("input_get", input_id=input_id)
+    campaign = reading.campaign_of(db, name, account_id)
+    campaign_id = campaign.campaign_id
     # After this the file's rows count: what is loaded is whole.
     if not db.run("input_ready", input_id=input_id, sha256=sha256, now_ms=now_ms):
         raise ValueError("the input is planned already")
@@ -137,6 +139,8 @@ def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
     for other in thinned:
         if not db.one("input_has_rows", **id_range(other))[0]:
             db.run("input_delete_chunks", **id_range(other))
+    since_ms = now_ms - repeat_after_ms if repeat_after_ms else None
+    repeats = contacted.plan(db, campaign, input_id, since_ms, skip=skip_repeats)
     db.run("campaign_set_input", campaign_id=campaign_id, input_id=input_id)
     rows, left_planned = empty_counts(), 0
     for tallied_input, state, n in db.rows("tallies_of_campaign", campaign_id=campaign_id):
@@ -153,6 +157,7 @@ def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
         new=claimed,
         corrected=corrected,
         left_planned=left_planned,
+        repeats=0 if skip_repeats else repeats,
     )
 
 

@@ -107,7 +107,9 @@ class Ledger(Protocol):
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         """Store some rows, in file order; they do not count yet."""
 
-    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
+    async def finish_input(
+        self, input_id: int, sha256: str, *, repeat_after_ms: int = 0, skip_repeats: bool = True
+    ) -> PlanCounts:
         """The file is whole: an upsert of its lines into the campaign, by row key. All or nothing.
 
         Of several lines with one key, the first that is in order (else the first) is the row, and the others are
@@ -124,6 +126,10 @@ class Ledger(Protocol):
 
         A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
         lacks stay in the campaign, `left_planned` of them to be sent.
+
+        A row that would be planned and whose contact this account has begun to reach on the campaign's flow in the last
+        `repeat_after_ms` (by whatever campaign, file or key; but not by another row of this file) becomes skipped
+        (`contacted`), or without `skip_repeats` is only counted.
         """
 
     async def retry_rows(

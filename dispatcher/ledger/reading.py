@@ -83,6 +83,11 @@ def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRe
     return found[0]
 
 
+def campaign_of(db: Db, name: str, account_id: int) -> CampaignRecord:
+    """The account's campaign of that name, which is there."""
+    return _campaign(db.one("campaign_get", name=name, account_id=account_id))
+
+
 def campaigns(db: Db) -> list[CampaignRecord]:
     """All, oldest first."""
     return [_campaign(row) for row in db.rows("campaign_list")]

@@ -113,6 +113,8 @@ class PlanCounts:
     corrected: int
     #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
     left_planned: int
+    #: Planned rows whose contact was reached a short time ago, where they are to be sent all the same.
+    repeats: int = 0
 
 
 class AbsentAttempt(NamedTuple):

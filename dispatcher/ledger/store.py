@@ -89,8 +89,15 @@ class Store(ABC):
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         await self._do(lambda db: planning.load(db, input_id, batch))
 
-    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
-        return await self._do(lambda db: planning.finish(db, input_id, sha256, clock_ms()))
+    async def finish_input(
+        self, input_id: int, sha256: str, *, repeat_after_ms: int = 0, skip_repeats: bool = True
+    ) -> PlanCounts:
+        def work(db: Db) -> PlanCounts:
+            return planning.finish(
+                db, input_id, sha256, clock_ms(), repeat_after_ms=repeat_after_ms, skip_repeats=skip_repeats
+            )
+
+        return await self._do(work)
 
     async def retry_rows(
         self,
