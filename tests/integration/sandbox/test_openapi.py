@@ -217,7 +217,8 @@ def fits(description: dict[str, Any], method: str, path: str, reply: Reply) -> b
     except orjson.JSONDecodeError:
         return False
     schema = schema_of(description, method, path, reply.status)
-    return Draft202012Validator(schema, format_checker=FormatChecker()).is_valid(answer)
+    is_valid: bool = Draft202012Validator(schema, format_checker=FormatChecker()).is_valid(answer)
+    return is_valid
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in ANSWERED])
