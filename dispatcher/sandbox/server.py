@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import socket
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -31,6 +33,8 @@ Clock = Callable[[], float]
 _DEFAULTS = SandboxSettings()
 _BACKLOG = 4096
 _SHUTDOWN_S = 2.0
+#: Other spellings of 127.0.0.1.
+_NAMES = ("localhost", "LocalHost", "localhost.")
 #: Seen on recorded answers of the real API.
 _FIXED_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -121,16 +125,17 @@ class Sandbox:
         host, port = self._address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    @property
-    def base_urls(self) -> tuple[str, ...]:
-        """One account under many names: every spelling of `base_url` that leads here."""
-        host, port = self.base_url.removeprefix("http://").rsplit(":", 1)
-        names = [host]
-        if host in ("127.0.0.1", "localhost"):
-            names = ["127.0.0.1", "localhost", "LocalHost", "localhost."]
-        if self._listens_on_ipv6:
-            names.append("[::1]")
-        return tuple(f"http://{name}:{port}" for name in names)
+    async def base_urls(self) -> list[str]:
+        """One account under many names: every spelling of `base_url` that leads here, `base_url` first."""
+        port = self.base_url.rpartition(":")[2]
+        urls = [self.base_url]
+        for name in _NAMES:
+            # Not every system knows its loopback by each of its names.
+            with contextlib.suppress(OSError):
+                found = await self._loop.getaddrinfo(name, int(port), family=socket.AF_INET, type=socket.SOCK_STREAM)
+                if any(address[0] == self._address[0] for *_, address in found if self._address):
+                    urls.append(f"http://{name}:{port}")
+        return [*urls, f"http://[::1]:{port}"] if self._listens_on_ipv6 else urls
 
     @property
     def settings(self) -> SandboxSettings:
