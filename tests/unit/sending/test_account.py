@@ -264,7 +264,7 @@ class TestSingle:
     """A test send: one create outside of a run."""
 
     async def send(self, one: Borrowed, studio: ScriptedStudio, key: str = "+1") -> Any:
-        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), api_version="v2")
+        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), to=key, api_version="v2")
 
     async def test_the_limit_is_kept(self) -> None:
         """A test send takes a permit, and is counted when it is sent."""
