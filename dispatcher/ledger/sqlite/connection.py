@@ -12,7 +12,7 @@ from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
