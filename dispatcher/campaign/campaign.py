@@ -41,15 +41,17 @@ class Campaign(CampaignView):
         with self._stops.operation() as stop:
             return await stop.race(preflight(self._context, stop))
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
+    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
+
+        A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
         """
         with self._stops.operation() as stop:
             run = await self._run(stop)
-            return await run.send(whole_campaign=whole_campaign, limit=limit)
+            return await run.send(whole_campaign=whole_campaign, limit=limit, again=again)
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
