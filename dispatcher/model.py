@@ -92,6 +92,12 @@ class Reason(StrEnum):
     duplicate = "duplicate"
     suppressed = "suppressed"
     cancelled = "cancelled"
+    #: This account has started this contact on this flow within `repeat_after_h`.
+    contacted = "contacted"
+    #: The file, a report, says that it was sent, and the campaign does not know it.
+    reported = "reported"
+    #: The campaign's latest file has it no more.
+    removed = "removed"
     test_only = "test_only"
 
     @property
@@ -100,7 +106,26 @@ class Reason(StrEnum):
         return RowState.skipped if self in _ON_PURPOSE else RowState.invalid
 
 
-_ON_PURPOSE = frozenset({Reason.duplicate, Reason.suppressed, Reason.cancelled, Reason.test_only})
+_ON_PURPOSE = frozenset(
+    {
+        Reason.duplicate,
+        Reason.suppressed,
+        Reason.cancelled,
+        Reason.contacted,
+        Reason.reported,
+        Reason.removed,
+        Reason.test_only,
+    }
+)
+
+#: What may stand before the first `:` of an address: by which channel the contact is reached, not who it is.
+CHANNELS: tuple[str, ...] = ("client", "messenger", "mms", "rcs", "sip", "sips", "sms", "tel", "viber", "whatsapp")
+
+
+def contact_of(address: str) -> str:
+    """Who is reached at an address: `whatsapp:+1…` and `+1…` are one contact."""
+    channel, colon, contact = address.partition(":")
+    return contact if colon and channel.lower() in CHANNELS else address
 
 
 class FoundBy(StrEnum):

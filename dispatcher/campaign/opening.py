@@ -66,7 +66,7 @@ async def open_campaign(
             account.lease(ledger, wait=wait),
         ):
             # What was read before the lease may have been changed by whoever had it.
-            record = await ledger.find_campaign(name)
+            record = await ledger.find_campaign(name, record.account)
             yield Campaign(_context(record, settings, credentials, ledger, context.bus, account), stops)
 
 
@@ -79,7 +79,7 @@ async def rehearse_campaign(
     Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
     """
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await open_rehearsal(settings.state, name)
+        ledger = await open_rehearsal(settings.state, name, repeat_after_ms=settings.repeat_after_ms)
         stack.push_async_callback(ledger.close)
         record = await _rehearsed(ledger, name, settings, credentials)
         yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())

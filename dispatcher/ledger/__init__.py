@@ -36,13 +36,15 @@ async def open_ledger(state: StateSettings, *, create: bool = True) -> Ledger:
     return await asyncio.to_thread(SqliteLedger.open, Path(state.dir), create=create)
 
 
-async def open_rehearsal(state: StateSettings, campaign: str) -> Ledger:
+async def open_rehearsal(state: StateSettings, campaign: str, *, repeat_after_ms: int = 0) -> Ledger:
     """A throw-away ledger with that campaign's rows alone, none where it is new. The caller closes it.
+
+    It knows, too, whom other campaigns have reached in the last `repeat_after_ms`.
 
     Whatever is done with it changes nothing, and whatever kills the process leaves nothing of it. Its leases are its
     own. Raises: LedgerCorrupt, LedgerTooNew, LedgerUnwritable, LedgerFull, LedgerUnreachable.
     """
-    return await asyncio.to_thread(SqliteRehearsal.open, Path(state.dir), campaign)
+    return await asyncio.to_thread(SqliteRehearsal.open, Path(state.dir), campaign, repeat_after_ms)
 
 
 def is_leased(state: StateSettings, account_sid: str, base_url: str) -> bool:

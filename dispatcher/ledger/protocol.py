@@ -11,7 +11,7 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     ExecutionCounts,
     GrantedRow,
+    GrantedRows,
     InputRecord,
     NewInput,
     PlanCounts,
@@ -71,13 +72,19 @@ class Ledger(Protocol):
         """Whether any process, this one included, holds the account now; False where it cannot be told."""
 
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
-        """The campaign of that name, made where it is new.
+        """The account's campaign of that name, made where it is new.
 
+        Until its first attempt a campaign can be given to another flow or account: this does it. Names are unique per
+        account, yet one that another account has begun to send is refused, lest its people are reached once more.
         Raises: CampaignMismatch where the name belongs to another flow or account.
         """
 
-    async def find_campaign(self, name: str) -> CampaignRecord:
-        """Raises: CampaignNotFound, naming the nearest that there is."""
+    async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
+        """The campaign of that name, of this account where it is given.
+
+        Raises: CampaignNotFound, naming the nearest that there is; CampaignMismatch where another account has it, or
+        several have and none is given.
+        """
 
     async def campaigns(self) -> list[CampaignRecord]:
         """All, oldest first."""
@@ -148,10 +155,23 @@ class Ledger(Protocol):
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         """Record the run's end."""
 
-    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
+    async def begin_rows(
+        self,
+        run: Run,
+        limit: int,
+        *,
+        now_ms: int,
+        input_id: int | None,
+        dispatch_id: Callable[[str], str] | None = None,
+        repeat_after_ms: int = 0,
+    ) -> GrantedRows:
         """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
 
-        When it returns, the intents are on disk. Each row granted may leave once.
+        When it returns, the intents are on disk. Each row granted may leave once. `dispatch_id` makes the id of a row
+        from its key; it is kept with the attempt.
+
+        A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
+        (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted.
         Raises: LeaseLost where another run has taken the account over; LedgerFull, LedgerGone.
         """
 
@@ -161,6 +181,21 @@ class Ledger(Protocol):
         Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row that would
         be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
         Writing the same ends again changes nothing.
+        """
+
+    async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
+        """Of executions (SID -> contact's address) those that this ledger knows of.
+
+        They are its campaigns' or its test sends', or may be: an attempt for the contact has no answer yet.
+        """
+
+    async def own_execution(self, run: Run, row: GrantedRow, execution_sid: str) -> bool:
+        """Whether another row of the run's campaign has begun this execution of the row's contact, or may have."""
+
+    async def skip_contacts(self, run: Run, sentences: Mapping[str, str]) -> int:
+        """Planned rows of the campaign become skipped (`contacted`) by their contact; returns how many.
+
+        `sentences`: contact (as `model.contact_of` gives it) -> why, for people. Raises: LeaseLost.
         """
 
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:

@@ -131,6 +131,14 @@ class GrantedRow(NamedTuple):
     from_address: str | None
     #: The row's cells in the order of its input's header.
     cells: list[str]
+    #: The id that is to travel in its Parameters, as it is kept with the attempt; None: none was asked for.
+    dispatch_id: str | None = None
+
+
+class GrantedRows(list[GrantedRow]):
+    """What a claim has come to: the rows granted, and how many were `skipped` instead, as contacts reached before."""
+
+    skipped: int = 0
 
 
 class AttemptEnd(NamedTuple):
@@ -169,6 +177,8 @@ class UnknownRow:
     run_id: int
     #: Studio's clock less the clock of these times, as that run measured it; None: it never did.
     clock_skew_ms: int | None
+    #: The id that was sent; None: none was, or the attempt is of a program that did not keep it.
+    dispatch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

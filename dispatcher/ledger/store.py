@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dispatcher.clock import now_ms as clock_ms
-from dispatcher.ledger import attempts, planning, reading, runs, test_sends, tracking
+from dispatcher.ledger import attempts, contacted, planning, reading, runs, test_sends, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
@@ -18,6 +18,7 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     ExecutionCounts,
     GrantedRow,
+    GrantedRows,
     InputRecord,
     NewInput,
     PlanCounts,
@@ -63,8 +64,8 @@ class Store(ABC):
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
         return await self._do(lambda db: reading.open_campaign(db, name, account, flow_sid, clock_ms()))
 
-    async def find_campaign(self, name: str) -> CampaignRecord:
-        return await self._read(lambda db: reading.find_campaign(db, name))
+    async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
+        return await self._read(lambda db: reading.find_campaign(db, name, account))
 
     async def campaigns(self) -> list[CampaignRecord]:
         return await self._read(reading.campaigns)
@@ -120,10 +121,28 @@ class Store(ABC):
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         await self._do(lambda db: runs.stop(db, run, now_ms, reason, totals))
 
-    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
-        def work(db: Db) -> list[GrantedRow]:
+    async def begin_rows(
+        self,
+        run: Run,
+        limit: int,
+        *,
+        now_ms: int,
+        input_id: int | None,
+        dispatch_id: Callable[[str], str] | None = None,
+        repeat_after_ms: int = 0,
+    ) -> GrantedRows:
+        def work(db: Db) -> GrantedRows:
             self._check_place()
-            return attempts.begin(db, self._chunks, run, limit, now_ms=now_ms, input_id=input_id)
+            return attempts.begin(
+                db,
+                self._chunks,
+                run,
+                limit,
+                now_ms=now_ms,
+                input_id=input_id,
+                dispatch_id=dispatch_id,
+                repeat_after_ms=repeat_after_ms,
+            )
 
         return await self._do(work)
 
@@ -141,6 +160,19 @@ class Store(ABC):
             await self._do(work)
         except attempts.RowsMoved:
             await self._do(carefully)
+
+    async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
+        return await self._read(lambda db: contacted.known_executions(db, account, executions))
+
+    async def own_execution(self, run: Run, row: GrantedRow, execution_sid: str) -> bool:
+        return await self._read(lambda db: contacted.own_execution(db, run, row, execution_sid))
+
+    async def skip_contacts(self, run: Run, sentences: Mapping[str, str]) -> int:
+        def work(db: Db) -> int:
+            attempts.check_lease(db, run)
+            return contacted.skip_contacts(db, attempts.inputs_planned(db, run.campaign), sentences)
+
+        return await self._do(work)
 
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         return await self._read(lambda db: attempts.next_due_ms(db, campaign, input_id))

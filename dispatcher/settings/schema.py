@@ -80,6 +80,17 @@ class CampaignSettings(_Table):
         ' for; "" turns it off, and unknown rows then stay unknown.',
     )
 
+    repeat_after_h: NotNegative = Field(
+        16.0,
+        description="A contact whom any campaign of this account has started on this flow within so many hours is"
+        " skipped; 0: nobody is.",
+    )
+    repeat_look_back_max: Annotated[int, Field(ge=1)] = Field(
+        100_000,
+        description="The most executions of the flow that are listed at the start of a run to find such contacts that"
+        " this ledger does not know of.",
+    )
+
     @field_validator("flow")
     @classmethod
     def _check_flow(cls, value: str | None) -> str | None:
@@ -280,6 +291,11 @@ class Settings(_Table):
     reconcile: ReconcileSettings = ReconcileSettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
+
+    @property
+    def repeat_after_ms(self) -> int:
+        """For how long nobody is reached a second time; 0: as often as there are rows."""
+        return int(self.campaign.repeat_after_h * 3_600_000)
 
     @property
     def window_limit(self) -> int:

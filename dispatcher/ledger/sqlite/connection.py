@@ -12,7 +12,7 @@ from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -95,9 +95,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
-        db.execute("PRAGMA foreign_keys = ON")
+        # Off while tables are made anew: sqlite.org/lang_altertable.html#otheralter
+        db.execute("PRAGMA foreign_keys = OFF")
         if version < SCHEMA_VERSION:
             upgrade(db)
+        db.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         db.close()
         raise

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from dispatcher.clock import now_ms
 from dispatcher.ledger import reading, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
@@ -113,9 +114,9 @@ class SqliteRehearsal(_SqliteStore):
     """See `protocol.Ledger`. A private database that knows one campaign and ends with its connection."""
 
     @classmethod
-    def open(cls, state_dir: Path, campaign: str) -> SqliteRehearsal:
+    def open(cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0) -> SqliteRehearsal:
         """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
-        return cls(rehearse(state_dir, campaign))
+        return cls(rehearse(state_dir, campaign, now_ms() - repeat_after_ms))
 
     @property
     def location(self) -> str:

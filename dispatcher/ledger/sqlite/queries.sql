@@ -22,7 +22,7 @@ INSERT INTO main.campaigns SELECT * FROM source.campaigns;
 
 -- name: rehearsal_inputs
 INSERT INTO main.inputs SELECT * FROM source.inputs
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
 
 -- name: rehearsal_rows
 INSERT INTO main.rows SELECT r.* FROM main.inputs AS i CROSS JOIN source.rows AS r
@@ -34,17 +34,25 @@ ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
 
 -- name: rehearsal_row_keys
 INSERT INTO main.row_keys SELECT * FROM source.row_keys
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
 
 -- name: rehearsal_tallies
 INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
 
 -- name: rehearsal_runs
 INSERT INTO main.runs SELECT * FROM source.runs
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+
+-- name: rehearsal_contacted
+-- Of the other campaigns, what may hold a row back.
+INSERT INTO main.contacted SELECT c.* FROM source.contacted AS c WHERE c.begun_at_ms > :since_ms
+  OR c.campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
 
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
+
+-- name: rehearsal_attempts_contacted
+INSERT OR IGNORE INTO main.attempts SELECT a.* FROM main.contacted AS c CROSS JOIN source.attempts AS a USING (attempt_id);
 
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
@@ -67,7 +75,20 @@ VALUES (:name, :account_id, :flow_sid, :now_ms) ON CONFLICT DO NOTHING;
 
 -- name: campaign_get
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
-FROM campaigns JOIN accounts USING (account_id) WHERE name = :name;
+FROM campaigns JOIN accounts USING (account_id) WHERE account_id = :account_id AND name = :name;
+
+-- name: campaigns_named
+-- Of all accounts, oldest first.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
+FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
+
+-- name: campaign_is_begun
+-- Whether anything of it was ever to be sent, or is about to be.
+SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
+  OR EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL);
+
+-- name: campaign_move
+UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
 
 -- name: campaign_list
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
@@ -303,14 +324,14 @@ WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 -- name: planned_rows
 -- packed
 -- Rows whose time has come go first.
-SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) FROM (
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts)) FROM (
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address FROM rows
+    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
     ORDER BY not_before_ms LIMIT :limit)
   UNION ALL
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address FROM rows
+    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0
     ORDER BY row_id LIMIT :limit)
   LIMIT :limit);
@@ -319,10 +340,61 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) F
 SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0;
 
 -- name: attempts_begin
--- The database numbers them, in this order.
-INSERT INTO attempts (row_id, number, run_id, begun_at_ms)
-SELECT coalesce(r.identity, r.row_id), r.attempts + 1, :run_id, :now_ms
-FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value;
+-- Each of {values}: identity, number, dispatch_id. The database numbers them, in this order.
+INSERT INTO attempts (row_id, number, run_id, begun_at_ms, dispatch_id)
+SELECT v.column1, v.column2, :run_id, :now_ms, nullif(v.column3, '') FROM (VALUES {values}) AS v WHERE v.column1 <> 0;
+
+-- name: contacted_begin
+-- Each of {values}: contact, row_key, attempt_id; in the order of contacts.
+INSERT OR REPLACE INTO contacted (account_id, contact, campaign_id, row_key, attempt_id, begun_at_ms)
+SELECT :account_id, v.column1, :campaign_id, v.column2, v.column3, :now_ms FROM (VALUES {values}) AS v WHERE v.column1 <> 0;
+
+-- name: contacted_again
+-- packed
+-- Of these contacts, those whom the account has begun to reach on the flow since then, by whatever campaign: the contact's
+-- place, a sentence, and for a row of the same campaign where that stands now. A contact may come several times.
+SELECT json_group_array(json_array(place, sentence, row_id)) FROM (
+  SELECT j.key AS place,
+    CASE WHEN a.outcome = 'created' THEN 'campaign ' ELSE 'it is not known whether campaign ' END || '"' || g.name || '"'
+      || CASE WHEN a.outcome = 'created' THEN ' reached' ELSE ' has reached' END || ' this contact on '
+      || strftime('%Y-%m-%d at %H:%M UTC', c.begun_at_ms / 1000, 'unixepoch') AS sentence,
+    CASE WHEN c.campaign_id = :campaign_id THEN (
+      SELECT k.row_id FROM row_keys AS k
+      WHERE k.campaign_id = c.campaign_id AND k.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END) END AS row_id
+  FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+    CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
+  WHERE c.begun_at_ms > :since_ms AND g.flow_sid = :flow_sid
+    AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown'));
+
+-- name: rows_skip
+-- Each of {values}: row_id, sentence.
+UPDATE rows SET state = 'skipped', reason_code = :reason_code, reason_column = NULL, reason = v.column2
+FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'planned';
+
+-- name: executions_of_contacts
+-- The executions that this account's campaigns have begun for these contacts, and those of its test sends. '': an attempt of
+-- the contact may have begun one that is not known yet.
+SELECT j.value, coalesce(a.execution_sid, '') FROM json_each(:contacts) AS j
+  CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
+WHERE a.outcome = 'created' OR a.outcome = 'unknown' OR a.outcome IS NULL
+UNION ALL
+SELECT NULL, a.execution_sid FROM attempts AS a JOIN runs USING (run_id)
+WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id AND a.execution_sid IS NOT NULL;
+
+-- name: own_execution
+-- Whether another row of the campaign has begun this execution for the contact, or may have.
+SELECT EXISTS (
+  SELECT 1 FROM contacted AS c CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
+  WHERE c.account_id = :account_id AND c.contact = :contact AND c.campaign_id = :campaign_id AND c.attempt_id <> :attempt_id
+    AND (a.execution_sid = :execution_sid OR a.outcome IS NULL OR a.outcome = 'unknown'));
+
+-- name: planned_addresses
+-- packed
+-- The planned rows of an input behind a row, and where they go.
+SELECT json_group_array(json_array(row_id, address)) FROM (
+  SELECT row_id, coalesce(to_address, row_key) AS address FROM rows
+  WHERE row_id > :after AND row_id <= :last AND state = 'planned' ORDER BY row_id LIMIT :limit);
 
 -- name: rows_begin
 -- A row's live attempt is found by the index that allows only one.
@@ -406,7 +478,7 @@ WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL
 
 -- name: unknown_rows
 SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms
+  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 

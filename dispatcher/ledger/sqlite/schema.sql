@@ -1,4 +1,4 @@
--- The ledger, version 4. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 5. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -10,12 +10,14 @@ CREATE TABLE accounts (
 
 CREATE TABLE campaigns (
   campaign_id   INTEGER PRIMARY KEY,
-  name          TEXT NOT NULL UNIQUE,
+  name          TEXT NOT NULL,
   account_id    INTEGER NOT NULL REFERENCES accounts,
   flow_sid      TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,
   input_id      INTEGER,                   -- the latest file that was planned whole
-  report_path   TEXT
+  report_path   TEXT,
+  key_columns   TEXT,                      -- JSON array: what makes a row the same row; []: its address; NULL: not known
+  UNIQUE (account_id, name)
 );
 
 -- A file as it was planned into a campaign. Its rows count only once ready_at_ms is set: a load that was cut short is removed.
@@ -30,7 +32,9 @@ CREATE TABLE inputs (
   from_address        TEXT,
   keyed               INTEGER NOT NULL DEFAULT 0, -- rows loaded that have a key
   begun_at_ms         INTEGER NOT NULL,
-  ready_at_ms         INTEGER
+  ready_at_ms         INTEGER,
+  folder              TEXT NOT NULL DEFAULT '',  -- where the file lay, absolute; '': not known, or standard input
+  whole               INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are not to be sent any more
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
@@ -111,13 +115,26 @@ CREATE TABLE attempts (
   request_id    TEXT,
   found_by      TEXT,
   to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
-  from_address  TEXT
+  from_address  TEXT,
+  dispatch_id   TEXT                       -- the id that travelled in Parameters; NULL: none, or written before version 5
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
+
+-- Whom an account's campaigns have begun to reach: the newest attempt of each row, written with its intent; test sends are not
+-- here. Whether the attempt counts, its outcome says. A contact is an address without its channel (`whatsapp:`).
+CREATE TABLE contacted (
+  account_id  INTEGER NOT NULL,
+  contact     TEXT NOT NULL,
+  campaign_id INTEGER NOT NULL,
+  row_key     TEXT NOT NULL,               -- '': the contact itself
+  attempt_id  INTEGER NOT NULL,
+  begun_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (account_id, contact, campaign_id, row_key)
+) WITHOUT ROWID;
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (
