@@ -62,6 +62,11 @@ def stop(db: Db, run: Run, now_ms: int, reason: str | None, totals: RunTotals) -
     db.run("run_stop", run_id=run.run_id, now_ms=now_ms, reason=reason)
 
 
+def has_sent(db: Db, account: Account) -> bool:
+    """Whether any attempt of the account was ever begun."""
+    return bool(db.one("account_has_sent", account_id=account.account_id)[0])
+
+
 def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolved: bool) -> list[int]:
     """When requests of an account left since then, ascending; see `protocol.Ledger.departures`.
 

@@ -1,8 +1,8 @@
 """When an account's last requests left, kept where its next run finds them, whatever becomes of this one.
 
 A small file in a folder of the user (`ledger.account_files`), next to the account's lock, which whoever opens this
-holds. Each departure is in it before its first byte leaves: the file is mapped into memory, so that costs no call to the
-system, and what a killed process has written there is the system's to keep. A power cut may take it back: then the
+holds. Each departure is in it before its first byte leaves: the file is mapped into memory, so that costs no call to
+the system, and what a killed process has written there is the system's to keep. A power cut may take it back: then the
 machine has started anew, and what left before that left at the latest then.
 
 Times are what the machine has counted since its start (`clock.counted_ms`), in milliseconds: a clock that is put right
@@ -23,7 +23,7 @@ from dispatcher.ledger.account_files import make_folder, unwritable
 
 #: Departures are kept at least so long, however short the window is: a later run's may be longer.
 KEPT_S = 60.0
-#: So many entries; those of one entry left within KEPT_S / SLOTS or less of each other, and count as the latest of them.
+#: So many entries. What left within a KEPT_S / SLOTS or so is one of them, and counts as the latest of it.
 SLOTS = 4096
 _MAGIC = int.from_bytes(b"dspdep01", "little")
 #: An entry is one word, which is written at once: the time, and in so many bits the number.

@@ -52,6 +52,8 @@ async def send_single(account: OpenAccount, studio: Studio, flow_sid: str, form:
     finally:
         if sent_at_s is None:
             limiter.release()
+        else:
+            limiter.record_answer(sent_at_s, given_up=answer is None or answer.failure is not None)
     verdict = classify(answer, api_version=api_version)
     if verdict.outcome is Outcome.throttled and sent_at_s is not None:
         account.throttled(verdict.retry_after_s, sent_at_s)

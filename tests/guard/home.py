@@ -7,19 +7,17 @@ $HOME). `conftest.py` gives each test a folder of its own; processes that a test
 from __future__ import annotations
 
 import os
-
-try:
-    import pwd
-except ImportError:  # Windows
-    pwd = None  # type: ignore[assignment]
+import sys
 
 VARIABLE = "TESTS_HOME"
 
 
 def install() -> None:
     """From now on `pwd.getpwuid` says the folder that `VARIABLE` names, whoever asks."""
-    if pwd is None:
+    if sys.platform == "win32":
         return
+    import pwd
+
     real = pwd.getpwuid
 
     def getpwuid(uid: int, /) -> pwd.struct_passwd:

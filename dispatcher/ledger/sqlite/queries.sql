@@ -433,6 +433,9 @@ UNION ALL
 SELECT row_id, state, reason_code FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND last_attempt = :attempt_id
 LIMIT 1;
 
+-- name: account_has_sent
+SELECT EXISTS (SELECT 1 FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id WHERE r.account_id = :account_id);
+
 -- name: departures
 -- An account's newest attempts, test sends included, older than the one given: newest run first, newest attempt first.
 SELECT r.run_id, a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome

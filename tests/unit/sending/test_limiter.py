@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.limiter import CLAIM_MAX, Limiter, WindowLog
+from dispatcher.sending.limiter import CLAIM_MAX, Limiter, Past
+from dispatcher.sending.window import WindowLog
 from tests.support import virtual_time
 from tests.support.simulation import WINDOW_S, worst_window
 from tests.support.virtual_time import VirtualTimeLoop
@@ -81,7 +82,7 @@ class TestNeverAboveTheLimit:
         cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
         # What left before this start did so under the same limit.
         before = sorted(loop.time() - age_s for age_s in past_s)[:cap]
-        tested = limiter(per_second, pace=pace, headroom=headroom, past_s=before)
+        tested = limiter(per_second, pace=pace, headroom=headroom, past=Past(sent_at_s=before))
         left_s, tasks = list(before), set()
 
         async def one(connecting_s: float, fate: str) -> None:
@@ -135,7 +136,7 @@ class TestNeverAboveTheLimit:
     async def test_what_left_before_a_restart_counts(self, pace: str) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        tested = limiter(past_s=[started_s - 4.0] * 198, pace=pace)
+        tested = limiter(past=Past(sent_at_s=[started_s - 4.0] * 198), pace=pace)
         assert tested.worst_window == tested.window_now() == 198
         await take(tested, 1)
         assert 6.0 <= loop.time() - started_s <= 6.11
