@@ -57,6 +57,8 @@ class Sent:
     """What happened, in seconds since sending began."""
 
     sent_at_s: list[float] = field(default_factory=list)
+    #: When requests arrived, accepted or not.
+    arrived_s: list[float] = field(default_factory=list)
     passed_s: list[float] = field(default_factory=list)
     throttled_s: list[float] = field(default_factory=list)
     duration_s: float = 0.0
@@ -176,6 +178,7 @@ async def _send(
         sent.sent_at_s.append(sent_at_s - started_s)
         await asyncio.sleep(latency_s / 2 + chance.uniform(0, jitter_s))
         accepted = server.accepts()
+        sent.arrived_s.append(loop.time() - started_s)
         await asyncio.sleep(latency_s / 2)
         limiter.record_answer(sent_at_s)
         if accepted:
@@ -210,3 +213,7 @@ async def _send(
             tasks.add(task)
             task.add_done_callback(tasks.discard)
     sent.duration_s = loop.time() - started_s
+    # Whoever gives the account back sends nothing more.
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
