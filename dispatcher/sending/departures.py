@@ -69,7 +69,8 @@ class Departures:
 
     def add(self) -> None:
         """A request leaves now."""
-        now_ms = counted_ms()
+        # Never dated too early, not by a part of a millisecond.
+        now_ms = counted_ms() + 1
         if now_ms - self._begun_ms < self._step_ms and self._n < _COUNT_MASK:
             self._n += 1
         else:
@@ -127,7 +128,7 @@ def open_departures(path: Path, *, window_s: float) -> Iterator[Departures]:
     )
     history = History(
         found=found,
-        ages_s=tuple((now_ms - at_ms) / 1000 for at_ms, n in entries for _ in range(n)),
+        ages_s=tuple(max(0, now_ms - at_ms) / 1000 for at_ms, n in entries for _ in range(n)),
         spread_s=new.spread_ms / 1000,
         undated_for_s=max(0, old.dropped_ms + widest_ms - now_ms) / 1000 if old.dropped_ms else 0.0,
         longer_window_s=longer_ms / 1000,
@@ -183,7 +184,7 @@ def _read(path: Path, now_ms: int) -> _File:
 
     def dated(at_ms: int) -> int:
         """On this start's clock: what left before it did so at the latest when it began."""
-        return now_ms if not known else min(at_ms, now_ms) if same else 1
+        return now_ms + 1 if not known else min(at_ms, now_ms + 1) if same else 1
 
     return _File(
         window_ms=words[_WINDOW_AT],
