@@ -52,7 +52,7 @@ class Ledger(Protocol):
     # --- accounts and campaigns ---
 
     async def account(self, account_sid: str, base_url: str) -> Account:
-        """The account's record, made where it is new."""
+        """The account's record, made where it is new; one for all its spellings (`identity`)."""
 
     def lease(
         self,
@@ -214,6 +214,9 @@ class Ledger(Protocol):
         `unresolved`: also those of which it is not known whether or when they left; they count at the latest moment
         possible (that is right for a limiter, and too many for a measurement).
         """
+
+    async def has_sent(self, account: Account) -> bool:
+        """Whether a create request of the account was ever begun, by any run or test send."""
 
     async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
         """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.

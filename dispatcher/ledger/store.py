@@ -190,6 +190,9 @@ class Store(ABC):
             lambda db: runs.departures(db, account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
         )
 
+    async def has_sent(self, account: Account) -> bool:
+        return await self._read(lambda db: runs.has_sent(db, account))
+
     async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
         def work(db: Db) -> TestAttempt:
             self._check_place()

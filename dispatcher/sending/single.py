@@ -54,6 +54,8 @@ async def send_single(
     finally:
         if sent_at_s is None:
             limiter.release()
+        else:
+            limiter.record_answer(sent_at_s, given_up=answer is None or answer.failure is not None)
     asked = Asked(account.record.account_sid, flow_sid, to)
     verdict = classify(answer, api_version=api_version, asked=asked)
     if verdict.outcome is Outcome.throttled and sent_at_s is not None:

@@ -18,6 +18,7 @@ from tests.chaos.killing import kill_loop
 from tests.chaos.plan import WORLDS, Plan, Tally
 from tests.chaos.program import ROOT, zygote
 from tests.chaos.seeds import VARIABLE, drawn
+from tests.guard import home
 
 
 def table(tally: Tally, chosen: int) -> str:
@@ -79,8 +80,10 @@ def main() -> int:
         stop_killing_after_s=options.minutes * 60,
         timeout_s=options.minutes * 60 + 900,
     )
-    with tempfile.TemporaryDirectory() as folder, zygote() as program:
-        tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as own_home:
+        os.environ[home.VARIABLE] = own_home
+        with zygote() as program:
+            tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
     say(table(tally, chosen))
     for problem in tally.problems():
         say(f"BROKEN: {problem}")

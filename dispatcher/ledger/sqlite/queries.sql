@@ -485,12 +485,21 @@ UNION ALL
 SELECT row_id, state, reason_code FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND last_attempt = :attempt_id
 LIMIT 1;
 
+-- name: account_has_sent
+SELECT EXISTS (SELECT 1 FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id WHERE r.account_id = :account_id);
+
+-- name: departures_runs
+-- Of an account: the runs of which anything can have left since then, newest first. A run that was killed was dead when the
+-- next one began.
+SELECT run_id FROM (
+  SELECT run_id, seen_at_ms, stopped_at_ms, lead(started_at_ms, 1, 0) OVER (ORDER BY run_id) AS next_at_ms
+  FROM runs WHERE account_id = :account_id)
+WHERE stopped_at_ms IS NULL OR max(seen_at_ms, stopped_at_ms, next_at_ms) >= :since_ms ORDER BY run_id DESC;
+
 -- name: departures
--- An account's newest attempts, test sends included, older than the one given: newest run first, newest attempt first.
-SELECT r.run_id, a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome
-FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id
-WHERE r.account_id = :account_id AND r.run_id <= :run_id AND (r.run_id < :run_id OR a.attempt_id < :before)
-ORDER BY r.run_id DESC, a.attempt_id DESC LIMIT :limit;
+-- A run's attempts that are older than the one given, newest first.
+SELECT attempt_id, begun_at_ms, sent_at_ms, ended_at_ms, outcome FROM attempts
+WHERE run_id = :run_id AND attempt_id < :before ORDER BY attempt_id DESC LIMIT :limit;
 
 -- name: departures_unresolved
 -- Of an account: what is on the wire, and of what it is not known whether it was created, however old.

@@ -2,7 +2,7 @@
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
-  account_sid  TEXT NOT NULL,
+  account_sid  TEXT NOT NULL,              -- both in their one spelling (ledger/identity.py)
   base_url     TEXT NOT NULL,              -- a rehearsal against another host is another account
   epoch        INTEGER NOT NULL DEFAULT 0, -- raised by each run that takes the account over; fences the runs before it
   UNIQUE (account_sid, base_url)
