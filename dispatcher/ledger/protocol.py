@@ -18,7 +18,6 @@ from typing import Protocol
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
-    BegunExecution,
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
@@ -26,12 +25,14 @@ from dispatcher.ledger.records import (
     GrantedRow,
     GrantedRows,
     InputRecord,
+    LastCreated,
     NewInput,
     PlanCounts,
     ReportRow,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
@@ -248,11 +249,14 @@ class Ledger(Protocol):
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
 
-    async def begun_executions(self, sids: Collection[str], *, after: int) -> dict[str, BegunExecution]:
-        """Of these executions, those that attempts numbered above `after` have begun, test sends included.
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        """Of these executions, those that attempts numbered above `after` have created, test sends included.
 
         Looks through those attempts: an execution whose answer was lost is not among them.
         """
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.

@@ -126,11 +126,20 @@ class AbsentAttempt(NamedTuple):
     dispatch_id: str | None
 
 
-class BegunExecution(NamedTuple):
-    """When an execution of ours was begun: its intent was written, by the clock of its run."""
+class SentExecution(NamedTuple):
+    """When the request for an execution of ours was sent, at the earliest, by the clock of its run."""
 
     run_id: int
-    begun_at_ms: int
+    sent_at_ms: int
+
+
+class LastCreated(NamedTuple):
+    """The newest execution that an account has created on a flow, for all that the ledger knows."""
+
+    execution_sid: str
+    sent: SentExecution
+    #: When its answer was known.
+    answered_at_ms: int
 
 
 class GrantedRow(NamedTuple):

@@ -13,7 +13,6 @@ from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
-    BegunExecution,
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
@@ -21,11 +20,13 @@ from dispatcher.ledger.records import (
     GrantedRow,
     GrantedRows,
     InputRecord,
+    LastCreated,
     NewInput,
     PlanCounts,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
@@ -238,8 +239,11 @@ class Store(ABC):
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         await self._do(lambda db: unresolved.note(db, notes))
 
-    async def begun_executions(self, sids: Collection[str], *, after: int) -> dict[str, BegunExecution]:
-        return await self._read(lambda db: unresolved.begun_executions(db, sids, after))
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        return await self._read(lambda db: unresolved.sent_executions(db, sids, after))
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        return await self._read(lambda db: unresolved.last_created(db, campaign, after))
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         return await self._do(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dispatcher.ledger import tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import AbsentAttempt, AttemptEnd, BegunExecution, UnknownRow
+from dispatcher.ledger.records import AbsentAttempt, AttemptEnd, CampaignRecord, LastCreated, SentExecution, UnknownRow
 from dispatcher.model import Absence, RowState
 
 #: What an attempt's message is where a person has said that its row is to be sent again.
@@ -79,12 +79,22 @@ def note(db: Db, notes: Iterable[tuple[int, str]]) -> None:
     db.update("note_unknown", 2, flat)
 
 
-def begun_executions(db: Db, sids: Collection[str], after: int) -> dict[str, BegunExecution]:
-    """Of these executions, those that attempts after `after` have begun (and know it)."""
+def sent_executions(db: Db, sids: Collection[str], after: int) -> dict[str, SentExecution]:
+    """Of these executions, those that attempts after `after` have created (and know it)."""
     return {
-        sid: BegunExecution(run_id, begun_ms)
-        for sid, run_id, begun_ms in db.rows("begun_executions", sids=list(sids), after=after)
+        sid: SentExecution(run_id, sent_ms)
+        for sid, run_id, sent_ms in db.rows("sent_executions", sids=list(sids), after=after)
     }
+
+
+def last_created(db: Db, campaign: CampaignRecord, after: int) -> LastCreated | None:
+    """The newest execution of an account on a flow; see `protocol.Ledger.last_created`."""
+    account_id = campaign.account.account_id
+    found = db.first("last_created", after=after, account_id=account_id, flow_sid=campaign.flow_sid)
+    if found is None:
+        return None
+    sid, run_id, sent_ms, answered_ms = found
+    return LastCreated(sid, SentExecution(run_id, sent_ms), answered_ms)
 
 
 def risk(db: Db, input_ids: Iterable[int]) -> int:

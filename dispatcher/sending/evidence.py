@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dispatcher.ledger.records import BegunExecution, UnknownRow
+from dispatcher.ledger.records import LastCreated, SentExecution, UnknownRow
 from dispatcher.model import Absence, Outcome
 from dispatcher.settings import ReconcileSettings
 from dispatcher.studio.resources import Execution
@@ -81,7 +81,7 @@ def window(
         begun_s=begun_s if own_run or theirs_s is None else begun_s + min(0.0, theirs_s - skew.most_s),
         ended_s=ended_s,
         earliest_s=first_s + min(skews_s) - margin_s - SLACK_S,
-        likely_s=begun_s + min(skews_s) - margin_s,
+        likely_s=begun_s + min(skews_s) - settings.clock_skew_s,
         latest_s=ended_s + max(skews_s) + margin_s + SLACK_S if measured else None,
         later_s=ended_s + skew.most_s + settings.clock_skew_s + GRANULARITY_S,
     )
@@ -99,6 +99,8 @@ class Evidence:
     unread: bool = False
     #: The list shows an execution that began after the attempt had ended.
     later: bool = False
+    #: One that began after it, and that the list does not show: it is known not to be up to date. None: there is none.
+    missing: LastCreated | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +114,14 @@ class Decision:
     note: str | None = None
 
 
-def is_later(row: UnknownRow, newest: BegunExecution | None, *, late_s: float) -> bool:
-    """Whether an execution that we have begun began after the attempt had ended: known without any clock but our own.
+def is_later(row: UnknownRow, newest: SentExecution | None, *, late_s: float) -> bool:
+    """Whether our own newest execution was sent for after the attempt had ended: known without any clock but our own.
 
     A later run has begun after this one was dead; within a run one clock dates both.
     """
     if newest is None or newest.run_id < row.run_id:
         return False
-    waited_ms = newest.begun_at_ms - row.ended_at_ms
+    waited_ms = newest.sent_at_ms - row.ended_at_ms
     return waited_ms >= late_s * 1000 or (newest.run_id > row.run_id and not late_s)
 
 
@@ -158,6 +160,12 @@ def decide(
         return Decision(wait_until_s=ended_s + settle_s)
     if evidence.later:
         return Decision(outcome=Outcome.not_sent, absence=Absence.proved)
+    if evidence.missing is not None:
+        answered_s = evidence.missing.answered_at_ms / 1000
+        if answered_s <= listed_s < answered_s + settle_s:
+            return Decision(wait_until_s=answered_s + settle_s)
+        last = evidence.missing.execution_sid
+        return Decision(note=f"not listed, nor is {last}, which was created later: the list is not up to date")
     nothing = "no execution of it is listed, nor any that began later: the list may not be up to date"
     if row.http_status is not None and 200 <= row.http_status < 300:
         return Decision(note=f"Studio answered {row.http_status}, which says that it was created; {nothing}")

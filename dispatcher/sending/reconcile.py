@@ -21,7 +21,7 @@ from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import ResourceNotFound, StudioUnavailable
 from dispatcher.events import EventBus, Reconciling
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import AttemptEnd, BegunExecution, CampaignRecord, Run, UnknownRow
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, LastCreated, Run, SentExecution, UnknownRow
 from dispatcher.model import Absence, FoundBy, Outcome, contact_of, is_dispatch_id
 from dispatcher.sending.evidence import Decision, Evidence, Skew, Window, decide, is_later, window
 from dispatcher.settings import ReconcileSettings
@@ -156,6 +156,7 @@ class _Search:
         self._from_s = min(one.earliest_s for one in windows.values())
         ends_s = [one.latest_s for one in windows.values()]
         self._until_s = None if None in ends_s else max(one for one in ends_s if one is not None)
+        self._campaign = campaign
         self._flow_sid = campaign.flow_sid
         self._ledger = ledger
         self._studio = studio
@@ -169,7 +170,8 @@ class _Search:
         self._unread: set[int] = set()
         #: The newest that is listed: the executions of ours, and anybody's by its date.
         self._newest: list[str] = []
-        self._newest_own: BegunExecution | None = None
+        self._newest_own: SentExecution | None = None
+        self._last_created: LastCreated | None = None
         self._newest_s = float("-inf")
 
     async def list_executions(self, bus: EventBus) -> None:
@@ -186,10 +188,11 @@ class _Search:
                 self._candidates.append(execution)
             if listed % 5000 == 0:
                 bus.emit(Reconciling(unknown=len(self._rows), resolved=0, detail=f"{listed} executions listed"))
+        after = min(row.attempt_id for row in self._rows)
+        self._last_created = await self._ledger.last_created(self._campaign, after=after)
         if self._newest:
-            after = min(row.attempt_id for row in self._rows)
-            begun = await self._ledger.begun_executions(self._newest, after=after)
-            self._newest_own = max(begun.values(), default=None)
+            sent = await self._ledger.sent_executions(self._newest, after=after)
+            self._newest_own = max(sent.values(), default=None)
 
     def _may_be_a_row_s(self, execution: Execution) -> bool:
         if began_by_contact(execution):
@@ -246,16 +249,18 @@ class _Search:
 
     async def _is_recorded(self, execution: Execution) -> bool:
         """Whether the ledger has the execution: it is another row's then."""
-        return bool(await self._ledger.begun_executions([execution.sid], after=0))
+        return bool(await self._ledger.sent_executions([execution.sid], after=0))
 
     def evidence(self, row: UnknownRow) -> Evidence:
         """What was found about a row."""
-        later = self._newest_s >= self._windows[row.row_id].later_s
+        late_s, last = self._studio.late_s, self._last_created
+        later = self._newest_s >= self._windows[row.row_id].later_s or is_later(row, self._newest_own, late_s=late_s)
         return Evidence(
             ours=self._ours.get(row.row_id),
             ambiguous=tuple(self._ambiguous[row.row_id]),
             unread=row.row_id in self._unread,
-            later=later or is_later(row, self._newest_own, late_s=self._studio.late_s),
+            later=later,
+            missing=last if last is not None and not later and is_later(row, last.sent, late_s=late_s) else None,
         )
 
 

@@ -558,10 +558,17 @@ WHERE a.absence IS NOT NULL ORDER BY a.attempt_id;
 UPDATE attempts SET absence = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'not_sent';
 
--- name: begun_executions
--- Of these executions, those that attempts after one have begun.
-SELECT execution_sid, run_id, begun_at_ms FROM attempts
+-- name: sent_executions
+-- Of these executions, those that attempts after one have created.
+SELECT execution_sid, run_id, coalesce(sent_at_ms, begun_at_ms) FROM attempts
 WHERE attempt_id > :after AND execution_sid IN (SELECT value FROM json_each(:sids));
+
+-- name: last_created
+-- The newest attempt of an account on a flow, after one, whose answer was an execution.
+SELECT a.execution_sid, a.run_id, coalesce(a.sent_at_ms, a.begun_at_ms), a.ended_at_ms
+FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c USING (campaign_id)
+WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
+ORDER BY a.attempt_id DESC LIMIT 1;
 
 -- name: risk_attempts
 -- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their

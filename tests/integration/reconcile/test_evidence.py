@@ -85,13 +85,12 @@ async def test_an_execution_without_its_context(tmp_path: Path) -> None:
         rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
         await rehearsal.run(rehearsal.contacts(1))
         sid = sandbox.creates()["creates"][0]["sid"]
-        # The flow and the list are answered, the context is gone.
-        rehearsal.faults({"read_404": 0.0, "for_requests": 2, "then": {"read_404": 1.0}})
+        sandbox.change(context_lag_s=60)
         found, status = await rehearsal.reconcile()
         assert (found.unresolved, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
         assert sid in rehearsal.report()[0]["dispatch_error_message"]
         # When it can be read again, the row is settled.
-        rehearsal.faults({})
+        sandbox.change(context_lag_s=0)
         found, status = await rehearsal.reconcile()
         assert (found.created, status.rows[RowState.created]) == (1, 1)
         rehearsal.assert_books_balance()

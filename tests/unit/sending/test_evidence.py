@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.ledger.records import AbsentAttempt, BegunExecution, UnknownRow
+from dispatcher.ledger.records import AbsentAttempt, LastCreated, SentExecution, UnknownRow
 from dispatcher.model import Absence, Outcome
 from dispatcher.sending.evidence import (
     RETENTION_S,
@@ -110,6 +110,17 @@ class TestDecide:
             assert decision.note is not None
             assert "sent again once already" in decision.note
 
+    def test_a_later_one_that_is_not_listed(self) -> None:
+        """The list is known not to be up to date: it gets its time for that one too, and then proves nothing."""
+        last = LastCreated("FNlast", SentExecution(1, 1_011_000), 1_012_000)
+        evidence = Evidence(missing=last)
+        assert decided(evidence).wait_until_s == 1012 + SETTLE_S
+        for listed_s in (1012 + SETTLE_S, 1012 + 100 * SETTLE_S):
+            decision = decided(evidence, listed_s=listed_s)
+            assert (decision.outcome, decision.wait_until_s) == (None, None)
+            assert decision.note is not None
+            assert "FNlast" in decision.note
+
     def test_others_wait_to_be_sent(self) -> None:
         """Their executions will show how far the list is up to date: nothing is assumed before."""
         decision = decided(may_assume=False)
@@ -178,7 +189,7 @@ class TestIsLater:
     """What we began ourselves needs no comparison of clocks."""
 
     def later(self, run_id: int, begun_s: float, late_s: float = 0.0) -> bool:
-        return is_later(row(run_id=7), BegunExecution(run_id, int(begun_s * 1000)), late_s=late_s)
+        return is_later(row(run_id=7), SentExecution(run_id, int(begun_s * 1000)), late_s=late_s)
 
     def test_in_the_same_run(self) -> None:
         """What was begun after the end was created after it."""
