@@ -64,7 +64,7 @@ class CampaignRun:
             sender = self._sender(studio, run, limiter, input_id, again=again)
             try:
                 try:
-                    found += (await self._pass(studio, run)).created
+                    found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
                     reconcile_error = error  # not a reason to leave the others waiting
                 for _ in range(ROUNDS_MAX):
@@ -77,7 +77,7 @@ class CampaignRun:
                         break
                     if settings.reconcile.at_end:
                         try:
-                            found += (await self._resolve(studio, run, until_sure=False)).created
+                            found += (await self._resolve(studio, run, input_id, until_sure=False)).created
                             reconcile_error = None
                         except StudioError as error:
                             # What could be sent is sent; only the rows left unknown could not be asked for.
@@ -156,20 +156,20 @@ class CampaignRun:
         self._bus.emit(RowsCounted(campaign=record.name, rows=(await self._ledger.status(record)).rows))
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-                total = await self._resolve(studio, run, until_sure=True)
+                total = await self._resolve(studio, run, None, until_sure=True)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())
         return total, await self._ledger.status(record)
 
-    async def _resolve(self, studio: Studio, run: Run, *, until_sure: bool) -> Reconciled:
+    async def _resolve(self, studio: Studio, run: Run, input_id: int | None, *, until_sure: bool) -> Reconciled:
         """Look up rows left unknown, waiting until the list has had its time.
 
         Without `until_sure` it returns as soon as some rows can be sent again; the others go on waiting meanwhile.
         """
         total = Reconciled()
         while True:
-            result = await self._pass(studio, run)
+            result = await self._pass(studio, run, input_id)
             total.add(result)
             if result.waiting_until_s is None or (total.planned and not until_sure):
                 return total
@@ -182,8 +182,8 @@ class CampaignRun:
             finally:
                 self._bus.resume(WaitKind.list_lag)
 
-    async def _pass(self, studio: Studio, run: Run) -> Reconciled:
-        """One pass over them. Raises: StudioError; why it was stopped meanwhile."""
+    async def _pass(self, studio: Studio, run: Run, input_id: int | None) -> Reconciled:
+        """One pass over them, in a run that sends this input's rows. Raises: StudioError; why it was stopped."""
         self._bus.emit(PhaseChanged(phase=Phase.reconciling))
         # Its reads may be waiting for a long time; what a pass that is stopped has proved is proved again next time.
         result = await self._stop.race(
@@ -197,6 +197,8 @@ class CampaignRun:
                 id_parameter=self._settings.campaign.id_parameter,
                 bus=self._bus,
                 seen_s=self._seen_unknown_s,
+                # While rows wait to be sent, their executions will show how far the list is up to date.
+                may_assume=not await self._planned(run.campaign, input_id),
             )
         )
         if result.created or result.planned:

@@ -20,7 +20,7 @@ from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.copies import back_up, move
 from dispatcher.ledger.sqlite.health import ledger_health
-from dispatcher.ledger.sqlite.lease import is_held
+from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 from dispatcher.ledger.sqlite.leftovers import remove_leftovers
 
@@ -81,8 +81,11 @@ async def open_rehearsal(
 
 
 def is_leased(state: StateSettings, account_sid: str, base_url: str, *, loopback: bool = False) -> bool:
-    """Whether any process works for the account now; nothing is opened, made or changed. False: it cannot be told."""
-    return is_held(
+    """Whether any process works for the account now, with this ledger or with another one of this user.
+
+    Nothing is opened, made or changed. False: it cannot be told.
+    """
+    return is_held_by_any(account_sid, base_url) or is_held(
         ledger_folder(state, loopback=loopback), Account(account_id=0, account_sid=account_sid, base_url=base_url)
     )
 

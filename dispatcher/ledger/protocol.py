@@ -11,7 +11,7 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -26,12 +26,14 @@ from dispatcher.ledger.records import (
     GrantedRow,
     GrantedRows,
     InputRecord,
+    LastCreated,
     NewInput,
     PlanCounts,
     ReportRow,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
@@ -52,7 +54,7 @@ class Ledger(Protocol):
     # --- accounts and campaigns ---
 
     async def account(self, account_sid: str, base_url: str) -> Account:
-        """The account's record, made where it is new."""
+        """The account's record, made where it is new; one for all its spellings (`identity`)."""
 
     def lease(
         self,
@@ -263,6 +265,9 @@ class Ledger(Protocol):
         possible (that is right for a limiter, and too many for a measurement).
         """
 
+    async def has_sent(self, account: Account) -> bool:
+        """Whether a create request of the account was ever begun, by any run or test send."""
+
     async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
         """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.
 
@@ -292,6 +297,21 @@ class Ledger(Protocol):
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        """Of these executions, those that attempts numbered above `after` have created, test sends included.
+
+        Looks through those attempts: an execution whose answer was lost is not among them.
+        """
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
+
+    async def risk_rows(self, campaign: CampaignRecord) -> int:
+        """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
+
+        Their evidence is kept in their attempts. Rows that were taken out meanwhile stay as they are.
+        """
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).

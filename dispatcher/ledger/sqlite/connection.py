@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
+from dispatcher.model import dispatch_id
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 7
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -128,6 +130,12 @@ def upgrade(db: sqlite3.Connection) -> None:
 
     Raises: sqlite3.Error, LedgerCorrupt, LedgerTooNew.
     """
+    for name, function, takes in (
+        ("canonical_sid", canonical_sid, 1),
+        ("canonical_url", canonical_url, 1),
+        ("made_id", dispatch_id, 4),
+    ):
+        db.create_function(name, takes, function, deterministic=True)
     db.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited.

@@ -1,8 +1,8 @@
--- The ledger, version 5. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 7. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
-  account_sid  TEXT NOT NULL,
+  account_sid  TEXT NOT NULL,              -- both in their one spelling (ledger/identity.py)
   base_url     TEXT NOT NULL,              -- a rehearsal against another host is another account
   epoch        INTEGER NOT NULL DEFAULT 0, -- raised by each run that takes the account over; fences the runs before it
   UNIQUE (account_sid, base_url)
@@ -117,11 +117,15 @@ CREATE TABLE attempts (
   found_by      TEXT,
   to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
   from_address  TEXT,
-  dispatch_id   TEXT                       -- the id that travelled in Parameters; NULL: none, or written before version 5
+  dispatch_id   TEXT,                      -- the id that travelled in Parameters; NULL: none, or written before version 5
+  absence       TEXT CHECK (absence = 'proved' OR absence = 'assumed' OR absence = 'risked')
+                                           -- was unknown and counts as not sent: why; NULL: was not, or was found
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+-- Few: a row's attempts that were unknown once.
+CREATE INDEX attempts_absent ON attempts (row_id) WHERE absence IS NOT NULL;
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
 

@@ -17,7 +17,9 @@ from tests.support.rehearsal import CREDENTIALS, Rehearsal, phone
 
 ROWS = 5
 CREATE_FAULTS = {name: fault for name, fault in FAULTS.items() if fault.target == ""}
-AFTER = [name for name, fault in CREATE_FAULTS.items() if fault.after] + ["reset_late"]
+#: Answers that are believed: what is odd about them is nothing that matters, or nothing that anybody could see.
+BELIEVED = {"bad_date", "other_sid", "second_answer"}
+AFTER = [name for name, fault in CREATE_FAULTS.items() if fault.after and name not in BELIEVED] + ["reset_late"]
 BEFORE = [name for name in CREATE_FAULTS if name.endswith("_before")] + ["redirect_307"]
 #: Longer than the client waits for an answer.
 SLOW: dict[str, Any] = {"slow_s": 2.5, "drip_s": 0.05, "late_s": 0.15}
@@ -129,7 +131,7 @@ async def test_executions_from_long_before(tmp_path: Path) -> None:
     async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=0.01)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox)
         for row in range(1, ROWS + 1):
-            rehearsal.plant(phone(row), age_us=60_000_000, ends_after_us=1)
+            rehearsal.plant(phone(row), age_us=600_000_000, ends_after_us=1)
         rehearsal.faults({"reset_before": 1.0, "for_requests": ROWS})
         result = await rehearsal.run(rehearsal.contacts(ROWS))
         assert result.exit_code is ExitCode.OK

@@ -22,7 +22,7 @@ async def test_a_name_is_one_campaign(ledger: Ledger) -> None:
 
 async def test_an_accounts_host_belongs_to_it(ledger: Ledger) -> None:
     """An account's host belongs to it: the same SID at another host is another account."""
-    here, there = await account(ledger), await ledger.account(ACCOUNT_SID, "http://localhost")
+    here, there = await account(ledger), await ledger.account(ACCOUNT_SID, "http://127.0.0.1:8080")
     assert here != there
     assert await account(ledger) == here
 

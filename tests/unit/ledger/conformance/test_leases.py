@@ -46,7 +46,7 @@ async def test_an_error_gives_the_account_back(ledger: Ledger) -> None:
 async def test_accounts_and_hosts_have_leases_of_their_own(ledger: Ledger) -> None:
     """Another account, or the same one at another host, is not held by this one's lease."""
     first = await account(ledger)
-    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://localhost")]
+    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://127.0.0.1:81")]
     async with ledger.lease(first, wait=False):
         for other in others:
             assert not await ledger.is_leased(other)
