@@ -141,7 +141,7 @@ async def test_a_run_without_doubt_reads_nothing(tmp_path: Path) -> None:
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox)
         await rehearsal.run(rehearsal.contacts(50))
-        assert sandbox.stats()["requests"] == {"create": 50}
+        assert sandbox.stats()["requests"] == {"flow": 1, "create": 50}
 
 
 async def test_doubt_costs_one_context_per_candidate_and_none_for_rows_that_are_sure(tmp_path: Path) -> None:
