@@ -147,7 +147,7 @@ async def test_a_run_without_unknown_rows(tmp_path: Path) -> None:
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox)
         await rehearsal.run(rehearsal.contacts(50))
-        assert sandbox.stats()["requests"] == {"create": 50}
+        assert sandbox.stats()["requests"] == {"flow": 1, "create": 50}
 
 
 async def test_what_unknown_rows_cost(tmp_path: Path) -> None:
