@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.chaos import worlds
 from tests.chaos.killing import kill_loop
 from tests.chaos.plan import WORLDS, Plan, Tally
 from tests.chaos.program import ROOT, zygote
@@ -35,6 +36,7 @@ def table(tally: Tally, chosen: int) -> str:
         "executions": f"{tally.creates:,}",
         "contacts started twice": f"**{tally.contacts_twice}**",
         "rows with two executions": f"**{tally.rows_twice}**",
+        "executions that the ledgers do not hold as they are": f"**{tally.books_differ}**",
         "rows with neither an execution nor a reason": f"**{tally.lost}**",
         "rows left out, with their reason": counted(tally.not_sent),
         "rows in doubt, settled": f"{tally.doubts:,}: {tally.found:,} found, {tally.sent_again:,} not created",
@@ -63,7 +65,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=None, help=f"repeats a run; also {VARIABLE}")
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long")
-    parser.add_argument("--worlds", choices=("plain", "all"), default=WORLDS, help="which are drawn")
+    names = ["all", *(world.name for world in worlds.WORLDS)]
+    parser.add_argument("--worlds", choices=names, default=WORLDS, metavar="NAME", help=", ".join(names))
     parser.add_argument("--only-kills", action="store_true", help="the kill loop alone")
     options = parser.parse_args()
     chosen = drawn() if options.seed is None else options.seed

@@ -71,7 +71,7 @@ class Killing:
                 await self._people(f"c{self.tally.campaigns:03}")
                 self.tally.seconds = time.monotonic() - self._started_s
                 self._tell(self.tally)
-            if self._plan.worlds == "all":
+            if self._plan.worlds != "plain":
                 await self._witness()
         await self._count()
         self.tally.seconds = time.monotonic() - self._started_s
@@ -278,7 +278,7 @@ class Killing:
         expected = {to for campaign in self._done for to in campaign.people}
         assert set(log.created_s) <= expected, "somebody was reached who is in no file"
         ledgers = sorted({campaign.place.ledger for campaign in self._done})
-        assert books.recorded(ledgers) == log.ours, "the ledgers' executions are not the sandbox's"
+        tally.books_differ = len(books.recorded(ledgers).items() ^ log.ours.items())
         tally.rows_twice = sum(n - 1 for n in log.rows_twice.values())
         tally.contacts_twice = sum(n - 1 for n in log.contacts_twice.values()) + self._after_others(log)
         missing = expected - set(log.created_s)

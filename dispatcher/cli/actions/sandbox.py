@@ -11,8 +11,10 @@ from typing import Literal
 
 from dispatcher.cli.interrupts import stop_asked
 from dispatcher.cli.render.terminal import err, out, pairs, say
-from dispatcher.errors import ExitCode
+from dispatcher.errors import ExitCode, SettingsError
+from dispatcher.remedies import Option
 from dispatcher.sandbox import (
+    CHANGEABLE,
     DEFAULT_FLOW_SID,
     FAULTS,
     Sandbox,
@@ -30,6 +32,30 @@ def list_faults() -> ExitCode:
     for known in FAULTS.values():
         out().print(f"{known.name:24} {known.text}", markup=False, soft_wrap=True)
     return ExitCode.OK
+
+
+def list_settings() -> ExitCode:
+    """Every setting that can be changed, and what it is if nobody does."""
+    usual = SandboxSettings()
+    for name in sorted(CHANGEABLE):
+        out().print(f"{name:24} {getattr(usual, name)}", markup=False, soft_wrap=True)
+    return ExitCode.OK
+
+
+def read_settings(given: Iterable[str]) -> dict[str, object]:
+    """`NAME=VALUE` each: a number, a word, or `none`. Raises: SettingsError."""
+    settings: dict[str, object] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(
+                "A setting is written NAME=VALUE", found=text[:40], fix=Option("set", "context_lag_s=5")
+            )
+        try:
+            settings[name] = None if value == "none" else float(value)
+        except ValueError:
+            settings[name] = value
+    return settings
 
 
 def read_faults(given: Iterable[str]) -> dict[str, float]:

@@ -14,6 +14,7 @@ EPILOG = options.examples(
     ("dispatcher sandbox --port 8700 --limit 20", "an account with the usual limit"),
     ("dispatcher sandbox --fault 429=0.1 --fault reset_after=0.02", "a bad day"),
     ("dispatcher sandbox --fault list", "every fault by its name"),
+    ("dispatcher sandbox --set null_address_share=0.3 --set context_lag_s=5", "answers that prove nothing"),
     ("dispatcher sandbox --walk --speed 60", "contacts answer, a minute a second"),
     more="[bold]Then[/bold], in another terminal\n"
     "export TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000 TWILIO_AUTH_TOKEN=rehearsal\n"
@@ -106,6 +107,16 @@ def sandbox(
             show_default=False,
         ),
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any setting that can be changed while it runs; again for more. `list` shows all.",
+            rich_help_panel=_FAULTS,
+            show_default=False,
+        ),
+    ] = None,
     retry_after: Annotated[
         float | None,
         typer.Option(
@@ -128,6 +139,8 @@ def sandbox(
 
     if fault == ["list"]:
         return act.list_faults()
+    if setting == ["list"]:
+        return act.list_settings()
     settings = SandboxSettings(
         host=host,
         port=port,
@@ -143,5 +156,5 @@ def sandbox(
         faults=act.read_faults(fault or ()),
         contacts=ContactScript(speed=speed),
         flows=(act.read_flow(flow_file, flow_sid, flow_status, walk=walk),),
-    )
+    ).changed(act.read_settings(setting or ()))
     return act.run(settings, account=account, only_own_credentials=require_env)
