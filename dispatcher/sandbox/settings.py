@@ -179,7 +179,9 @@ class SandboxSettings:
             if name == "initiated_by" or (value is None and name in _MAY_BE_NONE):
                 values[name] = value
             elif isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise SettingsError(f"{name} is a number", found=repr(value)[:40])
+                raise SettingsError(
+                    f"{name} is a number", found=repr(value)[:40], fix=f"as it is: {getattr(self, name)}"
+                )
             else:
                 values[name] = int(value) if name.endswith("_bytes") else float(value)
         return replace(self, **values)
