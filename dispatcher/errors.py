@@ -186,7 +186,7 @@ class StoppedEarly(DispatcherError):
 
 
 class BreakerOpen(StoppedEarly):
-    """Too many requests in a row failed."""
+    """Too many consecutive requests failed."""
 
     code = "breaker_open"
 

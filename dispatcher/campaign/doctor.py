@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +37,11 @@ class Check:
     fix: Remedy | None = None
     #: What the program ends with where this is the first that failed.
     exit_code: ExitCode = ExitCode.USAGE
+
+    def as_json(self, words: Callable[[Remedy], str]) -> dict[str, Any]:
+        """For `json`. `words`: how the front end says a remedy."""
+        fix = words(self.fix) if self.fix else None
+        return {"name": self.name, "result": self.result, "found": self.found, "fix": fix}
 
 
 async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator[Check]:

@@ -29,7 +29,7 @@ class LaunchOptions:
     """How a campaign is sent."""
 
     report: Path
-    #: At most so many rows; None: all.
+    #: The most rows to send; None: all.
     limit: int | None = None
     #: Rows of earlier files, too.
     whole_campaign: bool = False

@@ -11,7 +11,20 @@ from dispatcher.reporting.summary import status_object
 if TYPE_CHECKING:
     from dispatcher.ledger.records import ExecutionCounts
     from dispatcher.reporting.summary import Summary
+    from dispatcher.studio.resources import Flow
     from dispatcher.tracking.results import RecallResult, TrackResult
+
+
+def flow_object(flow: Flow) -> dict[str, Any]:
+    """A flow of the account; `revision` is v1's `version`."""
+    return {
+        "sid": flow.sid,
+        "friendly_name": flow.friendly_name,
+        "status": flow.status,
+        "revision": flow.revision if flow.revision is not None else flow.version,
+        "date_created": flow.date_created.isoformat() if flow.date_created else None,
+        "date_updated": flow.date_updated.isoformat() if flow.date_updated else None,
+    }
 
 
 def executions_object(counts: ExecutionCounts) -> dict[str, Any]:

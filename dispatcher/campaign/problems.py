@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 #: Looking for the bad rows of a larger file would be waited for.
 EXAMPLES_ROWS_MAX = 200_000
-#: A cell's value is cut to so many characters in JSON.
+#: The most characters of a cell's value in JSON; the rest is cut.
 VALUE_MAX = 200
 
 _LEFT_OUT = Selection(frozenset({RowState.invalid, RowState.skipped}))

@@ -15,26 +15,14 @@ from dispatcher.cli.render.failures import print_bug, print_error, print_usage
 from dispatcher.cli.render.terminal import leave_stdout
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted
 
-#: In the order of the help; each is a file of `commands/`.
-COMMANDS = (
-    "run",
-    "resume",
-    "check",
-    "status",
-    "report",
-    "retry",
-    "reconcile",
-    "cancel",
-    "track",
-    "summary",
-    "recall",
-    "executions",
-    "flows",
-    "doctor",
-    "config",
-    "sandbox",
-    "demo",
-)
+#: The commands by their heading in the help, in its order; each is a file of `commands/`.
+PANELS = {
+    "Send": ("run", "resume", "check"),
+    "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
+    "Set up": ("flows", "doctor", "config"),
+    "Rehearse": ("sandbox", "demo"),
+}
+COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}
 
 
 def program(command: str | None = None) -> typer.Typer:
@@ -63,9 +51,9 @@ def program(command: str | None = None) -> typer.Typer:
     for name in [command] if command in COMMANDS else COMMANDS:
         module = import_module(f"dispatcher.cli.commands.{name}")
         if isinstance(module.__dict__.get("app"), typer.Typer):
-            app.add_typer(module.app, name=name, rich_help_panel=module.PANEL)
+            app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
         else:
-            app.command(epilog=module.EPILOG, rich_help_panel=module.PANEL)(getattr(module, name))
+            app.command(epilog=module.EPILOG, rich_help_panel=COMMANDS[name])(getattr(module, name))
     return app
 
 

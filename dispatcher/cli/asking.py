@@ -22,8 +22,10 @@ def must_be_able_to_ask(yes: bool, source: str | None = None) -> None:
         raise UsageError("this asks before it sends, and there is no terminal to answer", fix=Option("yes"))
 
 
-def ask(count: int, what: str) -> None:
-    """Have the number typed. Raises: UsageError for any other answer; Interrupted."""
+def ask(count: int, what: str, yes: bool) -> None:
+    """Have the number typed, unless the answer is `yes`. Raises: UsageError for any other answer; Interrupted."""
+    if yes:
+        return
     with interrupts.raised():
         err().print(f"Type [bold]{count}[/bold] to {what}: ", end="", soft_wrap=True)
         sys.stderr.flush()

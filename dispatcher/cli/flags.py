@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 import keyword
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-#: `table.name`, as in config.toml → the flag.
+if TYPE_CHECKING:
+    from dispatcher.settings import LoadedSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A setting's flag."""
+
+    name: str
+    #: What it takes.
+    kind: Any
+    #: What it says in the help.
+    text: str
+    #: The word for its value, where the kind's is not plain.
+    metavar: str | None = None
+
+    @property
+    def parameter(self) -> str:
+        """The name of the Python parameter that stands for it."""
+        name = self.name.removeprefix("--").replace("-", "_")
+        return f"{name}_" if keyword.iskeyword(name) else name
+
+
+_ON_BUSY = "When the contact is in another execution. [bold]end[/bold] cuts that conversation off."
+#: `table.name`, as in config.toml → its flag.
 FLAGS = {
-    "account.api_version": "--api-version",
-    "account.base_url": "--base-url",
-    "campaign.flow": "--flow",
-    "campaign.from": "--from",
-    "campaign.on_busy": "--on-busy",
-    "columns.region": "--region",
-    "columns.to": "--to",
-    "input.sheet": "--sheet",
-    "rate.pace": "--pace",
-    "rate.per_second": "--rate",
-    "state.dir": "--state-dir",
+    "account.api_version": Flag("--api-version", Literal["v1", "v2"], "Studio's API."),
+    "account.base_url": Flag("--base-url", str, "Studio's address, or a sandbox's."),
+    "campaign.flow": Flag("--flow", str, "The flow, FW…."),
+    "campaign.from": Flag("--from", str, "The sender, +… or MG…."),
+    "campaign.on_busy": Flag("--on-busy", Literal["skip", "wait", "end"], _ON_BUSY),
+    "columns.region": Flag("--region", str, "Country of numbers without a country code, for example US.", "CC"),
+    "columns.to": Flag("--to", str, "The column with the number.", "COLUMN"),
+    "input.sheet": Flag("--sheet", str, "A workbook's sheet."),
+    "rate.pace": Flag("--pace", Literal["even", "spike"], "Evenly, or a window's worth at once."),
+    "rate.per_second": Flag("--rate", float, "The account's limit, requests a second."),
+    "state.dir": Flag("--state-dir", str, "The ledger's folder."),
 }
 
 
-def _parameter(flag: str) -> str:
-    name = flag.removeprefix("--").replace("-", "_")
-    return f"{name}_" if keyword.iskeyword(name) else name
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line says of the settings: their file, and the flags that stand above it."""
 
+    config: Path | None
+    #: `table.name` → value; None: the flag was not given.
+    flags: dict[str, Any]
 
-#: `table.name` → the name of the Python parameter by which commands declare its flag.
-PARAMETERS = {setting: _parameter(flag) for setting, flag in FLAGS.items()}
+    def load(self) -> LoadedSettings:
+        """Settings from all sources, the flags on top. Raises: SettingsError."""
+        from dispatcher import settings
+
+        return settings.load(self.config, flags=self.flags)

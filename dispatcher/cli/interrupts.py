@@ -20,17 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _signals() -> list[signal.Signals]:
-    """Those that ask a program to stop, but for those that whoever started it wants ignored (nohup)."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP: the terminal was closed; Windows has none
-    found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
-    return [number for number in found if signal.getsignal(number) is not signal.SIG_IGN]
-
-
 class Stoppable(Protocol):
     """What signals stop: an open campaign."""
 
-    def stop(self, *, hard: bool = False) -> bool | None:
+    def stop(self, *, hard: bool = False) -> bool:
         """Stop what runs now. False: nothing did."""
 
 
@@ -70,35 +63,63 @@ class Interrupts:
             _leave()
 
     def _stop(self, phase: Phase | None) -> None:
-        if self._campaign is None or self._campaign.stop() is False:
-            if phase is Phase.finished:
-                say("all is sent that will be: the report is being written. Ctrl-C again leaves at once", "yellow")
-            else:
-                self._task.cancel()
-        elif phase is Phase.sending:
-            say("stopping: what is in flight is finished. Ctrl-C again leaves at once", "yellow")
+        if self._campaign is not None and self._campaign.stop():
+            what = ": what is in flight is finished" if phase is Phase.sending else ""
+            say(f"stopping{what}. Ctrl-C again leaves at once", "yellow")
+        elif phase is Phase.finished:
+            say("all is sent that will be: the report is being written. Ctrl-C again leaves at once", "yellow")
         else:
-            say("stopping. Ctrl-C again leaves at once", "yellow")
+            self._task.cancel()
 
-    @contextlib.contextmanager
-    def installed(self) -> Iterator[None]:
-        """Handle the signals inside this block."""
-        loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in _signals()}
-        for number in before:
+
+def run_async(main: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine with the signals handled.
+
+    Raises: Interrupted where a signal came before there was a campaign to stop; what `main` raises.
+    """
+
+    async def body() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        interrupts = Interrupts(task)
+        with _handled(interrupts.handle):
             try:
-                loop.add_signal_handler(number, self.handle)
-            except (NotImplementedError, RuntimeError):  # Windows' loops have none; or not the main thread
-                with contextlib.suppress(ValueError):
-                    signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.handle))
+                return await main(interrupts)
+            except asyncio.CancelledError:
+                if interrupts.count:
+                    raise Interrupted from None
+                raise
+
+    return asyncio.run(body())
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[asyncio.Event]:
+    """An event that is set at the first signal inside this block."""
+    asked = asyncio.Event()
+    with _handled(asked.set):
+        yield asked
+
+
+@contextlib.contextmanager
+def _handled(handle: Callable[[], None]) -> Iterator[None]:
+    """Call `handle` for each signal inside this block."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in _signals()}
+    for number in before:
         try:
-            yield
-        finally:
-            for number, handler in before.items():
-                with contextlib.suppress(NotImplementedError, RuntimeError):
-                    loop.remove_signal_handler(number)
-                with contextlib.suppress(ValueError):
-                    signal.signal(number, handler)
+            loop.add_signal_handler(number, handle)
+        except (NotImplementedError, RuntimeError):  # Windows' loops have none; or not the main thread
+            with contextlib.suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(handle))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                loop.remove_signal_handler(number)
+            with contextlib.suppress(ValueError):
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -122,25 +143,11 @@ def raised() -> Iterator[None]:
         signal.set_wakeup_fd(wakeup)
 
 
-def run_async(main: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine with the signals handled.
-
-    Raises: Interrupted where a signal came before there was a campaign to stop; what `main` raises.
-    """
-
-    async def body() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        interrupts = Interrupts(task)
-        with interrupts.installed():
-            try:
-                return await main(interrupts)
-            except asyncio.CancelledError:
-                if interrupts.count:
-                    raise Interrupted from None
-                raise
-
-    return asyncio.run(body())
+def _signals() -> list[signal.Signals]:
+    """Those that ask a program to stop, but for those that whoever started it wants ignored (nohup)."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP: the terminal was closed; Windows has none
+    found = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+    return [number for number in found if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _leave() -> None:
@@ -151,15 +158,3 @@ def _leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(ExitCode.INTERRUPTED)
-
-
-def stop_asked() -> asyncio.Event:
-    """An event that is set at the first Ctrl-C or SIGTERM from now on."""
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    for number in _signals():
-        try:
-            loop.add_signal_handler(number, asked.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked.set))
-    return asked

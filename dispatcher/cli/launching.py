@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign import Campaign
+from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch, write_report
+from dispatcher.campaign.naming import report_path
 from dispatcher.campaign.outlook import Outlook
+from dispatcher.campaign.problems import examples
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
 from dispatcher.cli.render.failures import print_error
-from dispatcher.cli.render.terminal import err, print_json, say
-from dispatcher.errors import ExitCode
+from dispatcher.cli.render.findings import say_findings
+from dispatcher.cli.render.progress import reading
+from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
+from dispatcher.cli.session import Session
+from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.model import RowState
 from dispatcher.reporting.summary import status_object
+
+if TYPE_CHECKING:
+    from dispatcher.studio.preflight import Finding
+
+
+def prepare(
+    session: Session, name: str, *, report: Path | None, limit: int | None, yes: bool, file: str | None = None
+) -> LaunchOptions:
+    """Look at what must be right before a campaign is opened. Without a `file` all of the campaign is sent.
+
+    Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
+    """
+    session.require_credentials()
+    asking.must_be_able_to_ask(yes, file)
+    return LaunchOptions(report=report_path(name, report, file), limit=limit, whole_campaign=file is None)
+
+
+async def plan(campaign: Campaign, file: str, options: LaunchOptions, *, yes: bool, check: bool, as_json: bool) -> None:
+    """Read the file, show what it holds, and check the flow. Raises: what planning and checking do."""
+    async with reading(campaign.bus, file):
+        counts = await campaign.plan(file)
+    err().print(shown.planned(file, counts, None if yes else await examples(campaign, counts)))
+    if not (check and counts.rows[RowState.planned]):
+        return
+
+    def warn(found: Sequence[Finding]) -> None:
+        say()
+        say_findings(found)
+
+    try:
+        await stop_unless_flow_fits(campaign, warn)
+    except DispatcherError:
+        # Nothing is sent: there is a report and a JSON object all the same.
+        error = await write_report(campaign, options.report)
+        if as_json:
+            print_json(status_object(await campaign.status(), None if error else str(options.report)))
+        raise
 
 
 async def send(
@@ -31,8 +77,8 @@ async def send(
         say()
         err().print(shown.outlook(campaign, ahead))
         say()
-        if not yes and ahead.most:
-            asking.ask(ahead.most, "send")
+        if ahead.most:
+            asking.ask(ahead.most, "send", yes)
 
     launched = await launch(
         campaign, options, confirm=confirm, extra=extra, before=before, shown=lambda: live.view(campaign.bus)
@@ -41,21 +87,9 @@ async def send(
     if as_json:
         print_json(status_object(launched.result.status, report))
     else:
-        shown.print_result(campaign.name, launched.result, report)
+        out().print()
+        print_pairs(shown.result_lines(launched.result, report))
+        shown.say_next_steps(campaign.name, launched.result.status)
     for error in launched.errors:
         print_error(error)
     return launched.exit_code
-
-
-async def finish_unsent(campaign: Campaign, options: LaunchOptions, *, as_json: bool) -> None:
-    """For a run that ends before anything is sent: the report and the JSON object all the same."""
-    error = await write_report(campaign, options.report)
-    if as_json:
-        print_json(status_object(await campaign.status(), None if error else str(options.report)))
-
-
-async def print_status(campaign: Campaign) -> ExitCode:
-    """The campaign's JSON object on stdout."""
-    status = await campaign.status()
-    print_json(status_object(status, status.report_path))
-    return ExitCode.OK

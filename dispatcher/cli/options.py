@@ -1,37 +1,38 @@
-"""Options that several commands share, and what they ask for."""
+"""Options that several commands share, and the decorators that make a function a command."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dispatcher.cli import logs
-from dispatcher.cli.flags import FLAGS, PARAMETERS
+from dispatcher.cli.flags import FLAGS
+from dispatcher.cli.flags import Asked as Asked
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
-    from dispatcher.settings import LoadedSettings
+    from dispatcher.cli.session import Session as Session
+else:
+    Session = object  # nobody is asked for it, and its module takes time to load
 
 #: Examples are aligned for terminals of 80 columns: a command this long leaves so much room for what it does.
 COMMAND_WIDTH = 42
 DOES_WIDTH = 34
-#: The groups of commands in the help.
-SEND = "Send"
-AFTERWARDS = "Afterwards"
-SET_UP = "Set up"
-REHEARSE = "Rehearse"
+#: The group of the flags that are settings, in a command's help.
+SETTINGS = "Settings (above config.toml and the environment)"
 
 
 def examples(*lines: tuple[str, str] | str, more: str = "") -> str:
     """A command's epilog: examples, each with what it does, and whatever else is worth a line."""
-    shown = []
+    shown = ["[bold]Examples[/bold]"]
     for line in lines:
         command, does = (line, "") if isinstance(line, str) else line
         command = command.replace("[", "\\[")
@@ -39,10 +40,7 @@ def examples(*lines: tuple[str, str] | str, more: str = "") -> str:
             shown.append(f"{command}\n    [dim]{does}[/dim]")
         else:
             shown.append(f"{command:{COMMAND_WIDTH}}  [dim]{does}[/dim]" if does else command)
-    return "[bold]Examples[/bold]\n" + "\n".join(f"{line}" for line in shown) + (f"\n\n{more}" if more else "")
-
-
-SETTINGS = "Settings (above config.toml and the environment)"
+    return "\n".join(shown) + (f"\n\n{more}" if more else "")
 
 
 def show_version(value: bool) -> None:
@@ -63,20 +61,6 @@ def _log_file(context: typer.Context, value: Path | None) -> None:
         logs.write_to(value)
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
-NoPreflight = Annotated[
-    bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.", show_default=False)]
-Report = Annotated[
-    Path | None,
-    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
-]
-DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
-
-
 def _campaigns(incomplete: str) -> list[str]:
     """The ledger's campaigns, for the shell's completion; whatever is wrong, no names are no harm."""
     import asyncio
@@ -91,6 +75,9 @@ def _campaigns(incomplete: str) -> list[str]:
         return []
 
 
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
+]
 CampaignName = Annotated[
     str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.", autocompletion=_campaigns)
 ]
@@ -98,75 +85,24 @@ OptionalCampaignName = Annotated[
     str | None,
     typer.Argument(metavar="[CAMPAIGN]", help="The campaign's name; all without.", autocompletion=_campaigns),
 ]
-
-
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a command line says of the settings: their file, and the flags that stand above it."""
-
-    config: Path | None
-    #: `table.name` → value; None: the flag was not given.
-    flags: dict[str, Any]
-
-    def load(self) -> LoadedSettings:
-        """Settings from all sources, the flags on top. Raises: SettingsError."""
-        from dispatcher import settings
-
-        return settings.load(self.config, flags=self.flags)
-
-
-#: What every command takes, whatever it does: name → option, and its default.
-_COMMON: dict[str, tuple[Any, Any]] = {
-    "debug": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."
-            ),
-        ],
-        False,
-    ),
-    "log_file": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                "--log-file",
-                callback=_log_file,
-                is_eager=True,
-                help="Write a log there (no secrets, no numbers); at most 5 files of 5 MiB.",
-                show_default=False,
-            ),
-        ],
-        None,
-    ),
-}
-_CONFIG = Annotated[
+Report = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one"),
+    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
 ]
-#: Setting → what its flag takes, what it says in the help, and the word for its value where that is not plain.
-_SETTINGS: dict[str, tuple[Any, str, str | None]] = {
-    "account.api_version": (Literal["v1", "v2"], "Studio's API.", None),
-    "account.base_url": (str, "Studio's address, or a sandbox's.", None),
-    "campaign.flow": (str, "The flow, FW….", None),
-    "campaign.from": (str, "The sender, +… or MG….", None),
-    "campaign.on_busy": (
-        Literal["skip", "wait", "end"],
-        "When the contact is in another execution. [bold]end[/bold] cuts that conversation off.",
-        None,
-    ),
-    "columns.region": (str, "Country of numbers without a country code, for example US.", "CC"),
-    "columns.to": (str, "The column with the number.", "COLUMN"),
-    "input.sheet": (str, "A workbook's sheet.", None),
-    "rate.pace": (Literal["even", "spike"], "Evenly, or a window's worth at once.", None),
-    "rate.per_second": (float, "The account's limit, requests a second.", None),
-    "state.dir": (str, "The ledger's folder.", None),
-}
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
+DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+
+_DEBUG = typer.Option(
+    "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."
+)
+_LOG_HELP = "Write a log there (no secrets, no numbers); at most 5 files of 5 MiB."
+_LOG_FILE = typer.Option("--log-file", callback=_log_file, is_eager=True, help=_LOG_HELP)
+_CONFIG = typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one")
+#: What every command takes, whatever it does.
+_COMMON: dict[str, Any] = {"debug": Annotated[bool, _DEBUG], "log_file": Annotated[Path | None, _LOG_FILE]}
 
 
 def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -176,43 +112,49 @@ def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
     def run(**given: Any) -> int | None:
         return command(**{name: value for name, value in given.items() if name not in _COMMON})
 
-    _take(run, command, {name: (option, default) for name, (option, default) in _COMMON.items()})
+    _take(run, command, _COMMON)
     return run
 
 
-def reads_settings(*settings: str) -> Callable[[Callable[..., int]], Callable[..., int | None]]:
+def reads_settings(
+    *settings: str, sends: bool = False
+) -> Callable[[Callable[..., int | Coroutine[Any, Any, int]]], Callable[..., int | None]]:
     """A command that reads settings: `--config`, a flag for each of these, and what every command takes.
 
-    The function gets them as its first argument, `asked`.
+    A coroutine gets a `session` as its first argument; a function, which looks at the settings alone, what was `asked`.
+    `sends`: somebody waits for the first row, so what speaks HTTP is loaded beside everything else.
     """
 
-    def decorate(command: Callable[..., int]) -> Callable[..., int | None]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., int | None]:
         @functools.wraps(command)
         def run(**given: Any) -> int:
-            found = {setting: given.pop(PARAMETERS[setting]) for setting in settings}
-            return command(Asked(given.pop("config"), found), **given)
+            if sends and not given.get("dry_run"):
+                # Half of its time goes to the machine's certificates, and leaves Python free.
+                threading.Thread(target=import_module, args=("dispatcher.studio.client",), name="import-ahead").start()
+            asked = Asked(given.pop("config"), {setting: given.pop(FLAGS[setting].parameter) for setting in settings})
+            if not inspect.iscoroutinefunction(command):
+                return int(command(asked, **given))
+            from dispatcher.cli.session import run_command
 
-        options: dict[str, tuple[Any, Any]] = {"config": (_CONFIG, None)}
-        for setting in settings:
-            kind, text, metavar = _SETTINGS[setting]
-            option = typer.Option(
-                FLAGS[setting], help=text, metavar=metavar, rich_help_panel=SETTINGS, show_default=False
-            )
-            options[PARAMETERS[setting]] = (Annotated[kind | None, option], None)
-        _take(run, command, options, without="asked")
+            return run_command(asked, lambda session: command(session, **given))
+
+        options: dict[str, Any] = {"config": Annotated[Path | None, _CONFIG]}
+        for flag in (FLAGS[setting] for setting in settings):
+            option = typer.Option(flag.name, help=flag.text, metavar=flag.metavar, rich_help_panel=SETTINGS)
+            options[flag.parameter] = Annotated[flag.kind | None, option]
+        _take(run, command, options)
         return logged(run)
 
     return decorate
 
 
-def _take(
-    run: Callable[..., Any], command: Callable[..., Any], options: dict[str, tuple[Any, Any]], *, without: str = ""
-) -> None:
+def _take(run: Callable[..., Any], command: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """Give `run` the parameters of `command` and these options behind them: typer reads the signature."""
     kind = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(command, eval_str=True)
-    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name != without]
-    parameters += [
-        inspect.Parameter(name, kind, annotation=option, default=default) for name, (option, default) in options.items()
-    ]
+    parameters = [item.replace(kind=kind) for name, item in own.parameters.items() if name not in ("session", "asked")]
+    for name, option in options.items():
+        default = False if option.__origin__ is bool else None
+        parameters.append(inspect.Parameter(name, kind, annotation=option, default=default))
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {item.name: item.annotation for item in parameters}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Literal, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dispatcher.campaign import (
     Campaign,
@@ -12,81 +13,79 @@ from dispatcher.campaign import (
     Rehearsal,
     open_campaign,
     rehearse_campaign,
+    studio_client,
     view_campaign,
 )
+from dispatcher.cli.flags import Asked
 from dispatcher.cli.interrupts import Interrupts, run_async
-from dispatcher.cli.options import Asked
 from dispatcher.cli.render.terminal import say
-from dispatcher.errors import AuthenticationError
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
 from dispatcher.settings import Credentials, Settings, load_credentials
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from dispatcher.studio.client import Studio
+
+AnyCampaign = TypeVar("AnyCampaign", bound=CampaignView)
 
 
 class Session:
-    """One command from its settings to its exit code."""
+    """One command while it runs."""
 
-    def __init__(self, asked: Asked, credentials: Literal["none", "optional", "required"] = "none") -> None:
-        """Raises: SettingsError; AuthenticationError where credentials are required."""
-        self.settings: Settings = asked.load().settings
+    def __init__(self, asked: Asked, interrupts: Interrupts) -> None:
+        self.asked = asked
+        #: None until they are required.
         self.credentials: Credentials | None = None
-        if credentials == "required":
-            self.require_credentials()
-        elif credentials == "optional":
-            with contextlib.suppress(AuthenticationError):
-                self.credentials = load_credentials()
         self.bus = EventBus()
         self.bus.subscribe(_tell_wait_for_account)
         self.bus.subscribe(log_event)
-        self._interrupts: Interrupts | None = None
+        self._interrupts = interrupts
+
+    @cached_property
+    def settings(self) -> Settings:
+        """From all sources. Raises: SettingsError."""
+        return self.asked.load().settings
 
     def require_credentials(self) -> Credentials:
-        """The credentials. Raises: AuthenticationError where they are missing or malformed."""
+        """The credentials. Raises: SettingsError; AuthenticationError where they are missing or malformed."""
+        _ = self.settings  # what is wrong with them is said first
         if self.credentials is None:
             self.credentials = load_credentials()
         return self.credentials
 
-    def run(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run the command's coroutine with the signals handled. Raises: Interrupted; what `main` raises."""
+    def studio(self) -> contextlib.AbstractAsyncContextManager[Studio]:
+        """Studio itself, where no campaign is wanted. Raises: SettingsError, AuthenticationError."""
+        return studio_client(self.settings, self.require_credentials())
 
-        async def body(interrupts: Interrupts) -> T:
-            self._interrupts = interrupts
-            return await main()
+    def viewing(self, name: str) -> contextlib.AbstractAsyncContextManager[CampaignView]:
+        """A campaign of the ledger, to look at. Raises: CampaignNotFound, CampaignMismatch, LedgerError."""
+        return self._watched(view_campaign(name, self.settings, self.credentials, bus=self.bus))
 
-        return run_async(body)
-
-    @contextlib.asynccontextmanager
-    async def viewing(self, name: str, *, stoppable: bool = False) -> AsyncIterator[CampaignView]:
-        """A campaign of the ledger, to look at. `stoppable`: what is done to it stops in good order at a signal.
-
-        Raises: CampaignNotFound, CampaignMismatch, LedgerError.
-        """
-        async with view_campaign(name, self.settings, self.credentials, bus=self.bus) as campaign:
-            with self._watching(campaign) if stoppable else contextlib.nullcontext():
-                yield campaign
-
-    @contextlib.asynccontextmanager
-    async def working(self, name: str, *, create: bool = False, wait: bool = False) -> AsyncIterator[Campaign]:
+    def working(
+        self, name: str, *, create: bool = False, wait: bool = False
+    ) -> contextlib.AbstractAsyncContextManager[Campaign]:
         """A campaign to work on, under its account's lock. `create`: it may be new. `wait` for the account, if need be.
 
         Raises: CampaignNotFound, CampaignMismatch, AccountLocked, LedgerError.
         """
         opening = open_campaign(name, self.settings, self.credentials, bus=self.bus, create=create, wait=wait)
-        async with opening as campaign:
-            with self._watching(campaign):
-                yield campaign
+        return self._watched(opening)
+
+    def rehearsing(self, name: str) -> contextlib.AbstractAsyncContextManager[Rehearsal]:
+        """A campaign whose every change is thrown away. Raises: LedgerError."""
+        return self._watched(rehearse_campaign(name, self.settings, self.credentials, bus=self.bus))
 
     @contextlib.asynccontextmanager
-    async def rehearsing(self, name: str) -> AsyncIterator[Rehearsal]:
-        """A campaign whose every change is thrown away. Raises: LedgerError."""
-        async with rehearse_campaign(name, self.settings, self.credentials, bus=self.bus) as campaign:
-            with self._watching(campaign):
+    async def _watched(
+        self, opening: contextlib.AbstractAsyncContextManager[AnyCampaign]
+    ) -> AsyncIterator[AnyCampaign]:
+        async with opening as campaign:
+            with self._interrupts.watching(campaign, self.bus):
                 yield campaign
 
-    def _watching(self, campaign: CampaignView) -> contextlib.AbstractContextManager[None]:
-        assert self._interrupts is not None, "inside run()"
-        return self._interrupts.watching(campaign, self.bus)
+
+def run_command(asked: Asked, command: Callable[[Session], Coroutine[Any, Any, int]]) -> int:
+    """Run a command's coroutine with the signals handled. Raises: Interrupted; what the command raises."""
+    return run_async(lambda interrupts: command(Session(asked, interrupts)))
 
 
 def _tell_wait_for_account(event: Event) -> None:

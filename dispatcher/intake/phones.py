@@ -1,6 +1,6 @@
 """A cell's text -> the address that Studio is given (E.164, client:, whatsapp:, SIP, MG…), or why there is none.
 
-The safe answer to a doubtful number is a refusal with its reason: a guessed digit texts a stranger.
+The safe answer to a number that is not certain is a refusal with its reason: a guessed digit texts a stranger.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-#: About so much text, or so many rows, are in memory at once.
+#: About how much text, and how many rows, are in memory at once.
 CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 10_000
 #: XLSX's own limit; a file with more has another problem.

@@ -338,8 +338,8 @@ def _sheet_lines(sheet: Any, errors: dict[tuple[int, int], str], notes: list[str
     if len(header) > COLUMNS_MAX:
         raise _Unreadable(f"has more than {COLUMNS_MAX:,} columns", f"{len(header):,}")
     yield {"header": header, "first_row": header_at + 2, "row_count": sheet.total_height, "notes": notes}
-    while lot := list(islice(rows, _ROWS_PER_LINE)):
-        yield {"rows": lot}
+    while batch := list(islice(rows, _ROWS_PER_LINE)):
+        yield {"rows": batch}
 
 
 def _text_rows(sheet: Any, errors: dict[tuple[int, int], str]) -> Iterator[list[str]]:

@@ -1,8 +1,9 @@
 """Room 2: rows' states, durable.
 
 In: checked rows from intake, intents and outcomes from sending. Out: rows granted for sending, counts, report rows.
-Owns promises 1 and 3: an intent is on disk before its request leaves, no row has two live attempts (the database
-refuses it), and whatever kills the process, the next run finds each row in a state with a reason.
+Owns the promises *never twice* and *never lost*: an intent is on disk before its request leaves, no row has two live
+attempts (the database refuses it), and whatever kills the process, the next run finds each row in a state with a
+reason.
 
 `protocol.py` says what any ledger can do; the rules (planning, attempts, runs, …) are written once, over named queries
 (`db.py`); `sqlite/` is the one database today. Callers see `Ledger` alone.

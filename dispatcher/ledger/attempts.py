@@ -16,6 +16,8 @@ from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: An attempt that ends like this costs none: the request was not processed, or never left.
 _FREE = (Outcome.throttled, Outcome.not_sent)
+#: Nothing was created: a row with a reason not to be sent goes where the reason puts it, and no `retry` brings it back.
+_NOT_CREATED = (RowState.planned, RowState.rejected, RowState.busy)
 
 
 class RowsMoved(Exception):
@@ -91,7 +93,7 @@ def end(db: Db, ends: Sequence[AttemptEnd], before: RowState) -> None:
     moves: tallies.Moves = Counter()
     for (outcome, waits), group in groups.items():
         after = RowState.planned if waits else STATE_AFTER[outcome]
-        if _move(db, outcome, group, before, after, plain=after is RowState.planned) != len(group):
+        if _move(db, outcome, group, before, after, plain=after in _NOT_CREATED) != len(group):
             raise RowsMoved
         for input_id, n in Counter([item[0] >> ROW_NUMBER_BITS for item in group]).items():
             moves.update(tallies.moved(input_id, before.value, after.value, n))
@@ -102,8 +104,8 @@ def end_one_by_one(db: Db, ends: Iterable[AttemptEnd], before: Sequence[RowState
     """As `end`, for rows that may have moved meanwhile.
 
     A row in one of the states `before` takes its outcome, be it late and under another number; any other has moved on
-    and is left alone. A row that would be planned again and carries a reason not to (cancelled, say) goes where that
-    belongs.
+    and is left alone. A row of which nothing was created and that carries a reason not to be sent (cancelled, say, or
+    suppressed in a newer file) goes where that belongs.
     """
     moves: tallies.Moves = Counter()
     for item in ends:
@@ -112,7 +114,7 @@ def end_one_by_one(db: Db, ends: Iterable[AttemptEnd], before: Sequence[RowState
         if state not in before:
             continue
         after = RowState.planned if item.not_before_ms is not None else STATE_AFTER[item.outcome]
-        if after is RowState.planned and reason is not None:
+        if after in _NOT_CREATED and reason is not None:
             after = Reason(reason).state
         _move(db, item.outcome, [item._replace(row_id=row_id)], RowState(state), after, plain=False)
         moves.update(tallies.moved(row_id >> ROW_NUMBER_BITS, state, after.value, 1))

@@ -194,12 +194,10 @@ def _corrected(db: Db, campaign_id: int) -> list[int]:
     old_cells, new_cells = ChunkReader(), ChunkReader()
 
     def parameters(reader: ChunkReader, row_id: int) -> dict[str, str]:
-        record, cells = known[row_id >> ROW_NUMBER_BITS], reader.cells(db, row_id)
-        named = {name: cells[index] for name, index in record.parameter_columns.items() if index < len(cells)}
-        return {**record.parameter_constants, **named}
+        return known[row_id >> ROW_NUMBER_BITS].parameters(reader.cells(db, row_id))
 
     def sender(row_id: int, own: str | None) -> str | None:
-        return own or known[row_id >> ROW_NUMBER_BITS].from_address
+        return known[row_id >> ROW_NUMBER_BITS].sender(own)
 
     corrected = []
     for new_id, old_id, state, old_to, old_from, new_to, new_from in db.rows("continued_refused"):

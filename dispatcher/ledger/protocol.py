@@ -11,8 +11,8 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.records import (
@@ -158,8 +158,9 @@ class Ledger(Protocol):
     async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
         """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
 
-        Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row that would
-        be planned again and was taken out, or is no longer in order in a newer file, becomes skipped or invalid.
+        Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row of
+        which nothing was created and that was taken out meanwhile, or is no longer in order in a newer file, becomes
+        skipped or invalid: it is not left refused, where `retry` would find it.
         Writing the same ends again changes nothing.
         """
 
@@ -235,12 +236,6 @@ class Ledger(Protocol):
         While it is open, SQLite's log grows by what is written meanwhile. (A rehearsal has one connection and is
         nobody else's: it is read as it is at each batch.)
         """
-
-    def executions_of_rows(self) -> AbstractContextManager[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-        """Row ids -> what is known of their executions, synchronous: enter and use it in one thread. See `snapshot`."""
-
-    def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
-        """One input's rows in file order, synchronous: call it in a thread. See `snapshot`."""
 
 
 class LedgerSnapshot(Protocol):

@@ -10,7 +10,7 @@ from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
 from dispatcher.model import Outcome, RowState
 
-#: So many attempts are read at a time to find those of the last window.
+#: How many attempts are read at a time to find those of the last window.
 DEPARTURES_PER_READ = 1000
 #: Above every number of a run or an attempt.
 _NEWEST = 1 << 62
@@ -66,7 +66,7 @@ def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolv
     """When requests of an account left since then, ascending; see `protocol.Ledger.departures`.
 
     The account's runs and their attempts are numbered as they are begun, so the search goes back from the newest, and
-    ends after a thousand attempts in a row of which nothing happened since: a clock that was set back only makes it
+    ends after a thousand consecutive attempts of which nothing happened since: a clock that was set back only makes it
     read more. Those of which nothing is known yet may be older than that, and are asked for by themselves.
     """
     times: dict[int, int] = {}

@@ -6,7 +6,7 @@ goes one request, a probe, after a pause. A probe that is refused doubles the pa
 stands costs a 429 now and then. One that gets through is followed by two, four, eight … more: room that has become free
 is ours within seconds, and at the whole limit the ceiling is forgotten.
 Below a ceiling nothing should be refused. One refusal there moves it down: others take more. Refusals that go on all
-the same do not come from our rate: for two windows there is no ceiling, and 429s only pause. Refusals in a row, with
+the same do not come from our rate: for two windows there is no ceiling, and 429s only pause. Consecutive refusals, with
 nothing getting through between them, count once: they say that Studio takes nothing, not how much it would.
 """
 
@@ -27,7 +27,7 @@ UNCHANGED_RATIO = 0.97
 #: rate.
 MISSES_MAX = 3.5
 MISS_MEMORY = 30
-#: For so many windows 429s then set no ceiling.
+#: For how many windows 429s then set no ceiling.
 IGNORE_429_WINDOWS = 2.0
 
 

@@ -15,7 +15,7 @@ CONFIRMED_FOR_S = 5.0
 
 
 class Claims:
-    """Claims of one round. `limit`: at most so many rows; None: all."""
+    """Claims of one round. `limit`: the most rows; None: all."""
 
     def __init__(self, ledger: Ledger, run: Run, *, input_id: int | None, limit: int | None = None) -> None:
         self.rows: deque[GrantedRow] = deque()

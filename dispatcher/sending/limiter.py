@@ -1,4 +1,4 @@
-"""How fast requests may leave: promise 3. The only place that knows aiolimiter.
+"""How fast requests may leave, and never above the limit. The only place that knows aiolimiter.
 
 A permit goes through two gates. A leaky bucket (aiolimiter) spreads permits evenly, or lets a spike pass. Behind it the
 window: requests sent in the last one, and permits that are not used yet, are together never more than `cap`. The bucket

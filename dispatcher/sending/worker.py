@@ -25,7 +25,7 @@ from dispatcher.studio.outcomes import Answer, Verdict, classify
 class Worker:
     """One of the places for requests in flight. Whatever happens to a row that it took up, its outcome is recorded.
 
-    Only a bug leaves a row without: the next run finds it `sending`, and holds it for unknown.
+    Only a bug leaves a row without: the next run finds it `sending`, and takes it to be unknown.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Worker:
     async def _create(self, form: bytes) -> Answer:
         """Send it, if the account is still ours. Raises: LeaseLost and other LedgerErrors: it was not sent.
 
-        Whoever takes the account over holds every row in flight for unknown, waits until the list must show what came
+        Whoever takes the account over makes every row in flight unknown, waits until the list must show what came
         of it, and sends the others again. So a process that was suspended, or waited long, must ask before it goes on.
         """
         while True:

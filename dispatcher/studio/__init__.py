@@ -1,7 +1,7 @@
 """The Studio API, v1 and v2: one HTTP client, typed resources, and the table that says what an answer proves.
 
 In: requests. Out: answers, classified by a pure function. Owns the line between "nothing was created" and "unknown"
-(promise 1): only a failure to connect, a 429 and a 4xx are proof that nothing was created.
+(*never twice*): only a failure to connect, a 429 and a 4xx are proof that nothing was created.
 """
 
 from __future__ import annotations

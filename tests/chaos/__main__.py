@@ -39,7 +39,7 @@ def table(tally: Tally, chosen: int) -> str:
         "executions that the ledgers do not hold as they are": f"**{tally.books_differ}**",
         "rows with neither an execution nor a reason": f"**{tally.lost}**",
         "rows left out, with their reason": counted(tally.not_sent),
-        "rows in doubt, settled": f"{tally.doubts:,}: {tally.found:,} found, {tally.sent_again:,} not created",
+        "rows left unknown, resolved": f"{tally.resolved:,}: {tally.found:,} found, {tally.sent_again:,} not created",
         "rows unknown when their campaign was done": f"{tally.unknown:,}",
         "of them with a later witness": f"**{tally.unknown_with_a_witness}**",
         "unknown to the end": f"**{tally.unknown_left}**, and {tally.unknown_by_others} by another's execution",

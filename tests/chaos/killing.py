@@ -297,11 +297,11 @@ class Killing:
             tally.found += found.get("reconcile", 0) + found.get("conflict", 0)
             sql = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND error_message LIKE 'not found%'"
             tally.sent_again += books.query(ledger, sql)[0][0]
-        tally.doubts = tally.found + tally.sent_again
+        tally.resolved = tally.found + tally.sent_again
         if self._plan.worlds == "plain":
-            # Only what was in flight, or claimed for the next moment, can be in doubt after a kill.
+            # Only what was in flight, or claimed for the next moment, can be unknown after a kill.
             at_once = self._plan.in_flight + 2 * CLAIMED_AT_ONCE
-            assert tally.doubts <= at_once * tally.kills + sum(tally.faults.values())
+            assert tally.resolved <= at_once * tally.kills + sum(tally.faults.values())
 
     def _after_others(self, log: books.Log) -> int:
         """Contacts whom we have started although another program had done so before, and Studio showed it."""

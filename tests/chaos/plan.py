@@ -89,8 +89,8 @@ class Tally:
     lost: int = 0
     #: Rows without an execution, by their state; each states its reason.
     not_sent: Counter[str] = field(default_factory=Counter)
-    #: Rows in doubt after a crash or a fault, and how they were settled.
-    doubts: int = 0
+    #: Rows left unknown by a crash or a fault, and how they were resolved.
+    resolved: int = 0
     found: int = 0
     sent_again: int = 0
     #: Rows that were unknown when their campaign was done; of those, the ones that a later execution could have proved.

@@ -92,7 +92,7 @@ def broken_promises(promised: Promised, point: int, folder: Path) -> list[str]:
 
 
 async def _opened(folder: Path) -> None:
-    """The next run goes on: what was on the wire is in doubt, and nothing is begun again that may exist."""
+    """The next run goes on: what was on the wire is unknown, and nothing is begun again that may exist."""
     ledger = SqliteLedger.open(folder)
     names = [record.name for record in await ledger.campaigns()]
     if names:

@@ -210,8 +210,9 @@ _NEVER = {
         WHERE (a.row_id < 0) <> (r.campaign_id IS NULL) OR (a.row_id < 0 AND a.row_id <> -a.run_id)""",
     "a row to be sent without a key": """
         SELECT row_id FROM rows WHERE row_key IS NULL AND state NOT IN ('invalid', 'skipped')""",
-    "a row that is to be sent and has a reason not to": """
-        SELECT row_id, reason_code FROM rows WHERE state = 'planned' AND reason_code IS NOT NULL""",
+    "a row that is to be sent, or may be by a retry, and has a reason not to": """
+        SELECT row_id, reason_code FROM rows
+        WHERE state IN ('planned', 'rejected', 'busy') AND reason_code IS NOT NULL""",
     "a state without its attempt": """
         SELECT r.row_id, r.state, a.outcome FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
         WHERE (r.state = 'sending' AND (a.attempt_id IS NULL OR a.outcome IS NOT NULL))

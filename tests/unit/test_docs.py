@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
+import dispatcher
 from dispatcher.model import RowState
 from docs import rooms
 
@@ -15,6 +17,9 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), 
 #: A path of the repository, in backticks.
 PATHS = re.compile(r"`((?:dispatcher|tests|docs|samples|\.github|\.ci)/[\w./-]*)`")
 LINKS = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+#: What a command in backticks gives to pytest.
+ARGUMENTS = re.compile(r'`make test ARGS=("[^"]*"|[^`\s]+)`')
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -25,7 +30,20 @@ def test_what_is_named_is_there(document: Path) -> None:
     links = {link for link in LINKS.findall(text) if not re.match(r"[a-z]+:", link)}
     missing = {path for path in paths if not (ROOT / path).exists()}
     missing |= {link for link in links if not (document.parent / link).exists()}
+    arguments = {word for found in ARGUMENTS.findall(text) for word in found.strip('"').split()}
+    missing |= {word for word in arguments if word.startswith("tests") and not (ROOT / word).exists()}
     assert missing == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_python_in_documents(document: Path) -> None:
+    """Examples can be read by Python, and what they import from the package is public."""
+    for example in PYTHON.findall(document.read_text("utf-8")):
+        tree = compile(example, document.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        assert isinstance(tree, ast.Module)
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module == "dispatcher":
+                assert {alias.name for alias in node.names} <= set(dispatcher.__all__)
 
 
 def test_the_way_through_the_rooms_names_every_room() -> None:

@@ -1,3 +1,3 @@
-"""The commands, one file each, named as typed: how each is asked for. Its action is the only import at run time."""
+"""The commands, one file each, named as typed. What takes time to load is imported when the command runs."""
 
 from __future__ import annotations

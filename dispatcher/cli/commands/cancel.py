@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.campaign import print_status_object
+from dispatcher.cli.render.terminal import print_line, say
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.model import RowState
+from dispatcher.remedies import Option
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     'dispatcher cancel spring --reason "wrong price in the text"',
     ("dispatcher retry spring --cancelled", "puts them back"),
@@ -16,8 +20,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def cancel(
-    asked: options.Asked,
+async def cancel(
+    session: options.Session,
     campaign: options.CampaignName,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the report.")],
     yes: options.DoNotAsk = False,
@@ -28,6 +32,22 @@ def cancel(
 
     Executions that exist are left alone. `dispatcher retry CAMPAIGN --cancelled` puts the rows back.
     """
-    from dispatcher.cli.actions.cancel import cancel as act
+    from dispatcher.campaign.next_steps import rows_of_all_files
+    from dispatcher.cli.asking import ask, must_be_able_to_ask
 
-    return act(asked, campaign, reason=reason.strip(), yes=yes, wait=wait, as_json=json)
+    reason = reason.strip()
+    if not reason:
+        raise UsageError("cancel needs a reason: it stands in the report", fix=Option("reason", "…"))
+    must_be_able_to_ask(yes)
+    async with session.working(campaign, wait=wait) as opened:
+        planned = rows_of_all_files(await opened.status())[RowState.planned]
+        if not planned:
+            say("no row waits: there is nothing to cancel", "yellow")
+        else:
+            ask(planned, "take these rows out", yes)
+            planned = await opened.cancel(reason)
+        if json:
+            print_status_object(await opened.status())
+        else:
+            print_line(f"{planned:,} rows cancelled")
+    return ExitCode.OK

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.campaign import planned
+from dispatcher.cli.render.remedies import remedy_text
+from dispatcher.cli.render.terminal import err, print_json, say
+from dispatcher.errors import AuthenticationError, ExitCode
+from dispatcher.model import RowState
 
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher check contacts.csv", "the first 20 problems"),
     ("dispatcher check contacts.csv --all", "all of them"),
@@ -16,13 +21,14 @@ EPILOG = options.examples(
     more="[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent"
     " · 2 the file, a setting or the flow is wrong",
 )
+SHOWN_FIRST = 20
 
 
 @options.reads_settings(
     "campaign.flow", "campaign.from", "columns.to", "columns.region", "input.sheet", "account.base_url", "state.dir"
 )
-def check(
-    asked: options.Asked,
+async def check(
+    session: options.Session,
     file: options.File,
     campaign: Annotated[
         str | None,
@@ -37,6 +43,28 @@ def check(
     Shows each row that would not be sent: its number, column, value, the reason and what to do. With credentials,
     Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
-    from dispatcher.cli.actions.rehearsal import check as act
+    from dispatcher.campaign import flow_check, naming, problems
+    from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
+    from dispatcher.cli.render.progress import reading
 
-    return act(asked, file, campaign, show_all=all_, offline=offline, as_json=json)
+    name = naming.campaign_name(file, campaign or ("check" if file == naming.STANDARD_INPUT else None))
+    with contextlib.suppress(AuthenticationError):
+        session.require_credentials()
+    async with session.rehearsing(name) as opened:
+        async with reading(session.bus, file):
+            counts = await opened.plan(file)
+        left_out = problems.left_out(counts)
+        rows = await problems.bad_rows(opened, limit=None if all_ else SHOWN_FIRST) if left_out else []
+        flow = await flow_check.check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
+    invalid = counts.rows[RowState.invalid]
+    if json:
+        print_json({**problems.check_object(file, name, counts, rows), "flow": flow.as_json(remedy_text)})
+    else:
+        err().print(planned(file, counts))
+        print_bad_rows(rows)
+        if left_out > len(rows):
+            say(f"{left_out - len(rows):,} more: --all shows them", "bright_black")
+        if invalid:
+            say(f"{invalid:,} rows are wrong and would not be sent; the others can be", "yellow")
+        say_flow_check(flow)
+    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid else ExitCode.OK)

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from dispatcher.cli import options
+from dispatcher.cli.render.terminal import out, print_json, print_line, say, table
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.remedies import AnyOf, Option
 
-PANEL = options.SET_UP
 INIT_EPILOG = options.examples(
     ("dispatcher config init", "config.toml"),
     ("dispatcher config init --path spring.toml", "then: dispatcher run … -c spring.toml"),
@@ -32,9 +35,18 @@ def init(
 
     Three settings to fill in, and every other one with its default and unit.
     """
-    from dispatcher.cli.actions.config import init as act
+    from dispatcher.settings.example import example
 
-    return act(path, force=force)
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(example())
+    except FileExistsError:
+        raise UsageError(f"{path} exists", fix=AnyOf(Option("force"), Option("path", "PATH"))) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", found=error.strerror, fix=Option("path", "PATH")) from None
+    print_line(str(path))
+    say("set flow, from and to in it, then: dispatcher check FILE", "bright_black")
+    return ExitCode.OK
 
 
 @app.command(epilog=SHOW_EPILOG)
@@ -48,6 +60,27 @@ def show(
 
     Its value, its source, and what that stands above. Secrets only as set or not set.
     """
-    from dispatcher.cli.actions.config import show as act
+    from dispatcher.settings.example import secret_values, setting_values, toml
 
-    return act(asked, only_changed=changed, as_json=json)
+    loaded = asked.load()
+    values = [item for item in setting_values(loaded) if item.source != "default" or not changed]
+    secrets = secret_values()
+    if json:
+        traced = {
+            item.name: {"value": item.value, "source": item.source, "overrides": item.overrides} for item in values
+        }
+        config = str(loaded.config_path) if loaded.config_path else None
+        print_json({"config": config, "settings": traced, "secrets": secrets})
+        return ExitCode.OK
+    shown = table("setting", "value", "from", "above", whole=("setting",), dim=("above",))
+    for item in values:
+        value = "–" if item.value is None else toml(item.value)
+        shown.add_row(item.name, _shown(value, item.source != "default"), item.source, ", ".join(item.overrides))
+    for name, what in secrets.items():
+        shown.add_row(name, _shown(what, what != "not set"), "environment", "")
+    out().print(shown)
+    return ExitCode.OK
+
+
+def _shown(value: str, is_set: bool) -> Text:
+    return Text(value, style="bold" if is_set else "bright_black")

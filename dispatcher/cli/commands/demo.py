@@ -9,7 +9,6 @@ import typer
 
 from dispatcher.cli import options
 
-PANEL = options.REHEARSE
 EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-report.xlsx")
 
 
@@ -23,6 +22,6 @@ def demo(
     minute.
     Nothing leaves this machine, and no account is needed.
     """
-    from dispatcher.cli.actions.demo import demo as act
+    from dispatcher.cli.demonstration import demonstrate
 
-    return act(report)
+    return demonstrate(report)

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from dispatcher.cli import options
+from typing import TYPE_CHECKING
 
-PANEL = options.SET_UP
+from rich.text import Text
+
+from dispatcher.cli import options
+from dispatcher.cli.render.remedies import remedy_text
+from dispatcher.cli.render.terminal import out, print_json
+from dispatcher.errors import ExitCode
+
+if TYPE_CHECKING:
+    from dispatcher.campaign.doctor import Check
+
 EPILOG = options.examples(
     "dispatcher doctor",
     ("dispatcher doctor --json", "for scripts"),
     more="[bold]Exit codes[/bold]  0 fit to send, warnings or not · 2 something must be fixed first · 4 the credentials"
     " · 5 Studio or the ledger cannot be used now",
 )
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def doctor(asked: options.Asked, json: options.Json = False) -> int:
+async def doctor(session: options.Session, json: options.Json = False) -> int:
     """Check the machine, the settings, the account and the ledger.
 
     Nothing is sent and nothing is changed.
     """
-    from dispatcher.cli.actions.doctor import doctor as act
+    from dispatcher.campaign.doctor import checks
 
-    return act(asked, as_json=json)
+    found: list[Check] = []
+    async for check in checks(session.asked.config, session.asked.flags):
+        found.append(check)
+        if not json:
+            _print(check)
+    failed = [check for check in found if check.result == "fail"]
+    if json:
+        print_json({"ok": not failed, "checks": [check.as_json(remedy_text) for check in found]})
+    return failed[0].exit_code if failed else ExitCode.OK
+
+
+def _print(check: Check) -> None:
+    result = (f"{check.result:5}", _STYLES[check.result])
+    out().print(Text.assemble(result, (f"{check.name:14}", "bold"), check.found), soft_wrap=True)
+    if check.fix:
+        fix = remedy_text(check.fix)
+        out().print(Text.assemble(" " * 19, ("fix", "bold green"), ": ", fix), soft_wrap=True)

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from dispatcher.cli import options
+from rich.text import Text
 
-PANEL = options.SET_UP
+from dispatcher.cli import options
+from dispatcher.cli.render.terminal import out, print_json, say, table, visible
+from dispatcher.errors import ExitCode
+
 EPILOG = options.examples("dispatcher flows", ("dispatcher flows --json", "for scripts"))
 
 
 @options.reads_settings("account.api_version", "account.base_url")
-def flows(asked: options.Asked, json: options.Json = False) -> int:
+async def flows(session: options.Session, json: options.Json = False) -> int:
     """List the account's flows.
 
     SID, name, status, revision and the date of the last change.
     """
-    from dispatcher.cli.actions.flows import flows as act
+    from dispatcher.campaign.objects import flow_object
 
-    return act(asked, as_json=json)
+    async with session.studio() as studio:
+        found = [flow_object(flow) async for flow in studio.flows()]
+    if json:
+        print_json(found)
+        return ExitCode.OK
+    if not found:
+        say("the account has no flows", "yellow")
+        return ExitCode.OK
+    shown = table("SID", "name", "status", "revision", "updated", right=("revision",), whole=("SID", "updated"))
+    for flow in found:
+        status = Text(flow["status"] or "", style="green" if flow["status"] == "published" else "yellow")
+        revision = "" if flow["revision"] is None else str(flow["revision"])
+        updated = (flow["date_updated"] or "").partition("T")[0]
+        shown.add_row(flow["sid"], Text(visible(flow["friendly_name"] or "")), status, revision, updated)
+    out().print(shown)
+    return ExitCode.OK

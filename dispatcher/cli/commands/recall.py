@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dispatcher.cli import options
+from typing import TYPE_CHECKING
 
-PANEL = options.AFTERWARDS
+from dispatcher.cli import options
+from dispatcher.cli.render.executions import print_failed
+from dispatcher.cli.render.remedies import say_step
+from dispatcher.cli.render.terminal import print_json, print_line, print_pairs, say
+from dispatcher.errors import ExitCode
+from dispatcher.model import ExecutionStatus, RowState
+from dispatcher.remedies import Command, Option
+
+if TYPE_CHECKING:
+    from dispatcher.tracking.results import RecallResult
+
 EPILOG = options.examples(
     ("dispatcher recall spring", "counts them, asks, and ends them"),
     ("dispatcher recall spring --yes --json", "for scripts"),
@@ -15,8 +25,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def recall(
-    asked: options.Asked,
+async def recall(
+    session: options.Session,
     campaign: options.CampaignName,
     yes: options.DoNotAsk = False,
     wait: options.Wait = False,
@@ -27,6 +37,48 @@ def recall(
     Only those that this ledger has created. What they have sent stays sent; contacts get nothing more of them, and an
     answer starts nothing. This cannot be undone.
     """
-    from dispatcher.cli.actions.recall import recall as act
+    from dispatcher.campaign.next_steps import rows_of_all_files
+    from dispatcher.campaign.objects import recall_object
+    from dispatcher.cli.asking import ask, must_be_able_to_ask
+    from dispatcher.cli.render.progress import tracking
 
-    return act(asked, campaign, yes=yes, wait=wait, as_json=json)
+    session.require_credentials()
+    must_be_able_to_ask(yes)
+    result: RecallResult | None = None
+    async with session.working(campaign, wait=wait) as opened:
+        async with tracking(session.bus, "looking"):
+            seen = await opened.track(details=False)
+        if seen.error is not None:
+            raise seen.error
+        counts, rows = seen.counts, rows_of_all_files(await opened.status())
+        active = counts.by_status[ExecutionStatus.active] + counts.unseen
+        if active:
+            say(f"{active:,} of {counts.created:,} executions are active")
+            if rows[RowState.unknown]:
+                does = f"{rows[RowState.unknown]:,} rows are left unknown and may have one, too"
+                say_step(Command("reconcile", (campaign,), does=does), "yellow")
+            ask(active, "end them", yes)
+            async with tracking(session.bus, "ending"):
+                result = await opened.recall()
+    if json:
+        print_json(recall_object(campaign, active, result))
+    elif result is None:
+        print_line("no execution is active: there is nothing to end")
+    else:
+        _print(result)
+    if rows[RowState.planned]:
+        does = f"takes out the {rows[RowState.planned]:,} rows that wait"
+        say_step(Command("cancel", (campaign,), (Option("reason", "…"),), does=does))
+    if result is None:
+        return ExitCode.OK
+    print_failed(result, "ended")
+    return result.exit_code
+
+
+def _print(result: RecallResult) -> None:
+    lines = [("ended", f"{result.ended:,} executions")]
+    if result.already_ended:
+        lines.append(("had ended", f"{result.already_ended:,} by themselves meanwhile"))
+    if result.gone:
+        lines.append(("gone", f"{result.gone:,} that Studio does not know any more"))
+    print_pairs([*lines])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dispatcher.cli import options
+from dispatcher.cli.render.campaign import print_status_object, say_next_steps, status_lines
+from dispatcher.cli.render.terminal import print_pairs
+from dispatcher.errors import ExitCode
+from dispatcher.model import RowState
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher reconcile spring", "which of the unknown rows exist?"),
     ("dispatcher report spring --only unknown", "the evidence on those that stay"),
@@ -12,8 +15,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def reconcile(
-    asked: options.Asked, campaign: options.CampaignName, wait: options.Wait = False, json: options.Json = False
+async def reconcile(
+    session: options.Session, campaign: options.CampaignName, wait: options.Wait = False, json: options.Json = False
 ) -> int:
     """Find out what became of the rows left unknown; nothing is sent.
 
@@ -21,6 +24,16 @@ def reconcile(
     the list had its time (\\[reconcile] settle_s): planned, and `resume` sends it.
     Exit code 6 where rows stay unknown; `dispatcher report CAMPAIGN --only unknown` says why.
     """
-    from dispatcher.cli.actions.reconcile import reconcile as act
+    from dispatcher.campaign.next_steps import rows_of_all_files
+    from dispatcher.cli.render import live
 
-    return act(asked, campaign, wait=wait, as_json=json)
+    session.require_credentials()
+    async with session.working(campaign, wait=wait) as opened, live.view(session.bus):
+        found, status = await opened.reconcile()
+    if json:
+        print_status_object(status)
+    else:
+        text = f"{found.created:,} exist, {found.planned:,} do not and wait, {found.unresolved:,} stay unknown"
+        print_pairs([("looked up", text), *status_lines(status, None)])
+    say_next_steps(campaign, status)
+    return ExitCode.SOME_UNKNOWN if rows_of_all_files(status)[RowState.unknown] else ExitCode.OK

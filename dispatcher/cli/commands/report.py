@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.terminal import print_line, say
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.remedies import Advice, AnyOf, Option
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher report spring", "spring-report.csv"),
     ("dispatcher report spring --report spring.xlsx", "a workbook, for people"),
@@ -17,33 +19,21 @@ EPILOG = options.examples(
     ("dispatcher report spring --only failed", "rejected, busy and invalid rows"),
     ("dispatcher report spring --only unknown", "with the evidence why"),
 )
+_WHERE_TO = "Where to: .csv, .csv.gz, .xlsx, .parquet or .html."
+_ONLY = "Only these rows: a state, or failed (rejected, busy, invalid)."
 
 
 @options.reads_settings("state.dir")
-def report(
-    asked: options.Asked,
+async def report(
+    session: options.Session,
     campaign: options.CampaignName,
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report",
-            "-o",
-            help="Where to: .csv, .csv.gz, .xlsx, .parquet or .html.",
-            show_default="CAMPAIGN-report.csv",
-        ),
+        typer.Option("--report", "-o", help=_WHERE_TO, show_default="CAMPAIGN-report.csv"),
     ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="STATES",
-            help="Only these rows: a state, or failed (rejected, busy, invalid).",
-            show_default=False,
-        ),
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="STATES", help=_ONLY)] = None,
     format: Annotated[
-        str | None,
-        typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.", show_default=False),
+        str | None, typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.")
     ] = None,
 ) -> int:
     """Write a campaign's report, at any time.
@@ -51,6 +41,23 @@ def report(
     Every row of its latest file with its answer, in the file's order, the file's columns untouched; as .html the
     numbers instead: states, rate, reasons, outcomes. The path is printed on stdout.
     """
-    from dispatcher.cli.actions.report import report as act
+    from dispatcher.campaign.naming import part_report_path, report_path
+    from dispatcher.reporting.report import is_page
+    from dispatcher.reporting.selection import Selection
 
-    return act(asked, campaign, path=report, only=only or [], suffix=format)
+    selection = Selection.parse(only) if only else None
+    if report is not None and format is not None:
+        ways = AnyOf(Option("report", "PATH"), Option("format", format))
+        raise UsageError("--report names the format by its suffix", fix=ways)
+    if report is None and (format or only):
+        report = part_report_path(campaign, only or (), format)
+    path = report_path(campaign, report, page=True)
+    page = is_page(path)
+    if page and only:
+        ways = AnyOf(Advice("leave --only out"), Option("format", "csv"))
+        raise UsageError("the page shows the whole campaign", fix=ways)
+    async with session.viewing(campaign) as opened:
+        rows = await (opened.page(path) if page else opened.report(path, only=selection))
+    say(f"{rows:,} rows", "bright_black")
+    print_line(str(path))
+    return ExitCode.OK

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dispatcher.cli import options
-from dispatcher.cli.ahead import import_client
 
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher resume spring", "after Ctrl-C, a crash, `run --limit`"),
     ("dispatcher resume spring --yes --json", "for scripts"),
@@ -13,10 +11,16 @@ EPILOG = options.examples(
 
 
 @options.reads_settings(
-    "rate.per_second", "rate.pace", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir"
+    "rate.per_second",
+    "rate.pace",
+    "campaign.on_busy",
+    "account.api_version",
+    "account.base_url",
+    "state.dir",
+    sends=True,
 )
-def resume(
-    asked: options.Asked,
+async def resume(
+    session: options.Session,
     campaign: options.CampaignName,
     report: options.Report = None,
     yes: options.Yes = False,
@@ -29,7 +33,8 @@ def resume(
     Sends every row of it that still waits. Rows left unknown are looked up first.
     Rows that were refused are left: see `dispatcher retry`.
     """
-    import_client()
-    from dispatcher.cli.actions.run import resume as act
+    from dispatcher.cli import launching
 
-    return act(asked, campaign, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    async with session.working(campaign, wait=wait) as opened:
+        return await launching.send(opened, prepared, yes=yes, as_json=json)

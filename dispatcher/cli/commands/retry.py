@@ -7,23 +7,27 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.campaign import print_status_object
+from dispatcher.cli.render.remedies import remedy_text
+from dispatcher.cli.render.terminal import say
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.remedies import AnyOf, Option
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher retry spring --code 21211 --code 21614", "rows that Studio refused with these codes"),
     ("dispatcher retry spring --all-rejected", "once the cause is removed"),
     ("dispatcher retry spring --busy", "contacts in another execution"),
     ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
 )
+FACETS_SHOWN = 10
 
 
 @options.reads_settings("rate.per_second", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir")
-def retry(
-    asked: options.Asked,
+async def retry(
+    session: options.Session,
     campaign: options.CampaignName,
     code: Annotated[
-        list[int] | None,
-        typer.Option("--code", help="Rows refused with this error code; again for more.", show_default=False),
+        list[int] | None, typer.Option("--code", help="Rows refused with this error code; again for more.")
     ] = None,
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="Every refused row.")] = False,
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,
@@ -39,8 +43,25 @@ def retry(
     A new attempt on the same row; its history is kept. Nothing changes before the number of rows is
     confirmed. Where no row matches, nothing is sent; the exit code is 0.
     """
-    from dispatcher.cli.actions.retry import RetryChoice
-    from dispatcher.cli.actions.retry import retry as act
+    from dispatcher.campaign.retry_choices import RetryChoice, count_rows, facets, plan_again
+    from dispatcher.cli import launching
 
     choice = RetryChoice(codes=tuple(code or ()), all_rejected=all_rejected, busy=busy, cancelled=cancelled)
-    return act(asked, campaign, choice, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    if not choice:
+        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
+        raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
+    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    async with session.working(campaign, wait=wait) as opened:
+        count = await count_rows(opened, choice)
+        if count:
+            say(f"{count:,} rows are sent again")
+            return await launching.send(
+                opened, prepared, yes=yes, as_json=json, extra=count, before=lambda: plan_again(opened, choice)
+            )
+        say("no row matches: nothing is sent", "yellow")
+        there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
+        if there_are:
+            say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
+        if json:
+            print_status_object(await opened.status())
+    return ExitCode.OK

@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.ahead import import_client
 from dispatcher.errors import UsageError
 from dispatcher.remedies import AnyOf, Option
 
-PANEL = options.SEND
 EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
     ("dispatcher run contacts.csv --dry-run", "what would be sent"),
@@ -38,9 +36,10 @@ EPILOG = options.examples(
     "account.api_version",
     "account.base_url",
     "state.dir",
+    sends=True,
 )
-def run(
-    asked: options.Asked,
+async def run(
+    session: options.Session,
     file: options.File,
     campaign: Annotated[
         str | None,
@@ -52,14 +51,11 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     test_to: Annotated[
         str | None,
-        typer.Option(
-            "--test-to",
-            metavar="NUMBER",
-            help="Send the first row's values to this number instead, once.",
-            show_default=False,
-        ),
+        typer.Option("--test-to", metavar="NUMBER", help="Send the first row's values to this number instead, once."),
     ] = None,
-    no_preflight: options.NoPreflight = False,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
+    ] = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -69,21 +65,21 @@ def run(
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
+    from dispatcher.campaign.naming import campaign_name
+
     if dry_run and test_to:
-        raise UsageError(
-            "--dry-run sends nothing and --test-to sends one", fix=AnyOf(Option("dry-run"), Option("test-to", test_to))
-        )
-    if dry_run:
-        from dispatcher.cli.actions.rehearsal import dry_run as rehearse
+        ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
+        raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
+    name = campaign_name(file, campaign)
+    if dry_run or test_to:
+        from dispatcher.cli import rehearsing
 
-        return rehearse(asked, file, campaign, limit=limit, as_json=json)
-    if test_to:
-        from dispatcher.cli.actions.rehearsal import send_test
+        if not test_to:
+            return await rehearsing.dry_run(session, file, name, limit=limit, as_json=json)
+        return await rehearsing.send_test(session, file, name, to=test_to, wait=wait, as_json=json)
+    from dispatcher.cli import launching
 
-        return send_test(asked, file, campaign, to=test_to, wait=wait, as_json=json)
-    import_client()
-    from dispatcher.cli.actions.run import run as act
-
-    return act(
-        asked, file, campaign, report=report, yes=yes, limit=limit, preflight=not no_preflight, wait=wait, as_json=json
-    )
+    prepared = launching.prepare(session, name, report=report, limit=limit, yes=yes, file=file)
+    async with session.working(name, create=True, wait=wait) as opened:
+        await launching.plan(opened, file, prepared, yes=yes, check=not no_preflight, as_json=json)
+        return await launching.send(opened, prepared, yes=yes, as_json=json)

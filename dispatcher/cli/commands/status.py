@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dispatcher.cli import options
+from rich.text import Text
 
-PANEL = options.AFTERWARDS
+from dispatcher.cli import options
+from dispatcher.cli.render.campaign import identity, print_status_object, say_next_steps, state_text, status_lines
+from dispatcher.cli.render.numbers import time_text
+from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, say, table
+from dispatcher.errors import ExitCode
+from dispatcher.model import RowState
+
 EPILOG = options.examples(
     ("dispatcher status", "all campaigns"),
     ("dispatcher status spring", "one, while it runs or later"),
@@ -13,11 +19,55 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def status(asked: options.Asked, campaign: options.OptionalCampaignName = None, json: options.Json = False) -> int:
+async def status(
+    session: options.Session, campaign: options.OptionalCampaignName = None, json: options.Json = False
+) -> int:
     """Show how campaigns stand.
 
     Rows by state, requests, the worst window; also while a campaign runs. Needs no credentials.
     """
-    from dispatcher.cli.actions.status import show_all, show_one
+    return await (_one(session, campaign, json) if campaign else _all(session, json))
 
-    return show_one(asked, campaign, as_json=json) if campaign else show_all(asked, as_json=json)
+
+async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
+    async with session.viewing(name) as campaign:
+        status, inputs = await campaign.status(), await campaign.inputs()
+    if as_json:
+        print_status_object(status)
+        return ExitCode.OK
+    lines = [
+        ("campaign", Text(status.campaign.name, style="bold")),
+        ("state", state_text(status)),
+        *identity(status.campaign),
+    ]
+    if inputs:
+        lines.append(("file", inputs[-1].source))
+    if status.first_started_at_ms is not None:
+        lines.append(("started", time_text(status.first_started_at_ms)))
+    print_pairs([*lines, *status_lines(status, status.report_path)])
+    say_next_steps(name, status)
+    return ExitCode.OK
+
+
+async def _all(session: options.Session, as_json: bool) -> ExitCode:
+    from dispatcher.campaign import campaign_statuses
+    from dispatcher.campaign.next_steps import rows_of_all_files
+    from dispatcher.reporting.summary import status_object
+
+    statuses = await campaign_statuses(session.settings.state)
+    if as_json:
+        print_json([status_object(status, status.report_path) for status in statuses])
+        return ExitCode.OK
+    if not statuses:
+        say("no campaigns yet: dispatcher run FILE", "bright_black")
+        return ExitCode.OK
+    counts = [rows_of_all_files(status) for status in statuses]
+    states = [state for state in RowState if any(rows[state] for rows in counts)]
+    names = [state.value for state in states]
+    shown = table("campaign", "state", *names, "started", right=names, whole=("campaign", "started"))
+    for status, rows in zip(statuses, counts, strict=True):
+        started = time_text(status.first_started_at_ms) if status.first_started_at_ms is not None else "–"
+        cells = [Text(f"{rows[state]:,}" if rows[state] else "", style=STATE_STYLES[state]) for state in states]
+        shown.add_row(Text(status.campaign.name, style="bold"), state_text(status), *cells, started)
+    out().print(shown)
+    return ExitCode.OK

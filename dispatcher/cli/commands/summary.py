@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from dispatcher.cli import options
+from typing import TYPE_CHECKING
 
-PANEL = options.AFTERWARDS
+from rich.text import Text
+
+from dispatcher.cli import options
+from dispatcher.cli.render.campaign import status_lines
+from dispatcher.cli.render.executions import print_counts
+from dispatcher.cli.render.remedies import say_step
+from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, table
+from dispatcher.errors import ExitCode
+from dispatcher.remedies import Command
+
+if TYPE_CHECKING:
+    from dispatcher.reporting.summary import Problem
+
 EPILOG = options.examples(
     ("dispatcher summary spring", "rows, reasons, outcomes"),
     ("dispatcher summary spring --json", "for scripts"),
@@ -13,12 +25,34 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("state.dir")
-def summary(asked: options.Asked, campaign: options.CampaignName, json: options.Json = False) -> int:
+async def summary(session: options.Session, campaign: options.CampaignName, json: options.Json = False) -> int:
     """Show a campaign's numbers.
 
     Rows by state, why rows were refused, and what became of the executions. From the ledger alone:
     `dispatcher track CAMPAIGN` brings what became of them up to date.
     """
-    from dispatcher.cli.actions.summary import summary as act
+    from dispatcher.campaign.objects import summary_object
 
-    return act(asked, campaign, as_json=json)
+    async with session.viewing(campaign) as opened:
+        found, counts = await opened.summary(), await opened.executions()
+    if json:
+        print_json(summary_object(found, counts))
+        return ExitCode.OK
+    print_pairs([("campaign", found.status.campaign.name), ("state", found.state.value)])
+    print_pairs(status_lines(found.status, found.status.report_path))
+    if found.problems:
+        _print_problems(found.problems)
+    if counts.seen_at_ms is not None:
+        print_counts(counts)
+    elif counts.created:
+        say_step(Command("track", (campaign,), does="finds out what became of the executions"))
+    return ExitCode.OK
+
+
+def _print_problems(problems: tuple[Problem, ...]) -> None:
+    shown = table("rows", "state", "reason", "what to do", right=("rows",), whole=("state",), dim=("what to do",))
+    for problem in problems:
+        reason = " ".join(part for part in (problem.code, problem.meaning) if part)
+        state = Text(problem.state.value, style=STATE_STYLES[problem.state])
+        shown.add_row(f"{problem.rows:,}", state, Text(reason), Text(problem.advice))
+    out().print(shown)

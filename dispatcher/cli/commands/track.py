@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.executions import print_counts, print_failed
+from dispatcher.cli.render.remedies import remedy_text, say_step
+from dispatcher.cli.render.terminal import print_json, print_line, say
+from dispatcher.remedies import Command, Setting
 
-PANEL = options.AFTERWARDS
 EPILOG = options.examples(
     ("dispatcher track spring", "what became of the executions so far"),
     ("dispatcher track spring --follow", "again and again until all have ended"),
@@ -21,8 +24,8 @@ EPILOG = options.examples(
 
 
 @options.reads_settings("account.api_version", "account.base_url", "state.dir")
-def track(
-    asked: options.Asked,
+async def track(
+    session: options.Session,
     campaign: options.CampaignName,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Look again until no execution is active; Ctrl-C ends it.")
@@ -30,9 +33,7 @@ def track(
     status_only: Annotated[
         bool, typer.Option("--status-only", help="Only who is active and who has ended: much fewer reads.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", "-o", help="Write the report afterwards.", show_default=False)
-    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", "-o", help="Write the report afterwards.")] = None,
     json: options.Json = False,
 ) -> int:
     """Read what became of a campaign's executions.
@@ -40,6 +41,31 @@ def track(
     Status, the way through the widgets, delivery errors, and what \\[tracking] variables names; `report` shows them.
     Only what is not known yet is read. Nothing is sent; it may run beside a run.
     """
-    from dispatcher.cli.actions.track import track as act
+    from dispatcher.campaign.naming import report_path
+    from dispatcher.campaign.objects import track_object
+    from dispatcher.cli.render.progress import tracking
+    from dispatcher.reporting.report import is_page
 
-    return act(asked, campaign, details=not status_only, follow=follow, report=report, as_json=json)
+    session.require_credentials()
+    path = report_path(campaign, report, page=True) if report is not None else None
+    async with session.viewing(campaign) as opened:
+        async with tracking(session.bus, "tracking"):
+            result = await opened.track(details=not status_only, follow=follow)
+        if path is not None:
+            await (opened.page(path) if is_page(path) else opened.report(path))
+    if json:
+        print_json(track_object(campaign, result, path))
+    else:
+        print_counts(result.counts)
+        if path is not None:
+            print_line(str(path))
+    if result.incomplete:
+        say(
+            f"the path or the error of {result.incomplete:,} executions was not read, as each would have cost"
+            f" another request: {remedy_text(Setting('tracking.steps', 'always'))} reads them",
+            "yellow",
+        )
+    print_failed(result, "read")
+    if result.error is None and path is None and not json and result.counts.created:
+        say_step(Command("report", (campaign,), does="has it row by row"))
+    return result.exit_code

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from dispatcher.campaign.next_steps import next_steps
 from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
-from dispatcher.cli.render.remedies import step_text
-from dispatcher.cli.render.terminal import out, pairs, say
+from dispatcher.cli.render.remedies import say_step
+from dispatcher.cli.render.terminal import pairs, print_json
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
     from dispatcher.campaign.outlook import Outlook
-    from dispatcher.ledger.records import Account, CampaignStatus, PlanCounts
+    from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
 
 
 def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
@@ -44,20 +43,16 @@ def _rows_text(numbers: Sequence[int], n: int) -> str:
     return f" (row{'s' if n > 1 else ''} {shown}{', …' if n > len(numbers) else ''})"
 
 
-def account_text(account: Account) -> str:
-    """`AC00…0000 at https://…`: enough to tell one from another."""
-    return f"{account.account_sid[:4]}…{account.account_sid[-4:]} at {account.base_url}"
+def identity(record: CampaignRecord) -> list[tuple[str, Text | str]]:
+    """Which account, by enough to tell one from another, and which flow."""
+    account = record.account
+    shown = f"{account.account_sid[:4]}…{account.account_sid[-4:]} at {account.base_url}"
+    return [("account", shown), ("flow", record.flow_sid)]
 
 
 def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     """What sending would do."""
-    record = campaign.record
-    assert record is not None
-    lines: list[tuple[str, Text | str]] = [
-        ("campaign", Text(campaign.name, style="bold")),
-        ("account", account_text(record.account)),
-        ("flow", record.flow_sid),
-    ]
+    lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
     if ahead.most:
         lines.append(("to send", Text(f"{ahead.most:,} rows", style="bold")))
         if ahead.unresolved:
@@ -71,15 +66,13 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     return pairs(lines)
 
 
-def print_result(name: str, result: RunResult, report: str | None) -> None:
-    """How a run ended."""
+def result_lines(result: RunResult, report: str | None) -> list[tuple[str, Text | str]]:
+    """How a run ended, as labels and values."""
     lines = status_lines(result.status, report)
     if result.found_by_reconcile:
         text = f"{result.found_by_reconcile:,} rows without an answer were found to exist"
         lines.insert(1, ("looked up", text))
-    out().print()
-    out().print(pairs(lines))
-    say_next_steps(name, result.status)
+    return lines
 
 
 def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:
@@ -100,8 +93,17 @@ def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, 
 
 def say_next_steps(name: str, status: CampaignStatus) -> None:
     """What to do next, one command a line."""
+    from dispatcher.campaign.next_steps import next_steps
+
     for step in next_steps(name, status):
-        say(step_text(step), "bright_black")
+        say_step(step)
+
+
+def print_status_object(status: CampaignStatus) -> None:
+    """The campaign as JSON, with the report that it had last."""
+    from dispatcher.reporting.summary import status_object
+
+    print_json(status_object(status, status.report_path))
 
 
 def state_text(status: CampaignStatus) -> Text:

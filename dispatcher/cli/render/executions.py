@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.numbers import counts_text
-from dispatcher.cli.render.terminal import out, pairs, table
+from dispatcher.cli.render.terminal import out, print_pairs, say, table
 from dispatcher.model import ExecutionStatus
 
 if TYPE_CHECKING:
     from dispatcher.ledger.records import ExecutionCounts
+    from dispatcher.tracking.results import RecallResult, TrackResult
 
 BAR_WIDTH = 30
 _STYLES = {ExecutionStatus.active: "cyan", ExecutionStatus.ended: "green", ExecutionStatus.gone: "bright_black"}
@@ -27,11 +29,19 @@ def print_counts(counts: ExecutionCounts) -> None:
     ]
     if counts.recalled:
         lines.append(("recalled", f"{counts.recalled:,} of them ended by `recall`"))
-    out().print(pairs(lines))
+    print_pairs(lines)
     if counts.last_steps:
         out().print(_steps(counts.last_steps, counts.read))
     if counts.errors:
         out().print(_errors(counts.errors))
+
+
+def print_failed(result: TrackResult | RecallResult, done: str) -> None:
+    """What could not be `done`, for now or at all."""
+    if result.failed and result.failure is not None:
+        say(f"{result.failed:,} executions could not be {done} now, the last: {result.failure}", "yellow")
+    if result.error is not None:
+        print_error(result.error)
 
 
 def _steps(last_steps: dict[str, int], total: int) -> Table:

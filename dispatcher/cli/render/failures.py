@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import traceback
 
-from rich.text import Text
-
 from dispatcher.cli import logs
-from dispatcher.cli.render.remedies import remedy_text
-from dispatcher.cli.render.terminal import say, visible
+from dispatcher.cli.render.remedies import say_fix
+from dispatcher.cli.render.terminal import say, say_labelled
 from dispatcher.errors import DispatcherError
 
 
 def print_error(error: DispatcherError) -> None:
-    """Three lines at most; the one with the fix is whole, so that it can be pasted."""
-    say(Text.assemble((f"error[{error.code}]", "bold red"), ": ", visible(error.message)))
+    """Three lines at most."""
+    _say_error(error.code, error.message)
     if error.found:
-        say(Text.assemble(("found", "bold"), ": ", visible(error.found)))
+        say_labelled("found", "bold", error.found)
     if error.fix:
-        say(Text.assemble(("fix", "bold green"), ": ", visible(remedy_text(error.fix))), whole=True)
+        say_fix(error.fix)
     _tell_more(error)
 
 
@@ -27,18 +25,21 @@ def print_usage(error: Exception) -> None:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "dispatcher"
     message = getattr(error, "format_message", error.__str__)()
-    if not message:
-        return  # the help was printed: there was no command
-    say(Text.assemble(("error[usage]", "bold red"), ": ", message.strip().rstrip(".")))
-    say(Text.assemble(("fix", "bold green"), ": ", f"{path} --help"))
+    if message:  # else the help was printed: there was no command
+        _say_error("usage", message.strip().rstrip("."))
+        say_fix(f"{path} --help")
 
 
 def print_bug(error: Exception) -> None:
     """One line for what should never happen, and how to tell us."""
-    say(Text.assemble(("error[internal]", "bold red"), ": ", f"{type(error).__name__}: {logs.masked(str(error))}"))
+    _say_error("internal", f"{type(error).__name__}: {logs.masked(str(error))}")
     if not logs.is_debug():
-        say(Text.assemble(("fix", "bold green"), ": ", "run it again with --debug and report what it prints"))
+        say_fix("run it again with --debug and report what it prints")
     _tell_more(error)
+
+
+def _say_error(code: str, message: str) -> None:
+    say_labelled(f"error[{code}]", "bold red", message)
 
 
 def _tell_more(error: BaseException) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from rich.progress_bar import ProgressBar
@@ -12,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, rate_text
-from dispatcher.cli.render.terminal import STATE_STYLES, err, is_live, say
+from dispatcher.cli.render.progress import REDRAW_S, beside
+from dispatcher.cli.render.terminal import STATE_STYLES, err
 from dispatcher.events import Phase
 from dispatcher.model import RowState
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from dispatcher.events import EventBus, Snapshot
 
-REDRAW_S = 0.2
-LINE_EVERY_S = 10.0
 #: A rate this much below the account's limit was lowered, not rounded.
 LOWERED_SHARE = 0.98
 _GAP = "   "
@@ -157,16 +155,9 @@ def line_text(now: Snapshot) -> str:
     return text
 
 
-@contextlib.asynccontextmanager
-async def view(bus: EventBus) -> AsyncIterator[None]:
-    """Show a run while the block lasts. Whatever goes wrong with showing never reaches the run."""
-    task = asyncio.create_task(_draw(bus) if is_live() else _write_lines(bus))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+def view(bus: EventBus) -> AbstractAsyncContextManager[None]:
+    """Show a run while the block lasts."""
+    return beside(lambda: _draw(bus), lambda: line_text(bus.snapshot()))
 
 
 async def _draw(bus: EventBus) -> None:
@@ -182,9 +173,3 @@ async def _draw(bus: EventBus) -> None:
         finally:
             # Drawn once more when the block ends.
             shown.snapshot = bus.snapshot()
-
-
-async def _write_lines(bus: EventBus) -> None:
-    while True:
-        await asyncio.sleep(LINE_EVERY_S)
-        say(line_text(bus.snapshot()))

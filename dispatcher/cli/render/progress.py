@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dispatcher.cli.render.terminal import err, is_live, say, visible
 from dispatcher.events import Planned
@@ -54,8 +55,7 @@ async def reading(bus: EventBus, source: str) -> AsyncIterator[None]:
         say(note, "bright_black")
 
 
-@contextlib.asynccontextmanager
-async def tracking(bus: EventBus, what: str) -> AsyncIterator[None]:
+def tracking(bus: EventBus, what: str) -> AbstractAsyncContextManager[None]:
     """While executions are looked at or ended."""
 
     def look() -> _Step:
@@ -65,31 +65,19 @@ async def tracking(bus: EventBus, what: str) -> AsyncIterator[None]:
         line = f"{what}: {f'{of} executions; ' if of else ''}{detail}"
         return _Step(now.tracked, now.to_track or None, f"{of} {detail}".strip(), line)
 
-    async with _shown(what, look):
-        yield
+    return _shown(what, look)
 
 
-@contextlib.asynccontextmanager
-async def _shown(what: str, look: Callable[[], _Step]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_draw(what, look) if is_live() else _write_lines(look))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+def _shown(what: str, look: Callable[[], _Step]) -> AbstractAsyncContextManager[None]:
+    return beside(lambda: _draw(what, look), lambda: look().line)
 
 
 async def _draw(what: str, look: Callable[[], _Step]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-    )
+    name, text = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[text]}", markup=False)
     await asyncio.sleep(BAR_AFTER_S)
-    with Progress(*columns, console=err(), auto_refresh=False, transient=True) as bar:
+    with Progress(name, BarColumn(), text, console=err(), auto_refresh=False, transient=True) as bar:
         task = bar.add_task(visible(what), total=None, text="")
         while True:
             now = look()
@@ -97,7 +85,22 @@ async def _draw(what: str, look: Callable[[], _Step]) -> None:
             await asyncio.sleep(REDRAW_S)
 
 
-async def _write_lines(look: Callable[[], _Step]) -> None:
-    while True:
-        await asyncio.sleep(LINE_EVERY_S)
-        say(look().line)
+@contextlib.asynccontextmanager
+async def beside(draw: Callable[[], Coroutine[Any, Any, None]], line: Callable[[], str]) -> AsyncIterator[None]:
+    """While the block lasts: `draw` on a terminal, else this line now and then.
+
+    Whatever goes wrong with showing never reaches the block.
+    """
+
+    async def write_lines() -> None:
+        while True:
+            await asyncio.sleep(LINE_EVERY_S)
+            say(line())
+
+    task = asyncio.create_task(draw() if is_live() else write_lines())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

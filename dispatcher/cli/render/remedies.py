@@ -7,6 +7,7 @@ import shlex
 from dataclasses import replace
 
 from dispatcher.cli.flags import FLAGS
+from dispatcher.cli.render.terminal import say, say_labelled
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 
 
@@ -18,25 +19,42 @@ def remedy_text(remedy: Remedy | str) -> str:
         case Advice(text):
             return text
         case Setting():
-            return _setting(remedy)
+            return ", or ".join(_setting(remedy))
         case Option():
             return _option(remedy)
         case Command():
             return _command(remedy)
         case AnyOf(remedies):
-            return ", or ".join(map(remedy_text, remedies))
+            between = "; or " if any(isinstance(one, InTurn) for one in remedies) else ", or "
+            return between.join(map(remedy_text, remedies))
         case InTurn(remedies):
-            return ", then ".join(map(remedy_text, remedies))
+            return ", then ".join(map(_turn, remedies))
 
 
-def _setting(setting: Setting) -> str:
+def _turn(remedy: Remedy) -> str:
+    """One of several things to do: where there is a choice, it must not be read as one among all of them."""
+    *others, last = _ways(remedy)
+    return f"either {', '.join(others)} or {last}" if others else last
+
+
+def _ways(remedy: Remedy) -> list[str]:
+    match remedy:
+        case AnyOf(remedies):
+            return [way for one in remedies for way in _ways(one)]
+        case Setting():
+            return _setting(remedy)
+    return [remedy_text(remedy)]
+
+
+def _setting(setting: Setting) -> list[str]:
+    """The ways to change it."""
     table, _, name = setting.name.partition(".")
     value = setting.value
     in_file = f"[{table}] {name}" + ("" if value is None else f" = {_toml(value)}")
     flag = FLAGS.get(setting.name)
     if flag is None:
-        return in_file if value is not None else f"set {in_file}"
-    return f"{flag} {'…' if value is None else _quoted(str(value))}, or {in_file} in config.toml"
+        return [in_file if value is not None else f"set {in_file}"]
+    return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
 
 
 def _toml(value: str | float) -> str:
@@ -62,3 +80,13 @@ def step_text(step: Remedy) -> str:
     if isinstance(step, Command) and step.does:
         return f"{_command(replace(step, does=''))}   {step.does}"
     return remedy_text(step)
+
+
+def say_step(step: Remedy, style: str = "bright_black") -> None:
+    """A next step, for the person."""
+    say(step_text(step), style)
+
+
+def say_fix(fix: Remedy | str) -> None:
+    """A line that is whole, so that it can be pasted."""
+    say_labelled("fix", "bold green", remedy_text(fix), whole=True)

@@ -76,6 +76,11 @@ def say(message: str | Text = "", style: str | None = None, *, whole: bool = Fal
         err().quiet = True
 
 
+def say_labelled(label: str, style: str, text: str, *, whole: bool = False) -> None:
+    """`label: text` for the person."""
+    say(Text.assemble((label, style), ": ", visible(text)), whole=whole)
+
+
 def visible(text: str) -> str:
     """The text without characters that would steer the terminal: names and messages come from elsewhere."""
     if text.isprintable():
@@ -87,6 +92,16 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """One JSON value on stdout, and flush."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def print_line(text: str) -> None:
+    """One line of data, never read as markup and never broken."""
+    out().print(text, markup=False, soft_wrap=True)
+
+
+def print_pairs(lines: Sequence[tuple[str, Text | str]]) -> None:
+    """Labels and values, aligned."""
+    out().print(pairs(lines))
 
 
 def table(*columns: str, right: Sequence[str] = (), whole: Sequence[str] = (), dim: Sequence[str] = ()) -> Table:

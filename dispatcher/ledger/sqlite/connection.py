@@ -82,7 +82,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # cached_statements: a lot of any size finds its statements prepared.
+    # cached_statements: a batch of any size finds its statements prepared.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
         version = file_version(db)

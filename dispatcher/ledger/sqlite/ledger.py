@@ -5,29 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from dispatcher.ledger import reading, tracking
-from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
     Account,
-    CampaignRecord,
-    ReportRow,
     Run,
     RunTotals,
-    TrackedExecution,
 )
 from dispatcher.ledger.snapshot import Snapshot
 from dispatcher.ledger.sqlite import lease
 from dispatcher.ledger.sqlite.connection import connect, ledger_path
 from dispatcher.ledger.sqlite.presence import Presence
-from dispatcher.ledger.sqlite.reader import frozen, reader
+from dispatcher.ledger.sqlite.reader import reader
 from dispatcher.ledger.sqlite.rehearsal import rehearse
 from dispatcher.ledger.sqlite.writer import Writer
 from dispatcher.ledger.store import Store
@@ -99,15 +93,6 @@ class SqliteLedger(_SqliteStore):
         async with reader(self.path) as opened:
             yield Snapshot(opened.read)
 
-    def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
-        with frozen(self.path) as db:
-            yield from _batches(lambda work: work(db), input_id)
-
-    @contextlib.contextmanager
-    def executions_of_rows(self) -> Iterator[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-        with frozen(self.path) as db:
-            yield lambda row_ids: tracking.of_rows(db, row_ids)
-
 
 class SqliteRehearsal(_SqliteStore):
     """See `protocol.Ledger`. A private database that knows one campaign and ends with its connection."""
@@ -142,20 +127,3 @@ class SqliteRehearsal(_SqliteStore):
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[LedgerSnapshot]:
         yield Snapshot(self._read)
-
-    def report_rows(self, campaign: CampaignRecord, input_id: int) -> Iterator[list[ReportRow]]:
-        return _batches(self._writer.wait, input_id)
-
-    @contextlib.contextmanager
-    def executions_of_rows(self) -> Iterator[Callable[[Sequence[int]], dict[int, TrackedExecution]]]:
-        yield lambda row_ids: self._writer.wait(lambda db: tracking.of_rows(db, row_ids))
-
-
-def _batches(
-    read: Callable[[Callable[[Db], list[ReportRow]]], list[ReportRow]], input_id: int
-) -> Iterator[list[ReportRow]]:
-    find = partial(reading.report_rows, chunks=ChunkReader(), input_id=input_id)
-    after_row = 0
-    while batch := read(partial(find, after_row=after_row)):
-        yield batch
-        after_row = batch[-1].row_number

@@ -16,7 +16,7 @@ _COMMENT = re.compile(r"\A(--[^\n]*\n)+")
 
 #: The most rows in one statement's VALUES: more are no faster. SQLite takes 32,766 parameters (sqlite.org/limits.html).
 ROWS_PER_STATEMENT = 256
-#: An UPDATE's VALUES are filled up to a multiple of this, so that lots of any size share a few prepared statements.
+#: An UPDATE's VALUES are filled up to a multiple of this, so that batches of any size share a few prepared statements.
 PADDED_TO = 8
 
 

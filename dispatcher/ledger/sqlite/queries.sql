@@ -337,7 +337,7 @@ SELECT json_group_array(json_array(r.last_attempt))
 FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value WHERE r.state = 'sending';
 
 -- name: rows_end
--- Each of {values}: row_id, attempt_id, not_before_ms. A row with a reason is not simply planned again.
+-- Each of {values}: row_id, attempt_id, not_before_ms. A row with a reason is not simply refused or planned again.
 UPDATE rows SET state = :after, attempts = attempts + :counted, not_before_ms = CASE v.column3 WHEN 0 THEN not_before_ms ELSE v.column3 END
 FROM (VALUES {values}) AS v
 WHERE rows.row_id = v.column1 AND rows.last_attempt = v.column2 AND +rows.state = :before
@@ -415,12 +415,15 @@ UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
 
 -- name: retry_rejected
-UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:every OR EXISTS (
+-- A ledger of version 3 may have refused rows with a reason not to be sent: those that the user took out are sent now.
+UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL
+WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:every OR EXISTS (
   SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
   AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes)))));
 
 -- name: retry_busy
-UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'busy';
+UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL
+WHERE row_id BETWEEN :first AND :last AND state = 'busy' AND (reason_code IS NULL OR reason_code = 'cancelled');
 
 -- name: retry_cancelled
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL

@@ -67,10 +67,6 @@ class Writer:
         """Run `work`, which only reads: it does not wait for other processes' transactions. Raises: as `do`."""
         return await self._put(work, writes=False)
 
-    def wait(self, work: Callable[[Db], T]) -> T:
-        """As `read`, for a thread that may wait. Raises: as `do`."""
-        return self._queued(work, writes=False).result()
-
     async def _put(self, work: Callable[[Db], T], *, writes: bool) -> T:
         return await asyncio.shield(asyncio.wrap_future(self._queued(work, writes=writes)))
 

@@ -163,7 +163,7 @@ def sandbox_process(folder: Path, *options: str) -> Iterator[SandboxProcess]:
 
 
 def write_settings(folder: Path, base_url: str, **tables: dict[str, Any]) -> None:
-    """A config.toml for the sandbox: fast, and settling doubt soon."""
+    """A config.toml for the sandbox: fast, and resolving unknown rows soon."""
     merged: dict[str, dict[str, Any]] = {
         "account": {"base_url": base_url},
         "campaign": {"flow": FLOW, "from": "+15550001111"},

@@ -28,7 +28,8 @@ def test_campaigns_are_completed_from_the_ledger(ready: Program, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("state", [b"no ledger at all", b""])
-def test_without_a_ledger_nothing_is_offered_and_nothing_said(program: Program, state: bytes) -> None:
+def test_completion_without_a_ledger(program: Program, state: bytes) -> None:
+    """Without a ledger that can be read no campaign is offered, and nothing is said."""
     if state:
         (program.folder / ".dispatcher").mkdir()
         (program.folder / ".dispatcher" / "ledger.sqlite3").write_bytes(state)

@@ -19,7 +19,7 @@ def check(tally: Tally, kills: int) -> None:
     assert tally.problems() == []
     assert tally.kills == kills
     assert tally.creates == tally.rows
-    assert tally.found > 0, "no kill left a row in doubt that existed: the loop tests nothing"
+    assert tally.found > 0, "no kill left a row unknown that existed: the loop tests nothing"
     assert tally.sent_again > 0
 
 

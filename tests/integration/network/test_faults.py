@@ -85,6 +85,7 @@ def assert_unknown(verdict: Verdict, server: RawServer, *, seen: int) -> None:
 
 
 async def test_refused_is_not_sent() -> None:
+    """A refused connection is `not_sent`, and the message says that it was refused."""
     _, verdict = await create(f"http://127.0.0.1:{refused_port()}")
     assert_not_sent(verdict)
     assert verdict.message == "no connection: Connection refused"
@@ -98,7 +99,7 @@ async def test_a_name_that_cannot_be_resolved_is_not_sent() -> None:
 
 @pytest.mark.usefixtures("short")
 async def test_a_connection_that_is_never_made() -> None:
-    """That is not_sent, after connect_s."""
+    """A connection that is never made is `not_sent`, after `connect_s`."""
     with black_hole() as port:
         started = time.monotonic()
         _, verdict = await create(f"http://127.0.0.1:{port}")
@@ -109,7 +110,7 @@ async def test_a_connection_that_is_never_made() -> None:
 
 
 async def test_an_untrusted_certificate() -> None:
-    """That is not_sent, and stops the run."""
+    """An untrusted certificate is `not_sent`, and stops the run."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -123,7 +124,7 @@ async def test_an_untrusted_certificate() -> None:
 
 
 async def test_tls_to_a_port_without_it() -> None:
-    """That is not_sent."""
+    """TLS to a port that does not speak it is `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
@@ -137,7 +138,7 @@ async def test_tls_to_a_port_without_it() -> None:
 
 @pytest.mark.usefixtures("short")
 async def test_tls_to_a_silent_port() -> None:
-    """That is not_sent, after connect_s."""
+    """TLS to a port that stays silent is `not_sent`, after `connect_s`."""
 
     async def handler(connection: Connection) -> None:
         await asyncio.sleep(60)
@@ -150,7 +151,7 @@ async def test_tls_to_a_silent_port() -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_within_the_tls_handshake(how: str) -> None:
-    """That is not_sent."""
+    """A connection that ends within the TLS handshake is `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
@@ -167,7 +168,10 @@ async def test_an_end_within_the_tls_handshake(how: str) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_before_reading(how: str) -> None:
-    """After accept that is unknown: to the client it looks like the next one."""
+    """A connection that ends after accept, before anything was read, is `unknown`.
+
+    To the client it looks like one that ends after the request.
+    """
 
     async def handler(connection: Connection) -> None:
         getattr(connection, how)()
@@ -178,6 +182,8 @@ async def test_an_end_before_reading(how: str) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_after_the_request_is_unknown(how: str) -> None:
+    """A connection that ends after the request left is `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         getattr(connection, how)()
@@ -187,6 +193,8 @@ async def test_an_end_after_the_request_is_unknown(how: str) -> None:
 
 
 async def test_an_end_inside_the_request_is_unknown() -> None:
+    """A connection that ends while the request is being written is `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.reader.read(10)
         connection.reset()
@@ -209,7 +217,7 @@ async def test_headers_that_are_cut_are_unknown(length: int) -> None:
 @pytest.mark.parametrize("how", ["reset", "close"])
 @pytest.mark.parametrize("kept", [0, 1, len(CREATED) - 1])
 async def test_a_body_that_is_cut(how: str, kept: int) -> None:
-    """That is unknown, although 201 was seen."""
+    """An answer whose body is cut is `unknown`, although its 201 was seen."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -248,7 +256,7 @@ async def test_a_server_that_hangs_is_unknown_after_answer_s() -> None:
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("where", ["head", "body"])
 async def test_a_server_that_drips_bytes(where: str) -> None:
-    """That is unknown, at the deadline of the whole request."""
+    """An answer that comes byte by byte is `unknown`, at the deadline of the whole request."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -303,6 +311,8 @@ GARBAGE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 async def test_garbage_is_unknown(data: bytes) -> None:
+    """Bytes that are no answer to a create are `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(data)
@@ -314,7 +324,7 @@ async def test_garbage_is_unknown(data: bytes) -> None:
 
 
 async def test_whatever_bytes_come_back() -> None:
-    """The outcome is never that nothing was sent.
+    """Whatever bytes come back, the outcome is never that nothing was sent.
 
     Cuts, flips and mixtures of real answers, from a seed; only a whole 201 with a SID is `created`.
     """
@@ -384,7 +394,7 @@ async def test_a_redirect_is_not_followed_and_unknown(status: int) -> None:
 
 
 async def test_a_kept_connection_that_closes() -> None:
-    """Under a request that is unknown, and sent only once."""
+    """A request whose kept connection closes under it is `unknown`, and sent only once."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -404,7 +414,7 @@ async def test_a_kept_connection_that_closes() -> None:
 
 
 async def test_connections_closed_between_requests() -> None:
-    """They lose and repeat nothing.
+    """Connections that are closed between requests lose and repeat nothing.
 
     The race: the server closes an idle connection while the client may already be writing to it.
     """
@@ -424,7 +434,7 @@ async def test_connections_closed_between_requests() -> None:
             if n % 2:
                 await asyncio.sleep(0.001)
     created = outcomes.count(Outcome.created)
-    # What the server has seen it has answered; what it has not seen is in doubt, and nothing was sent a second time.
+    # What the server has seen it has answered; what it has not seen is unknown, and nothing was sent a second time.
     assert created == len(server.seen)
     assert created + outcomes.count(Outcome.unknown) == 100
 
@@ -433,7 +443,7 @@ async def test_connections_closed_between_requests() -> None:
 async def test_a_connection_is_used_again(
     keepalive_s: float, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For as long as the server surely keeps it."""
+    """A connection is used again for as long as the server surely keeps it."""
 
     async def handler(connection: Connection) -> None:
         while True:
@@ -458,7 +468,10 @@ UNASKED = http(201, CREATED.replace(EXECUTION_SID.encode(), OTHER_SID.encode()))
 @pytest.mark.parametrize("data", [UNASKED, http(400, b'{"code": 21211}'), http(429, b"{}"), http(409, b"{}")])
 @pytest.mark.parametrize("delay_s", [0.0, 0.02])
 async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
-    """Some servers write to an idle connection before they close it: taken for an answer, it would be the wrong one."""
+    """Bytes that nobody asked for are not taken for the next request's answer: it would be the wrong one.
+
+    Some servers write to an idle connection before they close it.
+    """
     sent = asyncio.Event()
 
     async def handler(connection: Connection) -> None:
@@ -534,6 +547,8 @@ async def test_many_requests_at_once() -> None:
     ],
 )
 async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
+    """A whole execution is `created`, however it comes: compressed, in chunks, with odd headers."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(data)
@@ -544,7 +559,7 @@ async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
 
 
 async def test_an_answer_before_reading() -> None:
-    """Before the request was read it is still an answer."""
+    """An answer that comes before the request was read is still an answer, and never `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.answer(http())
@@ -556,7 +571,7 @@ async def test_an_answer_before_reading() -> None:
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_an_answer_without_end(announced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up before it fills the memory."""
+    """An answer without end is `unknown`, and given up before it fills the memory."""
     monkeypatch.setattr(wire, "ANSWER_MAX_BYTES", 1 << 20)
     sent = 0
 
@@ -575,7 +590,7 @@ async def test_an_answer_without_end(announced: bool, monkeypatch: pytest.Monkey
 
 
 async def test_a_header_that_is_no_text() -> None:
-    """It does not spoil the answer."""
+    """A header that is no text does not spoil the answer."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()

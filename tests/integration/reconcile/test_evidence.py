@@ -17,7 +17,7 @@ DOUBT = {"reset_before": 1.0, "for_requests": 1}
 
 
 async def rehearse(folder: Path, sandbox: Sandbox, *, id_parameter: str = "dispatch_id") -> Rehearsal:
-    """One row in doubt, of which nothing was created."""
+    """One row left unknown, of which nothing was created."""
     overrides: dict[str, dict[str, Any]] = {
         "reconcile": {"at_end": False, "settle_s": 0.2},
         "campaign": {"id_parameter": id_parameter},
@@ -35,9 +35,8 @@ async def run_again(rehearsal: Rehearsal) -> ExitCode:
 
 
 @pytest.mark.parametrize("parameters", [None, "{}", '{"dispatch_id": "theirs"}', '{"name": "x"}', "[1]"])
-async def test_another_program_s_execution_of_the_contact_leaves_the_row_unknown_and_names_it(
-    tmp_path: Path, parameters: str | None
-) -> None:
+async def test_another_program_s_execution(tmp_path: Path, parameters: str | None) -> None:
+    """Another program's execution of the contact leaves the row `unknown`, and the message names it."""
     async with Sandbox(SandboxSettings(limit_per_s=0, parameters_check="none")) as sandbox:
         rehearsal = await rehearse(tmp_path, sandbox)
         theirs = rehearsal.plant(phone(1), ends_after_us=1, parameters=parameters)
@@ -49,8 +48,11 @@ async def test_another_program_s_execution_of_the_contact_leaves_the_row_unknown
     assert row["dispatch_execution_sid"] == ""
 
 
-async def test_another_row_s_execution_of_the_contact_is_no_evidence_for_this_one(tmp_path: Path) -> None:
-    """It carries an id of this program, so it is known whose it is."""
+async def test_another_row_s_execution(tmp_path: Path) -> None:
+    """Another row's execution of the contact is no evidence for this one.
+
+    It carries an id of this program, so it is known whose it is.
+    """
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = await rehearse(tmp_path, sandbox)
         rehearsal.plant(phone(1), ends_after_us=1, parameters='{"dispatch_id": "d-0123456789abcdef01234567"}')
@@ -58,7 +60,8 @@ async def test_another_row_s_execution_of_the_contact_is_no_evidence_for_this_on
         assert sandbox.stats()["creates"] == 1
 
 
-async def test_an_older_execution_of_the_contact_is_no_evidence(tmp_path: Path) -> None:
+async def test_an_older_execution_is_no_evidence(tmp_path: Path) -> None:
+    """An older execution of the contact is no evidence: the row is sent again."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = await rehearse(tmp_path, sandbox)
         rehearsal.plant(phone(1), age_us=30_000_000, ends_after_us=1)
@@ -66,7 +69,8 @@ async def test_an_older_execution_of_the_contact_is_no_evidence(tmp_path: Path) 
         assert sandbox.stats()["creates"] == 1
 
 
-async def test_an_execution_of_another_contact_is_no_evidence_and_its_context_is_not_read(tmp_path: Path) -> None:
+async def test_another_contact_s_execution(tmp_path: Path) -> None:
+    """An execution of another contact is no evidence, and its Context is not read."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = await rehearse(tmp_path, sandbox)
         rehearsal.plant(phone(2), ends_after_us=1)
@@ -74,7 +78,8 @@ async def test_an_execution_of_another_contact_is_no_evidence_and_its_context_is
         assert "context" not in sandbox.stats()["requests"]
 
 
-async def test_a_context_that_is_gone_leaves_the_row_unknown_with_the_execution_named(tmp_path: Path) -> None:
+async def test_an_execution_without_its_context(tmp_path: Path) -> None:
+    """A Context that is gone leaves the row `unknown`, with the execution named; read later, it resolves the row."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False}})
         rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
@@ -85,7 +90,7 @@ async def test_a_context_that_is_gone_leaves_the_row_unknown_with_the_execution_
         found, status = await rehearsal.reconcile()
         assert (found.unresolved, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
         assert sid in rehearsal.report()[0]["dispatch_error_message"]
-        # When it can be read again, the row is settled.
+        # When it can be read again, the row is resolved.
         rehearsal.faults({})
         found, status = await rehearsal.reconcile()
         assert (found.created, status.rows[RowState.created]) == (1, 1)
@@ -93,9 +98,8 @@ async def test_a_context_that_is_gone_leaves_the_row_unknown_with_the_execution_
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "reset_before"])
-async def test_without_an_id_in_parameters_rows_in_doubt_stay_unknown_and_the_message_says_why(
-    tmp_path: Path, fault: str
-) -> None:
+async def test_unknown_rows_without_an_id(tmp_path: Path, fault: str) -> None:
+    """Without an id in Parameters, rows that are `unknown` stay so, and the message says why."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         overrides: dict[str, dict[str, Any]] = {"campaign": {"id_parameter": ""}, "reconcile": {"settle_s": 0.1}}
         rehearsal = Rehearsal(tmp_path, sandbox, overrides=overrides)
@@ -113,7 +117,8 @@ async def test_without_an_id_in_parameters_rows_in_doubt_stay_unknown_and_the_me
             assert creates.get(row["phone"], "") in row["dispatch_error_message"]
 
 
-async def test_an_unknown_row_is_never_sent_again_by_any_number_of_runs(tmp_path: Path) -> None:
+async def test_an_unknown_row_is_never_sent_again(tmp_path: Path) -> None:
+    """An `unknown` row is never sent again, by any number of runs."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox, overrides={"campaign": {"id_parameter": ""}})
         rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
@@ -123,7 +128,8 @@ async def test_an_unknown_row_is_never_sent_again_by_any_number_of_runs(tmp_path
         assert sandbox.stats()["creates_total_requests"] == 1
 
 
-async def test_rows_in_doubt_of_an_earlier_file_are_settled_with_the_next_one(tmp_path: Path) -> None:
+async def test_unknown_rows_of_an_earlier_file(tmp_path: Path) -> None:
+    """Rows of an earlier file that are `unknown` are resolved with the next file."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox, overrides={"reconcile": {"at_end": False}})
         rehearsal.faults({"reset_after": 1.0, "for_requests": 3})

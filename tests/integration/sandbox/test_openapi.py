@@ -92,9 +92,8 @@ NOT_SERVED = {
 }
 
 
-def test_each_documented_operation_is_checked_here_or_named_as_not_served(
-    version: str, description: dict[str, Any]
-) -> None:
+def test_each_documented_operation_is_covered(version: str, description: dict[str, Any]) -> None:
+    """Each documented operation is checked here, or named as not served."""
     documented = {
         (method, path)
         for path, methods in description["paths"].items()
@@ -112,6 +111,7 @@ def test_each_documented_operation_is_checked_here_or_named_as_not_served(
 async def test_every_answer_fits_the_description(
     version: str, description: dict[str, Any], walks: bool, http: Http, clock: FakeClock
 ) -> None:
+    """Every answer of the sandbox fits Twilio's description of it, with no field more and none less."""
     settings = SandboxSettings(
         flows=(default_flow(walks=walks), default_flow(sid="FW" + "1" * 32, status="draft")),
         ends_after_s=None,

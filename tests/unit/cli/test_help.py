@@ -12,7 +12,7 @@ import typer
 
 from dispatcher.cli import app, options
 from dispatcher.cli.app import program
-from dispatcher.cli.flags import FLAGS, PARAMETERS
+from dispatcher.cli.flags import FLAGS
 from dispatcher.cli.options import COMMAND_WIDTH, DOES_WIDTH
 from docs.commands import commands, text
 
@@ -65,10 +65,11 @@ def test_each_command_can_log(name: str) -> None:
 def test_flags_of_settings_are_the_tables(name: str) -> None:
     """An option under the settings' heading is read by the one table that remedies are worded with."""
     flags = {param.opts[0] for param in COMMANDS[name].params if param.rich_help_panel == options.SETTINGS}
-    assert flags <= set(FLAGS.values())
+    parameters = {flag.name: flag.parameter for flag in FLAGS.values()}
+    assert flags <= set(parameters)
     for param in COMMANDS[name].params:
         if param.opts[0] in flags:
-            assert param.name in PARAMETERS.values()
+            assert param.name == parameters[param.opts[0]]
 
 
 def _told(command: Any) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,12 @@ def test_a_commands_help_loads_no_more_than_typer_does(arguments: tuple[str, ...
 def test_looking_loads_little(arguments: tuple[str, ...]) -> None:
     """Looking loads no reader of files, no HTTP client and no number tables."""
     assert loaded_by(*arguments).isdisjoint(HEAVY)
+
+
+def test_a_dry_run_loads_no_client() -> None:
+    """Only what is to be sent is worth what speaks HTTP."""
+    Path("contacts.csv").write_text("phone\n+12025550100\n", encoding="utf-8")
+    settings = ("--flow", f"FW{0:032d}", "--from", "+15550001111", "--to", "phone")
+    loaded = loaded_by("run", "contacts.csv", "--dry-run", *settings)
+    assert "phonenumbers" in loaded
+    assert "aiohttp" not in loaded

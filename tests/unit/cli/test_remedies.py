@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from dispatcher.cli.flags import FLAGS, PARAMETERS
-from dispatcher.cli.options import Asked, reads_settings
+from dispatcher.cli.flags import FLAGS, Asked
+from dispatcher.cli.options import reads_settings
 from dispatcher.cli.render.remedies import remedy_text, step_text
+from dispatcher.cli.session import Session
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.settings import setting_names, tables
 
@@ -38,6 +39,13 @@ from dispatcher.settings import setting_names, tables
         (Command("report", ("s",), does="writes it again"), "dispatcher report s (writes it again)"),
         (AnyOf(Advice("wait"), Option("wait")), "wait, or --wait"),
         (InTurn(Command("flows"), Setting("campaign.id_parameter", "id")), None),
+        (InTurn(Advice("a"), AnyOf(Advice("b"), Option("c"))), "a, then either b or --c"),
+        (InTurn(Advice("a"), AnyOf(*map(Advice, "bcd")), Advice("e")), "a, then either b, c or d, then e"),
+        (
+            InTurn(Advice("a"), Setting("rate.pace", "even")),
+            'a, then either --pace even or [rate] pace = "even" in config.toml',
+        ),
+        (AnyOf(InTurn(Advice("a"), Advice("b")), Option("c")), "a, then b; or --c"),
     ],
 )
 def test_each_kind_has_its_words(remedy: Remedy | str, text: str | None) -> None:
@@ -70,8 +78,8 @@ def test_flags_become_settings() -> None:
     seen: list[Asked] = []
 
     @reads_settings("campaign.from", "account.api_version")
-    def command(asked: Asked, name: str = "spring") -> int:
-        seen.append(asked)
+    async def command(session: Session, name: str = "spring") -> int:
+        seen.append(session.asked)
         return 0
 
     app = typer.Typer()
@@ -82,5 +90,5 @@ def test_flags_become_settings() -> None:
 
 def test_a_keyword_makes_no_parameter() -> None:
     """Python has no parameter `from`."""
-    assert PARAMETERS["campaign.from"] == "from_"
-    assert PARAMETERS["state.dir"] == "state_dir"
+    assert FLAGS["campaign.from"].parameter == "from_"
+    assert FLAGS["state.dir"].parameter == "state_dir"

@@ -13,6 +13,7 @@ import pytest
 from dispatcher.intake import open_input
 from dispatcher.ledger.records import ReportRow
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
+from tests.support import ledgers
 from tests.unit.intake.reading import options, read
 
 FORMATS = ("csv", "xlsx", "parquet")
@@ -29,7 +30,7 @@ async def planned(path: Path, state_dir: Path) -> list[ReportRow]:
             for batch in opened.batches():
                 await ledger.load_rows(record.input_id, batch)
             await ledger.finish_input(record.input_id, opened.sha256)
-        return [row for rows in ledger.report_rows(campaign, record.input_id) for row in rows]
+        return await ledgers.report(ledger, record.input_id)
     finally:
         await ledger.close()
 

@@ -11,12 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatcher.errors import ReportError
+from dispatcher.intake import open_input
 from dispatcher.ledger.records import ReportRow
 from dispatcher.model import REPORT_COLUMNS, FoundBy, Reason, RowState
 from dispatcher.remedies import AnyOf, Option
 from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.selection import Selection
 from dispatcher.reporting.wording import REASONS
+from dispatcher.settings import Settings
 from tests.unit.reporting.support import (
     HEADER,
     batches,
@@ -47,11 +49,12 @@ def test_the_columns_are_those_of_the_contract() -> None:
     )
 
 
-def test_columns_that_intake_takes_off() -> None:
-    """The columns are those that intake takes off again.
-
-    A report that is fed back loses exactly what we added.
-    """
+def test_columns_that_intake_takes_off(tmp_path: Path) -> None:
+    """A report that is fed back loses exactly the columns that we added."""
+    write(tmp_path / "r.csv", HEADER, batches(row()))
+    settings = Settings.model_validate({"columns": {"to": HEADER[0]}, "campaign": {"from": "+15550001111"}})
+    with open_input(tmp_path / "r.csv", settings) as opened:
+        assert opened.new_input.header == HEADER
 
 
 def test_every_row_is_there_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dispatcher.model import FoundBy, Outcome, RowState
 from dispatcher.reporting.report import write_report
 from dispatcher.reporting.selection import Selection
 from dispatcher.settings import Settings
-from tests.unit.reporting.support import SENT_MS, feed, read_csv, read_dicts
+from tests.unit.reporting.support import SENT_MS, read_csv, read_dicts
 
 CONTACTS = (
     "mobile,name,name\n"
@@ -75,8 +75,9 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
 
 async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, only: str = "all") -> int:
     record = (await ledger.inputs(campaign))[-1]
-    rows = feed(ledger.report_rows(campaign, record.input_id))
-    return await write_report(path, record.header, rows, only=Selection.parse(only))
+    async with ledger.snapshot() as snapshot:
+        rows = snapshot.rows(record.input_id)
+        return await write_report(path, record.header, rows, only=Selection.parse(only))
 
 
 async def test_a_dirty_file(ledger: SqliteLedger, tmp_path: Path) -> None:

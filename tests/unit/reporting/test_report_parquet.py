@@ -57,7 +57,9 @@ def test_many_row_groups_hold_every_row_once(tmp_path: Path, monkeypatch: pytest
 def test_no_rows_make_a_table_of_its_columns(tmp_path: Path) -> None:
     """The empty case has its types too."""
     assert write(tmp_path / "r.parquet", HEADER, []) == 0
-    assert pq.read_table(tmp_path / "r.parquet").num_rows == 0
+    assert write(tmp_path / "full.parquet", HEADER, batches(row())) == 1
+    empty, full = (pq.read_table(tmp_path / name) for name in ("r.parquet", "full.parquet"))
+    assert (empty.num_rows, empty.schema) == (0, full.schema)
 
 
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -70,7 +70,7 @@ class Model:
         if not_before_ms is not None:
             row.not_before_ms = not_before_ms
         row.state = "planned" if not_before_ms is not None or outcome in FREE else outcome.value
-        if row.state == "planned" and row.reason is not None:
+        if row.state in ("planned", "rejected", "busy") and row.reason is not None:
             row.state = "skipped" if row.reason in ON_PURPOSE else "invalid"
 
     def counts(self, rows: Iterable[ModelRow]) -> Counter[RowState]:

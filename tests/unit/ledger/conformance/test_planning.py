@@ -305,6 +305,32 @@ async def test_cancel_takes_out_what_is_not_sent(ledger: Ledger) -> None:
     assert _states(await _told(ledger, spring)) == ["planned", "planned", "created", "planned", "planned"]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.rejected, Outcome.busy])
+async def test_what_is_refused_too_late_stays_out(ledger: Ledger, outcome: Outcome) -> None:
+    """Suppressed, wrong or taken out while its request was on the wire: refused, it is not there for `retry`."""
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("suppressed", "wrong", "cancelled", "fine"))
+    run = await _run(ledger, spring)
+    rows = await ledger.begin_rows(run, 9, now_ms=5, input_id=None)
+    await ledger.cancel_rows(spring, "called off")
+    await ledger.retry_rows(spring, cancelled=True)
+    await planned(ledger, spring, [suppressed("suppressed"), invalid("wrong"), Line("cancelled")])
+    await ledger.end_rows(run, [end(row, outcome) for row in rows[:2]], now_ms=6, totals=NONE)
+    await ledger.cancel_rows(spring, "called off")
+    await ledger.end_rows(run, [end(row, outcome) for row in rows[2:]], now_ms=7, totals=NONE)
+    assert await ledger.retry_rows(spring, all_rejected=True, busy=True) == 0
+    told = await _told(ledger, spring)
+    assert [(row.state.value, row.reason_code) for row in told] == [
+        ("skipped", "suppressed"),
+        ("invalid", "to_invalid"),
+        ("skipped", "cancelled"),
+    ]
+    # A corrected line does not bring back what was taken out; the user does.
+    await planned(ledger, spring, [Line("cancelled", name="Bob")])
+    assert _states(await _told(ledger, spring)) == ["skipped"]
+    assert await ledger.retry_rows(spring, cancelled=True) == 2
+
+
 async def test_a_cancelled_row_stays_out(ledger: Ledger) -> None:
     """A row taken out stays out in the next file until it is asked for."""
     spring = await campaign(ledger)

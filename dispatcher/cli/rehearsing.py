@@ -1,0 +1,86 @@
+"""`run --dry-run` and `run --test-to`: no row changes, whatever comes."""
+
+from __future__ import annotations
+
+import contextlib
+
+from rich.text import Text
+
+from dispatcher.campaign.outlook import outlook
+from dispatcher.campaign.problems import EXAMPLES, bad_rows, left_out, plan_object
+from dispatcher.campaign.requested import SentTest, request_object
+from dispatcher.cli.render.campaign import planned
+from dispatcher.cli.render.findings import print_bad_rows, shortened
+from dispatcher.cli.render.numbers import duration_text
+from dispatcher.cli.render.progress import reading
+from dispatcher.cli.render.terminal import STATE_STYLES, err, print_json, print_pairs, say
+from dispatcher.cli.session import Session
+from dispatcher.errors import AuthenticationError, ExitCode
+
+PARAMETER_MAX = 200
+
+
+async def dry_run(session: Session, file: str, name: str, *, limit: int | None, as_json: bool) -> ExitCode:
+    """Raises: InputError, ColumnError, SettingsError, LedgerError."""
+    with contextlib.suppress(AuthenticationError):
+        session.require_credentials()
+    settings = session.settings
+    async with session.rehearsing(name) as opened:
+        async with reading(session.bus, file):
+            counts = await opened.plan(file)
+        rows = await bad_rows(opened, limit=EXAMPLES) if left_out(counts) else []
+        ahead = outlook(await opened.status(), settings, limit=limit)
+        first = await opened.first_request()
+    if as_json:
+        found = {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1)}
+        print_json({**plan_object(file, name, counts), **found, "first_request": request_object(first)})
+        return ExitCode.OK
+    err().print(planned(file, counts))
+    print_bad_rows(rows)
+    lines: list[tuple[str, Text | str]] = [
+        ("campaign", name),
+        ("flow", settings.campaign.flow or "not set"),
+        ("would send", Text(f"{ahead.most:,} rows", style="bold")),
+        ("takes", duration_text(ahead.duration_s, settings)),
+    ]
+    if first is not None:
+        lines += [("first request", f"row {first.row_number}"), ("  To", first.to), ("  From", first.sender)]
+        for parameter, value in first.parameters.items():
+            lines.append((f"  {parameter}", Text(shortened(value, PARAMETER_MAX))))
+    print_pairs(lines)
+    say("dry run: nothing was sent, nothing was kept", "bold")
+    return ExitCode.OK
+
+
+async def send_test(session: Session, file: str, name: str, *, to: str, wait: bool, as_json: bool) -> ExitCode:
+    """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
+    session.require_credentials()
+    async with session.rehearsing(name) as opened:
+        async with reading(session.bus, file):
+            await opened.plan(file)
+        sent = SentTest(*await opened.test_send(to, wait=wait))
+    if as_json:
+        print_json(sent.as_json())
+    else:
+        _print_test(sent)
+    if sent.verdict.stop is not None:
+        raise sent.verdict.stop
+    return sent.exit_code
+
+
+def _print_test(sent: SentTest) -> None:
+    request, verdict = sent.request, sent.verdict
+    lines: list[tuple[str, Text | str]] = [
+        ("sent to", f"{request.to}, with the values of row {request.row_number}"),
+        ("from", request.sender),
+        ("outcome", Text(verdict.outcome.value, style=STATE_STYLES[sent.state])),
+    ]
+    if verdict.execution_sid:
+        lines.append(("execution", verdict.execution_sid))
+    if verdict.message:
+        code = f" ({verdict.error_code})" if verdict.error_code else ""
+        lines.append(("answer", f"{verdict.message}{code}"))
+    if sent.advice:
+        lines.append(("what to do", sent.advice))
+    print_pairs(lines)
+    say("no row of the campaign was sent or changed", "bright_black")
