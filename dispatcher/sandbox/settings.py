@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dispatcher.errors import SettingsError
+from dispatcher.remedies import Option
 from dispatcher.sandbox.contacts import ContactScript
 from dispatcher.sandbox.dates import to_us
 from dispatcher.sandbox.faults import FaultPhase
@@ -38,6 +39,17 @@ CHANGEABLE = frozenset(
 )
 _MAY_BE_NONE = frozenset({"ends_after_s", "retry_after_s"})
 _INITIATED_BY = ("given", "null", "missing")
+
+
+def parse_change(text: str) -> tuple[str, object]:
+    """`"context_lag_s=5"` as written on a command line: a number, a word, or `none`. Raises SettingsError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError("A setting is written NAME=VALUE", found=text[:40], fix=Option("set", "context_lag_s=5"))
+    try:
+        return name, None if value == "none" else float(value)
+    except ValueError:
+        return name, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +191,9 @@ class SandboxSettings:
             if name == "initiated_by" or (value is None and name in _MAY_BE_NONE):
                 values[name] = value
             elif isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise SettingsError(f"{name} is a number", found=repr(value)[:40])
+                raise SettingsError(
+                    f"{name} is a number", found=repr(value)[:40], fix=f"as it is: {getattr(self, name)}"
+                )
             else:
                 values[name] = int(value) if name.endswith("_bytes") else float(value)
         return replace(self, **values)

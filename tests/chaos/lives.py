@@ -16,7 +16,7 @@ from tests.chaos.worlds import World
 
 #: Rows that nothing can prove: so many lives in a row that end by themselves and leave them are enough.
 FRUITLESS_LIVES = 2
-#: What a life may end with. 3: some rows are invalid, or left out. 5, 6: stopped by faults, or rows left in doubt.
+#: What a life may end with. 3: some rows are invalid, or left out. 5, 6: stopped by faults, or rows left unknown.
 EXIT_CODES = (0, 3, 5, 6)
 
 
@@ -155,7 +155,7 @@ class Lives:
         return runs[0] if runs else None
 
     def _is_at_its_end(self, campaign: Campaign, pid: int) -> bool:
-        """Everything is sent: what is left is looking up rows in doubt, and the report."""
+        """Everything is sent: what is left is looking up unknown rows, and the report."""
         return self._run_of(campaign, pid) is not None and not self._states(campaign)["planned"]
 
     def _arguments(self, campaign: Campaign) -> list[str]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from dispatcher.sandbox.settings import CHANGEABLE, SandboxSettings
 
-Worlds = Literal["plain", "all"]
 HOUR_S = 3600.0
 
 #: Shares of the requests that go wrong in every world, before and after they are carried out.
@@ -84,10 +82,10 @@ WORLDS = (
 )
 
 
-def drawn(chance: random.Random, worlds: Worlds) -> World:
-    """A world, or two at once; of the plain ones only where nothing else is asked for."""
-    if worlds == "plain":
-        return PLAIN
+def drawn(chance: random.Random, worlds: str) -> World:
+    """Of `all`, one or two at once; else the one of that name. Raises: KeyError where there is none."""
+    if worlds != "all":
+        return {world.name: world for world in WORLDS}[worlds]
     first, second = chance.sample(WORLDS, 2)
     return joined(first, second) if chance.random() < 0.3 else first
 

@@ -244,6 +244,9 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
         (["cancel", "c"], "--reason"),
         (["report", "c", "--only", "faild"], "failed"),
         (["sandbox", "--fault", "428=1"], "429"),
+        (["sandbox", "--set", "context_lag=1"], "context_lag_s"),
+        (["sandbox", "--set", "context_lag_s"], "NAME=VALUE"),
+        (["sandbox", "--set", "context_lag_s=long"], "is a number"),
     ],
 )
 def test_a_wrong_command_line_is_refused(program: Program, arguments: list[str], text: str) -> None:

@@ -113,7 +113,8 @@ def assert_seen(seen: Seen, effect: str, success: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == ""])
-async def test_each_create_fault_shows_the_client_its_effect_and_creates_only_if_it_strikes_after(name: str) -> None:
+async def test_each_fault_of_a_create(name: str) -> None:
+    """Each fault of a create shows the client its effect, and creates only if it strikes after."""
     settings = SandboxSettings(faults={name: 1.0}, drip_s=0.01, late_s=0.2, retry_after_s=3, huge_bytes=5_000)
     async with Sandbox(settings) as sandbox:
         seen = await create(sandbox)
@@ -125,7 +126,8 @@ async def test_each_create_fault_shows_the_client_its_effect_and_creates_only_if
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == "read_"])
-async def test_each_read_fault_shows_the_client_its_effect_and_leaves_creates_alone(name: str) -> None:
+async def test_each_fault_of_a_read(name: str) -> None:
+    """Each fault of a read shows the client its effect, and leaves creates alone."""
     async with Sandbox(SandboxSettings(faults={name: 1.0}, drip_s=0.01, huge_bytes=5_000)) as sandbox:
         assert (await create(sandbox)).status == 201
         token = "PA" + "f" * 32 if name == "read_page_token" else ""
@@ -134,7 +136,8 @@ async def test_each_read_fault_shows_the_client_its_effect_and_leaves_creates_al
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.target == "update_"])
-async def test_each_update_fault_shows_the_client_its_effect_and_ends_only_if_it_strikes_after(name: str) -> None:
+async def test_each_fault_of_an_update(name: str) -> None:
+    """Each fault of an update shows the client its effect, and ends the execution only if it strikes after."""
     settings = SandboxSettings(faults={name: 1.0}, drip_s=0.01, ends_after_s=None, huge_bytes=5_000)
     async with Sandbox(settings) as sandbox:
         await create(sandbox)
