@@ -119,7 +119,7 @@ def test_an_unknown_flow_stops_the_run_with_2_and_says_where_flows_are_listed(
 def test_a_campaign_belongs_to_one_flow(ready: Program, sandbox: SandboxProcess) -> None:
     contacts = write_contacts(ready.folder / "c.csv", 1)
     assert ready("run", contacts, "--yes").code == 0
-    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, "--campaign")
+    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, f"--flow {FLOW}")
 
 
 def test_a_server_that_only_fails_stops_the_run_with_5_and_it_can_be_resumed(

@@ -235,5 +235,5 @@ def test_flags_stand_above_settings(ready: Program, sandbox: SandboxProcess) -> 
 def test_the_report_is_written_in_the_format_of_its_name(ready: Program, sandbox: SandboxProcess, suffix: str) -> None:
     path = ready.folder / f"out.{suffix}"
     assert ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--report", path).code == 0
-    starts = {"csv": b"phone,first_name,dispatch_row_number", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
+    starts = {"csv": b"phone,first_name,dispatch_campaign", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
     assert path.read_bytes().startswith(starts[suffix])
