@@ -92,6 +92,15 @@ Report = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Send to contacts, too, who were reached a short time ago (repeat_after_h).")
+]
+Add = Annotated[
+    bool, typer.Option("--add", help="The file is a part: rows of earlier files that it lacks stay in the campaign.")
+]
+Remove = Annotated[
+    bool, typer.Option("--remove", help="Take out the rows that the file has no more, however many they are.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 

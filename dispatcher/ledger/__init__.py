@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
+from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.copies import back_up, move
 from dispatcher.ledger.sqlite.health import ledger_health
@@ -37,6 +38,7 @@ __all__ = [
     "has_rehearsals",
     "is_exposed",
     "is_leased",
+    "is_loopback",
     "ledger_folder",
     "move_ledger",
     "open_ledger",

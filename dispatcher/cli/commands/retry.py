@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,13 +12,25 @@ from dispatcher.cli.render.campaign import print_status_object
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import say
 from dispatcher.errors import ExitCode, UsageError
+from dispatcher.model import Reason
 from dispatcher.remedies import AnyOf, Option
+
+
+class Skipped(StrEnum):
+    """Reasons for which rows are left out and can be put back."""
+
+    cancelled = "cancelled"
+    contacted = "contacted"
+    removed = "removed"
+    reported = "reported"
+
 
 EPILOG = options.examples(
     ("dispatcher retry spring --code 21211 --code 21614", "rows that Studio refused with these codes"),
     ("dispatcher retry spring --all-rejected", "once the cause is removed"),
     ("dispatcher retry spring --busy", "contacts in another execution"),
     ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
+    ("dispatcher retry spring --skipped removed", "rows that the file had no more"),
 )
 FACETS_SHOWN = 10
 
@@ -32,9 +45,16 @@ async def retry(
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="Every refused row.")] = False,
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Rows that were cancelled.")] = False,
+    skipped: Annotated[
+        list[Skipped] | None,
+        typer.Option(
+            "--skipped", metavar="REASON", help="Rows left out for this reason; again for more.", show_default=False
+        ),
+    ] = None,
     report: options.Report = None,
     yes: options.Yes = False,
     limit: options.Limit = None,
+    again: options.Again = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -46,22 +66,34 @@ async def retry(
     from dispatcher.campaign.retry_choices import RetryChoice, count_rows, facets, plan_again
     from dispatcher.cli import launching
 
-    choice = RetryChoice(codes=tuple(code or ()), all_rejected=all_rejected, busy=busy, cancelled=cancelled)
+    choice = RetryChoice(
+        codes=tuple(code or ()),
+        all_rejected=all_rejected,
+        busy=busy,
+        cancelled=cancelled,
+        skipped=tuple(Reason(reason.value) for reason in skipped or ()),
+    )
     if not choice:
-        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
+        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("skipped", "REASON"))
         raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
         count = await count_rows(opened, choice)
         if count:
             say(f"{count:,} rows are sent again")
             return await launching.send(
-                opened, prepared, yes=yes, as_json=json, extra=count, before=lambda: plan_again(opened, choice)
+                opened,
+                prepared,
+                yes=yes,
+                as_json=json,
+                extra=count,
+                repeats=await opened.count_repeats(choice),
+                before=lambda: plan_again(opened, choice),
             )
         say("no row matches: nothing is sent", "yellow")
         there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
         if there_are:
             say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
         if json:
-            print_status_object(await opened.status())
+            print_status_object(await opened.status(), await opened.reasons())
     return ExitCode.OK

@@ -53,6 +53,9 @@ async def run(
         str | None,
         typer.Option("--test-to", metavar="NUMBER", help="Send the first row's values to this number instead, once."),
     ] = None,
+    again: options.Again = False,
+    add: options.Add = False,
+    remove: options.Remove = False,
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
     ] = False,
@@ -61,25 +64,30 @@ async def run(
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
 
-    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are.
+    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are, and
+    rows that the file has no more are left out. Nor is anybody reached again whom this account has reached on this flow
+    a short time ago, under whatever name or key: [bold]--again[/bold] does that.
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
-    from dispatcher.campaign.naming import campaign_name
-
     if dry_run and test_to:
         ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
-    name = campaign_name(file, campaign)
+    if add and remove:
+        raise UsageError("a file that is added takes nothing out", fix=AnyOf(Option("add"), Option("remove")))
     if dry_run or test_to:
         from dispatcher.cli import rehearsing
 
         if not test_to:
-            return await rehearsing.dry_run(session, file, name, limit=limit, as_json=json)
-        return await rehearsing.send_test(session, file, name, to=test_to, wait=wait, as_json=json)
+            return await rehearsing.dry_run(session, file, campaign, again=again, add=add, limit=limit, as_json=json)
+        return await rehearsing.send_test(session, file, campaign, to=test_to, wait=wait, as_json=json)
     from dispatcher.cli import launching
 
-    prepared = launching.prepare(session, name, report=report, limit=limit, yes=yes, file=file)
-    async with session.working(name, create=True, wait=wait) as opened:
-        await launching.plan(opened, file, prepared, yes=yes, check=not no_preflight, as_json=json)
-        return await launching.send(opened, prepared, yes=yes, as_json=json)
+    into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)
+    prepared = launching.prepare(session, into.name, report=report, limit=limit, yes=yes, again=again, file=file)
+    planning = into.plan_options(again=again, add=add, guard=yes and not remove)
+    async with session.working(into.name, create=True, wait=wait) as opened:
+        repeats = await launching.plan(opened, file, planning, prepared, yes=yes, check=not no_preflight, as_json=json)
+        return await launching.send(
+            opened, prepared, yes=yes, as_json=json, repeats=repeats if again else 0, removal_agreed=True
+        )

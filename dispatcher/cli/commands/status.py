@@ -32,8 +32,9 @@ async def status(
 async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
     async with session.viewing(name) as campaign:
         status, inputs = await campaign.status(), await campaign.inputs()
+        reasons = await campaign.reasons()
     if as_json:
-        print_status_object(status)
+        print_status_object(status, reasons)
         return ExitCode.OK
     lines = [
         ("campaign", Text(status.campaign.name, style="bold")),
