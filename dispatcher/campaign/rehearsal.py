@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
-from dispatcher.campaign.planning import plan
+from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.view import CampaignView
@@ -36,10 +36,10 @@ class PlannedRequest:
 class Rehearsal(CampaignView):
     """A throw-away copy of a campaign. Made by `rehearse_campaign`."""
 
-    async def plan(self, source: str | Path) -> PlanCounts:
+    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
         """See `Campaign.plan`."""
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop)
+            return await plan(self._context, source, stop, options or PlanOptions())
 
     async def preflight(self) -> list[Finding]:
         """See `Campaign.preflight`."""

@@ -45,8 +45,10 @@ class CampaignRun:
         #: attempt_id → when this run first saw it unknown.
         self._seen_unknown_s: dict[int, float] = {}
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
+    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
+
+        `again`: also to contacts who were reached a short time ago.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -60,7 +62,7 @@ class CampaignRun:
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
         async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-            sender = self._sender(studio, run, limiter, input_id)
+            sender = self._sender(studio, run, limiter, input_id, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 try:
@@ -107,7 +109,7 @@ class CampaignRun:
         earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
         return status.rows[RowState.planned] + earlier
 
-    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None) -> Sender:
+    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, *, again: bool) -> Sender:
         settings, flow_sid = self._settings, run.campaign.flow_sid
         busy = BusyPolicy(
             studio,
@@ -125,6 +127,8 @@ class CampaignRun:
             in_flight=settings.rate.in_flight,
             stop_s=settings.timeouts.stop_s,
             input_id=input_id,
+            dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
+            repeat_after_ms=0 if again else settings.repeat_after_ms,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
         )

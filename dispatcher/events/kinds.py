@@ -108,6 +108,13 @@ class AttemptsEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsSkipped:
+    """Rows that waited are left out instead of sent: their contacts were reached a short time ago."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Nothing leaves for now. Its end is one `Resumed` of the same kind; a wait that changes ends and begins anew."""
 
@@ -181,6 +188,7 @@ Event: TypeAlias = (
     | RunStarted
     | RowsCounted
     | AttemptsEnded
+    | RowsSkipped
     | Waiting
     | Resumed
     | RateChanged

@@ -18,6 +18,7 @@ from dispatcher.events.kinds import (
     ReportWritten,
     Resumed,
     RowsCounted,
+    RowsSkipped,
     RunStarted,
     RunStopped,
     Stopping,
@@ -172,6 +173,10 @@ class LiveState:
             case RowsCounted():
                 self._campaign = event.campaign
                 self._rows = empty_counts() | dict(event.rows)
+            case RowsSkipped():
+                self._rows[RowState.planned] -= event.rows
+                self._rows[RowState.skipped] += event.rows
+                self._done += event.rows
             case RateChanged():
                 self._allowed_per_s = event.rate_per_s
             case Reconciling():

@@ -11,7 +11,7 @@ from dispatcher.ledger import contacted, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run, UnknownRow
-from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState, contact_of
+from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: An attempt that ends like this costs none: the request was not processed, or never left.
@@ -40,12 +40,11 @@ def begin(
         found = _planned(db, run, limit, now_ms, input_id)
         if not found:
             return granted
-        contacts = [contact_of(to or key) for _, key, to, *_ in found]
         if repeat_after_ms:
-            found, contacts, repeats = contacted.apart(db, run, found, contacts, now_ms - repeat_after_ms)
+            found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
             granted.skipped += contacted.skip(db, repeats)
         if found:
-            granted.extend(_begin(db, chunks, run, found, contacts, now_ms=now_ms, dispatch_id=dispatch_id))
+            granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id))
             return granted
 
 
@@ -63,7 +62,6 @@ def _begin(
     chunks: ChunkReader,
     run: Run,
     found: Sequence[Sequence[Any]],
-    contacts: Sequence[str],
     *,
     now_ms: int,
     dispatch_id: Callable[[str], str] | None,
@@ -81,7 +79,6 @@ def _begin(
         raise LedgerCorrupt(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
-    contacted.begin(db, run, contacts, [row[1] for row in found], attempt_ids, now_ms)
     moves: tallies.Moves = Counter()
     for scope, n in Counter([row_id >> ROW_NUMBER_BITS for row_id in row_ids]).items():
         moves.update(tallies.moved(scope, _PLANNED, _SENDING, n))

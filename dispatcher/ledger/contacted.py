@@ -7,67 +7,115 @@ counts is an attempt that created an execution, may have, or is on its way; test
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dispatcher.ledger import tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import Account, GrantedRow, Run
+from dispatcher.ledger.records import Account, CampaignRecord, GrantedRow, Run
 from dispatcher.model import Reason, RowState, contact_of
 
 #: So many rows are looked through at a time.
 ROWS_PER_READ = 10_000
+#: A run's last intents may be so much younger than what it has told of itself.
+RUN_SLACK_MS = 3_600_000
 
 
-def begin(
-    db: Db, run: Run, contacts: Sequence[str], keys: Sequence[str], attempt_ids: Sequence[int], now_ms: int
-) -> None:
-    """Remember attempts that are about to leave. The table lies in the order of contacts, and is written in it."""
-    flat: list[int | str] = []
-    for contact, key, attempt_id in sorted(zip(contacts, keys, attempt_ids, strict=True)):
-        flat += (contact, "" if key == contact else key, attempt_id)
-    campaign = run.campaign
-    db.update(
-        "contacted_begin",
-        3,
-        flat,
+def recent(db: Db, campaign: CampaignRecord, since_ms: int) -> list[int]:
+    """The campaigns of its account that may have sent on its flow since then."""
+    found = db.rows(
+        "campaigns_recent",
         account_id=campaign.account.account_id,
-        campaign_id=campaign.campaign_id,
-        now_ms=now_ms,
+        flow_sid=campaign.flow_sid,
+        since_ms=since_ms - RUN_SLACK_MS,
     )
+    return [campaign_id for (campaign_id,) in found]
 
 
 def apart(
-    db: Db, run: Run, found: Sequence[Sequence[Any]], contacts: Sequence[str], since_ms: int
-) -> tuple[list[Sequence[Any]], list[str], dict[int, str]]:
-    """Of rows about to be sent: those that may be, their contacts, and for the others row_id -> why not.
+    db: Db, run: Run, found: Sequence[Sequence[Any]], since_ms: int
+) -> tuple[list[Sequence[Any]], dict[int, str]]:
+    """Of rows about to be sent (row_id, row_key, address or None, …): those that may be, and of the others why not.
 
     Rows of one file with keys of their own (two appointments of one person) are not each other's repeat.
     """
     campaign = run.campaign
+    contacts = [contact_of(to or key) for _, key, to, *_ in found]
     repeats: dict[int, str] = {}
     for place, sentence, other_id in db.rows(
         "contacted_again",
-        contacts=list(contacts),
+        contacts=contacts,
+        campaigns=recent(db, campaign, since_ms),
         account_id=campaign.account.account_id,
         campaign_id=campaign.campaign_id,
-        flow_sid=campaign.flow_sid,
         since_ms=since_ms,
+        keyed_by_contact=contacts == [row[1] for row in found],
     ):
         row_id = found[place][0]
         if other_id is None or other_id >> ROW_NUMBER_BITS != row_id >> ROW_NUMBER_BITS:
             repeats.setdefault(row_id, sentence)
     inputs: dict[str, int] = {}
     rows: list[Sequence[Any]] = []
-    theirs: list[str] = []
     for row, contact in zip(found, contacts, strict=True):
         input_id = row[0] >> ROW_NUMBER_BITS
         # Of two files' rows of one contact the second is asked for once the first has its intent.
         if row[0] not in repeats and inputs.setdefault(contact, input_id) == input_id:
             rows.append(row)
-            theirs.append(contact)
-    return rows, theirs, repeats
+    return rows, repeats
+
+
+def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, *, skip: bool) -> int:
+    """Rows of a file that is being planned are known by their contacts from now on.
+
+    Returns how many of the planned ones are repeats of what was begun after `since_ms` (None: nothing is), and makes
+    them skipped if so asked.
+    """
+    ids, account_id, campaign_id = id_range(input_id), campaign.account.account_id, campaign.campaign_id
+    db.run("reaching_drop")
+    db.run("repeats_drop")
+    db.run("reaching_create", **ids)
+    db.run("contacts_insert", account_id=account_id, campaign_id=campaign_id)
+    count = 0
+    campaigns = [] if since_ms is None else recent(db, campaign, since_ms)
+    if campaigns:
+        db.run(
+            "repeats_create",
+            campaigns=campaigns,
+            account_id=account_id,
+            campaign_id=campaign_id,
+            since_ms=since_ms,
+            **ids,
+        )
+        (count,) = db.one("repeats_count")
+        if skip and count:
+            db.run("repeats_skip")
+            tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, count))
+        db.run("repeats_drop")
+    db.run("reaching_drop")
+    return count
+
+
+def count_repeats(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since_ms: int) -> int:
+    """How many planned rows of these inputs would be left out now, as far as other campaigns have reached them."""
+    campaigns = [other for other in recent(db, campaign, since_ms) if other != campaign.campaign_id]
+    count = 0
+    for input_id in input_ids if campaigns else ():
+        ids = id_range(input_id)
+        after = ids["first"] - 1
+        while rows := db.rows("planned_addresses", after=after, last=ids["last"], limit=ROWS_PER_READ):
+            after = rows[-1][0]
+            found = db.rows(
+                "contacted_again",
+                contacts=[contact_of(address) for _, address in rows],
+                campaigns=campaigns,
+                account_id=campaign.account.account_id,
+                campaign_id=campaign.campaign_id,
+                since_ms=since_ms,
+                keyed_by_contact=False,
+            )
+            count += len({place for place, *_ in found})
+    return count
 
 
 def skip(db: Db, sentences: Mapping[int, str]) -> int:

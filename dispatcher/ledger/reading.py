@@ -85,9 +85,28 @@ def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRe
     return found[0]
 
 
+def campaign_of(db: Db, name: str, account_id: int) -> CampaignRecord:
+    """The account's campaign of that name, which is there."""
+    return _campaign(db.one("campaign_get", name=name, account_id=account_id))
+
+
 def campaigns(db: Db) -> list[CampaignRecord]:
     """All, oldest first."""
     return [_campaign(row) for row in db.rows("campaign_list")]
+
+
+def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
+    """Why rows of the latest file are left out: reason -> how many."""
+    current = find_campaign(db, campaign.name, campaign.account)
+    if current.input_id is None:
+        return {}
+    return dict(map(tuple, db.rows("input_reasons", **id_range(current.input_id))))
+
+
+def campaigns_of_file(db: Db, owner: Account, flow_sid: str, sha256: str) -> list[str]:
+    """The account's campaigns on the flow that were fed these bytes, the newest first."""
+    found = db.rows("campaigns_of_file", account_id=owner.account_id, flow_sid=flow_sid, sha256=sha256)
+    return [name for (name,) in found]
 
 
 def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:

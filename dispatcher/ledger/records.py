@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason, RowState
@@ -48,6 +49,8 @@ class InputRecord:
     parameter_constants: dict[str, str]
     #: The sender of rows that have none of their own.
     from_address: str | None
+    #: Where the file lay, absolute; empty: not known, or standard input.
+    folder: str = ""
 
     def parameters(self, cells: Sequence[str]) -> dict[str, str]:
         """The Parameters of a planned row with these cells: the constants, and above them its columns.
@@ -73,6 +76,21 @@ class NewInput:
     parameter_columns: dict[str, int]
     parameter_constants: dict[str, str] = field(default_factory=dict)
     from_address: str | None = None
+    #: The file's folder, absolute; empty: it has none.
+    folder: str = ""
+    #: The columns that make a row the same row in the next file; (): its address does. None: not known.
+    key_columns: tuple[str, ...] | None = None
+
+
+class EarlierRows(Enum):
+    """What becomes of a campaign's rows that a new file does not have."""
+
+    #: It is a part of the whole: nothing.
+    left = "left"
+    #: The same, and what an earlier file was to take out stays, too.
+    kept = "kept"
+    #: It is the whole: they are to be taken out.
+    removed = "removed"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +131,10 @@ class PlanCounts:
     corrected: int
     #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
     left_planned: int
+    #: Planned rows of earlier files that are to be taken out, since this file does not have them.
+    missing: int = 0
+    #: Planned rows whose contact was reached a short time ago, where they are to be sent all the same.
+    repeats: int = 0
 
 
 class GrantedRow(NamedTuple):

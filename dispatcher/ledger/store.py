@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dispatcher.clock import now_ms as clock_ms
-from dispatcher.ledger import attempts, contacted, planning, reading, runs, test_sends, tracking
+from dispatcher.ledger import attempts, contacted, planning, reading, removing, runs, test_sends, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
@@ -16,6 +16,7 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
+    EarlierRows,
     ExecutionCounts,
     GrantedRow,
     GrantedRows,
@@ -29,7 +30,7 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 
 T = TypeVar("T")
 
@@ -88,8 +89,41 @@ class Store(ABC):
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         await self._do(lambda db: planning.load(db, input_id, batch))
 
-    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
-        return await self._do(lambda db: planning.finish(db, input_id, sha256, clock_ms()))
+    async def finish_input(
+        self,
+        input_id: int,
+        sha256: str,
+        *,
+        repeat_after_ms: int = 0,
+        skip_repeats: bool = True,
+        earlier: EarlierRows = EarlierRows.left,
+        remove_share_max: float | None = None,
+    ) -> PlanCounts:
+        def work(db: Db) -> PlanCounts:
+            return planning.finish(
+                db,
+                input_id,
+                sha256,
+                clock_ms(),
+                repeat_after_ms=repeat_after_ms,
+                skip_repeats=skip_repeats,
+                earlier=earlier,
+                remove_share_max=remove_share_max,
+            )
+
+        return await self._do(work)
+
+    async def rows_to_remove(self, campaign: CampaignRecord) -> int:
+        return await self._read(lambda db: removing.pending(db, campaign))
+
+    async def remove_rows(self, campaign: CampaignRecord) -> int:
+        return await self._do(lambda db: removing.remove(db, campaign))
+
+    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
+        return await self._read(lambda db: reading.reasons(db, campaign))
+
+    async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
+        return await self._read(lambda db: reading.campaigns_of_file(db, account, flow_sid, sha256))
 
     async def retry_rows(
         self,
@@ -98,17 +132,35 @@ class Store(ABC):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
         def retry(db: Db) -> int:
-            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled)
+            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
 
         def count(db: Db) -> int:
             with db.undone():
                 return retry(db)
 
         return await self._do(count if count_only else retry)
+
+    async def count_repeats(
+        self,
+        campaign: CampaignRecord,
+        *,
+        repeat_after_ms: int,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        skipped: Sequence[Reason] = (),
+    ) -> int:
+        def work(db: Db) -> int:
+            with db.undone():
+                planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
+                planned = attempts.inputs_planned(db, campaign)
+                return contacted.count_repeats(db, campaign, planned, clock_ms() - repeat_after_ms)
+
+        return await self._do(work) if repeat_after_ms else 0
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         return await self._do(lambda db: planning.cancel(db, campaign, reason))

@@ -14,6 +14,7 @@ from typing import TypeVar
 from dispatcher.clock import now_ms
 from dispatcher.ledger import reading, tracking
 from dispatcher.ledger.chunks import ChunkReader
+from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
@@ -116,7 +117,8 @@ class SqliteRehearsal(_SqliteStore):
     @classmethod
     def open(cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0) -> SqliteRehearsal:
         """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
-        return cls(rehearse(state_dir, campaign, now_ms() - repeat_after_ms))
+        since_ms = now_ms() - repeat_after_ms - RUN_SLACK_MS if repeat_after_ms else None
+        return cls(rehearse(state_dir, campaign, since_ms))
 
     @property
     def location(self) -> str:

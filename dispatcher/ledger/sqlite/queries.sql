@@ -21,8 +21,10 @@ INSERT INTO main.accounts SELECT * FROM source.accounts;
 INSERT INTO main.campaigns SELECT * FROM source.campaigns;
 
 -- name: rehearsal_inputs
+-- The campaign's, and those of others that may have reached somebody since then: who was reached is asked by the campaign.
 INSERT INTO main.inputs SELECT * FROM source.inputs
-WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign)
+  OR campaign_id IN (SELECT campaign_id FROM source.runs WHERE coalesce(stopped_at_ms, seen_at_ms) > :since_ms);
 
 -- name: rehearsal_rows
 INSERT INTO main.rows SELECT r.* FROM main.inputs AS i CROSS JOIN source.rows AS r
@@ -30,29 +32,39 @@ ON r.row_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
 
 -- name: rehearsal_chunks
 INSERT INTO main.chunks SELECT c.* FROM main.inputs AS i CROSS JOIN source.chunks AS c
-ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
+ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1
+WHERE i.campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
 
 -- name: rehearsal_row_keys
-INSERT INTO main.row_keys SELECT * FROM source.row_keys
-WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+INSERT INTO main.row_keys SELECT * FROM source.row_keys WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
 
 -- name: rehearsal_tallies
 INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
 
 -- name: rehearsal_runs
-INSERT INTO main.runs SELECT * FROM source.runs
-WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
-
--- name: rehearsal_contacted
--- Of the other campaigns, what may hold a row back.
-INSERT INTO main.contacted SELECT c.* FROM source.contacted AS c WHERE c.begun_at_ms > :since_ms
-  OR c.campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
 
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
 
--- name: rehearsal_attempts_contacted
-INSERT OR IGNORE INTO main.attempts SELECT a.* FROM main.contacted AS c CROSS JOIN source.attempts AS a USING (attempt_id);
+-- name: rehearsal_contacts
+-- Made anew from the rows that are here: to look for them in the ledger would take as long as all its contacts do.
+INSERT OR IGNORE INTO main.contacts (account_id, contact, campaign_id, row_key)
+SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM (
+  SELECT account_id, campaign_id, row_key, CASE WHEN instr(address, ':') = 0 THEN address
+    WHEN lower(substr(address, 1, instr(address, ':') - 1)) IN (
+      'client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp') THEN substr(address, instr(address, ':') + 1)
+    ELSE address END AS contact
+  FROM (
+    SELECT c.account_id, c.campaign_id, r.row_key, coalesce(a.to_address, r.to_address, r.row_key) AS address
+    FROM main.rows AS r JOIN main.inputs AS i ON i.input_id = r.row_id >> 32 JOIN main.campaigns AS c USING (campaign_id)
+      LEFT JOIN main.attempts AS a ON a.attempt_id = r.last_attempt
+    WHERE r.row_key IS NOT NULL
+    UNION ALL
+    SELECT c.account_id, c.campaign_id, r.row_key, r.to_address
+    FROM main.rows AS r JOIN main.inputs AS i ON i.input_id = r.row_id >> 32 JOIN main.campaigns AS c USING (campaign_id)
+    WHERE r.row_key IS NOT NULL AND r.to_address IS NOT NULL))
+ORDER BY 1, 2, 3, 4;
 
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
@@ -97,6 +109,17 @@ FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 -- name: campaign_set_input
 UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
 
+-- name: campaign_key
+SELECT key_columns FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: campaign_set_key
+UPDATE campaigns SET key_columns = :key_columns WHERE campaign_id = :campaign_id;
+
+-- name: campaigns_of_file
+-- Those of an account's that were fed these bytes, the newest first.
+SELECT DISTINCT name FROM inputs JOIN campaigns AS c USING (campaign_id)
+WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256 AND ready_at_ms IS NOT NULL ORDER BY c.campaign_id DESC;
+
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
@@ -105,12 +128,13 @@ SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
-INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms)
-VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms)
+INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms, folder, key_columns)
+VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms, :folder, :key_columns)
 RETURNING input_id;
 
 -- name: input_get
-SELECT campaign_id, campaigns.input_id, keyed FROM inputs JOIN campaigns USING (campaign_id)
+SELECT name, account_id, campaigns.input_id, keyed, inputs.key_columns, campaigns.key_columns
+FROM inputs JOIN campaigns USING (campaign_id)
 WHERE inputs.input_id = :input_id;
 
 -- name: input_loaded
@@ -125,14 +149,38 @@ SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS 
   AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEEN inputs.input_id << 32 AND (inputs.input_id + 1 << 32) - 1);
 
 -- name: inputs_ready
-SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address
+SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address, folder
 FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER BY input_id;
 
 -- name: inputs_planned
--- Inputs with rows to send, oldest first.
+-- Inputs with rows to send, oldest first; but for rows that a later file has no more.
 SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL
+  AND input_id >= coalesce((SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes), 0)
   AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = +inputs.input_id)
 ORDER BY input_id;
+
+-- name: input_set_removes
+UPDATE inputs SET removes = 1 WHERE input_id = :input_id;
+
+-- name: inputs_removing
+-- The newest file that takes out what earlier ones have and it has not, where that is not done yet.
+SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes AND ready_at_ms IS NOT NULL;
+
+-- name: inputs_removed
+UPDATE inputs SET removes = 0 WHERE campaign_id = :campaign_id;
+
+-- name: rows_remove
+UPDATE rows SET state = 'skipped', reason_code = 'removed', reason_column = NULL,
+  reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id BETWEEN :first AND :last AND state = :state AND row_key IS NOT NULL;
+
+-- name: rows_remove_open
+-- On the wire or unknown: taken out as soon as it is known that nothing was created.
+UPDATE rows SET reason_code = 'removed', reason_column = NULL, reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND row_id BETWEEN :first AND :last
+  UNION ALL
+  SELECT row_id FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND row_id BETWEEN :first AND :last);
 
 -- name: input_delete_rows
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last;
@@ -215,6 +263,13 @@ CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 
 -- name: corrected_drop
 DROP TABLE IF EXISTS temp.corrected;
+
+-- name: continued_known
+-- A report says of some rows that they were sent. Of those that the campaign has tried to send, it knows itself.
+UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
+FROM (SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+      WHERE old.last_attempt IS NOT NULL) AS o
+WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported';
 
 -- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.
@@ -344,27 +399,69 @@ SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :
 INSERT INTO attempts (row_id, number, run_id, begun_at_ms, dispatch_id)
 SELECT v.column1, v.column2, :run_id, :now_ms, nullif(v.column3, '') FROM (VALUES {values}) AS v WHERE v.column1 <> 0;
 
--- name: contacted_begin
--- Each of {values}: contact, row_key, attempt_id; in the order of contacts.
-INSERT OR REPLACE INTO contacted (account_id, contact, campaign_id, row_key, attempt_id, begun_at_ms)
-SELECT :account_id, v.column1, :campaign_id, v.column2, v.column3, :now_ms FROM (VALUES {values}) AS v WHERE v.column1 <> 0;
+-- name: campaigns_recent
+-- Those of the account on the flow that may have sent since then.
+SELECT DISTINCT campaign_id FROM runs JOIN campaigns AS c USING (campaign_id)
+WHERE runs.account_id = :account_id AND c.flow_sid = :flow_sid AND coalesce(stopped_at_ms, seen_at_ms) > :since_ms;
 
 -- name: contacted_again
 -- packed
--- Of these contacts, those whom the account has begun to reach on the flow since then, by whatever campaign: the contact's
--- place, a sentence, and for a row of the same campaign where that stands now. A contact may come several times.
-SELECT json_group_array(json_array(place, sentence, row_id)) FROM (
-  SELECT j.key AS place,
-    CASE WHEN a.outcome = 'created' THEN 'campaign ' ELSE 'it is not known whether campaign ' END || '"' || g.name || '"'
-      || CASE WHEN a.outcome = 'created' THEN ' reached' ELSE ' has reached' END || ' this contact on '
-      || strftime('%Y-%m-%d at %H:%M UTC', c.begun_at_ms / 1000, 'unixepoch') AS sentence,
-    CASE WHEN c.campaign_id = :campaign_id THEN (
-      SELECT k.row_id FROM row_keys AS k
-      WHERE k.campaign_id = c.campaign_id AND k.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END) END AS row_id
-  FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
-    CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
-  WHERE c.begun_at_ms > :since_ms AND g.flow_sid = :flow_sid
-    AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown'));
+-- Of these contacts, those whom these campaigns have begun to reach since then: the contact's place, a sentence, and for a
+-- row of the same campaign where that stands now. A contact may come several times. :keyed_by_contact: the rows that are asked
+-- for have no other key than their contact, so what the campaign knows of that is themselves.
+SELECT json_group_array(json_array(j.key,
+  CASE WHEN c.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || g.name
+    || CASE WHEN c.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
+    || strftime('%Y-%m-%d at %H:%M UTC', c.begun_at_ms / 1000, 'unixepoch'),
+  CASE WHEN c.campaign_id = :campaign_id THEN c.row_id END))
+FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id
+WHERE c.campaign_id IN (SELECT value FROM json_each(:campaigns))
+  AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '')
+  AND c.begun_at_ms > :since_ms;
+
+-- name: reaching_create
+-- A file's rows in the order of their contacts.
+CREATE TEMP TABLE reaching AS
+SELECT row_id, row_key, CASE WHEN instr(address, ':') = 0 THEN address
+    WHEN lower(substr(address, 1, instr(address, ':') - 1)) IN (
+      'client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp') THEN substr(address, instr(address, ':') + 1)
+    ELSE address END AS contact
+FROM (SELECT row_id, row_key, coalesce(to_address, row_key) AS address FROM rows
+      WHERE row_id BETWEEN :first AND :last AND row_key IS NOT NULL)
+ORDER BY contact;
+
+-- name: reaching_drop
+DROP TABLE IF EXISTS temp.reaching;
+
+-- name: contacts_insert
+INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
+SELECT :account_id, contact, :campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM temp.reaching;
+
+-- name: repeats_create
+-- The planned rows of a file whose contact these campaigns have begun to reach since then, but not by a row of the same file:
+-- rows of one file with keys of their own are not each other's repeat.
+CREATE TEMP TABLE repeats AS
+SELECT DISTINCT t.row_id, c.attempt_id
+FROM temp.reaching AS t CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = t.contact
+  CROSS JOIN rows AS r ON r.row_id = t.row_id
+WHERE c.begun_at_ms > :since_ms AND c.campaign_id IN (SELECT value FROM json_each(:campaigns)) AND r.state = 'planned'
+  AND NOT (c.campaign_id = :campaign_id AND c.row_id BETWEEN :first AND :last);
+
+-- name: repeats_drop
+DROP TABLE IF EXISTS temp.repeats;
+
+-- name: repeats_count
+SELECT count(DISTINCT row_id) FROM temp.repeats;
+
+-- name: repeats_skip
+UPDATE rows SET state = 'skipped', reason_code = 'contacted', reason_column = NULL, reason =
+  CASE WHEN s.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || s.name
+    || CASE WHEN s.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
+    || strftime('%Y-%m-%d at %H:%M UTC', s.begun_at_ms / 1000, 'unixepoch')
+FROM (SELECT t.row_id, a.outcome, a.begun_at_ms, g.name FROM temp.repeats AS t CROSS JOIN attempts AS a USING (attempt_id)
+        CROSS JOIN runs USING (run_id) CROSS JOIN campaigns AS g USING (campaign_id)) AS s
+WHERE rows.row_id = s.row_id;
 
 -- name: rows_skip
 -- Each of {values}: row_id, sentence.
@@ -374,10 +471,8 @@ FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'plan
 -- name: executions_of_contacts
 -- The executions that this account's campaigns have begun for these contacts, and those of its test sends. '': an attempt of
 -- the contact may have begun one that is not known yet.
-SELECT j.value, coalesce(a.execution_sid, '') FROM json_each(:contacts) AS j
+SELECT j.value, coalesce(c.execution_sid, '') FROM json_each(:contacts) AS j
   CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
-  CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
-WHERE a.outcome = 'created' OR a.outcome = 'unknown' OR a.outcome IS NULL
 UNION ALL
 SELECT NULL, a.execution_sid FROM attempts AS a JOIN runs USING (run_id)
 WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id AND a.execution_sid IS NOT NULL;
@@ -385,9 +480,9 @@ WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id A
 -- name: own_execution
 -- Whether another row of the campaign has begun this execution for the contact, or may have.
 SELECT EXISTS (
-  SELECT 1 FROM contacted AS c CROSS JOIN attempts AS a ON a.attempt_id = c.attempt_id
-  WHERE c.account_id = :account_id AND c.contact = :contact AND c.campaign_id = :campaign_id AND c.attempt_id <> :attempt_id
-    AND (a.execution_sid = :execution_sid OR a.outcome IS NULL OR a.outcome = 'unknown'));
+  SELECT 1 FROM contacted
+  WHERE account_id = :account_id AND contact = :contact AND campaign_id = :campaign_id AND attempt_id <> :attempt_id
+    AND (execution_sid = :execution_sid OR outcome IS NULL OR outcome = 'unknown'));
 
 -- name: planned_addresses
 -- packed
@@ -503,13 +598,15 @@ UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND stat
 -- name: retry_busy
 UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'busy';
 
--- name: retry_cancelled
+-- name: retry_skipped
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND row_key IS NOT NULL
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
--- name: uncancel_open
+-- name: retry_skipped_open
 UPDATE rows SET reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown') AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown')
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
 -- name: cancel_rows
 UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason

@@ -30,15 +30,15 @@ TABLES = [
     "tallies",
     "runs",
     "attempts",
-    "contacted",
+    "contacts",
     "executions",
 ]
 
 
-def rehearse(state_dir: Path, campaign: str, since_ms: int) -> sqlite3.Connection:
+def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Connection:
     """A private temporary database with what the ledger knows of a campaign; empty where that is nothing. Blocking.
 
-    Of other campaigns only whom they have reached after `since_ms`.
+    Of other campaigns what tells whom they have reached after `since_ms`; None: nothing.
     SQLite removes the file's name as soon as it is open: whatever kills the process, nothing is left.
     Raises: LedgerFull, LedgerUnwritable, LedgerCorrupt, LedgerTooNew, LedgerError.
     """
@@ -64,7 +64,7 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int) -> sqlite3.Connectio
     return db
 
 
-def _copy(path: Path, campaign: str, since_ms: int, db: sqlite3.Connection) -> None:
+def _copy(path: Path, campaign: str, since_ms: int | None, db: sqlite3.Connection) -> None:
     """Make the ledger's tables, of whatever version it is, and bring the campaign's rows over; all as of one moment."""
     with contextlib.closing(connect_readonly(path)) as source:
         if file_version(source) == 0:
@@ -83,10 +83,8 @@ def _copy(path: Path, campaign: str, since_ms: int, db: sqlite3.Connection) -> N
     for table in TABLES:
         if table in names:
             db.execute(sql[f"rehearsal_{table}"], {"campaign": campaign, "since_ms": since_ms})
-    if "contacted" in names:
-        db.execute(sql["rehearsal_attempts_contacted"])
     for kind, _, statement in made:
-        if kind == "index":
+        if kind in ("index", "view"):
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

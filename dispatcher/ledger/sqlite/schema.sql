@@ -34,7 +34,8 @@ CREATE TABLE inputs (
   begun_at_ms         INTEGER NOT NULL,
   ready_at_ms         INTEGER,
   folder              TEXT NOT NULL DEFAULT '',  -- where the file lay, absolute; '': not known, or standard input
-  whole               INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are not to be sent any more
+  key_columns         TEXT,                      -- JSON array, as campaigns.key_columns; NULL: not known
+  removes             INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are to be taken out, and are not yet
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
@@ -124,17 +125,26 @@ CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
 
--- Whom an account's campaigns have begun to reach: the newest attempt of each row, written with its intent; test sends are not
--- here. Whether the attempt counts, its outcome says. A contact is an address without its channel (`whatsapp:`).
-CREATE TABLE contacted (
+-- The rows by whom they reach: a contact is an address without its channel (`whatsapp:`). Filled in the order of contacts when
+-- a file is planned: a write for each intent would touch a page of its own.
+CREATE TABLE contacts (
   account_id  INTEGER NOT NULL,
   contact     TEXT NOT NULL,
   campaign_id INTEGER NOT NULL,
   row_key     TEXT NOT NULL,               -- '': the contact itself
-  attempt_id  INTEGER NOT NULL,
-  begun_at_ms INTEGER NOT NULL,
   PRIMARY KEY (account_id, contact, campaign_id, row_key)
 ) WITHOUT ROWID;
+
+-- Whom an account's campaigns have begun to reach: attempts that created an execution, may have, or are on their way, each
+-- written before its request leaves. Test sends are not here. A row may have gone to another address than it has now.
+CREATE VIEW contacted AS
+SELECT c.account_id, c.contact, c.campaign_id, c.row_key, k.row_id, a.attempt_id, a.begun_at_ms, a.outcome, a.execution_sid
+FROM contacts AS c
+  CROSS JOIN row_keys AS k ON k.campaign_id = c.campaign_id AND k.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END
+  CROSS JOIN rows AS r ON r.row_id = k.row_id CROSS JOIN attempts AS a ON a.attempt_id = r.last_attempt
+WHERE (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
+  AND c.contact IN (coalesce(a.to_address, r.to_address, k.row_key),
+    substr(coalesce(a.to_address, r.to_address, k.row_key), instr(coalesce(a.to_address, r.to_address, k.row_key), ':') + 1));
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

@@ -76,7 +76,7 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
 async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, only: str = "all") -> int:
     record = (await ledger.inputs(campaign))[-1]
     rows = feed(ledger.report_rows(campaign, record.input_id))
-    return await write_report(path, record.header, rows, only=Selection.parse(only))
+    return await write_report(path, record.header, rows, campaign=campaign.name, only=Selection.parse(only))
 
 
 async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_the_same(

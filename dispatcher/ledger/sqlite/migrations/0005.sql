@@ -19,32 +19,45 @@ SELECT campaign_id, name, account_id, flow_sid, created_at_ms, input_id, report_
 FROM campaigns;
 DROP TABLE campaigns;
 ALTER TABLE campaigns_5 RENAME TO campaigns;
--- What was planned by an older program takes no rows away: whether a file was whole, nobody has said.
+-- What was planned by an older program takes no rows out: whether a file was whole, nobody has said.
 ALTER TABLE inputs ADD COLUMN folder TEXT NOT NULL DEFAULT '';
-ALTER TABLE inputs ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inputs ADD COLUMN key_columns TEXT;
+ALTER TABLE inputs ADD COLUMN removes INTEGER NOT NULL DEFAULT 0;
 -- The id that was sent, so that it need not be derived anew.
 ALTER TABLE attempts ADD COLUMN dispatch_id TEXT;
--- One memory of whom an account has reached, filled once from what the rows know. An attempt that counts is its row's last.
-CREATE TABLE contacted (
+-- One memory of whom an account has reached, filled once from the rows that there are: where they went, and where they would go.
+-- The rows by whom they reach: a contact is an address without its channel (`whatsapp:`). Filled in the order of contacts when
+-- a file is planned: a write for each intent would touch a page of its own.
+CREATE TABLE contacts (
   account_id  INTEGER NOT NULL,
   contact     TEXT NOT NULL,
   campaign_id INTEGER NOT NULL,
   row_key     TEXT NOT NULL,               -- '': the contact itself
-  attempt_id  INTEGER NOT NULL,
-  begun_at_ms INTEGER NOT NULL,
   PRIMARY KEY (account_id, contact, campaign_id, row_key)
 ) WITHOUT ROWID;
-INSERT INTO contacted (account_id, contact, campaign_id, row_key, attempt_id, begun_at_ms)
-SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END, attempt_id, begun_at_ms
-FROM (
-  SELECT account_id, campaign_id, row_key, attempt_id, begun_at_ms,
-    CASE WHEN instr(address, ':') > 0 AND lower(substr(address, 1, instr(address, ':') - 1))
-      IN ('client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp')
-      THEN substr(address, instr(address, ':') + 1) ELSE address END AS contact
+INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
+SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM (
+  SELECT account_id, campaign_id, row_key, CASE WHEN instr(address, ':') = 0 THEN address
+    WHEN lower(substr(address, 1, instr(address, ':') - 1)) IN (
+      'client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp') THEN substr(address, instr(address, ':') + 1)
+    ELSE address END AS contact
   FROM (
-    SELECT c.account_id, c.campaign_id, r.row_key, a.attempt_id, a.begun_at_ms,
-      coalesce(a.to_address, r.to_address, r.row_key) AS address
-    FROM rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt JOIN inputs AS i ON i.input_id = r.row_id >> 32
-      JOIN campaigns AS c USING (campaign_id)
-    WHERE r.row_key IS NOT NULL AND (a.outcome IS NULL OR a.outcome IN ('created', 'unknown'))))
+    SELECT c.account_id, c.campaign_id, r.row_key, coalesce(a.to_address, r.to_address, r.row_key) AS address
+    FROM rows AS r JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
+      LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
+    WHERE r.row_key IS NOT NULL
+    UNION ALL
+    SELECT c.account_id, c.campaign_id, r.row_key, r.to_address
+    FROM rows AS r JOIN inputs AS i ON i.input_id = r.row_id >> 32 JOIN campaigns AS c USING (campaign_id)
+    WHERE r.row_key IS NOT NULL AND r.to_address IS NOT NULL))
 ORDER BY 1, 2, 3, 4;
+-- Whom an account's campaigns have begun to reach: attempts that created an execution, may have, or are on their way, each
+-- written before its request leaves. Test sends are not here. A row may have gone to another address than it has now.
+CREATE VIEW contacted AS
+SELECT c.account_id, c.contact, c.campaign_id, c.row_key, k.row_id, a.attempt_id, a.begun_at_ms, a.outcome, a.execution_sid
+FROM contacts AS c
+  CROSS JOIN row_keys AS k ON k.campaign_id = c.campaign_id AND k.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END
+  CROSS JOIN rows AS r ON r.row_id = k.row_id CROSS JOIN attempts AS a ON a.attempt_id = r.last_attempt
+WHERE (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
+  AND c.contact IN (coalesce(a.to_address, r.to_address, k.row_key),
+    substr(coalesce(a.to_address, r.to_address, k.row_key), instr(coalesce(a.to_address, r.to_address, k.row_key), ':') + 1));
