@@ -14,8 +14,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.ledger.identity import is_loopback
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
-from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.health import ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any

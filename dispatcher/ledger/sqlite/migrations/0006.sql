@@ -18,7 +18,7 @@ WHERE dispatch_id IS NULL AND attempt_id IN (
 UPDATE campaigns SET account_id = (SELECT one_id FROM account_spellings AS s WHERE s.account_id = campaigns.account_id);
 UPDATE runs SET account_id = (SELECT one_id FROM account_spellings AS s WHERE s.account_id = runs.account_id)
 WHERE account_id IN (SELECT account_id FROM account_spellings WHERE one_id <> account_id);
-UPDATE contacted SET account_id = (SELECT one_id FROM account_spellings AS s WHERE s.account_id = contacted.account_id)
+UPDATE contacts SET account_id = (SELECT one_id FROM account_spellings AS s WHERE s.account_id = contacts.account_id)
 WHERE account_id IN (SELECT account_id FROM account_spellings WHERE one_id <> account_id);
 -- Above the epoch of every run, so that none of them still holds the account.
 UPDATE accounts SET epoch = 1 + (
