@@ -230,10 +230,10 @@ class TestOtherWindows:
             for _ in range(SLOTS + 10):
                 departures.add()
                 advance(0.05)
-        first_dropped_s = (SLOTS - 1) * 0.05
-        assert history(path, 10.0).undated_for_s == 0.0
+        dropped_s = (SLOTS - 1) * 0.05
         found = history(path, 300.0)
-        assert found.undated_for_s == pytest.approx(300.0 - first_dropped_s, abs=1.0)
+        assert found.undated_for_s == pytest.approx(300.0 - dropped_s, abs=1.0)
+        assert len(found.ages_s) >= SLOTS
 
 
 class TestDamage:
