@@ -10,6 +10,7 @@ from dispatcher.campaign.planning import plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.model import Reason
 
 if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
@@ -41,17 +42,27 @@ class Campaign(CampaignView):
         with self._stops.operation() as stop:
             return await stop.race(preflight(self._context, stop))
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
         A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
+        Where Studio lists too many executions to tell (LookCutShort) nothing is sent; with `may_look_short` all the same.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
         """
         with self._stops.operation() as stop:
             run = await self._run(stop)
-            return await run.send(whole_campaign=whole_campaign, limit=limit, again=again)
+            return await run.send(
+                whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short
+            )
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
@@ -71,16 +82,19 @@ class Campaign(CampaignView):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; `send` then sends them. Returns how many; `count_only` changes nothing."""
+        """Plan refused rows again, and those left out for these reasons; `send` then sends them.
+
+        Returns how many; `count_only` changes nothing.
+        """
         return await self._context.ledger.retry_rows(
             await self._context.current(),
             codes=codes,
             all_rejected=all_rejected,
             busy=busy,
-            cancelled=cancelled,
+            skipped=skipped,
             count_only=count_only,
         )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dispatcher.model import RowState
+from dispatcher.model import Reason, RowState
 from dispatcher.remedies import Option
 from dispatcher.reporting.selection import Selection
 
@@ -23,10 +23,17 @@ class RetryChoice:
     all_rejected: bool = False
     busy: bool = False
     cancelled: bool = False
+    #: Left out for these reasons, too.
+    skipped: tuple[Reason, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why rows that are chosen were left out."""
+        return (*self.skipped, *[Reason.cancelled] * self.cancelled)
 
     def __bool__(self) -> bool:
         """Whether anything is chosen."""
-        return bool(self.codes or self.all_rejected or self.busy or self.cancelled)
+        return bool(self.codes or self.all_rejected or self.busy or self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ async def _retry(campaign: Campaign, choice: RetryChoice, *, count_only: bool) -
         codes=choice.codes,
         all_rejected=choice.all_rejected,
         busy=choice.busy,
-        cancelled=choice.cancelled,
+        skipped=choice.reasons,
         count_only=count_only,
     )
 

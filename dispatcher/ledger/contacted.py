@@ -7,7 +7,7 @@ counts is an attempt that created an execution, may have, or is on its way; test
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dispatcher.ledger import tallies
@@ -93,6 +93,28 @@ def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, 
             tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, count))
         db.run("repeats_drop")
     db.run("reaching_drop")
+    return count
+
+
+def count_repeats(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since_ms: int) -> int:
+    """How many planned rows of these inputs would be left out now, as far as other campaigns have reached them."""
+    campaigns = [other for other in recent(db, campaign, since_ms) if other != campaign.campaign_id]
+    count = 0
+    for input_id in input_ids if campaigns else ():
+        ids = id_range(input_id)
+        after = ids["first"] - 1
+        while rows := db.rows("planned_addresses", after=after, last=ids["last"], limit=ROWS_PER_READ):
+            after = rows[-1][0]
+            found = db.rows(
+                "contacted_again",
+                contacts=[contact_of(address) for _, address in rows],
+                campaigns=campaigns,
+                account_id=campaign.account.account_id,
+                campaign_id=campaign.campaign_id,
+                since_ms=since_ms,
+                keyed_by_contact=False,
+            )
+            count += len({place for place, *_ in found})
     return count
 
 

@@ -21,11 +21,14 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
+    EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
     LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     ReportRow,
@@ -37,7 +40,7 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 
 
 class Ledger(Protocol):
@@ -97,19 +100,32 @@ class Ledger(Protocol):
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""
 
+    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
+        """Why rows of the latest file are left out: reason -> how many."""
+
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""
 
     # --- planning ---
 
     async def begin_input(self, campaign: CampaignRecord, new: NewInput) -> InputRecord:
-        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lease."""
+        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lease.
+
+        Raises: CampaignMismatch where the file's key is not the campaign's, of which something was sent.
+        """
 
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         """Store some rows, in file order; they do not count yet."""
 
     async def finish_input(
-        self, input_id: int, sha256: str, *, repeat_after_ms: int = 0, skip_repeats: bool = True
+        self,
+        input_id: int,
+        sha256: str,
+        *,
+        repeat_after_ms: int = 0,
+        skip_repeats: bool = True,
+        earlier: EarlierRows = EarlierRows.left,
+        remove_share_max: float | None = None,
     ) -> PlanCounts:
         """The file is whole: an upsert of its lines into the campaign, by row key. All or nothing.
 
@@ -126,12 +142,28 @@ class Ledger(Protocol):
         | sending, unknown | the same; planned if it proves that nothing was created | the same; then as the line |
 
         A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
-        lacks stay in the campaign, `left_planned` of them to be sent.
+        lacks stay in the campaign, `left_planned` of them to be sent; with `earlier` = removed they are not sent any
+        more, and `missing` of them are for `remove_rows` to take out. A larger share of the rows that wait than
+        `remove_share_max` is refused, and nothing is planned. A line that is skipped as `reported` stays so only where
+        the campaign did not have its key.
 
         A row that would be planned and whose contact this account has begun to reach on the campaign's flow in the last
         `repeat_after_ms` (by whatever campaign, file or key; but not by another row of this file) becomes skipped
-        (`contacted`), or without `skip_repeats` is only counted.
+        (`contacted`), or without `skip_repeats` is only counted. Raises: UsageError.
         """
+
+    async def rows_to_remove(self, campaign: CampaignRecord) -> int:
+        """How many rows that wait to be sent `remove_rows` would take out."""
+
+    async def remove_rows(self, campaign: CampaignRecord) -> int:
+        """Rows that the latest whole file has no more become skipped (`removed`); returns how many.
+
+        Planned, busy and rejected ones. Rows on the wire or unknown follow as soon as it is known that nothing was
+        created.
+        """
+
+    async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
+        """The account's campaigns on the flow that were fed these bytes, the newest first."""
 
     async def retry_rows(
         self,
@@ -140,10 +172,28 @@ class Ledger(Protocol):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; returns how many. Their history is kept. `count_only` changes nothing."""
+        """Plan refused rows again, and those left out for these reasons; returns how many. Their history is kept.
+
+        `count_only` changes nothing.
+        """
+
+    async def count_repeats(
+        self,
+        campaign: CampaignRecord,
+        *,
+        repeat_after_ms: int,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        skipped: Sequence[Reason] = (),
+    ) -> int:
+        """How many planned rows of the campaign other campaigns of the account have reached a short time ago.
+
+        As if `retry_rows` had planned these, too; nothing is changed.
+        """
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         """Take planned rows out of the campaign; returns how many.
@@ -257,6 +307,15 @@ class Ledger(Protocol):
 
     async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
         """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        """The last look for others' executions on the campaign's flow, by any campaign of its account."""
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        """Keep what a run's look has found; those that are too old to matter are forgotten. Raises: LeaseLost."""
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.

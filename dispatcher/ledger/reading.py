@@ -95,6 +95,20 @@ def campaigns(db: Db) -> list[CampaignRecord]:
     return [_campaign(row) for row in db.rows("campaign_list")]
 
 
+def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
+    """Why rows of the latest file are left out: reason -> how many."""
+    current = find_campaign(db, campaign.name, campaign.account)
+    if current.input_id is None:
+        return {}
+    return dict(map(tuple, db.rows("input_reasons", **id_range(current.input_id))))
+
+
+def campaigns_of_file(db: Db, owner: Account, flow_sid: str, sha256: str) -> list[str]:
+    """The account's campaigns on the flow that were fed these bytes, the newest first."""
+    found = db.rows("campaigns_of_file", account_id=owner.account_id, flow_sid=flow_sid, sha256=sha256)
+    return [name for (name,) in found]
+
+
 def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:
     """A campaign's counts. `leased`: some process holds the account."""
     campaign_id = campaign.campaign_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
@@ -48,6 +49,8 @@ class InputRecord:
     parameter_constants: dict[str, str]
     #: The sender of rows that have none of their own.
     from_address: str | None
+    #: Where the file lay, absolute; empty: not known, or standard input.
+    folder: str = ""
 
     def parameters(self, cells: Sequence[str]) -> dict[str, str]:
         """The Parameters of a planned row with these cells: the constants, and above them its columns.
@@ -73,6 +76,21 @@ class NewInput:
     parameter_columns: dict[str, int]
     parameter_constants: dict[str, str] = field(default_factory=dict)
     from_address: str | None = None
+    #: The file's folder, absolute; empty: it has none.
+    folder: str = ""
+    #: The columns that make a row the same row in the next file; (): its address does. None: not known.
+    key_columns: tuple[str, ...] | None = None
+
+
+class EarlierRows(Enum):
+    """What becomes of a campaign's rows that a new file does not have."""
+
+    #: It is a part of the whole: nothing.
+    left = "left"
+    #: The same, and what an earlier file was to take out stays, too.
+    kept = "kept"
+    #: It is the whole: they are to be taken out.
+    removed = "removed"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +131,8 @@ class PlanCounts:
     corrected: int
     #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
     left_planned: int
+    #: Planned rows of earlier files that are to be taken out, since this file does not have them.
+    missing: int = 0
     #: Planned rows whose contact was reached a short time ago, where they are to be sent all the same.
     repeats: int = 0
 
@@ -140,6 +160,31 @@ class LastCreated(NamedTuple):
     sent: SentExecution
     #: When its answer was known.
     answered_at_ms: int
+
+
+class ForeignExecution(NamedTuple):
+    """An execution of a contact that Studio shows and this ledger has not begun."""
+
+    contact: str
+    execution_sid: str
+    #: By Studio's clock.
+    created_at_ms: int
+    #: A create request began it, and no message or call of the contact's; None: the list does not say.
+    by_api: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at Studio's list for executions that this ledger does not know: all from some time on are kept."""
+
+    #: When the list was asked for, on the clock of this look.
+    looked_at_ms: int
+    #: Studio's clock less that one.
+    clock_skew_ms: int
+    #: From when on, by Studio's clock, nothing is missing: through this look and those before it.
+    since_ms: int
+    #: When the run of this look has sent its last request, on the clock of the look; None: it has sent none.
+    departed_at_ms: int | None = None
 
 
 class GrantedRow(NamedTuple):

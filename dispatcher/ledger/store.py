@@ -7,7 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from dispatcher.clock import now_ms as clock_ms
-from dispatcher.ledger import attempts, contacted, planning, reading, runs, test_sends, tracking, unresolved
+from dispatcher.ledger import (
+    attempts,
+    contacted,
+    planning,
+    reading,
+    removing,
+    runs,
+    test_sends,
+    tracking,
+    unresolved,
+    witnessed,
+)
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
@@ -16,11 +27,14 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
+    EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
     LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     RowBatch,
@@ -31,7 +45,7 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 
 T = TypeVar("T")
 
@@ -91,14 +105,40 @@ class Store(ABC):
         await self._do(lambda db: planning.load(db, input_id, batch))
 
     async def finish_input(
-        self, input_id: int, sha256: str, *, repeat_after_ms: int = 0, skip_repeats: bool = True
+        self,
+        input_id: int,
+        sha256: str,
+        *,
+        repeat_after_ms: int = 0,
+        skip_repeats: bool = True,
+        earlier: EarlierRows = EarlierRows.left,
+        remove_share_max: float | None = None,
     ) -> PlanCounts:
         def work(db: Db) -> PlanCounts:
             return planning.finish(
-                db, input_id, sha256, clock_ms(), repeat_after_ms=repeat_after_ms, skip_repeats=skip_repeats
+                db,
+                input_id,
+                sha256,
+                clock_ms(),
+                repeat_after_ms=repeat_after_ms,
+                skip_repeats=skip_repeats,
+                earlier=earlier,
+                remove_share_max=remove_share_max,
             )
 
         return await self._do(work)
+
+    async def rows_to_remove(self, campaign: CampaignRecord) -> int:
+        return await self._read(lambda db: removing.pending(db, campaign))
+
+    async def remove_rows(self, campaign: CampaignRecord) -> int:
+        return await self._do(lambda db: removing.remove(db, campaign))
+
+    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
+        return await self._read(lambda db: reading.reasons(db, campaign))
+
+    async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
+        return await self._read(lambda db: reading.campaigns_of_file(db, account, flow_sid, sha256))
 
     async def retry_rows(
         self,
@@ -107,17 +147,35 @@ class Store(ABC):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
         def retry(db: Db) -> int:
-            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled)
+            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
 
         def count(db: Db) -> int:
             with db.undone():
                 return retry(db)
 
         return await self._do(count if count_only else retry)
+
+    async def count_repeats(
+        self,
+        campaign: CampaignRecord,
+        *,
+        repeat_after_ms: int,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        skipped: Sequence[Reason] = (),
+    ) -> int:
+        def work(db: Db) -> int:
+            with db.undone():
+                planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
+                planned = attempts.inputs_planned(db, campaign)
+                return contacted.count_repeats(db, campaign, planned, clock_ms() - repeat_after_ms)
+
+        return await self._do(work) if repeat_after_ms else 0
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         return await self._do(lambda db: planning.cancel(db, campaign, reason))
@@ -244,6 +302,23 @@ class Store(ABC):
 
     async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
         return await self._read(lambda db: unresolved.last_created(db, campaign, after))
+
+    # --- what Studio shows of others ---
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        return await self._read(lambda db: witnessed.last_look(db, campaign))
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            witnessed.keep_look(db, run, look, executions)
+
+        await self._do(work)
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        return await self._read(
+            lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
+        )
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         return await self._do(

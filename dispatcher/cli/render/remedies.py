@@ -39,7 +39,7 @@ def _setting(setting: Setting) -> str:
     return f"{flag} {'…' if value is None else _quoted(str(value))}, or {in_file} in config.toml"
 
 
-def _toml(value: str | float) -> str:
+def _toml(value: str | float | tuple[str, ...]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -109,6 +109,17 @@ FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 -- name: campaign_set_input
 UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
 
+-- name: campaign_key
+SELECT key_columns FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: campaign_set_key
+UPDATE campaigns SET key_columns = :key_columns WHERE campaign_id = :campaign_id;
+
+-- name: campaigns_of_file
+-- Those of an account's that were fed these bytes, the newest first.
+SELECT DISTINCT name FROM inputs JOIN campaigns AS c USING (campaign_id)
+WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256 AND ready_at_ms IS NOT NULL ORDER BY c.campaign_id DESC;
+
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
@@ -117,12 +128,13 @@ SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
-INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms)
-VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms)
+INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms, folder, key_columns)
+VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms, :folder, :key_columns)
 RETURNING input_id;
 
 -- name: input_get
-SELECT name, account_id, campaigns.input_id, keyed FROM inputs JOIN campaigns USING (campaign_id)
+SELECT name, account_id, campaigns.input_id, keyed, inputs.key_columns, campaigns.key_columns
+FROM inputs JOIN campaigns USING (campaign_id)
 WHERE inputs.input_id = :input_id;
 
 -- name: input_loaded
@@ -137,14 +149,38 @@ SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS 
   AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEEN inputs.input_id << 32 AND (inputs.input_id + 1 << 32) - 1);
 
 -- name: inputs_ready
-SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address
+SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address, folder
 FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER BY input_id;
 
 -- name: inputs_planned
--- Inputs with rows to send, oldest first.
+-- Inputs with rows to send, oldest first; but for rows that a later file has no more.
 SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL
+  AND input_id >= coalesce((SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes), 0)
   AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = +inputs.input_id)
 ORDER BY input_id;
+
+-- name: input_set_removes
+UPDATE inputs SET removes = 1 WHERE input_id = :input_id;
+
+-- name: inputs_removing
+-- The newest file that takes out what earlier ones have and it has not, where that is not done yet.
+SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes AND ready_at_ms IS NOT NULL;
+
+-- name: inputs_removed
+UPDATE inputs SET removes = 0 WHERE campaign_id = :campaign_id;
+
+-- name: rows_remove
+UPDATE rows SET state = 'skipped', reason_code = 'removed', reason_column = NULL,
+  reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id BETWEEN :first AND :last AND state = :state AND row_key IS NOT NULL;
+
+-- name: rows_remove_open
+-- On the wire or unknown: taken out as soon as it is known that nothing was created.
+UPDATE rows SET reason_code = 'removed', reason_column = NULL, reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND row_id BETWEEN :first AND :last
+  UNION ALL
+  SELECT row_id FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND row_id BETWEEN :first AND :last);
 
 -- name: input_delete_rows
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last;
@@ -227,6 +263,12 @@ CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 
 -- name: corrected_drop
 DROP TABLE IF EXISTS temp.corrected;
+
+-- name: continued_known
+-- A report says of some rows that they were sent. Of those that the campaign has, it knows itself.
+UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
+FROM (SELECT t.new_id, old.reason_code AS reason_code FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id) AS o
+WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported' AND o.reason_code IS NOT 'reported';
 
 -- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.
@@ -570,6 +612,30 @@ FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c
 WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
 ORDER BY a.attempt_id DESC LIMIT 1;
 
+-- name: look_last
+-- The last look at an account's executions on a flow, and the last request of its run.
+SELECT l.looked_at_ms, l.clock_skew_ms, l.since_ms, (
+  SELECT a.sent_at_ms FROM attempts AS a WHERE a.run_id = l.run_id AND a.sent_at_ms IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1)
+FROM looks AS l WHERE l.account_id = :account_id AND l.flow_sid = :flow_sid;
+
+-- name: look_keep
+INSERT OR REPLACE INTO looks (account_id, flow_sid, run_id, looked_at_ms, clock_skew_ms, since_ms)
+VALUES (:account_id, :flow_sid, :run_id, :looked_at_ms, :clock_skew_ms, :since_ms);
+
+-- name: foreign_keep
+-- Each of {values}: contact, execution_sid, created_at_ms, by_api (2: not known).
+INSERT OR REPLACE INTO foreign_executions (account_id, flow_sid, contact, execution_sid, created_at_ms, by_api)
+SELECT :account_id, :flow_sid, v.column1, v.column2, v.column3, nullif(v.column4, 2) FROM (VALUES {values}) AS v
+WHERE v.column1 <> 0;
+
+-- name: foreign_forget
+DELETE FROM foreign_executions WHERE created_at_ms < :before_ms;
+
+-- name: foreign_since
+-- packed
+SELECT json_group_array(json_array(contact, execution_sid, created_at_ms, by_api)) FROM foreign_executions
+WHERE account_id = :account_id AND flow_sid = :flow_sid AND created_at_ms >= :since_ms;
+
 -- name: risk_attempts
 -- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their
 -- answer was given up.
@@ -592,13 +658,15 @@ UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND stat
 -- name: retry_busy
 UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'busy';
 
--- name: retry_cancelled
+-- name: retry_skipped
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND row_key IS NOT NULL
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
--- name: uncancel_open
+-- name: retry_skipped_open
 UPDATE rows SET reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown') AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown')
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
 -- name: cancel_rows
 UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason

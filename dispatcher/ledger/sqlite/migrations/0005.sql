@@ -19,9 +19,10 @@ SELECT campaign_id, name, account_id, flow_sid, created_at_ms, input_id, report_
 FROM campaigns;
 DROP TABLE campaigns;
 ALTER TABLE campaigns_5 RENAME TO campaigns;
--- What was planned by an older program takes no rows away: whether a file was whole, nobody has said.
+-- What was planned by an older program takes no rows out: whether a file was whole, nobody has said.
 ALTER TABLE inputs ADD COLUMN folder TEXT NOT NULL DEFAULT '';
-ALTER TABLE inputs ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inputs ADD COLUMN key_columns TEXT;
+ALTER TABLE inputs ADD COLUMN removes INTEGER NOT NULL DEFAULT 0;
 -- The id that was sent, so that it need not be derived anew.
 ALTER TABLE attempts ADD COLUMN dispatch_id TEXT;
 -- One memory of whom an account has reached, filled once from the rows that there are: where they went, and where they would go.

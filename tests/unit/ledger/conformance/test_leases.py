@@ -9,7 +9,7 @@ import pytest
 from dispatcher.errors import AccountLocked, LeaseLost
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import RunTotals
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import ACCOUNT_SID, NONE, account, campaign, end, lines, planned
 from tests.unit.ledger.conformance.harness import Harness
 
@@ -147,7 +147,7 @@ async def test_a_campaign_without_rows(ledger: Ledger) -> None:
     assert await ledger.begin_rows(run, 5, now_ms=2, input_id=None) == []
     assert await ledger.next_due_ms(spring, None) is None
     assert await ledger.unknown_rows(spring) == []
-    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, cancelled=True) == 0
+    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, skipped=[Reason.cancelled]) == 0
     assert await ledger.cancel_rows(spring, "called off") == 0
     await ledger.resolve_rows(run, [])
     await ledger.note_unknown([])

@@ -231,7 +231,7 @@ async def test_retry_respects_the_new_file(ledger: Ledger, outcome: Outcome | No
     else:
         await ledger.cancel_rows(spring, "called off")
     await planned(ledger, spring, [suppressed("a"), invalid("b")])
-    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, cancelled=True) == 0
+    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, skipped=[Reason.cancelled]) == 0
     told = await _told(ledger, spring)
     assert [(row.state.value, row.reason_code) for row in told] == [
         ("skipped", "suppressed"),
@@ -301,7 +301,7 @@ async def test_cancel_takes_out_what_is_not_sent(ledger: Ledger) -> None:
     told = await _told(ledger, spring)
     assert _states(told) == ["skipped", "skipped", "created", "skipped", "skipped"]
     assert [row.reason for row in told] == ["called off", "called off", None, "called off", "called off"]
-    assert await ledger.retry_rows(spring, cancelled=True) == 4
+    assert await ledger.retry_rows(spring, skipped=[Reason.cancelled]) == 4
     assert _states(await _told(ledger, spring)) == ["planned", "planned", "created", "planned", "planned"]
 
 
@@ -317,7 +317,7 @@ async def test_a_cancelled_row_stays_out(ledger: Ledger) -> None:
     await ledger.end_rows(run, [end(a, Outcome.throttled)], now_ms=6, totals=NONE)
     told = await _told(ledger, spring)
     assert [(row.state.value, row.reason) for row in told[:2]] == [("skipped", "called off")] * 2
-    assert await ledger.retry_rows(spring, cancelled=True) == 2
+    assert await ledger.retry_rows(spring, skipped=[Reason.cancelled]) == 2
     # The time that its line gave it still holds.
     assert await ledger.next_due_ms(spring, None) == 50
 
