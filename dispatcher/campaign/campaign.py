@@ -53,7 +53,8 @@ class Campaign(CampaignView):
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
         A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
-        Where Studio lists too many executions to tell (LookCutShort) nothing is sent; with `may_look_short` all the same.
+        Where Studio lists too many executions to tell (LookCutShort) nothing is sent, or all the same with
+        `may_look_short`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
