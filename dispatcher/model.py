@@ -12,6 +12,7 @@ from enum import StrEnum
 #: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
 #: from colliding with the user's; other columns named dispatch_… are the user's.
 REPORT_COLUMNS: tuple[str, ...] = (
+    "dispatch_campaign",
     "dispatch_row_number",
     "dispatch_to",
     "dispatch_status",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.planning import plan
+from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
+from dispatcher.campaign.retry_choices import RetryChoice
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
 from dispatcher.model import Reason
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 class Campaign(CampaignView):
     """Made by `open_campaign`; one task at a time may plan or send."""
 
-    async def plan(self, source: str | Path) -> PlanCounts:
+    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
         """Read a file whole, check it, and put it into the campaign. Nothing is sent.
 
+        Rows that the file has no more are not sent from now on, and taken out by `send`.
         Raises: InputError, ColumnError, SettingsError, CampaignMismatch, LedgerError; why it was stopped.
         """
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop)
+            return await plan(self._context, source, stop, options or PlanOptions())
 
     async def preflight(self) -> list[Finding]:
         """Whether the flow can do what the planned rows want of it: errors first, then warnings and notes.
@@ -60,6 +62,8 @@ class Campaign(CampaignView):
         Raises: only what is a bug or a ledger that cannot be written.
         """
         with self._stops.operation() as stop:
+            ledger = self._context.ledger
+            await ledger.remove_rows(await self._context.current())
             run = await self._run(stop)
             return await run.send(
                 whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short
@@ -97,6 +101,21 @@ class Campaign(CampaignView):
             busy=busy,
             skipped=skipped,
             count_only=count_only,
+        )
+
+    async def count_repeats(self, choice: RetryChoice | None = None) -> int:
+        """How many rows that wait other campaigns of the account have reached in the last `repeat_after_h`.
+
+        As if the chosen rows were planned again.
+        """
+        chosen = choice or RetryChoice()
+        return await self._context.ledger.count_repeats(
+            await self._context.current(),
+            repeat_after_ms=self.settings.repeat_after_ms,
+            codes=chosen.codes,
+            all_rejected=chosen.all_rejected,
+            busy=chosen.busy,
+            skipped=chosen.reasons,
         )
 
     async def cancel(self, reason: str) -> int:

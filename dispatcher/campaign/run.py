@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
@@ -71,6 +72,7 @@ class CampaignRun:
         async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
             sender = self._sender(studio, run, limiter, input_id, again=again)
             try:
+                await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 try:
                     found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:

@@ -73,6 +73,14 @@ class CampaignView:
         """Counts, from the ledger. Raises: CampaignNotFound, LedgerError, as everything below."""
         return await self._context.ledger.status(await self._context.current())
 
+    async def reasons(self) -> dict[str, int]:
+        """Why rows of the latest file are left out: reason → how many."""
+        return await self._context.ledger.reasons(await self._context.current())
+
+    async def rows_to_remove(self) -> int:
+        """How many rows that wait are not in the latest file any more: a send takes them out."""
+        return await self._context.ledger.rows_to_remove(await self._context.current())
+
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""
         return await self._context.ledger.inputs(await self._context.current())
@@ -117,7 +125,7 @@ class CampaignView:
             extra = OutcomeColumns(view.executions, variables) if tracked else None
             states = only.states if only is not None else None
             rows = view.rows(latest.input_id, states=states)
-            count = await write_report(Path(path), latest.header, rows, extra=extra)
+            count = await write_report(Path(path), latest.header, rows, campaign=self.name, extra=extra)
         if only is None and remember:
             await ledger.set_report_path(record, str(path))
         self.bus.emit(ReportWritten(path=str(path), rows=count))

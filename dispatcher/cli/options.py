@@ -73,6 +73,15 @@ Report = Annotated[
     Path | None,
     typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Send to contacts, too, who were reached a short time ago (repeat_after_h).")
+]
+Add = Annotated[
+    bool, typer.Option("--add", help="The file is a part: rows of earlier files that it lacks stay in the campaign.")
+]
+Remove = Annotated[
+    bool, typer.Option("--remove", help="Take out the rows that the file has no more, however many they are.")
+]
 DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
+from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.health import ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     # Its library takes time to load, and nobody who only names a record needs it.
     from dispatcher.settings.schema import StateSettings
 
-__all__ = ["Ledger", "LedgerHealth", "LedgerSnapshot", "check_ledger", "is_leased", "open_ledger", "open_rehearsal"]
+__all__ = [
+    "Ledger",
+    "LedgerHealth",
+    "LedgerSnapshot",
+    "check_ledger",
+    "is_leased",
+    "is_loopback",
+    "open_ledger",
+    "open_rehearsal",
+]
 
 
 async def open_ledger(state: StateSettings, *, create: bool = True) -> Ledger:

@@ -144,8 +144,8 @@ class Ledger(Protocol):
         A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
         lacks stay in the campaign, `left_planned` of them to be sent; with `earlier` = removed they are not sent any
         more, and `missing` of them are for `remove_rows` to take out. A larger share of the rows that wait than
-        `remove_share_max` is refused, and nothing is planned. A line that is skipped as `reported` stays so only where
-        the campaign did not have its key.
+        `remove_share_max` is refused, and nothing is planned. A line that is skipped as `reported` stays so unless the
+        campaign has tried to send the row itself.
 
         A row that would be planned and whose contact this account has begun to reach on the campaign's flow in the last
         `repeat_after_ms` (by whatever campaign, file or key; but not by another row of this file) becomes skipped

@@ -19,9 +19,10 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import AccountLocked, DispatcherError
+from dispatcher.errors import AccountLocked, AuthenticationError, DispatcherError
 from dispatcher.events import EventBus, RateChanged, WaitKind
 from dispatcher.ledger.account_files import account_file
+from dispatcher.ledger.identity import canonical_sid
 from dispatcher.ledger.records import Account
 from dispatcher.remedies import Advice, AnyOf, Option
 from dispatcher.sending.borrowers import Borrower, Borrowers
@@ -63,6 +64,7 @@ class _Shared:
         self.freed = asyncio.Event()
         self.limiter: Limiter | None = None
         self.making_limiter = asyncio.Lock()
+        self.is_checked = False
 
 
 #: The accounts that are open, by loop: its objects are of no use in another.
@@ -200,6 +202,29 @@ class OpenAccount:
             departures=departures,
             bus=self._bus,
         )
+
+    # --- whose it is ---
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether Studio has said that the credentials are this account's."""
+        return self._shared.is_checked
+
+    def check_owner(self, account_sid: str | None) -> None:
+        """`account_sid`: whose the flow is, as Studio says to these credentials; None: it does not say.
+
+        The limit, the lock and what is remembered of contacts are the account's, by its SID: a key of another account
+        would send past them. Raises: AuthenticationError.
+        """
+        if account_sid is None:
+            return
+        if canonical_sid(account_sid) != canonical_sid(self.record.account_sid):
+            raise AuthenticationError(
+                "the credentials are another account's than TWILIO_ACCOUNT_SID says",
+                found=f"Studio answers for {account_sid}, TWILIO_ACCOUNT_SID is {self.record.account_sid}",
+                fix=Advice("set TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET of one account"),
+            )
+        self._shared.is_checked = True
 
     # --- reads ---
 

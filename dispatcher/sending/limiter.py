@@ -96,19 +96,20 @@ class Limiter:
         self._waiter: asyncio.Future[None] | None = None
         self._wait = Wait(bus if bus is not None else EventBus())
         self._departures = departures
-        self._arrivals = Arrivals(self.window_limit, window_s) if arrivals else None
+        self._arrivals = (Arrivals(self.window_limit, window_s),) if arrivals else ()
         #: The window of an earlier run was longer: it holds until nothing that left then is in it any more.
-        self._longer = WindowLog(max(window_s, past.longer_window_s))
-        self._longer_cap = max(1, int(int(per_second * past.longer_window_s + 1e-9) * (1 - headroom) + 1e-9))
-        self._longer_until_s = past.longer_until_s
+        self._longer: Arrivals | None = None
+        self._longer_until_s = past.longer_until_s + past.spread_s
+        if past.longer_until_s:
+            longer_limit = int(int(per_second * past.longer_window_s + 1e-9) * (1 - headroom) + 1e-9)
+            self._longer = Arrivals(max(1, longer_limit), past.longer_window_s)
         self._undated_until_s = past.undated_until_s
         for at_s in past.sent_at_s:
             self._window.add(at_s)
-            self._longer.add(at_s)
             if self._spike:
                 self._sent.add(at_s)
-            if self._arrivals is not None:
-                self._arrivals.add_earlier(at_s + past.spread_s)
+            for each in self._all_arrivals():
+                each.add_earlier(at_s + past.spread_s)
         self.worst_window = self.window_now()
         self._bucket = self._make_bucket()
         self._bucket_used = True
@@ -165,10 +166,8 @@ class Limiter:
         self._window.add(now_s)
         if self._spike:
             self._sent.add(now_s)
-        if self._longer_until_s:
-            self._longer.add(now_s)
-        if self._arrivals is not None:
-            self._arrivals.sent()
+        for arrivals in self._all_arrivals():
+            arrivals.sent()
         self._open -= 1
         sent = self._sent.count(now_s)
         if sent > self.worst_window:
@@ -178,9 +177,9 @@ class Limiter:
 
     def record_answer(self, sent_at_s: float, *, given_up: bool = False) -> None:
         """A request that was sent at `sent_at_s` is answered now, or `given_up`."""
-        if self._arrivals is None:
-            return
-        later_s = self._arrivals.answered(sent_at_s, self._loop.time())
+        now_s, later_s = self._loop.time(), 0.0
+        for arrivals in self._all_arrivals():
+            later_s = arrivals.answered(sent_at_s, now_s)
         if self._departures is not None and not given_up:
             self._departures.note_spread(later_s)
         if self._waiter is not None:
@@ -219,19 +218,16 @@ class Limiter:
             return 0
         used = self._window.count(now_s) + self._open
         free = self.cap - used
-        if self._arrivals is not None:
-            free = min(free, self._arrivals.free(now_s) - self._open)
-        if self._longer_until_s:
-            free = min(free, self._longer_free(now_s))
+        if self._longer is not None and now_s >= self._longer_until_s:
+            self._longer = None
+        for arrivals in self._all_arrivals():
+            free = min(free, arrivals.free(now_s) - self._open)
         if self._ceiling.stands:
             free = min(free, self._ceiling.cap(now_s) - used + self._refused.count(now_s))
         return free
 
-    def _longer_free(self, now_s: float) -> int:
-        if now_s >= self._longer_until_s:
-            self._longer_until_s = 0.0
-            return self.cap
-        return self._longer_cap - self._longer.count(now_s) - self._open
+    def _all_arrivals(self) -> tuple[Arrivals, ...]:
+        return self._arrivals if self._longer is None else (*self._arrivals, self._longer)
 
     async def _until_free(self) -> None:
         """Wait until there is room in the window, the ceiling changes, or a permit or an answer comes back."""
@@ -267,10 +263,11 @@ class Limiter:
         over = self._window.count(now_s) + self._open - self.cap
         if over >= 0:
             found.append(self._window.frees_at(over + 1))
-        if self._arrivals is not None and self._arrivals.free(now_s) <= self._open:
-            found.append(self._arrivals.frees_at(self._open + 1, now_s))
-        if self._longer_until_s and (free := self._longer_free(now_s)) <= 0:
-            found.append(self._longer.frees_at(1 - free))
+        found += [
+            arrivals.frees_at(self._open + 1, now_s)
+            for arrivals in self._all_arrivals()
+            if arrivals.free(now_s) <= self._open
+        ]
         return found
 
     def _wake(self) -> None:

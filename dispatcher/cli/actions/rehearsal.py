@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from dispatcher.campaign.destination import look, refuse_other_folder
 from dispatcher.campaign.flow_check import check_flow
-from dispatcher.campaign.naming import STANDARD_INPUT, campaign_name
+from dispatcher.campaign.launch import repeats_expected
+from dispatcher.campaign.naming import STANDARD_INPUT
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.problems import EXAMPLES, bad_rows, check_object, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
+from dispatcher.cli.actions.run import HowToPlan
 from dispatcher.cli.options import Asked
 from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.findings import say_flow_check
@@ -19,7 +22,7 @@ from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import STATE_STYLES, err, out, pairs, print_json, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import ExitCode
-from dispatcher.model import RowState
+from dispatcher.model import Reason, RowState
 
 SHOWN_FIRST = 20
 PARAMETER_MAX = 200
@@ -27,13 +30,15 @@ PARAMETER_MAX = 200
 
 def check(asked: Asked, file: str, campaign: str | None, *, show_all: bool, offline: bool, as_json: bool) -> ExitCode:
     """Raises: InputError, ColumnError, SettingsError, LedgerError."""
-    name = campaign_name(file, campaign or ("check" if file == STANDARD_INPUT else None))
     session = Session(asked, "optional")
 
     async def main() -> ExitCode:
+        into = await look(file, campaign or ("check" if file == STANDARD_INPUT else None), session.settings)
+        name = into.name
         async with session.rehearsing(name) as opened:
+            await refuse_other_folder(opened, into)
             async with reading(session.bus, file):
-                counts = await opened.plan(file)
+                counts = await opened.plan(file, into.plan_options())
             rows = await bad_rows(opened, limit=None if show_all else SHOWN_FIRST) if left_out(counts) else []
             flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
         invalid = counts.rows[RowState.invalid]
@@ -48,23 +53,28 @@ def check(asked: Asked, file: str, campaign: str | None, *, show_all: bool, offl
             if invalid:
                 say(f"{invalid:,} rows are wrong and would not be sent; the others can be", "yellow")
             say_flow_check(flow)
-        return flow.exit_code or (ExitCode.SOME_REFUSED if invalid else ExitCode.OK)
+        contacted = 0 if repeats_expected(session.settings) else counts.reasons.get(Reason.contacted, 0)
+        return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or contacted else ExitCode.OK)
 
     return session.run(main)
 
 
-def dry_run(asked: Asked, file: str, campaign: str | None, *, limit: int | None, as_json: bool) -> ExitCode:
+def dry_run(
+    asked: Asked, file: str, campaign: str | None, how: HowToPlan, *, limit: int | None, as_json: bool
+) -> ExitCode:
     """Raises what `check` does."""
-    name = campaign_name(file, campaign)
     session = Session(asked, "optional")
     settings = session.settings
 
     async def main() -> ExitCode:
+        into = await look(file, campaign, settings)
+        name = into.name
         async with session.rehearsing(name) as opened:
+            await refuse_other_folder(opened, into)
             async with reading(session.bus, file):
-                counts = await opened.plan(file)
+                counts = await opened.plan(file, into.plan_options(again=how.again, add=how.add))
             rows = await bad_rows(opened, limit=EXAMPLES) if left_out(counts) else []
-            ahead = outlook(await opened.status(), settings, limit=limit)
+            ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
             first = await opened.first_request()
         if as_json:
             found = {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1)}
@@ -91,13 +101,14 @@ def dry_run(asked: Asked, file: str, campaign: str | None, *, limit: int | None,
 
 def send_test(asked: Asked, file: str, campaign: str | None, *, to: str, wait: bool, as_json: bool) -> ExitCode:
     """Raises what `check` does, AuthenticationError, AccountLocked, FlowNotFound."""
-    name = campaign_name(file, campaign)
     session = Session(asked, "required")
 
     async def main() -> ExitCode:
-        async with session.rehearsing(name) as opened:
+        into = await look(file, campaign, session.settings)
+        async with session.rehearsing(into.name) as opened:
             async with reading(session.bus, file):
-                await opened.plan(file)
+                # Whom a test reaches is the tester's own affair, and its values are the first row's, whoever that is.
+                await opened.plan(file, into.plan_options(again=True))
             sent = SentTest(*await opened.test_send(to, wait=wait))
         if as_json:
             print_json(sent.as_json())

@@ -30,16 +30,17 @@ def retry(
     report: Path | None,
     yes: bool,
     limit: int | None,
+    again: bool,
     wait: bool,
     as_json: bool,
 ) -> ExitCode:
     """Raises: UsageError where nothing is chosen, and what sending may raise."""
     if not choice:
-        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
+        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("skipped", "REASON"))
         raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
     session = Session(asked, "required")
     must_be_able_to_ask(yes)
-    options = LaunchOptions(report=report_path(campaign, report), limit=limit, whole_campaign=True)
+    options = LaunchOptions(report=report_path(campaign, report), limit=limit, whole_campaign=True, again=again)
 
     async def main() -> ExitCode:
         async with session.working(campaign, wait=wait) as opened:
@@ -50,7 +51,13 @@ def retry(
                 return await launching.print_status(opened) if as_json else ExitCode.OK
             say(f"{count:,} rows are sent again")
             return await launching.send(
-                opened, options, yes=yes, as_json=as_json, extra=count, before=lambda: plan_again(opened, choice)
+                opened,
+                options,
+                yes=yes,
+                as_json=as_json,
+                extra=count,
+                repeats=await opened.count_repeats(choice),
+                before=lambda: plan_again(opened, choice),
             )
 
     return session.run(main)

@@ -23,8 +23,9 @@ def show_one(asked: Asked, name: str, *, as_json: bool) -> ExitCode:
     async def main() -> ExitCode:
         async with session.viewing(name) as campaign:
             status, inputs = await campaign.status(), await campaign.inputs()
+            reasons = await campaign.reasons()
         if as_json:
-            print_json(status_object(status, status.report_path))
+            print_json(status_object(status, status.report_path, reasons))
             return ExitCode.OK
         record = status.campaign
         lines: list[tuple[str, Text | str]] = [

@@ -21,6 +21,7 @@ def resume(
     report: options.Report = None,
     yes: options.Yes = False,
     limit: options.Limit = None,
+    again: options.Again = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -32,4 +33,4 @@ def resume(
     import_client()
     from dispatcher.cli.actions.run import resume as act
 
-    return act(asked, campaign, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    return act(asked, campaign, report=report, yes=yes, limit=limit, again=again, wait=wait, as_json=json)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from dispatcher.cli import options
+from dispatcher.model import Reason
+
+
+class Skipped(StrEnum):
+    """Reasons for which rows are left out and can be put back."""
+
+    cancelled = "cancelled"
+    contacted = "contacted"
+    removed = "removed"
+    reported = "reported"
+
 
 PANEL = options.AFTERWARDS
 EPILOG = options.examples(
@@ -14,6 +26,7 @@ EPILOG = options.examples(
     ("dispatcher retry spring --all-rejected", "once the cause is removed"),
     ("dispatcher retry spring --busy", "contacts in another execution"),
     ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
+    ("dispatcher retry spring --skipped removed", "rows that the file had no more"),
 )
 
 
@@ -28,9 +41,16 @@ def retry(
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="Every refused row.")] = False,
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Rows that were cancelled.")] = False,
+    skipped: Annotated[
+        list[Skipped] | None,
+        typer.Option(
+            "--skipped", metavar="REASON", help="Rows left out for this reason; again for more.", show_default=False
+        ),
+    ] = None,
     report: options.Report = None,
     yes: options.Yes = False,
     limit: options.Limit = None,
+    again: options.Again = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -42,5 +62,11 @@ def retry(
     from dispatcher.cli.actions.retry import RetryChoice
     from dispatcher.cli.actions.retry import retry as act
 
-    choice = RetryChoice(codes=tuple(code or ()), all_rejected=all_rejected, busy=busy, cancelled=cancelled)
-    return act(asked, campaign, choice, report=report, yes=yes, limit=limit, wait=wait, as_json=json)
+    choice = RetryChoice(
+        codes=tuple(code or ()),
+        all_rejected=all_rejected,
+        busy=busy,
+        cancelled=cancelled,
+        skipped=tuple(Reason(reason.value) for reason in skipped or ()),
+    )
+    return act(asked, campaign, choice, report=report, yes=yes, limit=limit, again=again, wait=wait, as_json=json)

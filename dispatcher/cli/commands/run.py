@@ -59,13 +59,18 @@ def run(
             show_default=False,
         ),
     ] = None,
+    again: options.Again = False,
+    add: options.Add = False,
+    remove: options.Remove = False,
     no_preflight: options.NoPreflight = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
 
-    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are.
+    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are, and
+    rows that the file has no more are left out. Nor is anybody reached again whom this account has reached on this flow
+    a short time ago, under whatever name or key: [bold]--again[/bold] does that.
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
@@ -75,15 +80,28 @@ def run(
         )
     if dry_run:
         from dispatcher.cli.actions.rehearsal import dry_run as rehearse
+        from dispatcher.cli.actions.run import HowToPlan
 
-        return rehearse(asked, file, campaign, limit=limit, as_json=json)
+        return rehearse(
+            asked, file, campaign, HowToPlan(again=again, add=add, remove=remove), limit=limit, as_json=json
+        )
     if test_to:
         from dispatcher.cli.actions.rehearsal import send_test
 
         return send_test(asked, file, campaign, to=test_to, wait=wait, as_json=json)
     import_client()
+    from dispatcher.cli.actions.run import HowToPlan
     from dispatcher.cli.actions.run import run as act
 
     return act(
-        asked, file, campaign, report=report, yes=yes, limit=limit, preflight=not no_preflight, wait=wait, as_json=json
+        asked,
+        file,
+        campaign,
+        HowToPlan(again=again, add=add, remove=remove),
+        report=report,
+        yes=yes,
+        limit=limit,
+        preflight=not no_preflight,
+        wait=wait,
+        as_json=json,
     )

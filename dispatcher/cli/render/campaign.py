@@ -10,11 +10,13 @@ from rich.text import Text
 
 from dispatcher.campaign.next_steps import next_steps
 from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
-from dispatcher.cli.render.remedies import step_text
+from dispatcher.cli.render.remedies import remedy_text, step_text
 from dispatcher.cli.render.terminal import out, pairs, say
+from dispatcher.remedies import Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
+    from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
     from dispatcher.ledger.records import Account, CampaignStatus, PlanCounts
 
@@ -31,6 +33,10 @@ def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int
     for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
         lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
         label = ""
+    if counts.repeats:
+        lines.append(("again", f"{counts.repeats:,} rows whose contacts were reached a short time ago"))
+    if counts.missing:
+        lines.append(("removed", f"{counts.missing:,} rows that wait are not in the file any more: not sent"))
     if counts.left_planned:
         text = f"{counts.left_planned:,} rows of earlier files wait; `dispatcher resume` sends them"
         lines.append(("elsewhere", text))
@@ -65,9 +71,15 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
                 f"{ahead.unresolved:,} rows are looked up first; sent only where it is proved that nothing was created"
             )
             lines.append(("unknown", text))
+        if ahead.again:
+            lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
     else:
         lines.append(("to send", "nothing: every row has its answer"))
+    if ahead.contacted:
+        lines.append(("contacted", f"{ahead.contacted:,} rows are left out: reached a short time ago"))
+    if ahead.removed:
+        lines.append(("removed", f"{ahead.removed:,} rows are not in the latest file any more: not sent"))
     return pairs(lines)
 
 
@@ -80,6 +92,14 @@ def print_result(name: str, result: RunResult, report: str | None) -> None:
     out().print()
     out().print(pairs(lines))
     say_next_steps(name, result.status)
+
+
+def say_contacted(launched: Launched) -> None:
+    """How to reach those who were left out as reached a short time ago."""
+    if launched.contacted:
+        setting, option = Setting("campaign.repeat_after_h"), Option("again")
+        text = f"{launched.contacted:,} rows were left out: their contacts were reached a short time ago"
+        say(f"{text} ({remedy_text(setting)}; {remedy_text(option)} sends to them all the same)", "yellow")
 
 
 def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:

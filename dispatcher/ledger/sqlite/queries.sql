@@ -265,10 +265,11 @@ CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 DROP TABLE IF EXISTS temp.corrected;
 
 -- name: continued_known
--- A report says of some rows that they were sent. Of those that the campaign has, it knows itself.
+-- A report says of some rows that they were sent. Of those that the campaign has tried to send, it knows itself.
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
-FROM (SELECT t.new_id, old.reason_code AS reason_code FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id) AS o
-WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported' AND o.reason_code IS NOT 'reported';
+FROM (SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+      WHERE old.last_attempt IS NOT NULL) AS o
+WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported';
 
 -- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.

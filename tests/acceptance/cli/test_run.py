@@ -22,6 +22,7 @@ KEYS = {
     "campaign",
     "state",
     "rows",
+    "skipped",
     "worst_window",
     "window_limit",
     "attempts",

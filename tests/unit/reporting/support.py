@@ -117,7 +117,7 @@ async def feed(rows: Iterable[list[ReportRow]]) -> AsyncIterator[list[ReportRow]
 
 def write(path: Path, header: Sequence[str], rows: Iterable[list[ReportRow]], **options: Any) -> int:
     """A report, written on a loop of its own."""
-    return asyncio.run(write_report(path, header, feed(rows), **options))
+    return asyncio.run(write_report(path, header, feed(rows), **{"campaign": "spring", **options}))
 
 
 def summed(status: CampaignStatus, rows: Iterable[list[ReportRow]]) -> Summary:

@@ -131,7 +131,7 @@ async def test_a_cancelled_report_leaves_nothing(tmp_path: Path) -> None:
 
     async def report() -> None:
         async with contextlib.aclosing(rows()) as batches:  # type: ignore[type-var]
-            await write_report(path, HEADER, batches)
+            await write_report(path, HEADER, batches, campaign="spring")
 
     writing = asyncio.create_task(report())
     await begun.wait()

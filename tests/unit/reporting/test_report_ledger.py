@@ -76,7 +76,7 @@ async def _sent(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
 async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, only: str = "all") -> int:
     record = (await ledger.inputs(campaign))[-1]
     rows = feed(ledger.report_rows(campaign, record.input_id))
-    return await write_report(path, record.header, rows, only=Selection.parse(only))
+    return await write_report(path, record.header, rows, campaign=campaign.name, only=Selection.parse(only))
 
 
 async def test_a_dirty_file(ledger: SqliteLedger, tmp_path: Path) -> None:

@@ -126,10 +126,10 @@ async def test_a_key_can_change_before(ledger: Ledger) -> None:
 
 
 async def test_what_a_report_says_was_sent(ledger: Ledger) -> None:
-    """Rows that the campaign does not have are left out, in the next file too; of its own it knows itself."""
+    """Rows that the campaign never tried are left out, in the next file too; of the others it knows itself."""
     spring = await campaign(ledger)
-    await plan(ledger, spring, lines("a", "b"))
-    await sent(ledger, spring, [Outcome.created])
+    await plan(ledger, spring, lines("a", "b", "x"))
+    await sent(ledger, spring, [Outcome.created, Outcome.not_sent])
 
     def said(key: str) -> Line:
         return Line(key, "skipped", reason=Reason.reported)
