@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import loopback, signals
+from tests.guard import home, loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +27,7 @@ def _forget_this_machine() -> None:
 # At import: before any module of ours, or a worker of xdist, reads the environment.
 _forget_this_machine()
 loopback.install()
+home.install()
 signals.keep_from_children()
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
 
@@ -57,14 +58,21 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test reads or writes this person's own settings."""
-    os.environ["HOME"] = os.environ["USERPROFILE"] = str(tmp_path_factory.mktemp("home"))
+    """No test reads or writes this person's own settings, nor what serves all tests of a session."""
+    folder = str(tmp_path_factory.mktemp("home"))
+    os.environ["HOME"] = os.environ["USERPROFILE"] = os.environ[home.VARIABLE] = folder
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths (`.dispatcher/`, reports) land in the test's own folder."""
+    """Relative paths (`.dispatcher/`, reports) land in the test's own folder.
+
+    What the program keeps for all of a user's folders (locks of accounts) lies beside it.
+    """
     monkeypatch.chdir(tmp_path)
+    own_home = tmp_path.with_name(f"{tmp_path.name}-home")
+    own_home.mkdir()
+    monkeypatch.setenv(home.VARIABLE, str(own_home))
 
 
 @pytest.fixture(autouse=True)

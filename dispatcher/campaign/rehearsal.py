@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.planning import PlanOptions, plan
-from dispatcher.campaign.preflight import preflight
+from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.view import CampaignView
 from dispatcher.clock import now_ms
@@ -120,11 +120,13 @@ async def _send_one(context: CampaignContext, request: PlannedRequest, account: 
     ledger, settings = context.ledger, context.settings
     # Made before the intent is written, which would else count as one more departure.
     await account.limiter()
-    attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
-    form = create_form(request.to, request.sender, request.parameters)
     async with studio_client(settings, context.required_credentials(), gate=account.gate()) as studio:
+        await check_account(studio, account, context.record.flow_sid)
+        attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
+        form = create_form(request.to, request.sender, request.parameters)
         api_version = settings.account.api_version
-        sent = await send_single(account, studio, context.record.flow_sid, form, api_version=api_version)
+        flow_sid = context.record.flow_sid
+        sent = await send_single(account, studio, flow_sid, form, to=request.to, api_version=api_version)
     verdict = sent.verdict
     await ledger.end_test(
         attempt,

@@ -18,7 +18,7 @@ from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
 from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.health import ledger_health
-from dispatcher.ledger.sqlite.lease import is_held
+from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 
 if TYPE_CHECKING:
@@ -58,8 +58,13 @@ async def open_rehearsal(state: StateSettings, campaign: str, *, repeat_after_ms
 
 
 def is_leased(state: StateSettings, account_sid: str, base_url: str) -> bool:
-    """Whether any process works for the account now; nothing is opened, made or changed. False: it cannot be told."""
-    return is_held(Path(state.dir), Account(account_id=0, account_sid=account_sid, base_url=base_url))
+    """Whether any process works for the account now, with this ledger or with another one of this user.
+
+    Nothing is opened, made or changed. False: it cannot be told.
+    """
+    return is_held_by_any(account_sid, base_url) or is_held(
+        Path(state.dir), Account(account_id=0, account_sid=account_sid, base_url=base_url)
+    )
 
 
 async def check_ledger(state: StateSettings) -> LedgerHealth | None:

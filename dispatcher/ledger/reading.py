@@ -11,6 +11,7 @@ from typing import Any
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
@@ -21,7 +22,8 @@ _STATES = {state.value: state for state in RowState}
 
 
 def account(db: Db, account_sid: str, base_url: str) -> Account:
-    """The account's record, made where it is new."""
+    """The account's record, made where it is new; however it is spelled."""
+    account_sid, base_url = canonical_sid(account_sid), canonical_url(base_url)
     db.run("account_upsert", account_sid=account_sid, base_url=base_url)
     row = db.one("account_get", account_sid=account_sid, base_url=base_url)
     return Account(account_id=row[0], account_sid=row[1], base_url=row[2])

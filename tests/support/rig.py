@@ -99,6 +99,9 @@ class StillLedger:
             found = await self._ledger.departures(account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
         return sorted([*found, *(now_ms - int(age_s * 1000) for age_s in self.sent_before_s)])
 
+    async def has_sent(self, account: Account) -> bool:
+        return False
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
 

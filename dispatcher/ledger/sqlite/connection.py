@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
+from dispatcher.model import dispatch_id
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 7
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -137,6 +139,8 @@ def upgrade(db: sqlite3.Connection) -> None:
             if version == 0
             else [f"migrations/{number:04}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
         )
+        if version:
+            _lend_functions(db)
         for script in scripts:
             for statement in statements(script):
                 db.execute(statement)
@@ -147,6 +151,13 @@ def upgrade(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _lend_functions(db: sqlite3.Connection) -> None:
+    """What migrations need that SQL cannot say."""
+    db.create_function("canonical_sid", 1, canonical_sid, deterministic=True)
+    db.create_function("canonical_url", 1, canonical_url, deterministic=True)
+    db.create_function("made_id", 4, dispatch_id, deterministic=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.sending.claims import CONFIRMED_FOR_S
 from tests.acceptance.crash.stage import NAME, Stage
 from tests.chaos.program import ENVIRONMENT, PATIENCE_S, Zygote
+from tests.guard import home
 
 
 def settings(**more: Any) -> SandboxSettings:
@@ -112,8 +113,7 @@ async def test_a_suspended_process_whose_account_another_has_taken_over_sends_no
         await stage.until_created(20, first)
         first.signal(signal.SIGSTOP)
         stopped_s = time.monotonic()
-        for lock in (tmp_path / ".dispatcher").glob("*.lock"):
-            lock.unlink()  # the next process makes and locks another file
+        lose_locks(tmp_path / ".dispatcher", Path(os.environ[home.VARIABLE]))
         second = await stage.start(stderr=str(tmp_path / "second.txt"), stdout=str(tmp_path / "second.out"))
         assert await second.wait() == ExitCode.OK
         # From here on the first one's word is too old, whatever it had been granted.
@@ -122,6 +122,13 @@ async def test_a_suspended_process_whose_account_another_has_taken_over_sends_no
         assert await first.wait() == ExitCode.STOPPED
         assert "error[lease_lost]" in stage.stderr()
         stage.assert_sent_once()
+
+
+def lose_locks(*folders: Path) -> None:
+    """Whoever locks next makes and locks other files."""
+    for folder in folders:
+        for lock in folder.rglob("*.lock"):
+            lock.unlink()
 
 
 async def test_kills_from_the_interpreter_s_first_instruction_on(tmp_path: Path, programs: Zygote) -> None:

@@ -97,8 +97,11 @@ def test_a_workbook_fed_back_gives_the_same_cells(tmp_path: Path) -> None:
         ("a\uffff", "U+FFFF"),
     ],
 )
-def test_a_cell_that_a_workbook_cannot_hold_is_an_error_not_a_loss(tmp_path: Path, cell: str, found: str) -> None:
-    """A cut cell would be sent cut when the report is fed back. Excel counts a character outside the BMP twice."""
+def test_a_cell_that_no_workbook_can_hold(tmp_path: Path, cell: str, found: str) -> None:
+    """A cell that a workbook cannot hold is an error, not a loss.
+
+    A cut cell would be sent cut when the report is fed back. Excel counts a character outside the BMP twice.
+    """
     path = tmp_path / "r.xlsx"
     with pytest.raises(ReportError) as caught:
         write(path, HEADER, batches(row(2), row(3, ("+15550100001", cell))))
@@ -131,8 +134,11 @@ def test_more_columns_than_a_sheet_has_are_an_error(tmp_path: Path) -> None:
         write(tmp_path / "r.xlsx", header, [])
 
 
-def test_states_are_coloured_and_the_header_stays_in_sight(tmp_path: Path) -> None:
-    """What a person needs at a glance: each state's own colours, a fixed header with filters, columns wide enough."""
+def test_what_is_seen_at_a_glance(tmp_path: Path) -> None:
+    """States are coloured, and the header stays in sight.
+
+    What a person needs at a glance: each state's own colours, a fixed header with filters, columns wide enough.
+    """
     rows = [row(number, state=state, reason_code=None) for number, state in enumerate(RowState, 2)]
     write(tmp_path / "r.xlsx", HEADER, batches(*rows))
     sheet = _sheet(tmp_path / "r.xlsx")

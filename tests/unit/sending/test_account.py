@@ -11,6 +11,7 @@ import pytest
 
 from dispatcher.errors import AccountLocked, DispatcherError, Interrupted
 from dispatcher.events import Event, EventBus, RateChanged, Resumed, Waiting, WaitKind
+from dispatcher.ledger.account_files import account_file
 from dispatcher.ledger.records import Account
 from dispatcher.model import Outcome, RowState
 from dispatcher.remedies import Option
@@ -66,7 +67,7 @@ class TestShared:
                 assert Resumed(kind=WaitKind.throttled) in borrowed.events
 
     async def test_a_read_s_429_quiets_creates(self) -> None:
-        """And the other way round."""
+        """A 429 to one borrower's read makes the creates of the other wait."""
         async with borrow() as first, borrow() as second:
             started_s = now_s()
             first.account.gate().throttled(5.0)
@@ -74,7 +75,7 @@ class TestShared:
             assert now_s() - started_s >= 5
 
     async def test_what_stops_one_stops_each(self) -> None:
-        """Failures one after the other are everybody's."""
+        """Consecutive failures are counted over all borrowers, and what stops one stops each, once."""
         async with borrow(retry={"breaker_failures": 4}) as first, borrow() as second:
             for borrowed in (first, second) * 2:
                 borrowed.account.failed("it broke", connected=True)
@@ -82,7 +83,10 @@ class TestShared:
             assert len(first.stops) == 1
 
     async def test_who_joins_and_leaves_in_a_pause(self) -> None:
-        """Who joins hears of it, with the time that remains; who leaves hears its end, and the others go on waiting."""
+        """Who joins in a pause hears of it, with the time that remains; who leaves in it hears its end.
+
+        The others go on waiting.
+        """
         async with borrow() as first:
             first.account.throttled(10.0, now_s())
             await asyncio.sleep(4)
@@ -94,7 +98,7 @@ class TestShared:
             assert Resumed(kind=WaitKind.throttled) not in first.events
 
     async def test_the_last_one_leaves(self) -> None:
-        """Whoever opens the account after that begins anew."""
+        """Whoever opens the account after its last borrower has left begins anew."""
         async with borrow() as first:
             first.account.throttled(500.0, now_s())
         async with borrow() as second:
@@ -102,14 +106,14 @@ class TestShared:
             assert second.events == []
 
     async def test_other_accounts(self) -> None:
-        """Another account, or the same at another host, has nothing to do with it."""
+        """A pause has nothing to do with another account, or with the same one at another host."""
         other = Account(account_id=2, account_sid=ACCOUNT.account_sid, base_url="http://localhost")
         async with borrow() as first, borrow(other) as second:
             first.account.throttled(500.0, now_s())
             await asyncio.wait_for(second.account.gate().wait(), 1)
 
     async def test_one_bus_twice(self) -> None:
-        """A campaign that has borrowed it twice hears each wait once."""
+        """A campaign that has borrowed the account twice hears each wait once."""
         async with borrow() as first:
             stop, bus = first.stops.append, first.bus
             async with open_account(ACCOUNT, SETTINGS, bus=bus, stop=stop) as again:
@@ -137,7 +141,7 @@ class TestLease:
             assert second.events == []
 
     async def test_waited_for(self) -> None:
-        """With wait, it gets the account when the first is done."""
+        """With `wait`, the second campaign gets the account when the first is done."""
         order = []
 
         async def work(name: str) -> None:
@@ -152,7 +156,7 @@ class TestLease:
         assert order == ["a has it", "a gives it back", "b has it", "b gives it back"]
 
     async def test_stopped_while_it_waits(self) -> None:
-        """It does not wait for the first then, and its wait is over."""
+        """A campaign that is stopped while it waits for the account waits no longer, and its wait is over."""
         async with borrow() as first, borrow() as second, first.account.lease(EmptyLedger(), wait=False):
             stopped = asyncio.Event()
 
@@ -169,7 +173,7 @@ class TestLease:
             assert Resumed(kind=WaitKind.account) in second.events
 
     async def test_a_lease_that_fails(self) -> None:
-        """The account is free again for the others of this process."""
+        """After a lease that failed, the account is free again for the others of this process."""
 
         class Failing(EmptyLedger):
             def lease(self, account: Account, **more: Any) -> Any:
@@ -182,7 +186,7 @@ class TestLease:
                 pass
 
     async def test_the_sender_s_settings_count(self) -> None:
-        """Who holds the lease says how long 429s are borne, whoever opened the account first."""
+        """The settings of who holds the lease say what is borne, whoever opened the account first."""
         async with borrow() as first, borrow(retry={"connect_attempts": 2}) as second:
             async with second.account.lease(EmptyLedger(), wait=False):
                 for _ in range(2):
@@ -193,7 +197,7 @@ class TestLease:
 
 class TestLimiter:
     async def test_once_per_lease(self) -> None:
-        """It is made once, from what was sent before; without a lease there is none."""
+        """The limiter is made once per lease, from what was sent before; without a lease there is none."""
         ledger = EmptyLedger()
         ledger.ages_s = [1.0, 2.0]
         async with borrow() as one:
@@ -208,15 +212,95 @@ class TestLimiter:
                 assert again is not limiters[0]
                 assert again.window_now() == 0
 
+    async def test_what_a_run_before_has_sent(self) -> None:
+        """It counts, whichever ledger that had: the ledger of this one knows nothing of it."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter = await one.account.limiter()
+            for _ in range(3):
+                await limiter.acquire(1)
+                limiter.record_sent()
+        await asyncio.sleep(4)
+        async with borrow() as again, again.account.lease(EmptyLedger(), wait=False):
+            assert (await again.account.limiter()).window_now() == 3
+        await asyncio.sleep(6)
+        async with borrow() as later, later.account.lease(EmptyLedger(), wait=False):
+            assert (await later.account.limiter()).window_now() == 0
+
+    async def test_two_accounts_of_one_past(self) -> None:
+        """The ledger and the file tell of the same departures: each counts once, where it was later."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter = await one.account.limiter()
+            for _ in range(3):
+                await limiter.acquire(1)
+                limiter.record_sent()
+        ledger = EmptyLedger()
+        ledger.ages_s = [0.0, 7.0, 8.0, 9.0]
+        async with borrow() as again, again.account.lease(ledger, wait=False):
+            limiter = await again.account.limiter()
+            assert limiter.window_now() == 4
+            await asyncio.sleep(2)
+            assert limiter.window_now() == 3
+
+    @pytest.mark.parametrize("sent", [True, False])
+    async def test_a_past_that_nobody_can_read(self, sent: bool) -> None:
+        """A ledger that has sent, and no file that says when: a window is waited, and said. A first run waits not."""
+
+        class Older(EmptyLedger):
+            async def has_sent(self, account: Account) -> bool:
+                return sent
+
+        async with borrow() as one, one.account.lease(Older(), wait=False):
+            limiter, started_s = await one.account.limiter(), now_s()
+            await limiter.acquire(1)
+            limiter.record_sent()
+            assert now_s() - started_s == pytest.approx(10.0 if sent else 0.0, abs=0.01)
+            told = waits(one.events, WaitKind.window)
+            assert len(told) == sent
+            assert not told or "cannot be counted" in told[0].reason
+        async with borrow() as again, again.account.lease(Older(), wait=False):
+            limiter, started_s = await again.account.limiter(), now_s()
+            await limiter.acquire(1)
+            assert now_s() - started_s < 1
+
+    async def test_a_file_that_is_damaged(self) -> None:
+        """What it knew may all have left just now."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            await one.account.limiter()
+        account_file(ACCOUNT.account_sid, ACCOUNT.base_url, "departures").write_bytes(b"dspdep01")
+        async with borrow() as again, again.account.lease(EmptyLedger(), wait=False):
+            limiter, started_s = await again.account.limiter(), now_s()
+            await limiter.acquire(1)
+            assert now_s() - started_s == pytest.approx(10.0, abs=0.01)
+
+    async def test_a_window_that_was_longer(self) -> None:
+        """200 of 10 s have left; then the window is 1 s: what 10 s may hold stays the law until they are out of it."""
+        left_s: list[float] = []
+        for window_s, seconds in ((10.0, 0.5), (1.0, 25.0)):
+            rate = {"per_second": 20, "window_s": window_s, "pace": "spike", "headroom": 0}
+            async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
+                limiter, started_s = await one.account.limiter(), now_s()
+                while now_s() - started_s < seconds:
+                    for _ in range(await limiter.acquire(200)):
+                        limiter.record_sent()
+                        limiter.record_answer(now_s())
+                        left_s.append(now_s())
+                    await asyncio.sleep(0.01)
+                    if window_s == 10:
+                        break
+        assert worst_window(left_s) <= 200
+        # The shorter one is used to the full afterwards.
+        assert len([at_s for at_s in left_s if at_s > left_s[0] + 15]) >= 180
+
     async def test_429s_lower_the_rate(self) -> None:
-        """A lower rate is told, and so is the way back."""
+        """A rate that 429s lower is told, and so is the way back."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             limiter = await one.account.limiter()
 
             async def sent() -> float:
                 await limiter.acquire(1)
                 limiter.record_sent()
-                return now_s()
+                limiter.record_answer(at_s := now_s())
+                return at_s
 
             for _ in range(60):
                 await sent()
@@ -261,10 +345,10 @@ class TestSingle:
     """A test send: one create outside of a run."""
 
     async def send(self, one: Borrowed, studio: ScriptedStudio, key: str = "+1") -> Any:
-        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), api_version="v2")
+        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), to=key, api_version="v2")
 
-    async def test_it_keeps_the_limit(self) -> None:
-        """It takes a permit, and is counted when it is sent."""
+    async def test_the_limit_is_kept(self) -> None:
+        """A test send takes a permit, and is counted when it is sent."""
         rate = {"per_second": 1, "headroom": 0}
         async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
             studio, started_s = ScriptedStudio(lambda key, n: created(key)), now_s()
@@ -275,8 +359,8 @@ class TestSingle:
             assert worst_window(studio.sent_at_s) <= 10
             assert now_s() - started_s >= 10
 
-    async def test_it_waits_for_the_breaker(self) -> None:
-        """It waits for a pause to end, and what becomes of it is learned from."""
+    async def test_the_breaker_is_waited_for(self) -> None:
+        """A test send waits for a pause to end, and what becomes of it is learned from."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             started_s = now_s()
             one.account.throttled(7.0, started_s)
@@ -289,7 +373,7 @@ class TestSingle:
         ("answer", "outcome"), [(throttled(), Outcome.throttled), (NOT_CONNECTED, Outcome.not_sent)]
     )
     async def test_once_whatever_comes(self, answer: Answer, outcome: Outcome) -> None:
-        """It is not tried again; a 429, or no connection, is a pause for all."""
+        """A test send is not tried again; a 429, or no connection, is a pause for all."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             studio = ScriptedStudio(lambda key, n: answer)
             sent = await self.send(one, studio)

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.limiter import CLAIM_MAX, Limiter, WindowLog
+from dispatcher.sending.arrivals import Arrivals
+from dispatcher.sending.ceiling import PAUSE
+from dispatcher.sending.limiter import CLAIM_MAX, SPIKE_MARGIN_SHARE, Limiter, Past
+from dispatcher.sending.window import WindowLog
 from tests.support import virtual_time
 from tests.support.simulation import WINDOW_S, worst_window
 from tests.support.virtual_time import VirtualTimeLoop
@@ -38,7 +41,7 @@ async def take(source: Limiter, n: int) -> None:
 class TestWindowLog:
     @given(st.lists(st.tuples(st.one_of(st.floats(0, 0.002), st.floats(0, 3)), st.integers(1, 5)), max_size=200))
     def test_count(self, steps: list[tuple[float, int]]) -> None:
-        """It never counts too few, and none for more than a millisecond too long."""
+        """A log never counts too few, and none for more than a millisecond too long."""
         log, now_s, entries = WindowLog(WINDOW_S), 100.0, list[tuple[float, int]]()
         for pause_s, n in steps:
             now_s += pause_s
@@ -48,7 +51,8 @@ class TestWindowLog:
             assert counted >= sum(n for at_s, n in entries if at_s + WINDOW_S > now_s)
             assert counted <= sum(n for at_s, n in entries if at_s + WINDOW_S > now_s - 0.001)
 
-    def test_it_stays_small_however_much_leaves(self) -> None:
+    def test_a_log_stays_small(self) -> None:
+        """A log stays small, however much is sent."""
         log = WindowLog(WINDOW_S)
         for n in range(200_000):
             log.add(n / 10_000)
@@ -56,7 +60,8 @@ class TestWindowLog:
         assert log.count(19.9999) == pytest.approx(100_000, abs=20)
         assert len(log._entries) <= 10_001
 
-    def test_it_tells_when_the_oldest_n_will_be_gone(self) -> None:
+    def test_when_the_oldest_will_be_gone(self) -> None:
+        """A log tells when the oldest n departures will have left the window."""
         log = WindowLog(WINDOW_S)
         for at_s in (1.0, 2.0, 3.0):
             log.add(at_s, 2)
@@ -71,17 +76,21 @@ class TestNeverAboveTheLimit:
         headroom=st.sampled_from([0.0, 0.01, 0.3]),
         pace=st.sampled_from(["even", "spike"]),
         past_s=st.lists(st.floats(0, 9.9), max_size=30),
+        arrivals=st.booleans(),
         chance=st.randoms(use_true_random=False),
     )
     async def test_never_above_the_cap(
-        self, per_second: float, headroom: float, pace: str, past_s: list[float], chance: Random
+        self, per_second: float, headroom: float, pace: str, past_s: list[float], arrivals: bool, chance: Random
     ) -> None:
-        """Whatever the demand, the pace, the 429s, and what was sent before."""
+        """No window holds more than the cap.
+
+        Whatever the demand, the pace, the 429s, and what was sent before.
+        """
         loop = asyncio.get_running_loop()
         cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
         # What left before this start did so under the same limit.
         before = sorted(loop.time() - age_s for age_s in past_s)[:cap]
-        tested = limiter(per_second, pace=pace, headroom=headroom, past_s=before)
+        tested = limiter(per_second, pace=pace, headroom=headroom, past=Past(sent_at_s=before), arrivals=arrivals)
         left_s, tasks = list(before), set()
 
         async def one(connecting_s: float, fate: str) -> None:
@@ -91,6 +100,9 @@ class TestNeverAboveTheLimit:
                 return
             tested.record_sent()
             left_s.append(at_s := loop.time())
+            if arrivals:
+                await asyncio.sleep(connecting_s / 8)
+                tested.record_answer(at_s)
             if fate == "refused":
                 tested.refused(at_s)
             else:
@@ -111,7 +123,7 @@ class TestNeverAboveTheLimit:
         assert tested.worst_window <= cap
 
     async def test_a_permit_counts(self) -> None:
-        """Until its request leaves, however long that takes.
+        """A permit counts until its request is sent, however long that takes.
 
         Connections that take long, a process that is suspended: requests leave together, and late.
         """
@@ -132,16 +144,17 @@ class TestNeverAboveTheLimit:
         assert worst_window(left_s) <= 198
 
     @pytest.mark.parametrize("pace", ["even", "spike"])
-    async def test_what_left_before_a_restart_counts(self, pace: str) -> None:
+    async def test_what_was_sent_before_a_restart(self, pace: str) -> None:
+        """What was sent before a restart counts."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        tested = limiter(past_s=[started_s - 4.0] * 198, pace=pace)
+        tested = limiter(past=Past(sent_at_s=[started_s - 4.0] * 198), pace=pace)
         assert tested.worst_window == tested.window_now() == 198
         await take(tested, 1)
         assert 6.0 <= loop.time() - started_s <= 6.11
 
     async def test_under_a_ceiling(self) -> None:
-        """What others left us is not exceeded either."""
+        """What others left us under a ceiling is not exceeded."""
         loop = asyncio.get_running_loop()
         tested, left_s = limiter(), list[float]()
         for n in range(160):
@@ -152,6 +165,101 @@ class TestNeverAboveTheLimit:
                 tested.refused(left_s[-1])
         # A hundred, the one that was refused, and a probe.
         assert worst_window(left_s) <= 102
+
+    async def test_spikes_keep_their_distance(self) -> None:
+        """A hundredth of a window more than the law asks for: a spike takes a while to leave, and to arrive."""
+        loop = asyncio.get_running_loop()
+        tested = limiter(pace="spike")
+        await take(tested, 198)
+        last_s = loop.time()
+        await take(tested, 1)
+        assert loop.time() - last_s >= WINDOW_S * 1.01
+        assert SPIKE_MARGIN_SHARE == 0.01
+
+    async def test_a_ceiling_that_comes_while_the_bucket_fills(self) -> None:
+        """A permit that was waited for at the bucket is not handed out above a ceiling that has come down meanwhile."""
+        loop = asyncio.get_running_loop()
+        tested, left_s = limiter(per_second=1), list[float]()
+        for _ in range(4):
+            await tested.acquire(1)
+            tested.record_sent()
+            left_s.append(loop.time())
+        waiting = asyncio.create_task(tested.acquire(1))
+        # At 0.9 a second, the bucket has its next permit in 0.1 s; the ceiling asks for a pause of 0.2.
+        await asyncio.sleep(1.0)
+        assert not waiting.done()
+        refused_s = loop.time()
+        tested.refused(left_s[-1])
+        await waiting
+        assert loop.time() - refused_s >= PAUSE * WINDOW_S
+
+    async def test_past_that_cannot_be_counted(self) -> None:
+        """Nothing leaves until it cannot be in the window any more."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 7
+        tested = limiter(past=Past(undated_until_s=until_s))
+        await tested.acquire(1)
+        assert until_s <= loop.time() <= until_s + 0.01
+
+
+class TestArrivals:
+    async def test_on_its_way_it_may_arrive(self) -> None:
+        """However long it takes: what is not answered counts; what is, as if it had taken the longest way there."""
+        loop = asyncio.get_running_loop()
+        tested = limiter(per_second=1, headroom=0, pace="spike", arrivals=True)
+        started_s = loop.time()
+        for _ in range(10):
+            await tested.acquire(1)
+            tested.record_sent()
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(0.1)
+        for _ in range(9):
+            tested.record_answer(started_s)
+        await asyncio.sleep(20)
+        # Nine are long gone, one is not answered: nine may leave.
+        await waiting
+        tested.record_sent()
+        for _ in range(8):
+            await tested.acquire(1)
+            tested.record_sent()
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(9)
+        assert not waiting.done()
+        tested.record_answer(started_s)
+        answered_s = loop.time()
+        await waiting
+        # It took 19 s longer than the quickest, which took 0.1 s, and so may have arrived 0.1 s ago.
+        assert loop.time() - answered_s <= 10
+
+    async def test_a_run_before_may_arrive_late(self) -> None:
+        """What earlier runs sent counts for as much longer as their requests took."""
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        past = Past(sent_at_s=[started_s - 4.0] * 200, spread_s=3.0)
+        tested = limiter(headroom=0, past=past, arrivals=True)
+        await take(tested, 1)
+        assert 9.0 <= loop.time() - started_s <= 9.01
+
+    @given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 3), st.floats(0, 1)), min_size=1, max_size=60))
+    def test_never_more_in_any_window(self, requests: list[tuple[float, float, float]]) -> None:
+        """Wherever between its way there and back each arrived, if one of them was as quick as can be."""
+        least_s, window_s, limit = 0.2, 1.0, 5
+        tested, now_s, arrived_s = Arrivals(limit, window_s), 100.0, list[float]()
+        tested.sent()
+        tested.answered(now_s, now_s + least_s)
+        events = list[tuple[float, float]]()
+        now_s += 2
+        for pause_s, longer_s, share in requests:
+            now_s += pause_s
+            for answer_s, sent_s in sorted(event for event in events if event[0] <= now_s):
+                tested.answered(sent_s, answer_s)
+                events.remove((answer_s, sent_s))
+            if tested.free(now_s) > 0:
+                tested.sent()
+                # Half of the least is the way there at its quickest; of the rest any share.
+                arrived_s.append(now_s + least_s / 2 + longer_s * share)
+                events.append((now_s + least_s + longer_s, now_s))
+        assert worst_window(sorted(arrived_s), window_s) <= limit
 
 
 class TestPermits:
@@ -169,7 +277,7 @@ class TestPermits:
         assert loop.time() - started_s == pytest.approx(30, abs=0.01)
 
     async def test_a_limit_of_one(self) -> None:
-        """It waits for the one that has not left."""
+        """Under a limit of one, the second request waits a whole window after the first is sent."""
         loop = asyncio.get_running_loop()
         tested = limiter(per_second=0.1, headroom=0)
         await tested.acquire(1)
@@ -210,7 +318,8 @@ class TestPermits:
 
 class TestSizes:
     @pytest.mark.parametrize(("per_second", "size"), [(0.1, 1), (20, 4), (200, 49), (1e6, CLAIM_MAX)])
-    async def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
+    async def test_a_claim_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
+        """A claim is a quarter of a second's rows, but one at least and so many at most."""
         assert limiter(per_second).claim_size == size
 
     async def test_a_spike_is_claimed_in_large_claims(self) -> None:

@@ -71,6 +71,21 @@ class TestAlone:
         sent = simulate(per_second=per_second, seconds=45, latency_s=0.1, jitter_s=0.05, pace=pace, in_flight=400)
         assert len(sent.throttled_s) == 0
 
+    @pytest.mark.parametrize("pace", ["even", "spike"])
+    @pytest.mark.parametrize(("jitter_s", "share"), [(0.4, 0.97), (0.02, 0.988)])
+    def test_arrivals_keep_the_limit(self, pace: str, jitter_s: float, share: float) -> None:
+        """By the server's count, too, however long the ways differ; and that costs what they differ, not more."""
+        sent = simulate(per_second=20, seconds=202, latency_s=0.02, jitter_s=jitter_s, pace=pace)
+        assert worst_window(sent.arrived_s) <= 200
+        assert sent.throttled_s == []
+        if pace == "even":
+            assert sent.passed_between(1, 201) >= 20 * 200 * share
+
+    def test_equal_ways_cost_nothing(self) -> None:
+        """Where all requests take the same time, however long, the whole cap is used."""
+        sent = simulate(per_second=20, seconds=102, latency_s=3.0, in_flight=200)
+        assert sent.passed_between(1, 91) >= math.floor(20 * 90 * 0.99 * 0.999)
+
     def test_a_slow_limit_is_kept_too(self) -> None:
         sent = simulate(per_second=0.1, rows=5, headroom=0.0)
         assert sent.throttled_s == []

@@ -35,16 +35,18 @@ async def test_a_second_holder_is_refused(ledger: Ledger, harness: Harness) -> N
 async def test_an_error_gives_the_account_back(ledger: Ledger) -> None:
     """Whatever ends the work under a lease ends the lease."""
     record = await account(ledger)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as caught:
         async with ledger.lease(record, wait=False):
             _ = 1 // 0
+    # The error is kept, and with it all that it came through: the lease is not merely collected.
+    assert caught.tb is not None
     assert not await ledger.is_leased(record)
 
 
 async def test_accounts_and_hosts_have_leases_of_their_own(ledger: Ledger) -> None:
     """Another account, or the same one at another host, is not held by this one's lease."""
     first = await account(ledger)
-    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://localhost")]
+    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://127.0.0.1:81")]
     async with ledger.lease(first, wait=False):
         for other in others:
             assert not await ledger.is_leased(other)
