@@ -6,6 +6,7 @@ One word per thing, the same string in code, SQL, JSON, command line and documen
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 
 #: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
@@ -137,6 +138,20 @@ class FoundBy(StrEnum):
     reconcile = "reconcile"  #: found later in the Executions list and confirmed in its Context
 
 
+class Absence(StrEnum):
+    """Why an attempt that was unknown counts as not sent."""
+
+    #: The list of executions does not show it, though it shows one that began later.
+    proved = "proved"
+    #: The list does not show it, nor anything that began later: the row is sent again once.
+    assumed = "assumed"
+    #: A person says so.
+    risked = "risked"
+
+
+_DISPATCH_ID = re.compile("d-[0-9a-f]{24}", re.ASCII)
+
+
 def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) -> str:
     """The id that travels inside `Parameters` and proves an execution ours: 26 characters, `d-` and 24 hex digits.
 
@@ -144,6 +159,11 @@ def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) ->
     """
     text = "\x1f".join((account_sid, flow_sid, campaign, row_key))
     return "d-" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def is_dispatch_id(text: str) -> bool:
+    """Whether it looks like an id of this program's."""
+    return _DISPATCH_ID.fullmatch(text) is not None
 
 
 class ExecutionStatus(StrEnum):

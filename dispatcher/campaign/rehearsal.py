@@ -125,7 +125,8 @@ async def _send_one(context: CampaignContext, request: PlannedRequest, account: 
         attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
         form = create_form(request.to, request.sender, request.parameters)
         api_version = settings.account.api_version
-        sent = await send_single(account, studio, context.record.flow_sid, form, api_version=api_version)
+        flow_sid = context.record.flow_sid
+        sent = await send_single(account, studio, flow_sid, form, to=request.to, api_version=api_version)
     verdict = sent.verdict
     await ledger.end_test(
         attempt,

@@ -11,6 +11,7 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
+from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, LedgerError, StudioError
 from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
@@ -45,10 +46,17 @@ class CampaignRun:
         #: attempt_id → when this run first saw it unknown.
         self._seen_unknown_s: dict[int, float] = {}
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
-        `again`: also to contacts who were reached a short time ago.
+        `again`: also to contacts who were reached a short time ago. `may_look_short`: see `witness.look_back`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -66,9 +74,12 @@ class CampaignRun:
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 try:
-                    found += (await self._pass(studio, run)).created
+                    found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
                     reconcile_error = error  # not a reason to leave the others waiting
+                if not again and settings.repeat_after_ms and await self._planned(record, input_id):
+                    look = look_back(self._context, studio, run, may_be_short=may_look_short)
+                    await self._stop.race(look)
                 for _ in range(ROUNDS_MAX):
                     totals = sender.totals()
                     remaining = None if limit is None else limit - (totals.requests - totals.throttled)
@@ -79,7 +90,7 @@ class CampaignRun:
                         break
                     if settings.reconcile.at_end:
                         try:
-                            found += (await self._resolve(studio, run, until_sure=False)).created
+                            found += (await self._resolve(studio, run, input_id, until_sure=False)).created
                             reconcile_error = None
                         except StudioError as error:
                             # What could be sent is sent; only the rows left unknown could not be asked for.
@@ -158,20 +169,20 @@ class CampaignRun:
         self._bus.emit(RowsCounted(campaign=record.name, rows=(await self._ledger.status(record)).rows))
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-                total = await self._resolve(studio, run, until_sure=True)
+                total = await self._resolve(studio, run, None, until_sure=True)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())
         return total, await self._ledger.status(record)
 
-    async def _resolve(self, studio: Studio, run: Run, *, until_sure: bool) -> Reconciled:
+    async def _resolve(self, studio: Studio, run: Run, input_id: int | None, *, until_sure: bool) -> Reconciled:
         """Look up rows left unknown, waiting until the list has had its time.
 
         Without `until_sure` it returns as soon as some rows can be sent again; the others go on waiting meanwhile.
         """
         total = Reconciled()
         while True:
-            result = await self._pass(studio, run)
+            result = await self._pass(studio, run, input_id)
             total.add(result)
             if result.waiting_until_s is None or (total.planned and not until_sure):
                 return total
@@ -184,8 +195,8 @@ class CampaignRun:
             finally:
                 self._bus.resume(WaitKind.list_lag)
 
-    async def _pass(self, studio: Studio, run: Run) -> Reconciled:
-        """One pass over them. Raises: StudioError; why it was stopped meanwhile."""
+    async def _pass(self, studio: Studio, run: Run, input_id: int | None) -> Reconciled:
+        """One pass over them, in a run that sends this input's rows. Raises: StudioError; why it was stopped."""
         self._bus.emit(PhaseChanged(phase=Phase.reconciling))
         # Its reads may be waiting for a long time; what a pass that is stopped has proved is proved again next time.
         result = await self._stop.race(
@@ -199,6 +210,8 @@ class CampaignRun:
                 id_parameter=self._settings.campaign.id_parameter,
                 bus=self._bus,
                 seen_s=self._seen_unknown_s,
+                # While rows wait to be sent, their executions will show how far the list is up to date.
+                may_assume=not await self._planned(run.campaign, input_id),
             )
         )
         if result.created or result.planned:

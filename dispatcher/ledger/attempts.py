@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, tallies
-from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
+from dispatcher.ledger import contacted, tallies, unresolved
+from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run, UnknownRow
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
 from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
@@ -79,6 +79,8 @@ def _begin(
         raise LedgerCorrupt(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
+    # Only a row that has an attempt that counts can have been unknown.
+    absent = unresolved.absent_attempts(db, [identity for *_, identity, counted in found if counted])
     moves: tallies.Moves = Counter()
     for scope, n in Counter([row_id >> ROW_NUMBER_BITS for row_id in row_ids]).items():
         moves.update(tallies.moved(scope, _PLANNED, _SENDING, n))
@@ -95,8 +97,9 @@ def _begin(
             sender,
             cells(db, row_id),
             own_id or None,
+            absent.get(identity, ()),
         )
-        for attempt_id, (row_id, key, to, sender, _, _), own_id in zip(attempt_ids, found, ids, strict=True)
+        for attempt_id, (row_id, key, to, sender, identity, _), own_id in zip(attempt_ids, found, ids, strict=True)
     ]
 
 
@@ -185,6 +188,7 @@ def _move(
         request_id,
         found_by,
         not_before_ms,
+        _,
     ) in group:
         rows += (row_id, attempt_id, not_before_ms or 0)
         attempts += (
@@ -208,34 +212,3 @@ def _move(
         late = before is RowState.unknown and outcome is Outcome.not_sent
         db.update("attempts_end", 9, attempts, outcome=outcome.value, late=late)
     return moved
-
-
-def unknown(db: Db, input_ids: Iterable[int]) -> list[UnknownRow]:
-    """The unknown rows of these inputs."""
-    return [
-        UnknownRow(
-            row_id=row_id,
-            attempt_id=attempt_id,
-            input_id=row_id >> ROW_NUMBER_BITS,
-            row_number=row_id & ROW_NUMBER_MASK,
-            row_key=key,
-            to_address=to,
-            begun_at_ms=begun_ms,
-            ended_at_ms=ended_ms,
-            run_id=run_id,
-            clock_skew_ms=skew_ms,
-            dispatch_id=own_id,
-        )
-        for input_id in input_ids
-        for row_id, attempt_id, key, to, begun_ms, ended_ms, run_id, skew_ms, own_id in db.rows(
-            "unknown_rows", **id_range(input_id)
-        )
-    ]
-
-
-def note_unknown(db: Db, notes: Iterable[tuple[int, str]]) -> None:
-    """Keep the evidence of attempts that stay unknown."""
-    flat: list[int | str] = []
-    for note in notes:
-        flat += note
-    db.update("note_unknown", 2, flat)

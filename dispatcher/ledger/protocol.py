@@ -11,7 +11,7 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
@@ -23,15 +23,19 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
+    LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     ReportRow,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
@@ -294,6 +298,30 @@ class Ledger(Protocol):
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        """Of these executions, those that attempts numbered above `after` have created, test sends included.
+
+        Looks through those attempts: an execution whose answer was lost is not among them.
+        """
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        """The last look for others' executions on the campaign's flow, by any campaign of its account."""
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        """Keep what a run's look has found; those that are too old to matter are forgotten. Raises: LeaseLost."""
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
+
+    async def risk_rows(self, campaign: CampaignRecord) -> int:
+        """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
+
+        Their evidence is kept in their attempts. Rows that were taken out meanwhile stay as they are.
+        """
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).

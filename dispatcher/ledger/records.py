@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, NamedTuple
 
-from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,56 @@ class PlanCounts:
     repeats: int = 0
 
 
+class AbsentAttempt(NamedTuple):
+    """An attempt of a row that was unknown once, and counts as not sent."""
+
+    absence: Absence
+    begun_at_ms: int
+    #: The id that was sent; None: none was, or the attempt is of a program that did not keep it.
+    dispatch_id: str | None
+
+
+class SentExecution(NamedTuple):
+    """When the request for an execution of ours was sent, at the earliest, by the clock of its run."""
+
+    run_id: int
+    sent_at_ms: int
+
+
+class LastCreated(NamedTuple):
+    """The newest execution that an account has created on a flow, for all that the ledger knows."""
+
+    execution_sid: str
+    sent: SentExecution
+    #: When its answer was known.
+    answered_at_ms: int
+
+
+class ForeignExecution(NamedTuple):
+    """An execution of a contact that Studio shows and this ledger has not begun."""
+
+    contact: str
+    execution_sid: str
+    #: By Studio's clock.
+    created_at_ms: int
+    #: A create request began it, and no message or call of the contact's; None: the list does not say.
+    by_api: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at Studio's list for executions that this ledger does not know: all from some time on are kept."""
+
+    #: When the list was asked for, on the clock of this look.
+    looked_at_ms: int
+    #: Studio's clock less that one.
+    clock_skew_ms: int
+    #: From when on, by Studio's clock, nothing is missing: through this look and those before it.
+    since_ms: int
+    #: When the run of this look has sent its last request, on the clock of the look; None: it has sent none.
+    departed_at_ms: int | None = None
+
+
 class GrantedRow(NamedTuple):
     """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`.
 
@@ -155,6 +205,8 @@ class GrantedRow(NamedTuple):
     cells: list[str]
     #: The id that is to travel in its Parameters, as it is kept with the attempt; None: none was asked for.
     dispatch_id: str | None = None
+    #: Its earlier attempts of which it was not known whether they created anything: one of them may have.
+    absent: tuple[AbsentAttempt, ...] = ()
 
 
 class GrantedRows(list[GrantedRow]):
@@ -180,6 +232,8 @@ class AttemptEnd(NamedTuple):
     found_by: FoundBy | None = None
     #: A row that waits (busy contact, on_busy = wait) comes back planned, not before this time.
     not_before_ms: int | None = None
+    #: Why an attempt that was unknown counts as not sent.
+    absence: Absence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +255,10 @@ class UnknownRow:
     clock_skew_ms: int | None
     #: The id that was sent; None: none was, or the attempt is of a program that did not keep it.
     dispatch_id: str | None = None
+    #: What was answered; None: nothing.
+    http_status: int | None = None
+    #: Earlier attempts that were unknown, too.
+    absent: tuple[AbsentAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from dispatcher.clock import now_ms as clock_ms
-from dispatcher.ledger import attempts, contacted, planning, reading, removing, runs, test_sends, tracking
+from dispatcher.ledger import (
+    attempts,
+    contacted,
+    planning,
+    reading,
+    removing,
+    runs,
+    test_sends,
+    tracking,
+    unresolved,
+    witnessed,
+)
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
@@ -18,14 +29,18 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
+    LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
@@ -276,20 +291,50 @@ class Store(ABC):
 
     async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
         return await self._read(
-            lambda db: attempts.unknown(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
+            lambda db: unresolved.rows(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
         )
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
-        await self._do(lambda db: attempts.note_unknown(db, notes))
+        await self._do(lambda db: unresolved.note(db, notes))
+
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        return await self._read(lambda db: unresolved.sent_executions(db, sids, after))
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        return await self._read(lambda db: unresolved.last_created(db, campaign, after))
+
+    # --- what Studio shows of others ---
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        return await self._read(lambda db: witnessed.last_look(db, campaign))
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            witnessed.keep_look(db, run, look, executions)
+
+        await self._do(work)
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        return await self._read(
+            lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
+        )
+
+    async def risk_rows(self, campaign: CampaignRecord) -> int:
+        return await self._do(
+            lambda db: unresolved.risk(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
+        )
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         def work(db: Db) -> None:
             attempts.check_lease(db, run)
             attempts.end(db, ends, RowState.unknown)
+            unresolved.keep_absence(db, ends)
 
         def carefully(db: Db) -> None:
             attempts.check_lease(db, run)
             attempts.end_one_by_one(db, ends, (RowState.unknown,))
+            unresolved.keep_absence(db, ends)
 
         try:
             await self._do(work)

@@ -19,7 +19,7 @@ from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
 from dispatcher.sending.tally import Tally, is_planned_again
 from dispatcher.studio.client import Studio
-from dispatcher.studio.outcomes import Answer, Verdict, classify
+from dispatcher.studio.outcomes import Answer, Asked, Verdict, classify
 
 
 class Worker:
@@ -100,7 +100,8 @@ class Worker:
         """One request, and what became of it. Raises: LedgerError where it may not leave any more."""
         plan = self._plan
         answer = await self._create(plan.form(row))
-        verdict = classify(answer, api_version=plan.api_version, always_check=plan.always_check)
+        asked = Asked(self._account.record.account_sid, plan.flow_sid, row.to_address)
+        verdict = classify(answer, api_version=plan.api_version, asked=asked, always_check=plan.always_check)
         self._end_permit(given_up=answer.failure is not None)
         self._learn(answer, verdict)
         found_by = FoundBy.answer

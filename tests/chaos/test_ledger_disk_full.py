@@ -129,7 +129,10 @@ asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2])))
 
 @pytest.mark.parametrize("more", [0, 20_000, 300_000])
 def test_a_system_that_refuses_to_write_is_a_full_disk(tmp_path: Path, root: Path, more: int) -> None:
-    """RLIMIT_FSIZE: the write itself fails, in the middle of a transaction or of copying the log."""
+    """A system that refuses to write is a full disk.
+
+    RLIMIT_FSIZE: the write itself fails, in the middle of a transaction or of copying the log.
+    """
     pytest.importorskip("resource")
     state = tmp_path / "state"
     command = [sys.executable, "-c", PROGRAM, str(state), str(more)]

@@ -26,6 +26,7 @@ def attempts() -> list[str]:
 
 
 async def test_asyncio_cannot_connect_elsewhere(attempts: list[str]) -> None:
+    """A connection that asyncio opens to another machine fails as unreachable, and remembered as an attempt."""
     with pytest.raises(OSError, match="unreachable"):
         await asyncio.open_connection(ELSEWHERE, 443)
     assert attempts == [f"connect to {ELSEWHERE}:443"]
@@ -33,25 +34,29 @@ async def test_asyncio_cannot_connect_elsewhere(attempts: list[str]) -> None:
 
 
 def test_no_name_is_looked_up(attempts: list[str]) -> None:
+    """The look-up of a host's name fails, and remembered as an attempt."""
     with pytest.raises(socket.gaierror):
         socket.create_connection(("studio.example", 443))
     assert attempts == ["look-up of studio.example"]
     attempts.clear()
 
 
-def test_a_name_that_cannot_exist_is_a_fair_test_and_not_an_attempt(attempts: list[str]) -> None:
+def test_a_name_that_cannot_exist_is_no_attempt(attempts: list[str]) -> None:
+    """The look-up of a name that cannot exist is a fair test and not an attempt."""
     with pytest.raises(socket.gaierror):
         socket.create_connection(("studio.invalid", 443))
     assert attempts == []
 
 
 def test_loopback_works(attempts: list[str]) -> None:
+    """A connection on this machine's loopback works and is no attempt."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()[:2]) as client:
         assert client.getpeername() == server.getsockname()
     assert attempts == []
 
 
-def test_a_child_process_cannot_connect_elsewhere_either() -> None:
+def test_a_child_process_cannot_connect_elsewhere() -> None:
+    """A Python process that a test starts is kept from other machines as the test itself is."""
     attempt = f"import socket; socket.create_connection(({ELSEWHERE!r}, 443), timeout=5)"
     done = subprocess.run([sys.executable, "-c", attempt], capture_output=True, text=True, check=False)
     assert "Network is unreachable" in done.stderr
@@ -60,6 +65,7 @@ def test_a_child_process_cannot_connect_elsewhere_either() -> None:
 
 @given(st.ip_addresses(v=4))
 def test_only_127_and_unspecified_are_local(address: object) -> None:
+    """Of all IPv4 addresses only 127.x.x.x and 0.0.0.0 are taken for this machine."""
     assert loopback.is_local(str(address)) == (str(address).startswith("127.") or str(address) == "0.0.0.0")
 
 

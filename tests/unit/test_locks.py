@@ -53,22 +53,26 @@ def pyproject(root: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_records_no_address_and_no_path(root: Path, name: str) -> None:
+    """A lock holds no address of an index, no path and no comment of the tool that wrote it."""
     text = (root / name).read_text("utf-8")
     assert re.findall(r"^.*(?:://|-url|find-links|^#|\s@\s|(?<!\\)/).*$", text, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_locked_requirement_has_hashes(root: Path, name: str) -> None:
+    """Every requirement in a lock has its hashes: what is installed is fixed to the byte."""
     assert [entry["name"] for entry in _entries(root / name) if not entry["hashes"]] == []
 
 
 def test_what_running_needs_is_in_both_locks(root: Path, pyproject: dict[str, Any]) -> None:
+    """Both locks have a version that fits for each requirement of the program and of its build."""
     wanted = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["build"]]
     assert wanted
     assert {name: _unlocked(wanted, root / name) for name in LOCKS} == {name: [] for name in LOCKS}
 
 
 def test_what_developing_needs_is_in_the_dev_lock(root: Path, pyproject: dict[str, Any]) -> None:
+    """requirements-dev.lock has a version that fits for each requirement of development."""
     wanted = pyproject["dependency-groups"]["dev"]
     assert wanted
     assert _unlocked(wanted, root / "requirements-dev.lock") == []

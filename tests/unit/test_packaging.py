@@ -35,10 +35,12 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_there_is_one_version(project: dict[str, Any]) -> None:
+    """The installed package, pyproject.toml and dispatcher.__version__ say the same version."""
     assert metadata.version("dispatcher") == project["version"] == dispatcher.__version__
 
 
-def test_the_changelog_speaks_of_this_version_or_of_what_is_to_come(root: Path, project: dict[str, Any]) -> None:
+def test_the_changelog_is_up_to_date(root: Path, project: dict[str, Any]) -> None:
+    """The changelog speaks first of this version or of what is to come."""
     first = next(line for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## "))
     assert first.split()[1] in ("[Unreleased]", f"[{project['version']}]")
 
@@ -54,8 +56,11 @@ def test_the_command_is_installed_and_is_the_module() -> None:
     assert "Usage: dispatcher" in by_name
 
 
-def test_the_wheel_takes_every_file_of_the_package_along(root: Path, wheel: Path) -> None:
-    """SQL, templates and py.typed are read when it runs: a wheel without them would work in a clone only."""
+def test_the_wheel_takes_every_file_along(root: Path, wheel: Path) -> None:
+    """The wheel takes every file of the package along.
+
+    SQL, templates and py.typed are read when it runs: a wheel without them would work in a clone only.
+    """
     here = {
         path.relative_to(root).as_posix()
         for path in (root / "dispatcher").rglob("*")
@@ -71,6 +76,7 @@ def test_the_wheel_takes_every_file_of_the_package_along(root: Path, wheel: Path
 
 
 def test_the_unpacked_wheel_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked into a folder, the wheel runs from there, and not from the clone."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     show = "import dispatcher, runpy, sys; print(dispatcher.__file__); sys.argv = ['dispatcher', '--help']; "
     done = subprocess.run(
@@ -84,6 +90,7 @@ def test_the_unpacked_wheel_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_every_module_postpones_its_annotations(root: Path) -> None:
+    """Every module of the program and the tests begins with `from __future__ import annotations`."""
     modules = [path for top in ("dispatcher", "tests") for path in (root / top).rglob("*.py") if path.stat().st_size]
     assert len(modules) > 10
     assert [path for path in modules if not _starts_with_future(path)] == []

@@ -47,8 +47,8 @@ def test_a_module_that_imports_its_package_is_a_circle(tmp_path: Path) -> None:
     assert circles(graph(tmp_path, "room")) == [{"room", "room.a"}]
 
 
-def test_two_that_import_a_third_are_none(tmp_path: Path) -> None:
-    """A diamond is no circle."""
+def test_a_diamond_is_no_circle(tmp_path: Path) -> None:
+    """Two modules that import a third, and are imported by a fourth, are no circle."""
     write(tmp_path, a="import room.b, room.c", b="import room.d", c="import room.d", d="import os")
     assert circles(graph(tmp_path, "room")) == []
 

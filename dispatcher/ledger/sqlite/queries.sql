@@ -581,14 +581,75 @@ UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = 'interrupted: the process
 WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL;
 
 -- name: unknown_rows
-SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id
+SELECT a.row_id, r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
+  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id, a.http_status
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: note_unknown
 UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
+
+-- name: absent_attempts
+-- Of rows, by their identity: their attempts that were unknown once and count as not sent, oldest first.
+SELECT a.row_id, a.absence, a.begun_at_ms, a.dispatch_id
+FROM json_each(:identities) AS j CROSS JOIN attempts AS a INDEXED BY attempts_absent ON a.row_id = j.value
+WHERE a.absence IS NOT NULL ORDER BY a.attempt_id;
+
+-- name: attempts_absence
+-- Each of {values}: attempt_id, absence.
+UPDATE attempts SET absence = v.column2 FROM (VALUES {values}) AS v
+WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'not_sent';
+
+-- name: sent_executions
+-- Of these executions, those that attempts after one have created.
+SELECT execution_sid, run_id, coalesce(sent_at_ms, begun_at_ms) FROM attempts
+WHERE attempt_id > :after AND execution_sid IN (SELECT value FROM json_each(:sids));
+
+-- name: last_created
+-- The newest attempt of an account on a flow, after one, whose answer was an execution.
+SELECT a.execution_sid, a.run_id, coalesce(a.sent_at_ms, a.begun_at_ms), a.ended_at_ms
+FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c USING (campaign_id)
+WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
+ORDER BY a.attempt_id DESC LIMIT 1;
+
+-- name: look_last
+-- The last look at an account's executions on a flow, and the last request of its run.
+SELECT l.looked_at_ms, l.clock_skew_ms, l.since_ms, (
+  SELECT a.sent_at_ms FROM attempts AS a WHERE a.run_id = l.run_id AND a.sent_at_ms IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1)
+FROM looks AS l WHERE l.account_id = :account_id AND l.flow_sid = :flow_sid;
+
+-- name: look_keep
+INSERT OR REPLACE INTO looks (account_id, flow_sid, run_id, looked_at_ms, clock_skew_ms, since_ms)
+VALUES (:account_id, :flow_sid, :run_id, :looked_at_ms, :clock_skew_ms, :since_ms);
+
+-- name: foreign_keep
+-- Each of {values}: contact, execution_sid, created_at_ms, by_api (2: not known).
+INSERT OR REPLACE INTO foreign_executions (account_id, flow_sid, contact, execution_sid, created_at_ms, by_api)
+SELECT :account_id, :flow_sid, v.column1, v.column2, v.column3, nullif(v.column4, 2) FROM (VALUES {values}) AS v
+WHERE v.column1 <> 0;
+
+-- name: foreign_forget
+DELETE FROM foreign_executions WHERE created_at_ms < :before_ms;
+
+-- name: foreign_since
+-- packed
+SELECT json_group_array(json_array(contact, execution_sid, created_at_ms, by_api)) FROM foreign_executions
+WHERE account_id = :account_id AND flow_sid = :flow_sid AND created_at_ms >= :since_ms;
+
+-- name: risk_attempts
+-- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their
+-- answer was given up.
+UPDATE attempts SET outcome = 'not_sent', absence = :absence, sent_at_ms = coalesce(sent_at_ms, ended_at_ms),
+  error_message = :risked || coalesce(error_message, 'nothing is known')
+WHERE outcome = 'unknown' AND attempt_id IN (
+  SELECT last_attempt FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
+
+-- name: risk_rows
+UPDATE rows SET state = 'planned' WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
 -- name: retry_rejected
 UPDATE rows SET state = 'planned' WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (:every OR EXISTS (

@@ -1,4 +1,4 @@
--- The ledger, version 6. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 7. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -117,11 +117,15 @@ CREATE TABLE attempts (
   found_by      TEXT,
   to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
   from_address  TEXT,
-  dispatch_id   TEXT                       -- the id that travelled in Parameters; NULL: none, or written before version 5
+  dispatch_id   TEXT,                      -- the id that travelled in Parameters; NULL: none, or written before version 5
+  absence       TEXT CHECK (absence = 'proved' OR absence = 'assumed' OR absence = 'risked')
+                                           -- was unknown and counts as not sent: why; NULL: was not, or was found
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+-- Few: a row's attempts that were unknown once.
+CREATE INDEX attempts_absent ON attempts (row_id) WHERE absence IS NOT NULL;
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
 
@@ -145,6 +149,28 @@ FROM contacts AS c
 WHERE (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
   AND c.contact IN (coalesce(a.to_address, r.to_address, k.row_key),
     substr(coalesce(a.to_address, r.to_address, k.row_key), instr(coalesce(a.to_address, r.to_address, k.row_key), ':') + 1));
+
+-- Executions that Studio has shown and this ledger has not begun: another folder's, machine's or program's. Times by Studio's clock.
+CREATE TABLE foreign_executions (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  contact       TEXT NOT NULL,
+  execution_sid TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  by_api        INTEGER,                   -- 1: begun by a create request, 0: by the contact; NULL: not known
+  PRIMARY KEY (account_id, flow_sid, contact, execution_sid)
+) WITHOUT ROWID;
+
+-- The last look for them: from since_ms on none is missing, up to when its run has sent its last request.
+CREATE TABLE looks (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  run_id        INTEGER NOT NULL,
+  looked_at_ms  INTEGER NOT NULL,          -- by our clock
+  clock_skew_ms INTEGER NOT NULL,          -- Studio's less that
+  since_ms      INTEGER NOT NULL,          -- by Studio's
+  PRIMARY KEY (account_id, flow_sid)
+) WITHOUT ROWID;
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

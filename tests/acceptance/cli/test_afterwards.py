@@ -14,7 +14,8 @@ from tests.acceptance.cli.program import (
 NO_CREDENTIALS: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
 
 
-def test_status_without_a_ledger_says_so_and_makes_none(program: Program) -> None:
+def test_status_without_a_ledger(program: Program) -> None:
+    """`status` without a ledger says so, and makes none."""
     result = program("status", env=NO_CREDENTIALS)
     assert (result.code, result.out) == (0, "")
     assert "no campaigns yet" in result.err
@@ -32,7 +33,8 @@ def test_status_lists_every_campaign_with_its_counts(ready: Program, sandbox: Sa
     assert (found["spring"]["created"], found["autumn"]["invalid"]) == (3, 1)
 
 
-def test_retry_sends_again_what_is_asked_for_and_only_that(ready: Program, sandbox: SandboxProcess) -> None:
+def test_retry_sends_what_is_asked_for(ready: Program, sandbox: SandboxProcess) -> None:
+    """`retry` sends again what is asked for, and only that."""
     sandbox.faults(reject=1, for_requests=4)
     first = ready("run", write_contacts(ready.folder / "spring.csv", 10), "--yes", "--json")
     assert (first.code, first.json["rows"]["rejected"]) == (3, 4)
@@ -66,7 +68,8 @@ def test_a_busy_contact_is_told_and_retried_as_asked(ready: Program, sandbox: Sa
     assert sandbox.stats()["created_by_to"] == {phone(100): 1, phone(101): 1}
 
 
-def test_reconcile_settles_rows_in_doubt_and_sends_nothing(ready: Program, sandbox: SandboxProcess) -> None:
+def test_reconcile_resolves_unknown_rows(ready: Program, sandbox: SandboxProcess) -> None:
+    """`reconcile` resolves `unknown` rows, and sends nothing."""
     write_settings(ready.folder, sandbox.base_url, reconcile={"at_end": False})
     sandbox.faults(_500_after=1, for_requests=2, then={"500_before": 1, "for_requests": 1})
     run = ready("run", write_contacts(ready.folder / "spring.csv", 10), "--yes", "--json")
@@ -83,9 +86,8 @@ def test_reconcile_settles_rows_in_doubt_and_sends_nothing(ready: Program, sandb
     assert sandbox.stats()["creates"] == 10
 
 
-def test_cancel_takes_waiting_rows_out_with_the_reason_in_the_report_and_retry_puts_them_back(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_cancel_and_retry_of_waiting_rows(ready: Program, sandbox: SandboxProcess) -> None:
+    """`cancel` takes waiting rows out, with the reason in the report, and `retry` puts them back."""
     assert ready("run", write_contacts(ready.folder / "spring.csv", 5), "--yes", "--limit", "2").code == 0
     cancelled = ready("cancel", "spring", "--reason", "wrong price", "--yes", "--json", env=NO_CREDENTIALS)
     assert cancelled.code == 0, cancelled.err
@@ -99,9 +101,8 @@ def test_cancel_takes_waiting_rows_out_with_the_reason_in_the_report_and_retry_p
     assert (back.code, back.json["rows"]["created"], sandbox.stats()["creates"]) == (0, 5, 5)
 
 
-def test_a_part_of_the_report_is_written_beside_the_whole_and_stdout_is_its_path(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_part_of_the_report(ready: Program, sandbox: SandboxProcess) -> None:
+    """A part of the report is written beside the whole, and stdout is its path."""
     assert ready("run", write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,B"]), "--yes").code == 3
     part = ready("report", "spring", "--only", "failed", env=NO_CREDENTIALS)
     assert (part.code, part.out) == (0, "spring-failed-report.csv\n")

@@ -22,13 +22,17 @@ def test_commands_and_options_are_completed(program: Program) -> None:
 
 def test_campaigns_are_completed_from_the_ledger(ready: Program, sandbox: SandboxProcess) -> None:
     for name in ("spring", "summer", "autumn"):
-        assert ready("run", write_contacts(ready.folder / f"{name}.csv", 1), "--yes", "--on-busy", "end").code == 0
+        assert (
+            ready("run", write_contacts(ready.folder / f"{name}.csv", 1), "--yes", "--on-busy", "end", "--again").code
+            == 0
+        )
     assert completed(ready, "dispatcher status s") == ["spring", "summer"]
     assert completed(ready, "dispatcher retry au") == ["autumn"]
 
 
 @pytest.mark.parametrize("state", [b"no ledger at all", b""])
-def test_without_a_ledger_nothing_is_offered_and_nothing_said(program: Program, state: bytes) -> None:
+def test_completion_without_a_ledger(program: Program, state: bytes) -> None:
+    """Without a ledger that can be read no campaign is offered, and nothing is said."""
     if state:
         (program.folder / ".dispatcher").mkdir()
         (program.folder / ".dispatcher" / "ledger.sqlite3").write_bytes(state)

@@ -8,9 +8,8 @@ from pathlib import Path
 from tests.acceptance.cli.program import Program, finish, read_report
 
 
-def test_the_demo_ends_well_and_its_report_has_every_row_of_the_sample_with_an_answer(
-    program: Program, root: Path
-) -> None:
+def test_the_demo_ends_well(program: Program, root: Path) -> None:
+    """The demo ends well, and its report has every row of the sample, with an answer."""
     # Neither credentials nor settings of this machine have a say in it.
     nothing: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
     (program.folder / "config.toml").write_text('[account]\nbase_url = "http://127.0.0.1:9"\n', encoding="utf-8")

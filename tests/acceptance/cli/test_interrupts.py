@@ -62,9 +62,8 @@ def check_rest(program: Program, sandbox: SandboxProcess) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_signal_finishes_what_is_in_flight_reports_and_leaves_130_and_resume_completes(
-    program: Program, slow: SandboxProcess, number: signal.Signals
-) -> None:
+def test_the_first_signal_and_resume(program: Program, slow: SandboxProcess, number: signal.Signals) -> None:
+    """The first signal finishes what is in flight, reports, and leaves 130; `resume` completes the run."""
     result = interrupted(program, slow, number)
     assert result.code == 130, result.err
     assert "Ctrl-C again leaves at once" in result.err
@@ -79,9 +78,8 @@ def test_the_first_signal_finishes_what_is_in_flight_reports_and_leaves_130_and_
     check_rest(program, slow)
 
 
-def test_the_second_signal_leaves_without_the_answers_and_resume_finds_out_what_became_of_them(
-    program: Program,
-) -> None:
+def test_the_second_signal_and_resume(program: Program) -> None:
+    """The second signal leaves without the answers, and `resume` finds out what became of the requests."""
     with sandbox_process(program.folder, "--limit", "500", "--ends-after", "600") as sandbox:
         write_contacts(program.folder / "spring.csv", ROWS)
         # After a while each request creates and is never answered.
@@ -100,9 +98,8 @@ def test_the_second_signal_leaves_without_the_answers_and_resume_finds_out_what_
         check_rest(program, sandbox)
 
 
-def test_a_run_that_was_killed_is_shown_as_interrupted_and_resume_completes_it(
-    program: Program, slow: SandboxProcess
-) -> None:
+def test_a_run_that_was_killed(program: Program, slow: SandboxProcess) -> None:
+    """A run that was killed is shown as interrupted, and `resume` completes it."""
     process = program.start("run", "spring.csv", "--yes")
     until(lambda: slow.stats()["creates"] >= 8, "creates", process)
     process.kill()
@@ -111,9 +108,8 @@ def test_a_run_that_was_killed_is_shown_as_interrupted_and_resume_completes_it(
     check_rest(program, slow)
 
 
-def test_a_signal_while_the_file_is_read_leaves_nothing_sent_and_the_next_run_does_it_all(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_signal_while_the_file_is_read(ready: Program, sandbox: SandboxProcess) -> None:
+    """A signal while the file is read leaves nothing sent, and the next run does it all."""
     # Standard input that never ends: the reading cannot be over before the signal.
     process = subprocess.Popen(
         [*PROGRAM, "run", "-", "--campaign", "spring", "--yes"],
@@ -143,7 +139,8 @@ def test_a_signal_while_the_file_is_read_leaves_nothing_sent_and_the_next_run_do
     assert again.json["rows"]["created"] == sandbox.stats()["creates"] == 10
 
 
-def test_a_reader_of_stderr_that_goes_away_does_not_stop_the_run(program: Program, slow: SandboxProcess) -> None:
+def test_a_reader_of_stderr_that_goes_away(program: Program, slow: SandboxProcess) -> None:
+    """A reader of stderr that goes away does not stop the run."""
     process = program.start("run", "spring.csv", "--yes", "--json")
     assert process.stderr is not None
     process.stderr.readline()
@@ -155,7 +152,8 @@ def test_a_reader_of_stderr_that_goes_away_does_not_stop_the_run(program: Progra
     assert slow.stats()["creates"] == ROWS
 
 
-def test_the_sandbox_stops_at_ctrl_c_and_shows_what_it_saw(program: Program) -> None:
+def test_the_sandbox_stops_at_ctrl_c(program: Program) -> None:
+    """The sandbox stops at Ctrl-C, and shows what it saw."""
     process = program.start("sandbox", "--limit", "20")
     assert process.stdout is not None
     assert process.stdout.readline().startswith("http://127.0.0.1:")

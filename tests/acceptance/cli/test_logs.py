@@ -9,7 +9,10 @@ from tests.acceptance.cli.program import Program, SandboxProcess, write_contacts
 
 
 def test_a_scheduled_run_leaves_a_log(ready: Program, sandbox: SandboxProcess) -> None:
-    """Each event with its time, the exit code at the end; stderr is what it is without."""
+    """A scheduled run leaves a log: each event with its time, and the exit code at the end.
+
+    Its stderr is what it is without a log.
+    """
     contacts = write_contacts(ready.folder / "spring.csv", 5)
     result = ready("run", contacts, "--yes", "--json", "--log-file", "cron.log")
     assert result.code == 0, result.err
@@ -25,7 +28,7 @@ def test_a_scheduled_run_leaves_a_log(ready: Program, sandbox: SandboxProcess) -
 
 
 def test_debug_shows_the_events(ready: Program, sandbox: SandboxProcess) -> None:
-    """On stderr, while the run goes on; stdout stays data."""
+    """`--debug` shows the events on stderr, while the run goes on; stdout stays data."""
     contacts = write_contacts(ready.folder / "spring.csv", 5)
     result = ready("run", contacts, "--yes", "--json", "--debug")
     assert result.json["rows"]["created"] == 5

@@ -20,9 +20,8 @@ NO_CREDENTIALS: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUT
 DIRTY = [f"{phone(100)},A", "123,Short", ",Missing", "4.41E+11,Mangled", f"{phone(100)},Twice"]
 
 
-def test_check_tells_each_bad_row_with_its_number_column_value_and_what_to_do(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_check_tells_each_bad_row(ready: Program, sandbox: SandboxProcess) -> None:
+    """`check` tells each bad row with its number, its column, its value, and what to do."""
     contacts = write_contacts(ready.folder / "spring.csv", DIRTY)
     result = ready("check", contacts, "--json", env=NO_CREDENTIALS)
     assert result.code == 3, result.err
@@ -45,7 +44,8 @@ def test_check_tells_each_bad_row_with_its_number_column_value_and_what_to_do(
     assert sandbox.stats()["requests"] == {}
 
 
-def test_check_shows_the_first_20_problems_and_all_on_request(ready: Program) -> None:
+def test_check_shows_the_first_20_problems(ready: Program) -> None:
+    """`check` shows the first 20 problems, and all on request."""
     contacts = write_contacts(ready.folder / "spring.csv", ["123,Short"] * 25)
     first = ready("check", contacts)
     assert "5 more: --all" in first.err
@@ -53,13 +53,15 @@ def test_check_shows_the_first_20_problems_and_all_on_request(ready: Program) ->
     assert ready("check", contacts, "--all").out.count("invalid: ") == 25
 
 
-def test_check_of_a_clean_file_is_0_and_of_standard_input_works_too(ready: Program) -> None:
+def test_check_of_a_clean_file(ready: Program) -> None:
+    """`check` of a clean file ends with 0, and of standard input it works too."""
     contacts = write_contacts(ready.folder / "spring.csv", 3)
     assert ready("check", contacts).code == 0
     assert ready("check", "-", stdin=contacts.read_text(encoding="utf-8")).code == 0
 
 
-def test_check_knows_what_the_campaign_has_sent_already(ready: Program, sandbox: SandboxProcess) -> None:
+def test_check_knows_what_was_sent(ready: Program, sandbox: SandboxProcess) -> None:
+    """`check` knows what the campaign has sent already."""
     contacts = write_contacts(ready.folder / "spring.csv", 3)
     assert ready("run", contacts, "--yes").code == 0
     write_contacts(contacts, 5)
@@ -74,9 +76,8 @@ def test_flows_lists_them_as_a_table_and_as_json(ready: Program) -> None:
     assert ready("flows", "--json", "--api-version", "v1").json[0]["sid"] == FLOW
 
 
-def test_doctor_is_0_when_all_is_fit_and_names_what_is_not_with_its_fix(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_doctor_is_0_when_all_is_fit(ready: Program, sandbox: SandboxProcess) -> None:
+    """`doctor` ends with 0 when all is fit, and names what is not with its fix."""
     fit = ready("doctor", "--json")
     assert fit.code == 0, fit.out
     results = {check["name"]: check["result"] for check in fit.json["checks"]}
@@ -88,7 +89,8 @@ def test_doctor_is_0_when_all_is_fit_and_names_what_is_not_with_its_fix(
     assert not (ready.folder / ".dispatcher").exists()
 
 
-def test_doctor_tells_wrong_credentials_a_skewed_clock_and_a_damaged_ledger(program: Program) -> None:
+def test_doctor_tells_what_is_wrong(program: Program) -> None:
+    """`doctor` tells wrong credentials, a skewed clock and a damaged ledger."""
     ledger = program.folder / ".dispatcher" / "ledger.sqlite3"
     ledger.parent.mkdir(mode=0o755)
     ledger.write_bytes(b"rubbish" * 1000)
@@ -111,7 +113,8 @@ def test_doctor_says_when_studio_cannot_be_reached(ready: Program) -> None:
     assert {check["name"] for check in result.json["checks"] if check["result"] == "fail"} == {"studio"}
 
 
-def test_config_init_writes_the_example_and_keeps_a_file_that_is_there(program: Program, root: Path) -> None:
+def test_config_init_writes_the_example(program: Program, root: Path) -> None:
+    """`config init` writes the example, and keeps a file that is there."""
     assert program("config", "init").out == "config.toml\n"
     written = program.folder / "config.toml"
     assert written.read_bytes() == (root / "config.example.toml").read_bytes()
@@ -123,7 +126,8 @@ def test_config_init_writes_the_example_and_keeps_a_file_that_is_there(program: 
     assert written.read_bytes() == (root / "config.example.toml").read_bytes()
 
 
-def test_config_show_tells_each_value_its_source_and_what_it_stands_above(program: Program) -> None:
+def test_config_show_tells_each_source(program: Program) -> None:
+    """`config show` tells each value, its source, and what it stands above."""
     (program.folder / "config.toml").write_text("[rate]\nper_second = 7\n", encoding="utf-8")
     result = program("config", "show", "--json", env={"DISPATCHER_RATE_PER_SECOND": "9"})
     assert result.code == 0, result.err

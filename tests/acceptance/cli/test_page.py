@@ -5,8 +5,11 @@ from __future__ import annotations
 from tests.acceptance.cli.program import Program, phone, write_contacts
 
 
-def test_the_page_of_a_campaign_shows_its_numbers_and_no_contact(ready: Program) -> None:
-    """The path is printed, the numbers are the report's, and nothing of a row is on it."""
+def test_the_page_shows_no_contact(ready: Program) -> None:
+    """The page of a campaign shows its numbers and no contact.
+
+    The path is printed, the numbers are the report's, and nothing of a row is on it.
+    """
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Zoë", f"{phone(101)},Bob", "123,Short"])
     assert ready("run", contacts, "--yes").code == 3
     result = ready("report", "spring", "--format", "html")
@@ -20,8 +23,11 @@ def test_the_page_of_a_campaign_shows_its_numbers_and_no_contact(ready: Program)
     assert ready("status", "spring", "--json").json["report"].endswith("spring-report.csv")
 
 
-def test_a_page_in_place_of_the_runs_report_is_refused_before_anything_is_sent(ready: Program) -> None:
-    """A run's report has an answer for every row."""
+def test_a_page_in_place_of_the_report(ready: Program) -> None:
+    """A page in place of the run's report is refused before anything is sent.
+
+    A run's report has an answer for every row.
+    """
     contacts = write_contacts(ready.folder / "spring.csv", 2)
     refused = ready("run", contacts, "--yes", "--report", "spring.html")
     assert refused.code == 2
@@ -30,7 +36,7 @@ def test_a_page_in_place_of_the_runs_report_is_refused_before_anything_is_sent(r
 
 
 def test_a_page_of_some_rows_is_refused(ready: Program) -> None:
-    """Its shares would be of something else than the campaign."""
+    """A page of some rows is refused: its shares would be of something else than the campaign."""
     assert ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes").code == 0
     refused = ready("report", "spring", "--format", "html", "--only", "failed")
     assert refused.code == 2

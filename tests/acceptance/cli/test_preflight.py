@@ -34,9 +34,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         yield sandbox
 
 
-def test_a_planted_missing_variable_is_found_with_its_widget_and_stops_a_run(
-    program: Program, planted: SandboxProcess
-) -> None:
+def test_a_missing_variable_stops_a_run(program: Program, planted: SandboxProcess) -> None:
+    """A variable that is missing in the file is found with its widget, and stops a run."""
     planted.reset()
     write_settings(program.folder, planted.base_url)
     contacts = write_contacts(program.folder / "c.csv", 3)
@@ -61,6 +60,7 @@ def test_a_planted_missing_variable_is_found_with_its_widget_and_stops_a_run(
 
 
 def test_with_the_column_or_a_constant_the_flow_fits(program: Program, planted: SandboxProcess) -> None:
+    """With a column or a constant for every variable that it uses, the flow fits the file."""
     planted.reset()
     write_settings(program.folder, planted.base_url)
     with_column = program.folder / "column.csv"
@@ -78,7 +78,8 @@ def test_with_the_column_or_a_constant_the_flow_fits(program: Program, planted: 
     assert program("run", plain, "--yes").code == 0
 
 
-def test_an_unpublished_flow_is_found_by_check_and_by_run(program: Program) -> None:
+def test_an_unpublished_flow_is_found(program: Program) -> None:
+    """An unpublished flow is found by `check` and by `run`."""
     with sandbox_process(program.folder, "--flow-status", "draft") as sandbox:
         write_settings(program.folder, sandbox.base_url)
         contacts = write_contacts(program.folder / "c.csv", 2)
@@ -89,9 +90,8 @@ def test_an_unpublished_flow_is_found_by_check_and_by_run(program: Program) -> N
         assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_check_without_credentials_or_offline_says_that_the_flow_was_not_checked(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_check_without_asking_studio(ready: Program, sandbox: SandboxProcess) -> None:
+    """`check` without credentials or offline says that the flow was not checked."""
     contacts = write_contacts(ready.folder / "c.csv", 2)
     anonymous = ready("check", contacts, env={"TWILIO_AUTH_TOKEN": None})
     assert (anonymous.code, "the flow was not checked: there are no credentials" in anonymous.err) == (0, True)
@@ -114,7 +114,8 @@ def test_check_says_what_keeps_it_from_asking(ready: Program, sandbox: SandboxPr
     assert (unknown.code, unknown.json["flow"]["error"]["code"]) == (2, "flow_not_found")
 
 
-def test_a_studio_that_cannot_be_asked_stops_a_run_before_it_begins(ready: Program, sandbox: SandboxProcess) -> None:
+def test_a_studio_that_cannot_be_asked(ready: Program, sandbox: SandboxProcess) -> None:
+    """A Studio that cannot be asked stops a run before it begins."""
     write_settings(ready.folder, sandbox.base_url, retry={"read_attempts": 2})
     contacts = write_contacts(ready.folder / "c.csv", 2)
     sandbox.faults(read_500=1)
@@ -126,6 +127,7 @@ def test_a_studio_that_cannot_be_asked_stops_a_run_before_it_begins(ready: Progr
 
 
 def test_v1_is_checked_as_far_as_v1_tells(ready: Program) -> None:
+    """On v1, which does not show a flow's definition, `check` says so and ends with 0."""
     contacts = write_contacts(ready.folder / "c.csv", 2)
     result = ready("check", contacts, env={"DISPATCHER_ACCOUNT_API_VERSION": "v1"})
     assert result.code == 0

@@ -53,7 +53,8 @@ def test_a_file_that_cannot_be_used_is_refused_whole(ready: Program, sandbox: Sa
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_a_file_that_is_not_there_or_is_a_folder_is_refused(ready: Program) -> None:
+def test_a_file_that_is_not_there(ready: Program) -> None:
+    """A file that is not there, or is a folder, is refused."""
     check_error(ready("run", "nowhere.csv", "--yes"), 2, "input", "nowhere.csv")
     check_error(ready("check", ready.folder), 2, "input", "folder")
 
@@ -62,30 +63,32 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_refused(ready: Program) -> N
     ("table", "name", "value", "flag"),
     [("campaign", "flow", None, "--flow"), ("campaign", "from", None, "--from"), ("columns", "to", None, "to")],
 )
-def test_a_setting_that_is_missing_is_named_with_its_flag(
+def test_a_setting_that_is_missing_is_named(
     ready: Program, sandbox: SandboxProcess, table: str, name: str, value: None, flag: str
 ) -> None:
+    """A setting that is missing is named with its flag."""
     write_settings(ready.folder, sandbox.base_url, **{table: {name: value}})
     result = ready("run", write_contacts(ready.folder / "c.csv", 1), "--yes")
     assert result.code == 2
     assert flag in result.err
 
 
-def test_every_wrong_setting_is_told_at_once_and_the_near_miss_is_named(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_every_wrong_setting_is_told_at_once(ready: Program, sandbox: SandboxProcess) -> None:
+    """Every wrong setting is told at once, and the near miss is named."""
     write_settings(ready.folder, sandbox.base_url, rate={"per_secnd": 5, "pace": "slow"})
     result = ready("run", write_contacts(ready.folder / "c.csv", 1), "--yes")
     check_error(result, 2, "settings", "per_secnd", "did you mean rate.per_second", "pace")
 
 
-def test_without_credentials_nothing_is_read_and_the_exit_code_is_4(ready: Program) -> None:
+def test_without_credentials_nothing_is_read(ready: Program) -> None:
+    """Without credentials nothing is read, and the exit code is 4."""
     bare: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
     check_error(ready("run", "c.csv", "--yes", env=bare), 4, "authentication", "TWILIO_ACCOUNT_SID")
     check_error(ready("flows", env=bare), 4, "authentication", "TWILIO_ACCOUNT_SID")
 
 
-def test_wrong_credentials_stop_the_run_at_once_with_4_and_every_row_still_waits(program: Program) -> None:
+def test_wrong_credentials_stop_the_run(program: Program) -> None:
+    """Wrong credentials stop the run at once with 4, and every row still waits."""
     with sandbox_process(program.folder, "--require-env") as sandbox:
         write_settings(program.folder, sandbox.base_url)
         contacts = write_contacts(program.folder / "c.csv", 10)
@@ -99,16 +102,16 @@ def test_wrong_credentials_stop_the_run_at_once_with_4_and_every_row_still_waits
         assert program("resume", "c", "--yes", "--json").json["rows"]["created"] == 10
 
 
-def test_credentials_without_the_right_stop_the_run_with_4(ready: Program, sandbox: SandboxProcess) -> None:
+def test_credentials_without_the_right(ready: Program, sandbox: SandboxProcess) -> None:
+    """Credentials without the right to create executions stop the run with 4."""
     sandbox.faults(_403=1)
     result = ready("run", write_contacts(ready.folder / "c.csv", 3), "--yes", "--json")
     assert result.code == 4, result.err
     assert "error[permission]: " in result.err
 
 
-def test_an_unknown_flow_stops_the_run_with_2_and_says_where_flows_are_listed(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_an_unknown_flow_stops_the_run(ready: Program, sandbox: SandboxProcess) -> None:
+    """An unknown flow stops the run with 2, and the error says where flows are listed."""
     result = ready("run", write_contacts(ready.folder / "c.csv", 3), "--yes", "--flow", OTHER_FLOW, "--json")
     assert result.code == 2, result.err
     assert "error[flow_not_found]: " in result.err
@@ -119,12 +122,11 @@ def test_an_unknown_flow_stops_the_run_with_2_and_says_where_flows_are_listed(
 def test_a_campaign_belongs_to_one_flow(ready: Program, sandbox: SandboxProcess) -> None:
     contacts = write_contacts(ready.folder / "c.csv", 1)
     assert ready("run", contacts, "--yes").code == 0
-    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, "--campaign")
+    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, f"--flow {FLOW}")
 
 
-def test_a_server_that_only_fails_stops_the_run_with_5_and_it_can_be_resumed(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_server_that_only_fails(ready: Program, sandbox: SandboxProcess) -> None:
+    """A server that only fails stops the run with 5, and the run can be resumed."""
     write_settings(ready.folder, sandbox.base_url, retry={"breaker_failures": 3, "backoff_base_s": 0.02})
     sandbox.faults(_503_before=1)
     contacts = write_contacts(ready.folder / "c.csv", 30)
@@ -137,7 +139,8 @@ def test_a_server_that_only_fails_stops_the_run_with_5_and_it_can_be_resumed(
     assert rest.json["rows"]["created"] == sandbox.stats()["creates"] == 30
 
 
-def test_rows_that_nothing_proves_anything_about_end_unknown_with_6(ready: Program, sandbox: SandboxProcess) -> None:
+def test_rows_of_which_nothing_is_proved(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows of which nothing is proved end `unknown`, with 6."""
     write_settings(ready.folder, sandbox.base_url, campaign={"id_parameter": ""})
     sandbox.faults(_500_after=1, for_requests=2)
     result = ready("run", write_contacts(ready.folder / "c.csv", 5), "--yes", "--json")
@@ -147,7 +150,8 @@ def test_rows_that_nothing_proves_anything_about_end_unknown_with_6(ready: Progr
     assert sandbox.stats()["duplicates"] == {}
 
 
-def test_a_second_process_on_the_account_is_refused_with_5_or_waits(program: Program) -> None:
+def test_a_second_process_on_the_account(program: Program) -> None:
+    """A second process on the account is refused with 5, or waits."""
     with sandbox_process(program.folder, "--latency", "0.2") as sandbox:
         write_settings(program.folder, sandbox.base_url, rate={"per_second": 20, "in_flight": 1})
         write_contacts(program.folder / "a.csv", 300)
@@ -168,7 +172,8 @@ def test_a_second_process_on_the_account_is_refused_with_5_or_waits(program: Pro
         assert sandbox.stats()["creates"] == created + 1
 
 
-def test_a_state_folder_that_cannot_be_written_is_refused(ready: Program, sandbox: SandboxProcess) -> None:
+def test_a_state_folder_that_is_not_writable(ready: Program, sandbox: SandboxProcess) -> None:
+    """A state folder that cannot be written is refused, and nothing is sent."""
     (ready.folder / "file").write_text("in the way", encoding="utf-8")
     contacts = write_contacts(ready.folder / "c.csv", 1)
     result = ready("run", contacts, "--yes", "--state-dir", "file/state")
@@ -190,9 +195,8 @@ def test_a_damaged_ledger_is_refused_and_left_as_it_is(ready: Program, sandbox: 
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_a_report_that_could_not_be_written_is_refused_before_anything_is_sent(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_report_that_could_not_be_written(ready: Program, sandbox: SandboxProcess) -> None:
+    """A report that could not be written is refused before anything is sent."""
     contacts = write_contacts(ready.folder / "c.csv", 1)
     check_error(ready("run", contacts, "--yes", "--report", "nowhere/r.csv"), 2, "report", "nowhere")
     check_error(ready("run", contacts, "--yes", "--report", "r.pdf"), 2, "report", ".pdf")
@@ -200,7 +204,8 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_sent(
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_a_report_that_fails_after_sending_says_the_command_that_writes_it_again(program: Program) -> None:
+def test_a_report_that_fails_after_sending(program: Program) -> None:
+    """When a report fails after sending, the error says the command that writes it again."""
     folder = program.folder / "reports"
     folder.mkdir()
     with sandbox_process(program.folder, "--latency", "0.3") as sandbox:
@@ -218,7 +223,8 @@ def test_a_report_that_fails_after_sending_says_the_command_that_writes_it_again
     assert (program.folder / "r.csv").exists()
 
 
-def test_an_unknown_campaign_is_refused_and_the_nearest_named(ready: Program) -> None:
+def test_an_unknown_campaign_is_refused(ready: Program) -> None:
+    """An unknown campaign is refused, and the nearest is named."""
     check_error(ready("status", "spring"), 2, "campaign_not_found")
     assert ready("run", write_contacts(ready.folder / "spring.csv", 1), "--yes").code == 0
     for command in (["status"], ["report"], ["resume", "--yes"], ["retry", "--busy", "--yes"], ["reconcile"]):
@@ -240,20 +246,21 @@ def test_an_unknown_campaign_is_refused_and_the_nearest_named(ready: Program) ->
         (["sandbox", "--fault", "428=1"], "429"),
     ],
 )
-def test_a_wrong_command_line_is_refused_in_the_same_lines(program: Program, arguments: list[str], text: str) -> None:
+def test_a_wrong_command_line_is_refused(program: Program, arguments: list[str], text: str) -> None:
+    """A wrong command line is refused in the same lines as every other error."""
     check_error(program(*arguments), 2, "usage" if arguments[0] != "sandbox" else "settings", text)
 
 
-def test_debug_shows_the_traceback_and_keeps_the_secret(ready: Program, sandbox: SandboxProcess) -> None:
+def test_debug_shows_the_traceback(ready: Program, sandbox: SandboxProcess) -> None:
+    """`--debug` shows the traceback, and keeps the secret."""
     result = ready("run", "nowhere.csv", "--yes", "--debug")
     assert result.code == 2
     assert "Traceback" in result.err
     assert CREDENTIALS["TWILIO_AUTH_TOKEN"] not in result.err
 
 
-def test_what_a_run_says_of_a_bad_day_holds_no_secret_no_number_and_no_name_also_with_debug(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_what_a_run_says_of_a_bad_day(ready: Program, sandbox: SandboxProcess) -> None:
+    """What a run says of a bad day holds no secret, no number and no name, even with `--debug`."""
     rows = [f"+1202555{n:04d},Canary-{n}" for n in range(100, 140)] + ["123-45-CANARY,Canary-x", ",Canary-y"]
     sandbox.faults(_429=0.1, _500_after=0.05, reset_after=0.05, reject=0.1, unparsable=0.05, cut_body=0.05)
     result = ready("run", write_contacts(ready.folder / "c.csv", rows), "--yes", "--debug")
@@ -267,6 +274,7 @@ def test_what_a_run_says_of_a_bad_day_holds_no_secret_no_number_and_no_name_also
         assert CREDENTIALS["TWILIO_AUTH_TOKEN"].encode() not in path.read_bytes()
 
 
-def test_settings_that_name_a_missing_file_say_how_to_make_one(program: Program) -> None:
+def test_a_settings_file_that_is_missing(program: Program) -> None:
+    """A settings file that is named and missing is refused, and the error says how to make one."""
     result = program("run", "c.csv", "--yes", "--config", Path("other.toml"))
     check_error(result, 2, "settings", "other.toml", "dispatcher config init")

@@ -34,9 +34,8 @@ KEYS = {
 STATES = {"planned", "sending", "created", "rejected", "busy", "unknown", "invalid", "skipped"}
 
 
-def test_every_valid_row_of_the_sample_is_created_once_within_the_limit_and_reported_in_order(
-    program: Program, root: Path
-) -> None:
+def test_the_sample_within_the_limit(program: Program, root: Path) -> None:
+    """Every valid row of the sample is created once, within the limit, and reported in order."""
     sample = root / "samples" / "contacts.csv"
     with sandbox_process(program.folder, "--limit", "20") as sandbox:
         write_settings(program.folder, sandbox.base_url, rate={"per_second": 20})
@@ -58,9 +57,8 @@ def test_every_valid_row_of_the_sample_is_created_once_within_the_limit_and_repo
     assert all(row["dispatch_advice"] for row in report if row["dispatch_status"] != "created")
 
 
-def test_when_three_of_ten_creates_are_answered_429_no_row_is_rejected_and_none_is_sent_twice(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_three_of_ten_creates_answered_429(ready: Program, sandbox: SandboxProcess) -> None:
+    """When three of ten creates are answered 429, no row is rejected and none is sent twice."""
     sandbox.faults(_429=0.3)
     result = ready("run", write_contacts(ready.folder / "contacts.csv", 60), "--yes", "--json")
     assert result.code == 0, result.err
@@ -69,7 +67,8 @@ def test_when_three_of_ten_creates_are_answered_429_no_row_is_rejected_and_none_
     assert sandbox.stats()["duplicates"] == {}
 
 
-def test_a_spike_of_190_rows_at_20_a_second_is_sent_in_under_3_seconds_within_the_limit(program: Program) -> None:
+def test_a_spike_within_the_limit(program: Program) -> None:
+    """A spike of 190 rows at 20 a second is sent in under 3 seconds, within the limit."""
     with sandbox_process(program.folder, "--limit", "20") as sandbox:
         write_settings(program.folder, sandbox.base_url, rate={"per_second": 20, "pace": "spike"})
         result = program("run", write_contacts(program.folder / "contacts.csv", 190), "--yes", "--json")
@@ -81,9 +80,8 @@ def test_a_spike_of_190_rows_at_20_a_second_is_sent_in_under_3_seconds_within_th
     assert result.json["duration_s"] < 3
 
 
-def test_the_second_run_creates_nothing_and_a_corrected_row_alone_is_sent(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_second_run_and_a_corrected_row(ready: Program, sandbox: SandboxProcess) -> None:
+    """The second run creates nothing, and a corrected row alone is sent."""
     good = [f"{phone(n)},Name" for n in range(100, 110)]
     contacts = write_contacts(ready.folder / "contacts.csv", [*good, "123,Wrong"])
     assert ready("run", contacts, "--yes").code == 3
@@ -97,9 +95,8 @@ def test_the_second_run_creates_nothing_and_a_corrected_row_alone_is_sent(
     assert sandbox.creates()[-1]["to"] == phone(777)
 
 
-def test_the_report_fed_back_goes_on_with_its_campaign_and_sends_nobody_twice(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_the_report_fed_back(ready: Program, sandbox: SandboxProcess) -> None:
+    """The report, fed back, goes on with its campaign, and nobody is sent to twice."""
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
     assert ready("run", contacts, "--yes").code == 3
     report = ready.folder / "spring-report.csv"
@@ -113,7 +110,8 @@ def test_the_report_fed_back_goes_on_with_its_campaign_and_sends_nobody_twice(
     assert Path(result.json["report"]).name == "spring-report-2.csv"
 
 
-def test_the_json_of_a_run_and_of_its_status_is_the_contracts_object(ready: Program, sandbox: SandboxProcess) -> None:
+def test_the_json_of_a_run_and_of_its_status(ready: Program, sandbox: SandboxProcess) -> None:
+    """The JSON of a run and of its status is the contract's object."""
     result = ready("run", write_contacts(ready.folder / "spring.csv", 5), "--yes", "--json")
     status = ready("status", "spring", "--json", env={"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None})
     for found in (result, status):
@@ -125,7 +123,8 @@ def test_the_json_of_a_run_and_of_its_status_is_the_contracts_object(ready: Prog
         assert found.json["window_limit"] == 5000
 
 
-def test_limit_sends_so_many_rows_and_resume_the_rest_without_the_file(ready: Program, sandbox: SandboxProcess) -> None:
+def test_limit_sends_so_many_rows(ready: Program, sandbox: SandboxProcess) -> None:
+    """`--limit` sends so many rows, and `resume` the rest, without the file."""
     contacts = write_contacts(ready.folder / "spring.csv", 20)
     first = ready("run", contacts, "--yes", "--json", "--limit", "7")
     assert first.code == 0, first.err
@@ -137,9 +136,8 @@ def test_limit_sends_so_many_rows_and_resume_the_rest_without_the_file(ready: Pr
     assert len(read_report(ready.folder / "spring-report.csv")) == 20
 
 
-def test_a_dry_run_shows_the_first_request_sends_nothing_and_keeps_nothing(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_dry_run_sends_and_keeps_nothing(ready: Program, sandbox: SandboxProcess) -> None:
+    """A dry run shows the first request, sends nothing, and keeps nothing."""
     write_settings(ready.folder, sandbox.base_url, campaign={"flow": None})
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ada", "123,Wrong"])
     bare: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
@@ -155,9 +153,8 @@ def test_a_dry_run_shows_the_first_request_sends_nothing_and_keeps_nothing(
     assert not list(ready.folder.glob("*-report*"))
 
 
-def test_a_test_send_goes_to_the_given_number_once_with_the_first_rows_values_and_changes_no_row(
-    ready: Program, sandbox: SandboxProcess
-) -> None:
+def test_a_test_send_changes_no_row(ready: Program, sandbox: SandboxProcess) -> None:
+    """A test send goes to the given number once, with the first row's values, and changes no row."""
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ada", f"{phone(101)},Bob"])
     result = ready("run", contacts, "--test-to", "(202) 555-0199", "--json")
     assert result.code == 0, result.err
@@ -170,7 +167,8 @@ def test_a_test_send_goes_to_the_given_number_once_with_the_first_rows_values_an
     assert sandbox.stats()["created_by_to"] == {"+12025550199": 1, phone(100): 1, phone(101): 1}
 
 
-def test_rows_from_standard_input_need_a_name_and_a_yes(ready: Program, sandbox: SandboxProcess) -> None:
+def test_rows_from_standard_input(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows from standard input need a campaign's name and `--yes`."""
     text = write_contacts(ready.folder / "spring.csv", 3).read_text(encoding="utf-8")
     nameless = ready("run", "-", "--yes", stdin=text)
     assert (nameless.code, "--campaign" in nameless.err) == (2, True)
@@ -181,7 +179,8 @@ def test_rows_from_standard_input_need_a_name_and_a_yes(ready: Program, sandbox:
     assert result.json["rows"]["created"] == sandbox.stats()["creates"] == 3
 
 
-def test_without_a_terminal_and_without_yes_nothing_is_sent(ready: Program, sandbox: SandboxProcess) -> None:
+def test_without_a_yes_nothing_is_sent(ready: Program, sandbox: SandboxProcess) -> None:
+    """Without a terminal and without `--yes` nothing is sent."""
     result = ready("run", write_contacts(ready.folder / "spring.csv", 3))
     assert result.code == 2
     assert "error[usage]" in result.err
@@ -232,8 +231,9 @@ def test_flags_stand_above_settings(ready: Program, sandbox: SandboxProcess) -> 
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "xlsx", "parquet"])
-def test_the_report_is_written_in_the_format_of_its_name(ready: Program, sandbox: SandboxProcess, suffix: str) -> None:
+def test_the_format_of_the_report(ready: Program, sandbox: SandboxProcess, suffix: str) -> None:
+    """The report is written in the format of its name."""
     path = ready.folder / f"out.{suffix}"
     assert ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--report", path).code == 0
-    starts = {"csv": b"phone,first_name,dispatch_row_number", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
+    starts = {"csv": b"phone,first_name,dispatch_campaign", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
     assert path.read_bytes().startswith(starts[suffix])

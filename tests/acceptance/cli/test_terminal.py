@@ -100,6 +100,7 @@ def spring(ready: Program) -> Program:
 
 
 def test_the_row_count_typed_sends(spring: Program, sandbox: SandboxProcess) -> None:
+    """The row count, typed, sends the rows, and nothing is sent before."""
     asked = terminal(spring, "run", "spring.csv")
     shown = asked.read(until="to send: ")
     assert "12 rows" in ESCAPE.sub("", shown)
@@ -110,9 +111,8 @@ def test_the_row_count_typed_sends(spring: Program, sandbox: SandboxProcess) -> 
 
 
 @pytest.mark.parametrize(("keys", "found"), [("y\n", "found: y"), ("\n", "no answer"), ("\x04", "no answer")])
-def test_any_other_answer_sends_nothing_and_is_2(
-    spring: Program, sandbox: SandboxProcess, keys: str, found: str
-) -> None:
+def test_an_answer_other_than_the_row_count(spring: Program, sandbox: SandboxProcess, keys: str, found: str) -> None:
+    """Any answer but the row count sends nothing, and the exit code is 2."""
     asked = terminal(spring, "run", "spring.csv")
     asked.read(until="to send: ")
     asked.type(keys)
@@ -123,7 +123,8 @@ def test_any_other_answer_sends_nothing_and_is_2(
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_ctrl_c_at_the_question_sends_nothing_and_is_130(spring: Program, sandbox: SandboxProcess) -> None:
+def test_ctrl_c_at_the_question(spring: Program, sandbox: SandboxProcess) -> None:
+    """Ctrl-C at the question sends nothing, and the exit code is 130."""
     asked = terminal(spring, "run", "spring.csv")
     asked.read(until="to send: ")
     asked.type("\x03")
@@ -134,7 +135,8 @@ def test_ctrl_c_at_the_question_sends_nothing_and_is_130(spring: Program, sandbo
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
-def test_retry_changes_nothing_before_the_number_is_typed(spring: Program, sandbox: SandboxProcess) -> None:
+def test_retry_asks_for_the_number(spring: Program, sandbox: SandboxProcess) -> None:
+    """`retry` changes nothing before the number of rows is typed."""
     sandbox.faults(reject=1, for_requests=5)
     assert spring("run", "spring.csv", "--yes").code == 3
     refused = terminal(spring, "retry", "spring", "--all-rejected")
@@ -149,7 +151,8 @@ def test_retry_changes_nothing_before_the_number_is_typed(spring: Program, sandb
     assert sandbox.stats()["creates"] == 12
 
 
-def test_cancel_asks_for_the_number_too(spring: Program, sandbox: SandboxProcess) -> None:
+def test_cancel_asks_for_the_number(spring: Program, sandbox: SandboxProcess) -> None:
+    """`cancel` changes nothing when something else than the number of rows is typed."""
     assert spring("run", "spring.csv", "--yes", "--limit", "2").code == 0
     asked = terminal(spring, "cancel", "spring", "--reason", "wrong price")
     asked.read(until="Type 10 to take these rows out: ")
@@ -167,9 +170,8 @@ def slow(program: Program) -> Iterator[SandboxProcess]:
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 140])
-def test_the_live_view_fits_the_terminal_and_names_states_rate_and_window(
-    program: Program, slow: SandboxProcess, columns: int
-) -> None:
+def test_the_live_view_fits_the_terminal(program: Program, slow: SandboxProcess, columns: int) -> None:
+    """The live view fits the terminal, and names states, rate and window."""
     code, shown = terminal(program, "run", "spring.csv", "--yes", columns=columns).end()
     assert code == 0, shown
     plain = ESCAPE.sub("", shown)
@@ -190,7 +192,8 @@ def test_no_color_is_respected_on_a_terminal(program: Program, slow: SandboxProc
     assert COLOUR.search(coloured)
 
 
-def test_a_dumb_terminal_and_a_pipe_get_lines_without_escapes(program: Program, slow: SandboxProcess) -> None:
+def test_lines_without_escapes(program: Program, slow: SandboxProcess) -> None:
+    """A dumb terminal and a pipe get lines without escapes."""
     code, shown = terminal(program, "run", "spring.csv", "--yes", env={"TERM": "dumb"}).end()
     assert code == 0
     assert "\x1b" not in shown

@@ -34,7 +34,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterat
         yield program
 
 
-def test_what_became_of_them_is_found_shown_and_in_the_report_row_by_row(walked: Program) -> None:
+def test_what_became_of_the_executions(walked: Program) -> None:
+    """What became of the executions is found, shown, and in the report row by row."""
     before = walked("summary", "spring")
     assert before.code == 0
     assert "dispatcher track spring" in before.err
@@ -57,7 +58,8 @@ def test_what_became_of_them_is_found_shown_and_in_the_report_row_by_row(walked:
     assert found["problems"] == []
 
 
-def test_track_as_json_with_the_report_and_with_the_page(walked: Program) -> None:
+def test_track_as_json_report_and_page(walked: Program) -> None:
+    """`track` tells its counts as JSON, and writes the report or the page with them."""
     found = walked("track", "spring", "--json", "--report", "after.csv").json
     assert (found["created"], found["ended"], found["active"]) == (40, 40, 0)
     assert sum(found["last_steps"].values()) == 40
@@ -72,6 +74,7 @@ def test_track_as_json_with_the_report_and_with_the_page(walked: Program) -> Non
 
 
 def test_following_ends_when_none_is_active(program: Program, sandbox: SandboxProcess) -> None:
+    """`track --follow` ends when no execution is active any more."""
     write_settings(program.folder, sandbox.base_url, tracking={"every_s": 0.3})
     assert program("run", write_contacts(program.folder / "spring.csv", 5), "--yes").code == 0
     followed = program("track", "spring", "--follow", "--json")
@@ -79,6 +82,7 @@ def test_following_ends_when_none_is_active(program: Program, sandbox: SandboxPr
 
 
 def test_recall_counts_asks_and_ends_them(program: Program) -> None:
+    """`recall` counts the active executions, asks, and ends them."""
     with sandbox_process(program.folder, "--limit", "500", "--ends-after=-1") as sandbox:
         write_settings(program.folder, sandbox.base_url, tracking={"every_s": 0.2})
         write_contacts(program.folder / "spring.csv", 30)
@@ -109,6 +113,7 @@ def test_recall_counts_asks_and_ends_them(program: Program) -> None:
 
 
 def test_a_campaign_that_is_not_there_is_named(ready: Program) -> None:
+    """For a campaign that is not there, `track`, `summary` and `recall` name the nearest one."""
     write_contacts(ready.folder / "spring.csv", 1)
     assert ready("run", "spring.csv", "--yes").code == 0
     for command in (["track"], ["summary"], ["recall", "--yes"]):
@@ -166,13 +171,15 @@ def test_executions_can_be_narrowed_by_status_and_time(walked: Program) -> None:
     ],
 )
 def test_what_cannot_be_shown_is_said(ready: Program, arguments: list[str], code: int, said: str) -> None:
+    """An execution, a step, a path or a flow that cannot be shown is said, with a fix."""
     result = ready("executions", *arguments)
     assert result.code == code
     assert said in result.err
     assert "fix:" in result.err
 
 
-def test_engagements_are_refused_with_the_name_that_they_have_now(program: Program) -> None:
+def test_engagements_are_refused(program: Program) -> None:
+    """Engagements are refused with the name that they have now: Executions."""
     result = program("flows", "--base-url", "https://studio.twilio.com/v1/Flows/FW0/Engagements")
     assert result.code == 2
     assert "/Executions" in result.err

@@ -38,9 +38,8 @@ async def killed_twice(stage: Stage, **start: str) -> None:
 
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
 @pytest.mark.parametrize("moment", ["sending", "waiting for the list"])
-async def test_a_step_of_an_hour_under_a_run_loses_and_repeats_nothing_and_keeps_nobody_waiting(
-    tmp_path: Path, programs: Zygote, step_s: int, moment: str
-) -> None:
+async def test_a_step_of_an_hour_under_a_run(tmp_path: Path, programs: Zygote, step_s: int, moment: str) -> None:
+    """A step of an hour under a run loses and repeats nothing, and keeps nobody waiting."""
     clock = tmp_path / "clock"
     clock.write_text("0")
     async with Sandbox(settings()) as sandbox:
@@ -60,9 +59,8 @@ async def test_a_step_of_an_hour_under_a_run_loses_and_repeats_nothing_and_keeps
 
 
 @pytest.mark.parametrize("wrong_by_s", [-HOUR_S, HOUR_S])
-async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it_starts_again(
-    tmp_path: Path, programs: Zygote, wrong_by_s: int
-) -> None:
+async def test_a_clock_that_was_wrong_at_the_kill(tmp_path: Path, programs: Zygote, wrong_by_s: int) -> None:
+    """A clock that was wrong when the program died, and is right when it starts again, costs no row."""
     clock = tmp_path / "clock"
     clock.write_text(str(wrong_by_s))
     async with Sandbox(settings()) as sandbox:
@@ -76,10 +74,11 @@ async def test_a_clock_that_was_wrong_when_the_program_died_and_is_right_when_it
 
 
 @pytest.mark.parametrize("measured", [True, False])
-async def test_a_clock_that_was_ahead_when_the_program_died_which_starts_again_later_than_that(
-    tmp_path: Path, programs: Zygote, measured: bool
-) -> None:
-    """Its intents lie neither in the future nor where the executions are; it may not even have measured its clock."""
+async def test_a_clock_that_was_ahead_at_the_kill(tmp_path: Path, programs: Zygote, measured: bool) -> None:
+    """A program that died with its clock ahead, and starts again later than that, sends each row once.
+
+    Its intents lie neither in the future nor where the executions are; it may not even have measured its clock.
+    """
     clock = tmp_path / "clock"
     clock.write_text(str(HOUR_S))
     async with Sandbox(settings()) as sandbox:
@@ -96,10 +95,11 @@ async def test_a_clock_that_was_ahead_when_the_program_died_which_starts_again_l
         stage.assert_sent_once()
 
 
-async def test_a_clock_that_was_right_when_the_program_died_and_is_wrong_when_it_starts_again(
-    tmp_path: Path, programs: Zygote
-) -> None:
-    """Set back by an hour in between: what was begun seems to lie in the future."""
+async def test_a_clock_that_is_wrong_after_the_kill(tmp_path: Path, programs: Zygote) -> None:
+    """A clock that was right when the program died, and is wrong when it starts again, costs no row.
+
+    Set back by an hour in between: what was begun seems to lie in the future.
+    """
     clock = tmp_path / "clock"
     clock.write_text("0")
     async with Sandbox(settings()) as sandbox:
@@ -115,9 +115,8 @@ async def test_a_clock_that_was_right_when_the_program_died_and_is_wrong_when_it
 
 
 @pytest.mark.parametrize("skew_s", [-HOUR_S, HOUR_S])
-async def test_a_server_whose_clock_is_an_hour_off_while_the_program_is_killed(
-    tmp_path: Path, programs: Zygote, skew_s: int
-) -> None:
+async def test_a_server_clock_an_hour_off(tmp_path: Path, programs: Zygote, skew_s: int) -> None:
+    """Kills of the program, while the server's clock is an hour off, lose and repeat nothing."""
     async with Sandbox(settings(clock_skew_s=float(skew_s))) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=150)
         await killed_twice(stage)

@@ -32,9 +32,8 @@ def disk_is_full(stage: Stage) -> bool:
     return max(file.stat().st_size for file in stage.ledger.parent.iterdir()) > FILE_SIZE_MAX - 4096 - 24
 
 
-async def test_a_full_disk_stops_the_sending_at_once_and_what_is_known_is_written_when_there_is_room_again(
-    tmp_path: Path, programs: Zygote
-) -> None:
+async def test_a_full_disk_stops_the_sending(tmp_path: Path, programs: Zygote) -> None:
+    """A full disk stops the sending at once, and what is known is written when there is room again."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=600)
         process = await stage.start("--debug", file_size_max=FILE_SIZE_MAX)
@@ -62,7 +61,8 @@ async def test_a_full_disk_stops_the_sending_at_once_and_what_is_known_is_writte
         assert create_requests(sandbox) == stage.rows
 
 
-async def test_a_full_disk_before_the_first_request_sends_nothing(tmp_path: Path, programs: Zygote) -> None:
+async def test_a_full_disk_before_the_first_request(tmp_path: Path, programs: Zygote) -> None:
+    """With a full disk before the first request nothing is sent."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=3000)
         assert await stage.run(file_size_max=60_000) == ExitCode.STOPPED
@@ -75,9 +75,8 @@ async def test_a_full_disk_before_the_first_request_sends_nothing(tmp_path: Path
 
 
 @pytest.mark.chaos
-async def test_a_disk_that_stays_full_ends_the_run_with_rows_in_doubt_that_the_next_one_settles(
-    tmp_path: Path, programs: Zygote
-) -> None:
+async def test_a_disk_that_stays_full(tmp_path: Path, programs: Zygote) -> None:
+    """A disk that stays full ends the run with `unknown` rows, which the next one resolves."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=600)
         assert await stage.run(file_size_max=FILE_SIZE_MAX) == ExitCode.STOPPED
@@ -88,8 +87,11 @@ async def test_a_disk_that_stays_full_ends_the_run_with_rows_in_doubt_that_the_n
         stage.assert_within_the_limit()
 
 
-async def test_a_ledger_that_is_deleted_under_the_run_stops_it(tmp_path: Path, programs: Zygote) -> None:
-    """Whoever sent on would send everything again the next time: nothing would be known of this run."""
+async def test_a_ledger_deleted_under_the_run(tmp_path: Path, programs: Zygote) -> None:
+    """A ledger that is deleted under the run stops it.
+
+    Whoever sent on would send everything again the next time: nothing would be known of this run.
+    """
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=600)
         process = await stage.start()
@@ -105,7 +107,8 @@ async def test_a_ledger_that_is_deleted_under_the_run_stops_it(tmp_path: Path, p
         stage.assert_sent_once()
 
 
-async def test_a_ledger_that_another_took_the_place_of_is_kept_beside_it(tmp_path: Path, programs: Zygote) -> None:
+async def test_a_ledger_whose_place_was_taken(tmp_path: Path, programs: Zygote) -> None:
+    """A ledger whose place another file has taken is kept beside that file."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=600)
         process = await stage.start()
@@ -124,7 +127,8 @@ async def test_a_ledger_that_another_took_the_place_of_is_kept_beside_it(tmp_pat
 
 
 @pytest.mark.parametrize("how", ["deleted", "overwritten", "truncated", "appended"])
-async def test_a_file_that_changes_once_it_was_read_changes_nothing(tmp_path: Path, programs: Zygote, how: str) -> None:
+async def test_a_file_that_changes_once_it_was_read(tmp_path: Path, programs: Zygote, how: str) -> None:
+    """A file that changes once it was read changes nothing."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=200)
         process = await stage.start()
@@ -158,9 +162,8 @@ async def test_a_campaign_goes_on_without_its_file(tmp_path: Path, programs: Zyg
         stage.assert_sent_once()
 
 
-async def test_a_file_that_changes_while_it_is_read_is_refused_and_nothing_is_sent(
-    tmp_path: Path, programs: Zygote
-) -> None:
+async def test_a_file_that_changes_while_it_is_read(tmp_path: Path, programs: Zygote) -> None:
+    """A file that changes while it is read is refused, and nothing is sent."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=150_000)
         process = await stage.start()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.killing import Plan, Tally, kill_loop
+from tests.chaos.killing import kill_loop
+from tests.chaos.plan import Plan, Tally
 from tests.chaos.program import Zygote
 from tests.chaos.seeds import VARIABLE, seed
 

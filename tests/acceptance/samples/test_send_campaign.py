@@ -8,9 +8,10 @@ from pathlib import Path
 
 
 def test_the_sample_runs_as_it_is(root: Path, tmp_path: Path) -> None:
-    """From any folder, without settings or credentials: every valid row is created, and it leaves nothing behind.
+    """The sample runs from any folder, without settings or credentials, and leaves nothing behind.
 
-    Five rows of the sample repeat a number and ten are wrong on purpose: 3, some rows refused.
+    Every valid row is created. Five rows of the sample repeat a number and ten are wrong on purpose:
+    3, some rows refused.
     """
     command = [sys.executable, str(root / "samples" / "send_campaign.py")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -167,10 +167,11 @@ async def run_all(folder: Path, programs: Zygote, needles: list[bytes], commands
     assert log.count("begins, process") >= len(commands), "the commands were not logged"
 
 
-async def test_through_every_fault_of_creates_and_reads_nothing_is_shown(
-    tmp_path: Path, canaries: Canaries, programs: Zygote
-) -> None:
-    """All faults on the same few rows, each in turn, with all that follows from it."""
+async def test_every_fault_of_creates_and_reads(tmp_path: Path, canaries: Canaries, programs: Zygote) -> None:
+    """Through every fault of creates and reads no secret, number or name is shown.
+
+    All faults on the same few rows, each in turn, with all that follows from it.
+    """
     needles = canaries.secret_bytes() + canaries.personal_bytes()
     names = [name for name, fault in FAULTS.items() if fault.target in ("", "read_")]
     random.Random(1).shuffle(names)
@@ -194,10 +195,13 @@ async def test_through_every_fault_of_creates_and_reads_nothing_is_shown(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500])
-async def test_an_answer_that_repeats_what_it_was_sent_is_not_repeated_to_the_terminal(
+async def test_an_answer_that_repeats_the_request(
     tmp_path: Path, canaries: Canaries, programs: Zygote, status: int
 ) -> None:
-    """Twilio's messages hold the number they are about; a broken proxy's may hold the whole request."""
+    """An answer that repeats what it was sent is not repeated to the terminal.
+
+    Twilio's messages hold the number they are about; a broken proxy's may hold the whole request.
+    """
 
     async def handler(connection: Connection) -> None:
         while True:
@@ -217,8 +221,11 @@ async def test_an_answer_that_repeats_what_it_was_sent_is_not_repeated_to_the_te
     check_files(tmp_path, canaries)
 
 
-async def test_a_crash_of_the_program_shows_neither(tmp_path: Path, canaries: Canaries, programs: Zygote) -> None:
-    """A ledger that is no ledger, a file that is none, a column that is missing: whatever is said, not that."""
+async def test_a_crash_shows_no_secret_and_no_name(tmp_path: Path, canaries: Canaries, programs: Zygote) -> None:
+    """A crash of the program shows no secret, number or name.
+
+    A ledger that is no ledger, a file that is none, a column that is missing: whatever is said, not that.
+    """
     needles = canaries.secret_bytes() + canaries.personal_bytes()
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         write_files(tmp_path, canaries, sandbox.base_url)

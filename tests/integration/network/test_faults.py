@@ -7,15 +7,20 @@ nothing had been read: the client cannot know.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import random
+import socket
+import struct
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from dispatcher.model import Outcome
-from dispatcher.studio import wire
+from dispatcher.studio import client, wire
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Verdict, classify
 from tests.integration.network.servers import (
@@ -85,6 +90,7 @@ def assert_unknown(verdict: Verdict, server: RawServer, *, seen: int) -> None:
 
 
 async def test_refused_is_not_sent() -> None:
+    """A refused connection is `not_sent`, and the message says that it was refused."""
     _, verdict = await create(f"http://127.0.0.1:{refused_port()}")
     assert_not_sent(verdict)
     assert verdict.message == "no connection: Connection refused"
@@ -98,7 +104,7 @@ async def test_a_name_that_cannot_be_resolved_is_not_sent() -> None:
 
 @pytest.mark.usefixtures("short")
 async def test_a_connection_that_is_never_made() -> None:
-    """That is not_sent, after connect_s."""
+    """A connection that is never made is `not_sent`, after `connect_s`."""
     with black_hole() as port:
         started = time.monotonic()
         _, verdict = await create(f"http://127.0.0.1:{port}")
@@ -109,7 +115,7 @@ async def test_a_connection_that_is_never_made() -> None:
 
 
 async def test_an_untrusted_certificate() -> None:
-    """That is not_sent, and stops the run."""
+    """An untrusted certificate is `not_sent`, and stops the run."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -123,7 +129,7 @@ async def test_an_untrusted_certificate() -> None:
 
 
 async def test_tls_to_a_port_without_it() -> None:
-    """That is not_sent."""
+    """TLS to a port that does not speak it is `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
@@ -137,7 +143,7 @@ async def test_tls_to_a_port_without_it() -> None:
 
 @pytest.mark.usefixtures("short")
 async def test_tls_to_a_silent_port() -> None:
-    """That is not_sent, after connect_s."""
+    """TLS to a port that stays silent is `not_sent`, after `connect_s`."""
 
     async def handler(connection: Connection) -> None:
         await asyncio.sleep(60)
@@ -150,7 +156,7 @@ async def test_tls_to_a_silent_port() -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_within_the_tls_handshake(how: str) -> None:
-    """That is not_sent."""
+    """A connection that ends within the TLS handshake is `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.reader.read(1)
@@ -167,7 +173,10 @@ async def test_an_end_within_the_tls_handshake(how: str) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_before_reading(how: str) -> None:
-    """After accept that is unknown: to the client it looks like the next one."""
+    """A connection that ends after accept, before anything was read, is `unknown`.
+
+    To the client it looks like one that ends after the request.
+    """
 
     async def handler(connection: Connection) -> None:
         getattr(connection, how)()
@@ -178,6 +187,8 @@ async def test_an_end_before_reading(how: str) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_an_end_after_the_request_is_unknown(how: str) -> None:
+    """A connection that ends after the request left is `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         getattr(connection, how)()
@@ -187,6 +198,8 @@ async def test_an_end_after_the_request_is_unknown(how: str) -> None:
 
 
 async def test_an_end_inside_the_request_is_unknown() -> None:
+    """A connection that ends while the request is being written is `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.reader.read(10)
         connection.reset()
@@ -209,7 +222,7 @@ async def test_headers_that_are_cut_are_unknown(length: int) -> None:
 @pytest.mark.parametrize("how", ["reset", "close"])
 @pytest.mark.parametrize("kept", [0, 1, len(CREATED) - 1])
 async def test_a_body_that_is_cut(how: str, kept: int) -> None:
-    """That is unknown, although 201 was seen."""
+    """An answer whose body is cut is `unknown`, although its 201 was seen."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -248,7 +261,7 @@ async def test_a_server_that_hangs_is_unknown_after_answer_s() -> None:
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("where", ["head", "body"])
 async def test_a_server_that_drips_bytes(where: str) -> None:
-    """That is unknown, at the deadline of the whole request."""
+    """An answer that comes byte by byte is `unknown`, at the deadline of the whole request."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -303,6 +316,8 @@ GARBAGE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 async def test_garbage_is_unknown(data: bytes) -> None:
+    """Bytes that are no answer to a create are `unknown`."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(data)
@@ -314,7 +329,7 @@ async def test_garbage_is_unknown(data: bytes) -> None:
 
 
 async def test_whatever_bytes_come_back() -> None:
-    """The outcome is never that nothing was sent.
+    """Whatever bytes come back, the outcome is never that nothing was sent.
 
     Cuts, flips and mixtures of real answers, from a seed; only a whole 201 with a SID is `created`.
     """
@@ -384,7 +399,7 @@ async def test_a_redirect_is_not_followed_and_unknown(status: int) -> None:
 
 
 async def test_a_kept_connection_that_closes() -> None:
-    """Under a request that is unknown, and sent only once."""
+    """A request whose kept connection closes under it is `unknown`, and sent only once."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()
@@ -404,7 +419,7 @@ async def test_a_kept_connection_that_closes() -> None:
 
 
 async def test_connections_closed_between_requests() -> None:
-    """They lose and repeat nothing.
+    """Connections that are closed between requests lose and repeat nothing.
 
     The race: the server closes an idle connection while the client may already be writing to it.
     """
@@ -433,7 +448,7 @@ async def test_connections_closed_between_requests() -> None:
 async def test_a_connection_is_used_again(
     keepalive_s: float, connections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For as long as the server surely keeps it."""
+    """A connection is used again for as long as the server surely keeps it."""
 
     async def handler(connection: Connection) -> None:
         while True:
@@ -458,7 +473,10 @@ UNASKED = http(201, CREATED.replace(EXECUTION_SID.encode(), OTHER_SID.encode()))
 @pytest.mark.parametrize("data", [UNASKED, http(400, b'{"code": 21211}'), http(429, b"{}"), http(409, b"{}")])
 @pytest.mark.parametrize("delay_s", [0.0, 0.02])
 async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
-    """Some servers write to an idle connection before they close it: taken for an answer, it would be the wrong one."""
+    """Bytes that nobody asked for are not taken for the next request's answer: it would be the wrong one.
+
+    Some servers write to an idle connection before they close it.
+    """
     sent = asyncio.Event()
 
     async def handler(connection: Connection) -> None:
@@ -483,6 +501,147 @@ async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
     # It went over a new connection, whose first answer is its own.
     assert (second.outcome, second.execution_sid) == (Outcome.created, EXECUTION_SID)
     assert (server.connections, len(server.seen)) == (2, 2)
+
+
+class Threaded:
+    """A server in a thread: it goes on while the client's loop stands still."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        self._answers = answers
+        self._held: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        """The first connection gets all the answers to its first request, each later one the last answer."""
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._held.append(connection)
+                self.connections += 1
+                connection.recv(65536)
+                for answer in self._answers if self.connections == 1 else self._answers[-1:]:
+                    connection.sendall(answer)
+                    time.sleep(0.05)
+
+    def close(self) -> None:
+        for one in (self._listener, *self._held):
+            one.close()
+        self._thread.join(20)
+
+
+@pytest.mark.parametrize("data", [UNASKED, http(409, b"{}"), b""])
+@pytest.mark.parametrize("by_a_read", [True, False])
+async def test_bytes_that_were_not_read_yet(data: bytes, by_a_read: bool) -> None:
+    """They lie in the kernel, because the loop was busy: the connection is not used for the next request."""
+    server = Threaded(http(), data, http())
+    try:
+        async with Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
+            ask = partial(studio.flow, FLOW_SID) if by_a_read else partial(studio.create, FLOW_SID, FORM)
+            await ask()
+            time.sleep(0.3)  # noqa: ASYNC251 - nothing is read meanwhile
+            await ask()
+    finally:
+        server.close()
+    assert server.connections == 2
+
+
+async def test_a_request_that_is_given_up(short: None) -> None:
+    """What of it has not been delivered by then, never will be."""
+    given_up = asyncio.Event()
+    form = b"x=" + b"y" * 8_000_000
+    received = -1
+
+    async def handler(connection: Connection) -> None:
+        nonlocal received
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await given_up.wait()
+        connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        received = 0
+        with contextlib.suppress(OSError):
+            while data := await connection.reader.read(1 << 20):
+                received += len(data)
+
+    async with serve(handler) as server:
+        async with Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
+            verdict = classify(await studio.create(FLOW_SID, form), api_version="v2")
+        given_up.set()
+        await asyncio.sleep(0.5)
+        assert_unknown(verdict, server, seen=0)
+    assert 0 <= received < len(form)
+
+
+@pytest.mark.skipif(not wire.HAS_USER_TIMEOUT, reason="the system has no TCP_USER_TIMEOUT")
+async def test_what_a_kernel_goes_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every socket to Studio gives up by itself after `answer_s`, and is dropped with the program that had it."""
+    made: list[socket.socket] = []
+    make = wire.Sockets.__call__
+
+    def watched(self: wire.Sockets, address: tuple[object, ...]) -> socket.socket:
+        made.append(make(self, address))
+        return made[-1]
+
+    monkeypatch.setattr(wire.Sockets, "__call__", watched)
+
+    async def handler(connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            await connection.answer(http())
+
+    async with serve(handler) as server, Studio(CREDENTIALS, base_url=server.url, answer_s=7.5) as studio:
+        await studio.create(FLOW_SID, FORM)
+        await studio.flow(FLOW_SID)
+        for one in made:
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
+            assert struct.unpack("ii", one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)) == (1, 0)
+    assert len(made) == 2
+
+
+async def test_connections_are_closed_in_peace() -> None:
+    """Where nothing is under way the server is told by a FIN, not by a reset."""
+    ended: list[bytes | OSError] = []
+
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http())
+        try:
+            ended.append(await connection.reader.read())
+        except OSError as error:
+            ended.append(error)
+
+    async with serve(handler) as server:
+        async with Studio(CREDENTIALS, base_url=server.url) as studio:
+            await studio.create(FLOW_SID, FORM)
+        await asyncio.sleep(0.2)
+        assert ended == [b""]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("base_url", "proxy", "option", "late_s"),
+    [
+        ("http://127.0.0.1:1", False, True, 0),
+        ("http://127.0.0.1:1", True, False, 0),
+        ("http://localhost.:1", True, False, 0),
+        ("http://[::1]:1", True, False, 0),
+        ("https://studio.invalid", False, True, 0),
+        ("https://studio.invalid", False, False, 120),
+        ("https://studio.invalid", True, True, 120),
+    ],
+)
+def test_how_late_a_request_may_arrive(
+    base_url: str, proxy: bool, option: bool, late_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy, and a kernel that was not told otherwise, deliver what was given up."""
+    if proxy:
+        monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(client, "HAS_USER_TIMEOUT", option)
+    assert Studio(CREDENTIALS, base_url=base_url).late_s == late_s
 
 
 async def test_many_requests_at_once() -> None:
@@ -534,6 +693,8 @@ async def test_many_requests_at_once() -> None:
     ],
 )
 async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
+    """A whole execution is `created`, however it comes: compressed, in chunks, with odd headers."""
+
     async def handler(connection: Connection) -> None:
         await connection.read_request()
         await connection.answer(data)
@@ -544,7 +705,7 @@ async def test_an_execution_in_odd_clothes_is_created(data: bytes) -> None:
 
 
 async def test_an_answer_before_reading() -> None:
-    """Before the request was read it is still an answer."""
+    """An answer that comes before the request was read is still an answer, and never `not_sent`."""
 
     async def handler(connection: Connection) -> None:
         await connection.answer(http())
@@ -556,7 +717,7 @@ async def test_an_answer_before_reading() -> None:
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_an_answer_without_end(announced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up before it fills the memory."""
+    """An answer without end is `unknown`, and given up before it fills the memory."""
     monkeypatch.setattr(wire, "ANSWER_MAX_BYTES", 1 << 20)
     sent = 0
 
@@ -575,7 +736,7 @@ async def test_an_answer_without_end(announced: bool, monkeypatch: pytest.Monkey
 
 
 async def test_a_header_that_is_no_text() -> None:
-    """It does not spoil the answer."""
+    """A header that is no text does not spoil the answer."""
 
     async def handler(connection: Connection) -> None:
         await connection.read_request()

@@ -39,9 +39,8 @@ async def test_an_answer_has_the_headers_of_a_real_one(http: Http, clock: FakeCl
         assert (await create(http, sandbox)).headers["Twilio-Request-Id"] != headers["Twilio-Request-Id"]
 
 
-async def test_a_skewed_clock_shows_in_the_date_header_and_every_date_but_not_in_the_record(
-    http: Http, clock: FakeClock
-) -> None:
+async def test_a_skewed_clock_shows_in_every_date(http: Http, clock: FakeClock) -> None:
+    """A skewed clock shows in the Date header and in every date, but not in the record of creates."""
     async with Sandbox(SandboxSettings(clock_skew_s=-3600), clock=clock) as sandbox:
         reply = await create(http, sandbox)
         assert parsedate_to_datetime(reply.headers["Date"]).timestamp() == clock.now - 3600
@@ -60,7 +59,8 @@ async def test_two_runs_with_one_seed_give_the_same_sids(http: Http) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic", "Basic Og==", "Bearer x"])
-async def test_without_credentials_everything_is_401_and_nothing_happens(http: Http, authorization: str) -> None:
+async def test_without_credentials_all_is_401(http: Http, authorization: str) -> None:
+    """Without credentials everything is 401, and nothing happens."""
     async with Sandbox() as sandbox:
         for method, path in (("POST", "/Executions"), ("GET", "/Executions"), ("GET", "")):
             url = f"{sandbox.base_url}{FLOW_PATH}{path}"
@@ -70,7 +70,8 @@ async def test_without_credentials_everything_is_401_and_nothing_happens(http: H
         assert sandbox.stats()["requests"] == {"unauthorized": 3}
 
 
-async def test_wrong_paths_methods_and_queries_get_twilio_s_errors(http: Http) -> None:
+async def test_wrong_requests_get_twilio_s_errors(http: Http) -> None:
+    """Wrong paths, methods and queries get Twilio's errors."""
     async with Sandbox() as sandbox:
         executions = f"{FLOW_PATH}/Executions"
         for method, path, status, code in (
@@ -111,7 +112,8 @@ async def test_the_form_of_a_create_is_checked(http: Http) -> None:
         assert sandbox.stats()["creates"] == 0
 
 
-async def test_a_contact_of_300_bytes_passes_and_one_of_301_does_not(http: Http) -> None:
+async def test_how_long_a_contact_may_be(http: Http) -> None:
+    """A contact of 300 bytes, To and From together, passes, and one of 301 does not."""
     async with Sandbox() as sandbox:
         assert (await create(http, sandbox, "c" * (300 - len(FROM)))).status == 201
         reply = await create(http, sandbox, "c" * (301 - len(FROM)))
@@ -139,7 +141,8 @@ async def test_the_limit_is_an_exact_average_over_the_window(http: Http, clock: 
         assert (stats["worst_window"], stats["worst_window_requests"], stats["window_limit"]) == (20, 22, 20)
 
 
-async def test_refused_creates_count_against_the_window_only_where_that_is_set(http: Http, clock: FakeClock) -> None:
+async def test_refused_creates_and_the_window(http: Http, clock: FakeClock) -> None:
+    """Refused creates count against the window only where that is set."""
     for count_refused, expected in ((False, 201), (True, 429)):
         settings = SandboxSettings(limit_per_s=1, window_s=2, count_refused=count_refused)
         async with Sandbox(settings, clock=clock) as sandbox:
@@ -165,7 +168,8 @@ async def test_retry_after_is_sent_only_where_it_is_set(http: Http) -> None:
             assert (await create(http, sandbox)).headers.get("Retry-After") == expected
 
 
-async def test_more_requests_at_once_than_the_concurrency_limit_are_429(http: Http) -> None:
+async def test_the_limit_of_requests_at_once(http: Http) -> None:
+    """More requests at once than the concurrency limit are 429."""
     async with Sandbox(SandboxSettings(concurrency_limit=3, latency_s=0.05)) as sandbox:
         replies = await asyncio.gather(*(create(http, sandbox, f"+1555000{n:04}") for n in range(8)))
         assert sorted(reply.status for reply in replies) == [201] * 3 + [429] * 5
@@ -183,7 +187,8 @@ async def test_latency_delays_the_answer_but_not_the_create(http: Http) -> None:
         waiting.cancel()
 
 
-async def test_an_idle_connection_is_closed_after_the_keep_alive_time() -> None:
+async def test_an_idle_connection_is_closed() -> None:
+    """An idle connection is closed after the keep-alive time."""
     async with Sandbox(SandboxSettings(keepalive_timeout_s=0.05)) as sandbox:
         host, port = sandbox.base_url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -195,7 +200,8 @@ async def test_an_idle_connection_is_closed_after_the_keep_alive_time() -> None:
         await writer.wait_closed()
 
 
-async def test_stats_tell_duplicates_by_contact_and_by_dispatch_id(http: Http, clock: FakeClock) -> None:
+async def test_stats_tell_duplicates(http: Http, clock: FakeClock) -> None:
+    """The stats tell duplicates by contact and by dispatch_id."""
     async with Sandbox(SandboxSettings(ends_after_s=1), clock=clock) as sandbox:
         for to, dispatch_id in (("+1", "a"), ("+1", "b"), ("+2", "b"), ("+3", "c")):
             await create(http, sandbox, to, Parameters=f'{{"dispatch_id":"{dispatch_id}"}}')
@@ -209,7 +215,8 @@ async def test_stats_tell_duplicates_by_contact_and_by_dispatch_id(http: Http, c
         assert "created_by_to" not in (await control(http, sandbox, "GET", "stats?brief=1")).json
 
 
-async def test_the_creates_can_be_paged_through_and_joined_by_dispatch_id(http: Http, clock: FakeClock) -> None:
+async def test_creates_page_by_page(http: Http, clock: FakeClock) -> None:
+    """The record of creates can be paged through, and joined by dispatch_id."""
     async with Sandbox(SandboxSettings(ends_after_s=None), clock=clock) as sandbox:
         sids = []
         for n in range(7):
@@ -234,9 +241,8 @@ async def test_the_creates_can_be_paged_through_and_joined_by_dispatch_id(http: 
         assert sandbox.creates()["creates"] == found
 
 
-async def test_another_program_s_execution_is_in_the_way_and_in_the_lists_but_not_in_the_counts(
-    http: Http, clock: FakeClock
-) -> None:
+async def test_another_program_s_execution(http: Http, clock: FakeClock) -> None:
+    """Another program's execution is in the way and in the lists, but not in the counts."""
     async with Sandbox(clock=clock) as sandbox:
         order = {"to": "+15550000001", "from": FROM, "age_s": 86_400, "parameters": {"by": "someone else"}}
         planted = await control(http, sandbox, "POST", "executions", order)
@@ -251,7 +257,8 @@ async def test_another_program_s_execution_is_in_the_way_and_in_the_lists_but_no
         assert (await control(http, sandbox, "POST", "executions", order)).status == 409
 
 
-async def test_faults_can_be_replaced_while_it_runs_and_scheduled(http: Http, clock: FakeClock) -> None:
+async def test_faults_replaced_while_it_runs(http: Http, clock: FakeClock) -> None:
+    """Faults can be replaced while the sandbox runs, and scheduled."""
     async with Sandbox(SandboxSettings(faults={"429": 1}), clock=clock) as sandbox:
         assert (await create(http, sandbox)).status == 429
         schedule = {"503": 1, "for_s": 60, "then": {"500_after": 1, "for_requests": 1}}
@@ -264,7 +271,8 @@ async def test_faults_can_be_replaced_while_it_runs_and_scheduled(http: Http, cl
         assert sandbox.stats()["faults"] == {"429": 1, "503_before": 1, "500_after": 1}
 
 
-async def test_a_create_that_the_limit_refuses_suffers_no_fault(http: Http, clock: FakeClock) -> None:
+async def test_a_refused_create_suffers_no_fault(http: Http, clock: FakeClock) -> None:
+    """A create that the limit refuses suffers no fault."""
     async with Sandbox(SandboxSettings(faults={"500_after": 1}, limit_per_s=0.2), clock=clock) as sandbox:
         statuses = [(await create(http, sandbox, f"+1555000000{n}")).status for n in range(4)]
         assert statuses == [500, 500, 429, 429]
@@ -323,7 +331,8 @@ async def test_a_port_that_is_taken_is_refused_with_the_fix() -> None:
         assert "another port" in str(caught.value.fix)
 
 
-async def test_stopped_it_can_be_started_again_and_still_knows_what_happened(http: Http) -> None:
+async def test_stopped_and_started_again(http: Http) -> None:
+    """A sandbox that was stopped can be started again, and still knows what happened."""
     sandbox = Sandbox()
     with pytest.raises(SettingsError):
         _ = sandbox.base_url

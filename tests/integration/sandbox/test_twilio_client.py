@@ -52,9 +52,10 @@ async def refusal(call: Callable[[], Any]) -> TwilioRestException:
 
 
 @pytest.mark.parametrize(("version", "status"), [("v1", 200), ("v2", 201)])
-async def test_create_answers_with_the_status_and_fields_of_its_version(
+async def test_a_create_on_each_version(
     version: str, status: int, http_client: TwilioHttpClient, clock: FakeClock
 ) -> None:
+    """A create is answered with the status and the fields of its version of the API."""
     async with Sandbox(clock=clock) as sandbox:
         executions = executions_of(client_of(sandbox, http_client), version)
         answer = await off_loop(
@@ -77,9 +78,8 @@ async def test_create_answers_with_the_status_and_fields_of_its_version(
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_listing_follows_the_sandbox_s_own_page_urls_newest_first(
-    version: str, http_client: TwilioHttpClient, clock: FakeClock
-) -> None:
+async def test_a_listing_over_many_pages(version: str, http_client: TwilioHttpClient, clock: FakeClock) -> None:
+    """A listing follows the sandbox's own page URLs, the newest execution first."""
     async with Sandbox(clock=clock) as sandbox:
         executions = executions_of(client_of(sandbox, http_client), version)
         sids = []
@@ -98,7 +98,8 @@ async def test_listing_follows_the_sandbox_s_own_page_urls_newest_first(
         assert [one.sid for one in back] == sids[::-1][:10]
 
 
-async def test_lists_are_filtered_by_date_and_on_v2_by_status(http_client: TwilioHttpClient, clock: FakeClock) -> None:
+async def test_lists_filtered_by_date_and_status(http_client: TwilioHttpClient, clock: FakeClock) -> None:
+    """Lists are filtered by date, and on v2 by status."""
     async with Sandbox(SandboxSettings(ends_after_s=15), clock=clock) as sandbox:
         client = client_of(sandbox, http_client)
         executions = executions_of(client, "v2")
@@ -118,9 +119,10 @@ async def test_lists_are_filtered_by_date_and_on_v2_by_status(http_client: Twili
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_an_execution_can_be_fetched_ended_once_and_deleted(
+async def test_an_execution_fetched_ended_deleted(
     version: str, http_client: TwilioHttpClient, clock: FakeClock
 ) -> None:
+    """An execution can be fetched, ended once, and deleted."""
     async with Sandbox(SandboxSettings(ends_after_s=None), clock=clock) as sandbox:
         executions = executions_of(client_of(sandbox, http_client), version)
         sid = (await off_loop(executions.create, to="+15550000001", from_=FROM)).sid
@@ -139,7 +141,8 @@ async def test_an_execution_can_be_fetched_ended_once_and_deleted(
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_the_context_gives_parameters_back_in_both_places(version: str, http_client: TwilioHttpClient) -> None:
+async def test_the_context_gives_parameters_back(version: str, http_client: TwilioHttpClient) -> None:
+    """The Context gives the Parameters back in both places: `flow.data` and the trigger's request."""
     async with Sandbox() as sandbox:
         executions = executions_of(client_of(sandbox, http_client), version)
         sent = {"first_name": "Ann", "dispatch_id": "d-1", "n": 1}
@@ -152,9 +155,8 @@ async def test_the_context_gives_parameters_back_in_both_places(version: str, ht
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_steps_of_a_walked_flow_are_listed_fetched_and_have_contexts(
-    version: str, http_client: TwilioHttpClient, clock: FakeClock
-) -> None:
+async def test_the_steps_of_a_walked_flow(version: str, http_client: TwilioHttpClient, clock: FakeClock) -> None:
+    """The steps of a walked flow are listed and fetched, and have Contexts."""
     settings = SandboxSettings(
         flows=(default_flow(walks=True),), contacts=ContactScript(replies={"Yes": 1}, delivery_errors={})
     )
@@ -209,9 +211,8 @@ async def test_flows_are_listed_and_fetched_on_both_versions(http_client: Twilio
         assert unknown.msg.endswith(f"The requested resource /Flows/FW{'e' * 32} was not found")
 
 
-async def test_revisions_are_found_by_number_and_by_name_and_test_users_are_shown(
-    http_client: TwilioHttpClient,
-) -> None:
+async def test_revisions_and_test_users(http_client: TwilioHttpClient) -> None:
+    """Revisions are found by number and by name, and test users are shown."""
     definition = default_flow().latest.definition
     flow = SandboxFlow(
         sid=DEFAULT_FLOW_SID,
@@ -236,9 +237,8 @@ async def test_revisions_are_found_by_number_and_by_name_and_test_users_are_show
         assert (await off_loop(one.test_users().fetch)).test_users == ["+15550009999"]
 
 
-async def test_a_busy_contact_is_409_on_v2_and_silently_the_old_execution_on_v1(
-    http_client: TwilioHttpClient, clock: FakeClock
-) -> None:
+async def test_a_busy_contact_on_each_version(http_client: TwilioHttpClient, clock: FakeClock) -> None:
+    """A busy contact is a 409 on v2, and silently the old execution on v1."""
     async with Sandbox(SandboxSettings(ends_after_s=None), clock=clock) as sandbox:
         client = client_of(sandbox, http_client)
         first = await off_loop(

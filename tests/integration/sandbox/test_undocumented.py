@@ -35,6 +35,7 @@ async def create(http: Http, sandbox: Sandbox, path: str = FLOW_PATH, **fields: 
     ],
 )
 async def test_creates(http: Http, changed: dict[str, Any], fields: dict[str, str], status: int, code: Any) -> None:
+    """Parameters, an unpublished flow and ExternalId are accepted or refused as their switches say."""
     async with Sandbox(SandboxSettings(**changed)) as sandbox:
         reply = await create(http, sandbox, **fields)
         assert (reply.status, reply.json.get("code")) == (status, code)
@@ -47,6 +48,7 @@ async def test_creates(http: Http, changed: dict[str, Any], fields: dict[str, st
 
 @pytest.mark.parametrize(("mode", "status"), [("reject", 400), ("ignore", 200)])
 async def test_an_update_to_active(http: Http, mode: Any, status: int) -> None:
+    """An update to `active` is refused or ignored, as the switch says; the execution stays active."""
     async with Sandbox(SandboxSettings(status_active_update=mode, ends_after_s=None)) as sandbox:
         url = (await create(http, sandbox)).json["url"]
         assert (await http.call("POST", url, form={"Status": "active"})).status == status
@@ -57,6 +59,7 @@ async def test_an_update_to_active(http: Http, mode: Any, status: int) -> None:
 
 @pytest.mark.parametrize(("mode", "status"), [("delete", 204), ("reject", 409)])
 async def test_deleting_an_active_execution(http: Http, mode: Any, status: int) -> None:
+    """An active execution is deleted at once, or only after it has ended, as the switch says."""
     async with Sandbox(SandboxSettings(delete_active=mode, ends_after_s=None)) as sandbox:
         url = (await create(http, sandbox)).json["url"]
         assert (await http.call("DELETE", url)).status == status
@@ -68,6 +71,7 @@ async def test_deleting_an_active_execution(http: Http, mode: Any, status: int) 
 
 @pytest.mark.parametrize(("includes_flow", "status"), [(True, 201), (False, 409)])
 async def test_a_contact_that_is_active_in_another_flow(http: Http, includes_flow: bool, status: int) -> None:
+    """A contact that is active in another flow is free or busy here, as the switch says."""
     other = default_flow(sid="FW" + "1" * 32)
     settings = SandboxSettings(
         flows=(default_flow(), other), conflict_key_includes_flow=includes_flow, ends_after_s=None

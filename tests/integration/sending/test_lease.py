@@ -31,7 +31,10 @@ asyncio.run(hold())
 
 
 async def test_another_process(tmp_path: Path, root: Path) -> None:
-    """While it is at work the account is refused, or waited for until it ends or the wait is stopped."""
+    """While another process is at work the account is refused, or waited for.
+
+    The wait lasts until the other one ends or the wait is stopped.
+    """
     ledger, bus, events = SqliteLedger.open(tmp_path), EventBus(), list[Event]()
     bus.subscribe(events.append)
     holder = await asyncio.create_subprocess_exec(

@@ -82,23 +82,24 @@ async def weather(folder: Path, *, storm_s: float, half_s: float, retry_after_s:
 
 
 async def test_five_seconds_of_429_and_then_one_in_two(tmp_path: Path) -> None:
+    """Five seconds of 429, and then one in two: nothing is lost or repeated, and the rate comes back."""
     await weather(tmp_path, storm_s=5, half_s=2, retry_after_s=None)
 
 
 async def test_two_seconds_of_429_with_retry_after(tmp_path: Path) -> None:
-    """And then one in two."""
+    """Two seconds of 429 with Retry-After, and then one in two: nothing is lost or repeated."""
     await weather(tmp_path, storm_s=2, half_s=1, retry_after_s=0.7)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("retry_after_s", [None, 7.0])
 async def test_a_minute_of_429(tmp_path: Path, retry_after_s: float | None) -> None:
-    """And then half a minute of one in two."""
+    """A minute of 429, and then half a minute of one in two: nothing is lost or repeated."""
     await weather(tmp_path, storm_s=60, half_s=30, retry_after_s=retry_after_s)
 
 
 async def test_a_storm_without_end(tmp_path: Path) -> None:
-    """It stops the run, and the next one goes on."""
+    """A storm without end stops the run, and the next one goes on."""
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.overrides["retry"] = {"throttled_give_up_s": 1.0}
@@ -113,7 +114,7 @@ async def test_a_storm_without_end(tmp_path: Path) -> None:
 
 
 async def test_a_retry_after_too_long(tmp_path: Path) -> None:
-    """Longer than anybody waits: it stops the run."""
+    """A Retry-After that is longer than anybody waits stops the run."""
     async with Sandbox(SandboxSettings(limit_per_s=0, retry_after_s=86_400)) as sandbox:
         rehearsal = rehearse(tmp_path, sandbox)
         rehearsal.faults({"429": 1.0})

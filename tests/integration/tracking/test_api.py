@@ -39,7 +39,8 @@ async def test_every_resource_is_typed_and_reachable(tmp_path: Path, version: st
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_executions_are_listed_page_after_page_and_by_time(tmp_path: Path, version: str) -> None:
+async def test_executions_by_page_and_by_time(tmp_path: Path, version: str) -> None:
+    """Executions are listed page after page, and by time."""
     async with written(tmp_path, 2_500) as one:
         one.rehearsal.overrides["account"] = {"api_version": version}
         for execution in one.sandbox.studio.executions.log:

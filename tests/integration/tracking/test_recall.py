@@ -22,7 +22,8 @@ LASTING: dict[str, Any] = {"flow": default_flow(), "ends_after_s": None}
 
 
 @pytest.mark.parametrize("version", ["v2", "v1"])
-async def test_after_the_recall_of_a_half_run_campaign_nothing_is_active(tmp_path: Path, version: str) -> None:
+async def test_a_half_run_campaign_is_recalled(tmp_path: Path, version: str) -> None:
+    """After the recall of a half-run campaign no execution is active, and the rest stays `planned`."""
     async with sent(tmp_path, 0, api_version=version, **LASTING) as one:
         rehearsal = one.rehearsal
         await rehearsal.run(rehearsal.contacts(60), limit=30)
@@ -59,7 +60,8 @@ async def test_only_the_campaign_s_own_executions_are_ended(tmp_path: Path) -> N
         assert len(active) == 6
 
 
-async def test_those_that_had_ended_are_left_alone_and_what_became_of_all_is_read_later(tmp_path: Path) -> None:
+async def test_executions_that_had_ended(tmp_path: Path) -> None:
+    """Executions that had ended are left alone, and what became of all is read later."""
     async with sent(tmp_path, 40) as one:
         one.clock.freeze()
         one.clock.ahead_s = 20.0
@@ -74,7 +76,8 @@ async def test_those_that_had_ended_are_left_alone_and_what_became_of_all_is_rea
         assert [row["status"] for row in await one.report(steps="always")].count("recalled") == active
 
 
-async def test_one_that_ends_by_itself_meanwhile_is_counted_apart(tmp_path: Path) -> None:
+async def test_one_that_ends_by_itself_meanwhile(tmp_path: Path) -> None:
+    """An execution that ends by itself meanwhile is counted apart."""
     async with written(tmp_path, 12, age_s=0.0, ends_after_s=lambda n: TO_THE_END_S / 2) as one:
         # After the look: once the first is ended, all others end by themselves.
         async with one.campaign(concurrency=1) as campaign:
@@ -100,6 +103,7 @@ async def test_one_that_ends_by_itself_meanwhile_is_counted_apart(tmp_path: Path
     ],
 )
 async def test_faults_leave_nothing_active(tmp_path: Path, faults: dict[str, float]) -> None:
+    """Faults of reads and updates leave nothing active: the recall is repeated until it is through."""
     async with sent(tmp_path, 40, **LASTING) as one:
         one.rehearsal.faults(faults)
         async with one.campaign() as campaign:
@@ -117,8 +121,11 @@ async def test_faults_leave_nothing_active(tmp_path: Path, faults: dict[str, flo
         assert counts.by_status == {ACTIVE: 0, ENDED: 40, GONE: 0}
 
 
-async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
-    """A stop lets requests under way finish, so that each execution is counted once by the recall that ended it."""
+async def test_a_recall_that_is_stopped(tmp_path: Path) -> None:
+    """A recall that is stopped on the way goes on later.
+
+    A stop lets requests under way finish, so that each execution is counted once by the recall that ended it.
+    """
     # Answers come one after the other: at each moment other requests are under way.
     async with sent(tmp_path, 60, latency_s=0.01, latency_jitter_s=0.05, **LASTING) as one:
         async with one.campaign(concurrency=4) as campaign:
@@ -139,7 +146,8 @@ async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
         assert (second.ended, second.already_ended) == (60 - first.ended, 0)
 
 
-async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gone(tmp_path: Path) -> None:
+async def test_a_flow_that_is_not_there(tmp_path: Path) -> None:
+    """A flow that is not there is an error, and nothing is taken for gone: a later recall ends all."""
     async with sent(tmp_path, 5, **LASTING) as one:
         one.rehearsal.faults({"read_404": 1.0, "update_404": 1.0})
         with pytest.raises(FlowNotFound):
@@ -148,7 +156,8 @@ async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gon
         assert (await one.recall()).ended == 5
 
 
-async def test_deleted_executions_are_gone_and_the_rest_is_ended(tmp_path: Path) -> None:
+async def test_deleted_executions_are_gone(tmp_path: Path) -> None:
+    """Deleted executions are `gone`, and the rest is ended."""
     async with sent(tmp_path, 10, **LASTING) as one:
         await one.track(details=False)
         executions = one.sandbox.studio.executions
@@ -160,6 +169,7 @@ async def test_deleted_executions_are_gone_and_the_rest_is_ended(tmp_path: Path)
 
 
 async def test_a_thousand_are_ended_in_a_moment(tmp_path: Path) -> None:
+    """One recall ends more than a thousand executions, many at once."""
     async with written(tmp_path, 1_200, ends_after_s=lambda n: None) as one:
         result = await one.recall(concurrency=50)
         assert (result.ended, one.sandbox.stats()["active"]) == (1_200, 0)

@@ -31,7 +31,8 @@ async def shown(one: Sent, **tracking: Any) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("steps", ["auto", "always"])
-async def test_once_all_have_ended_the_report_shows_the_truth_about_each(tmp_path: Path, steps: str) -> None:
+async def test_the_report_shows_the_truth(tmp_path: Path, steps: str) -> None:
+    """Once all executions have ended, the report shows the truth about each."""
     async with sent(tmp_path, 150) as one:
         one.clock.ahead_s = TO_THE_END_S
         result = await one.track(steps=steps)
@@ -49,7 +50,8 @@ async def test_once_all_have_ended_the_report_shows_the_truth_about_each(tmp_pat
                 assert row["advice"].startswith("Take the contact off the list")
 
 
-async def test_v1_finds_the_same(tmp_path: Path) -> None:
+async def test_the_report_of_a_v1_campaign(tmp_path: Path) -> None:
+    """On v1, too, the report shows the truth about each execution."""
     async with sent(tmp_path, 40, api_version="v1") as one:
         one.clock.ahead_s = TO_THE_END_S
         result = await one.track(steps="always")
@@ -57,7 +59,8 @@ async def test_v1_finds_the_same(tmp_path: Path) -> None:
         assert await shown(one, steps="always") == one.truth()
 
 
-async def test_while_they_walk_only_the_status_is_known_and_later_the_rest(tmp_path: Path) -> None:
+async def test_executions_that_still_walk(tmp_path: Path) -> None:
+    """While executions walk only their status is known, and later the rest."""
     async with sent(tmp_path, 60) as one:
         one.clock.freeze()
         one.clock.ahead_s = 20.0
@@ -75,12 +78,14 @@ async def test_while_they_walk_only_the_status_is_known_and_later_the_rest(tmp_p
         assert await shown(one) == one.truth()
 
 
-async def test_a_campaign_that_was_never_tracked_has_no_columns_of_it(tmp_path: Path) -> None:
+async def test_a_campaign_that_was_never_tracked(tmp_path: Path) -> None:
+    """The report of a campaign that was never tracked has no columns of tracking."""
     async with sent(tmp_path, 3) as one:
         assert not [name for name in (await one.report())[0] if "outcome" in name or name == "last_step"]
 
 
-async def test_a_reply_that_a_spreadsheet_would_run_is_made_harmless_in_the_report(tmp_path: Path) -> None:
+async def test_a_reply_that_a_spreadsheet_would_run(tmp_path: Path) -> None:
+    """A reply that a spreadsheet would run is made harmless in the report."""
     async with sent(tmp_path, 3, variables=["flow.data.first_name", "contact.channel.address"]) as one:
         one.rehearsal.name = "evil"
         source = tmp_path / "evil.csv"
@@ -97,7 +102,8 @@ async def test_a_reply_that_a_spreadsheet_would_run_is_made_harmless_in_the_repo
 # --- what it costs ---
 
 
-async def test_the_status_of_ten_thousand_costs_a_few_list_pages(tmp_path: Path) -> None:
+async def test_the_status_of_ten_thousand(tmp_path: Path) -> None:
+    """The status of ten thousand executions costs a few list pages."""
     async with written(tmp_path, 10_000, ends_after_s=lambda n: 1.0 if n % 2 else None) as one:
         result = await one.track(details=False)
         assert result.counts.by_status == {ACTIVE: 5_000, ENDED: 5_000, GONE: 0}
@@ -108,7 +114,8 @@ async def test_the_status_of_ten_thousand_costs_a_few_list_pages(tmp_path: Path)
         assert sum(one.reads.values()) <= 20
 
 
-async def test_details_cost_at_most_eleven_reads_for_ten_executions(tmp_path: Path) -> None:
+async def test_what_details_cost(tmp_path: Path) -> None:
+    """Details cost at most eleven reads for ten executions."""
     async with sent(tmp_path, 400) as one:
         one.clock.ahead_s = TO_THE_END_S
         result = await one.track()
@@ -117,7 +124,8 @@ async def test_details_cost_at_most_eleven_reads_for_ten_executions(tmp_path: Pa
         assert await shown(one) == one.truth()
 
 
-async def test_where_contexts_do_not_prove_paths_the_steps_are_read_instead(tmp_path: Path) -> None:
+async def test_contexts_that_prove_no_path(tmp_path: Path) -> None:
+    """Where Contexts do not prove paths, the steps are read instead."""
     # Executions that do not walk leave nothing in their contexts.
     async with written(tmp_path, 400) as one:
         result = await one.track()
@@ -126,7 +134,8 @@ async def test_where_contexts_do_not_prove_paths_the_steps_are_read_instead(tmp_
         assert {row["path"] for row in await one.report()} == {"ask_yes_no"}
 
 
-async def test_where_only_both_would_do_the_cost_is_bounded_and_what_is_left_open_is_said(tmp_path: Path) -> None:
+async def test_details_that_need_both_reads(tmp_path: Path) -> None:
+    """Where only Context and steps together would do, the cost is bounded, and what is left open is said."""
     async with written(tmp_path, 400, parameters='{"x": "1"}') as one:
         one.variables = ["flow.data.x"]
         result = await one.track()
@@ -144,7 +153,8 @@ async def test_where_only_both_would_do_the_cost_is_bounded_and_what_is_left_ope
         assert {row["path"] for row in await one.report(steps="always")} == {"ask_yes_no"}
 
 
-async def test_what_is_known_whole_is_not_asked_again_but_for_other_values(tmp_path: Path) -> None:
+async def test_what_is_known_whole(tmp_path: Path) -> None:
+    """What is known whole is not asked again, but for other values."""
     async with sent(tmp_path, 30) as one:
         one.clock.ahead_s = TO_THE_END_S
         await one.track()
@@ -158,7 +168,8 @@ async def test_what_is_known_whole_is_not_asked_again_but_for_other_values(tmp_p
         assert {row["flow.variables.coming"] for row in await one.report()} >= {"yes", "no", ""}
 
 
-async def test_a_few_that_are_left_are_asked_one_by_one_instead_of_listing_all(tmp_path: Path) -> None:
+async def test_a_few_executions_that_are_left(tmp_path: Path) -> None:
+    """A few executions that are left are asked one by one, instead of listing all."""
     async with written(tmp_path, 5_000, ends_after_s=lambda n: None if n in (0, 4_999) else 1.0) as one:
         await one.track(details=False)
         one.count_reads()
@@ -166,7 +177,8 @@ async def test_a_few_that_are_left_are_asked_one_by_one_instead_of_listing_all(t
         assert one.reads == {"flow": 1, "fetch": 2}
 
 
-async def test_reads_keep_to_their_rate_and_to_their_number_at_once(tmp_path: Path) -> None:
+async def test_reads_keep_to_their_rate(tmp_path: Path) -> None:
+    """Reads keep to their rate and to their number at once."""
     async with sent(tmp_path, 60, latency_s=0.02) as one:
         one.clock.ahead_s = TO_THE_END_S
         one.sandbox._worst_in_flight = 0
@@ -204,7 +216,8 @@ async def test_faults_of_reads_cost_time_and_nothing_else(tmp_path: Path, faults
         assert await shown(one) == one.truth()
 
 
-async def test_page_tokens_that_always_expire_only_make_the_list_start_again(tmp_path: Path) -> None:
+async def test_page_tokens_that_always_expire(tmp_path: Path) -> None:
+    """Page tokens that always expire only make the list start again."""
     # Created over half a minute, a thousand to a page.
     async with written(tmp_path, 4_500) as one:
         log = one.sandbox.studio.executions.log
@@ -217,7 +230,8 @@ async def test_page_tokens_that_always_expire_only_make_the_list_start_again(tmp
         assert one.reads["fetch"] == 2
 
 
-async def test_a_list_that_cannot_be_read_at_all_is_made_up_for_one_by_one(tmp_path: Path) -> None:
+async def test_a_list_that_cannot_be_read(tmp_path: Path) -> None:
+    """A list that cannot be read at all is made up for by asking one by one."""
     async with written(tmp_path, 1_500) as one:
         # All in one second: a list that starts again there leads no further.
         one.rehearsal.faults({"read_page_token": 1.0})
@@ -226,7 +240,8 @@ async def test_a_list_that_cannot_be_read_at_all_is_made_up_for_one_by_one(tmp_p
         assert one.reads["fetch"] < 600
 
 
-async def test_a_deleted_execution_is_gone_and_the_others_are_read(tmp_path: Path) -> None:
+async def test_a_deleted_execution_is_gone(tmp_path: Path) -> None:
+    """A deleted execution is `gone`, and the others are read."""
     async with sent(tmp_path, 20) as one:
         one.clock.ahead_s = TO_THE_END_S
         executions = one.sandbox.studio.executions
@@ -238,7 +253,8 @@ async def test_a_deleted_execution_is_gone_and_the_others_are_read(tmp_path: Pat
         assert [row["status"] for row in await one.report()].count("gone") == 3
 
 
-async def test_one_that_is_deleted_after_it_was_listed_is_gone_too(tmp_path: Path) -> None:
+async def test_one_deleted_after_it_was_listed(tmp_path: Path) -> None:
+    """An execution that is deleted after it was listed is `gone`."""
     async with sent(tmp_path, 20) as one:
         one.clock.ahead_s = TO_THE_END_S
         await one.track(details=False)
@@ -248,20 +264,23 @@ async def test_one_that_is_deleted_after_it_was_listed_is_gone_too(tmp_path: Pat
         assert (result.counts.by_status[GONE], result.read) == (1, 19)
 
 
-async def test_executions_past_their_thirty_days_are_gone_without_being_asked_for(tmp_path: Path) -> None:
+async def test_executions_long_past_retention(tmp_path: Path) -> None:
+    """Executions past their thirty days are `gone` without being asked for."""
     async with written(tmp_path, 50, age_s=32 * 86_400.0) as one:
         result = await one.track()
         assert result.counts.by_status[GONE] == 50
         assert one.reads == {"flow": 1}
 
 
-async def test_executions_just_past_retention_are_asked_for_and_gone(tmp_path: Path) -> None:
+async def test_executions_just_past_retention(tmp_path: Path) -> None:
+    """Executions just past their retention of thirty days are asked for, and `gone`."""
     async with written(tmp_path, 50, age_s=30.5 * 86_400.0) as one:
         result = await one.track()
         assert result.counts.by_status[GONE] == 50
 
 
-async def test_a_machine_whose_clock_is_a_year_ahead_takes_nothing_for_gone(tmp_path: Path) -> None:
+async def test_a_machine_clock_far_ahead(tmp_path: Path) -> None:
+    """A machine whose clock is ahead by more than the retention takes nothing for gone."""
     # The ledger's clock and this machine's agree with each other, and not with Studio's.
     async with written(tmp_path, 50, begun_ago_s=32 * 86_400.0, clock_skew_s=-32 * 86_400.0) as one:
         result = await one.track()
@@ -276,14 +295,16 @@ async def test_clocks_that_differ_by_an_hour_cost_nothing(tmp_path: Path, skew_s
         assert sum(one.reads.values()) <= 10
 
 
-async def test_a_clock_that_was_wrong_while_sending_and_is_right_now_costs_nothing(tmp_path: Path) -> None:
+async def test_a_clock_that_was_wrong_while_sending(tmp_path: Path) -> None:
+    """A clock that was wrong while sending and is right now costs nothing."""
     async with written(tmp_path, 3_000, begun_ago_s=7_200.0) as one:
         result = await one.track(details=False)
         assert result.counts.by_status[ENDED] == 3_000
         assert sum(one.reads.values()) <= 10
 
 
-async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gone(tmp_path: Path) -> None:
+async def test_a_flow_that_is_not_there(tmp_path: Path) -> None:
+    """A flow that is not there is an error, and nothing is taken for gone."""
     async with sent(tmp_path, 5) as one:
         one.rehearsal.faults({"read_404": 1.0})
         with pytest.raises(FlowNotFound):
@@ -295,9 +316,8 @@ async def test_a_flow_that_is_not_there_is_an_error_and_nothing_is_taken_for_gon
 
 
 @pytest.mark.parametrize(("fault", "code"), [("read_401", 4), ("read_403", 4)])
-async def test_credentials_that_are_refused_on_the_way_stop_it_with_what_was_read_kept(
-    tmp_path: Path, fault: str, code: int
-) -> None:
+async def test_credentials_refused_on_the_way(tmp_path: Path, fault: str, code: int) -> None:
+    """Credentials that are refused on the way stop the look, and what was read is kept."""
     async with sent(tmp_path, 40) as one:
         one.clock.ahead_s = TO_THE_END_S
         # Twenty reads, and then none any more.
@@ -323,7 +343,8 @@ async def test_contexts_of_a_megabyte_are_read(tmp_path: Path) -> None:
             assert len(row["flow.data.x"]) == 2_000
 
 
-async def test_a_studio_that_answers_nothing_any_more_ends_the_look_with_its_error(tmp_path: Path) -> None:
+async def test_a_studio_that_stops_answering(tmp_path: Path) -> None:
+    """A Studio that answers nothing any more ends the look with its error."""
     async with sent(tmp_path, 60) as one:
         one.clock.ahead_s = TO_THE_END_S
         await one.track(details=False)
@@ -336,8 +357,11 @@ async def test_a_studio_that_answers_nothing_any_more_ends_the_look_with_its_err
         assert one.reads["context"] < 40
 
 
-async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
-    """What was read before the stop is kept, and not read again."""
+async def test_tracking_that_is_stopped(tmp_path: Path) -> None:
+    """Tracking that is stopped on the way goes on later.
+
+    What was read before the stop is kept, and not read again.
+    """
     # Two at a time, so that progress is reported several times before the end, however the machine is loaded.
     async with sent(tmp_path, 120, latency_s=0.01) as one:
         one.clock.ahead_s = TO_THE_END_S
@@ -360,6 +384,7 @@ async def test_stopped_on_the_way_it_goes_on_later(tmp_path: Path) -> None:
 
 
 async def test_following_looks_again_until_all_have_ended(tmp_path: Path) -> None:
+    """Tracking that follows looks again until all executions have ended."""
     async with sent(tmp_path, 30) as one:
 
         async def time_passes() -> None:
@@ -384,7 +409,8 @@ async def test_rows_sent_after_a_look_are_found_by_the_next(tmp_path: Path) -> N
         assert result.counts.by_status[ACTIVE] > 0
 
 
-async def test_a_flow_that_goes_in_circles_is_told_by_its_steps(tmp_path: Path) -> None:
+async def test_a_flow_that_goes_in_circles(tmp_path: Path) -> None:
+    """The path through a flow that goes in circles is told by its steps."""
     states = [
         {"name": "T", "type": "trigger", "transitions": [{"event": "incomingRequest", "next": "a"}], "properties": {}},
         {
@@ -412,6 +438,7 @@ async def test_a_flow_that_goes_in_circles_is_told_by_its_steps(tmp_path: Path) 
 
 
 async def test_progress_tells_how_far_it_is(tmp_path: Path) -> None:
+    """The events of tracking tell how far it is, up to the last execution."""
     async with sent(tmp_path, 30, latency_s=0.01) as one:
         one.clock.ahead_s = TO_THE_END_S
         told: list[Tracking] = []

@@ -104,8 +104,11 @@ async def test_a_limit_is_kept_and_confirmed(tmp_path: Path) -> None:
     assert launched.result.status.rows[RowState.planned] == 3
 
 
-async def test_a_report_that_fails_says_how_to_write_it_again(tmp_path: Path) -> None:
-    """The rows are sent all the same; the exit code tells of the report only where nothing graver happened."""
+async def test_a_report_that_fails_has_a_remedy(tmp_path: Path) -> None:
+    """A report that fails says how to write it again.
+
+    The rows are sent all the same; the exit code tells of the report only where nothing graver happened.
+    """
     async with opened(tmp_path) as found:
         launched = await launch(found.campaign, LaunchOptions(report=Path("nowhere/r.csv")), confirm=lambda ahead: None)
         assert found.creates == 5
@@ -115,7 +118,7 @@ async def test_a_report_that_fails_says_how_to_write_it_again(tmp_path: Path) ->
     assert "Command(name='report', arguments=('spring',)" in repr(error.fix)
 
 
-async def test_a_bug_leaves_a_report_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_leaves_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever ends the sending, what is known is written."""
     async with opened(tmp_path) as found:
 
@@ -128,8 +131,11 @@ async def test_a_bug_leaves_a_report_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert states() == ["planned"] * 5
 
 
-async def test_refused_rows_are_counted_chosen_and_sent_again(tmp_path: Path) -> None:
-    """Facets name what there is; counting changes nothing; the choice alone is planned again."""
+async def test_refused_rows_are_sent_again(tmp_path: Path) -> None:
+    """Refused rows are counted, chosen and sent again.
+
+    Facets name what there is; counting changes nothing; the choice alone is planned again.
+    """
     async with opened(tmp_path) as found:
         found.rehearsal.faults({"reject": 1, "for_requests": 3})
         await launch(found.campaign, LaunchOptions(report=REPORT), confirm=lambda ahead: None)
@@ -170,8 +176,11 @@ async def test_why_a_flow_was_not_checked_is_a_value(tmp_path: Path) -> None:
         assert found.rehearsal.sandbox.stats()["requests"] == {}
 
 
-async def test_a_flow_that_cannot_be_asked_about_is_no_exception(tmp_path: Path) -> None:
-    """A check goes on with the error as a value; a run is stopped by it."""
+async def test_a_flow_that_cannot_be_read_is_a_value(tmp_path: Path) -> None:
+    """A flow that cannot be asked about is no exception.
+
+    A check goes on with the error as a value; a run is stopped by it.
+    """
     async with opened(tmp_path) as found:
         found.rehearsal.faults({"read_403": 1})
         check = await check_flow(found.campaign, has_credentials=True)

@@ -44,8 +44,11 @@ async def planned(tmp_path: Path) -> AsyncIterator[Planned]:
         yield Planned(campaign, await campaign.plan(source))
 
 
-async def test_each_bad_row_says_what_is_wrong_and_what_to_do(planned: Planned) -> None:
-    """Its number, column, value, reason and advice, in the file's order."""
+async def test_each_bad_row_says_what_to_do(planned: Planned) -> None:
+    """Each bad row says what is wrong and what to do.
+
+    Its number, column, value, reason and advice, in the file's order.
+    """
     rows = await bad_rows(planned.campaign)
     assert len(rows) == left_out(planned.counts) == len(LINES) - 1
     assert [row.row_number for row in rows] == list(range(3, len(LINES) + 2))

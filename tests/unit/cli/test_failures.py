@@ -45,25 +45,26 @@ EVERY_ERROR = [*KINDS, *(leaf for kind in KINDS for leaf in kind.__subclasses__(
 
 
 @pytest.mark.parametrize("kind", EVERY_ERROR, ids=lambda kind: kind.__name__)
-def test_each_error_is_told_in_three_lines_and_ends_with_its_code(
+def test_each_error_is_three_lines_and_a_code(
     program: typer.Typer, kind: type[DispatcherError], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Each error is told in three lines on standard error, and ends the program with its code."""
     code = raising(program, kind("what happened", found="this [and that]", fix="a command"))
     out, err = capsys.readouterr()
     assert (code, out) == (kind.exit_code, "")
     assert err.splitlines() == [f"error[{kind.code}]: what happened", "found: this [and that]", "fix: a command"]
 
 
-def test_lines_of_an_error_are_never_wrapped_so_that_scripts_can_read_them(
-    program: typer.Typer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_of_an_error_are_never_wrapped(program: typer.Typer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines of an error are never wrapped, so that scripts can read them."""
     raising(program, ReportError("long " * 100, fix="x" * 500))
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def test_a_bug_is_one_line_without_private_data_and_says_how_to_report_it(
+def test_a_bug_is_told_without_private_data(
     program: typer.Typer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A bug is one line without private data, and says how to report it."""
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "canary-token")
     code = raising(program, ValueError("canary-token and +12025550123"))
     err = capsys.readouterr().err
@@ -76,6 +77,7 @@ def test_a_bug_is_one_line_without_private_data_and_says_how_to_report_it(
 def test_with_debug_the_traceback_is_shown_masked(
     program: typer.Typer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With --debug a bug's traceback is shown, with secrets and numbers masked."""
     monkeypatch.setattr(logs, "_debug", True)
     monkeypatch.setenv("TWILIO_API_SECRET", "canary-secret")
     raising(program, RuntimeError("canary-secret +12025550123"))
@@ -88,10 +90,13 @@ def test_with_debug_the_traceback_is_shown_masked(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted()])
 def test_an_interrupt_is_130(program: typer.Typer, error: BaseException) -> None:
+    """Ctrl-C, and the error of an interrupted run, end the program with exit code 130."""
     assert raising(program, error) == 130
 
 
 def test_what_a_command_returns_is_the_exit_code(program: typer.Typer) -> None:
+    """A command that raises nothing ends the program with the number that it returns."""
+
     @program.command()
     def some() -> int:
         return ExitCode.SOME_REFUSED
@@ -100,7 +105,8 @@ def test_what_a_command_returns_is_the_exit_code(program: typer.Typer) -> None:
     assert app_module.main(["--help"]) == 0
 
 
-def test_a_reader_that_has_enough_ends_the_command_quietly() -> None:
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    """A reader that has enough, as `head` has, ends the command quietly and with exit code 0."""
     # More than a pipe holds, into a reader that goes away after one line.
     script = (
         f"{sys.executable} -c 'from dispatcher.cli.render.terminal import out\n"
@@ -111,7 +117,9 @@ def test_a_reader_that_has_enough_ends_the_command_quietly() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
-def test_a_log_that_cannot_be_written_does_not_stop_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_standard_error_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log on standard error that cannot be written does not stop anything."""
+
     class Full:
         encoding = "utf-8"
 
@@ -129,7 +137,8 @@ def test_a_log_that_cannot_be_written_does_not_stop_anything(monkeypatch: pytest
     failures.print_error(LedgerCorrupt())
 
 
-def test_secrets_in_files_are_masked_too(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_in_files_are_masked(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that comes from a file is masked; a file that is not there does no harm."""
     from pathlib import Path
 
     file = Path("secret")

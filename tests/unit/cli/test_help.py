@@ -77,11 +77,13 @@ def _told(command: Any) -> tuple[Any, ...]:
 
 
 def test_the_contracts_commands_are_there() -> None:
+    """Every command that the outer contract names is in the program."""
     assert {name.removeprefix("dispatcher ") for name in COMMANDS} >= WANTED
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_and_option_is_explained(name: str) -> None:
+    """Every command's help begins with a sentence, and every option has a text."""
     command = COMMANDS[name]
     assert command.help
     assert command.help.splitlines()[0].endswith(".")
@@ -95,7 +97,8 @@ def example_lines(command: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_examples_that_fit_a_terminal_of_80_columns(name: str) -> None:
+def test_each_commands_examples_fit_a_terminal(name: str) -> None:
+    """Each command has examples that fit a terminal of 80 columns."""
     lines = example_lines(COMMANDS[name])
     assert lines
     assert max(map(len, lines)) <= 78
@@ -103,7 +106,8 @@ def test_each_command_has_examples_that_fit_a_terminal_of_80_columns(name: str) 
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_example_is_a_command_line_that_is_understood(name: str) -> None:
+def test_each_example_is_understood(name: str) -> None:
+    """Each example is a command line that the program understands."""
     for line in example_lines(COMMANDS[name]):
         words = shlex.split(line.partition("  ")[0]) if not line.startswith("    ") else []
         if "dispatcher" not in words:
@@ -117,5 +121,6 @@ def test_each_example_is_a_command_line_that_is_understood(name: str) -> None:
         command.make_context("dispatcher", words)
 
 
-def test_the_page_of_the_command_line_is_what_the_program_says(root: Path) -> None:
+def test_the_page_is_what_the_program_says(root: Path) -> None:
+    """docs/cli.md is what the program says of its commands."""
     assert (root / "docs" / "cli.md").read_text(encoding="utf-8") == text(), "python -m docs.commands"

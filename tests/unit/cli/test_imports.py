@@ -39,16 +39,19 @@ def loaded_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
-def test_the_list_of_commands_loads_nothing_that_takes_time(arguments: tuple[str, ...]) -> None:
+def test_the_list_of_commands_loads_little(arguments: tuple[str, ...]) -> None:
+    """The list of commands, and the version, load nothing that takes time."""
     assert loaded_by(*arguments).isdisjoint({*NOT_FOR_HELP, "pydantic"})
 
 
 @pytest.mark.parametrize("arguments", [("run", "--help"), ("config", "show", "--help")])
 def test_a_commands_help_loads_no_more_than_typer_does(arguments: tuple[str, ...]) -> None:
+    """A command's help loads what typer itself loads, and neither asyncio, SQLite nor a large library."""
     # typer checks options with pydantic.
     assert loaded_by(*arguments).isdisjoint(NOT_FOR_HELP)
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("config", "show"), ("config", "init")])
-def test_looking_loads_no_reader_no_client_and_no_number_tables(arguments: tuple[str, ...]) -> None:
+def test_looking_loads_little(arguments: tuple[str, ...]) -> None:
+    """Looking loads no reader of files, no HTTP client and no number tables."""
     assert loaded_by(*arguments).isdisjoint(HEAVY)

@@ -53,8 +53,8 @@ async def signalled(campaign: Campaign | None, times: int, phase: Phase = Phase.
 
 
 @pytest.mark.parametrize("answer", [True, None])
-async def test_the_first_stops_what_runs(left: list[int], answer: bool | None) -> None:
-    """The command goes on: it reports, and ends by itself."""
+async def test_the_first_signal_stops_what_runs(left: list[int], answer: bool | None) -> None:
+    """After the first signal the command goes on: it reports, and ends by itself."""
     campaign = Campaign(answer)
     assert not await signalled(campaign, 1)
     assert (campaign.stops, left) == ([False], [])
@@ -75,8 +75,8 @@ async def test_a_report_is_finished(left: list[int]) -> None:
     assert left == [1]
 
 
-async def test_the_second_gives_up_what_is_in_flight(left: list[int]) -> None:
-    """While sending; the third leaves."""
+async def test_a_second_signal_gives_up_requests(left: list[int]) -> None:
+    """While sending, a second signal gives up what is in flight; the third leaves."""
     campaign = Campaign(True)
     await signalled(campaign, 2, Phase.sending)
     assert (campaign.stops, left) == ([False, True], [])
@@ -84,8 +84,8 @@ async def test_the_second_gives_up_what_is_in_flight(left: list[int]) -> None:
     assert left == [1]
 
 
-async def test_the_second_leaves_where_nothing_is_sent(left: list[int]) -> None:
-    """Reading, reconciling, tracking: nothing in flight would be lost."""
+async def test_a_second_signal_leaves_when_not_sending(left: list[int]) -> None:
+    """Reading, reconciling, tracking: nothing in flight would be lost, so a second signal leaves at once."""
     campaign = Campaign(True)
     await signalled(campaign, 2, Phase.tracking)
     assert (campaign.stops, left) == ([False], [1])

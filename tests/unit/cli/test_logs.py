@@ -54,7 +54,7 @@ def test_events_are_logged_and_only_in_the_file() -> None:
     assert "Stopping" not in done.stderr
 
 
-def test_nobody_else_may_read_it() -> None:
+def test_nobody_else_may_read_the_log() -> None:
     """Also where the file was there before."""
     LOG.touch(mode=0o644)
     command("status", "--log-file", str(LOG))

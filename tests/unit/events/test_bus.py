@@ -64,7 +64,7 @@ def test_a_listener_may_leave_and_fail_at_once() -> None:
     bus.emit(STOPPING)
 
 
-def test_unsubscribe_ends_it() -> None:
+def test_an_unsubscribed_listener_hears_nothing() -> None:
     """Who unsubscribes hears nothing more; doing it twice takes nobody else away, though he be the same function."""
     bus = EventBus()
     heard: list[Event] = []

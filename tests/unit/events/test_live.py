@@ -129,7 +129,7 @@ def test_the_window_empties_by_itself(watched: Watched) -> None:
     assert (watched.bus.snapshot().window_now, watched.bus.snapshot().worst_window) == (0, 8)
 
 
-def test_the_other_events_are_shown(watched: Watched) -> None:
+def test_events_beside_sending_are_shown(watched: Watched) -> None:
     """Reading, looking up, tracking, stopping and the report each have their place."""
     watched.bus.emit(PlanProgress(rows=7, done_bytes=70, total_bytes=None))
     watched.bus.emit(Planned(total=9, rows={RowState.planned: 7, RowState.invalid: 2}))

@@ -20,20 +20,24 @@ CELLS = [(ANN, "Ann"), (BOB, "Bob")]
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found_in_the_header_line(tmp_path: Path, delimiter: str) -> None:
+    """Commas, semicolons, tabs and bars are recognised by the header line alone."""
     assert read(write(tmp_path / "a.csv", PLAIN.replace(",", delimiter))).cells == CELLS
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "tab", "txt", "psv"])
 def test_other_text_suffixes_are_read_the_same_way(tmp_path: Path, suffix: str) -> None:
+    """Files named .tsv, .tab, .txt and .psv are read like those named .csv: the suffix says no delimiter."""
     assert read(write(tmp_path / f"a.{suffix}", PLAIN.replace(",", "\t"))).cells == CELLS
 
 
-def test_of_two_possible_delimiters_the_one_that_fits_the_rows_is_taken(tmp_path: Path) -> None:
+def test_the_delimiter_that_fits_the_rows(tmp_path: Path) -> None:
+    """Of two possible delimiters the one that fits the rows is taken."""
     text = f"phone;last, first\n{ANN};Example\n{BOB};Example\n"
     assert read(write(tmp_path / "a.csv", text)).cells == [(ANN, "Example"), (BOB, "Example")]
 
 
 def test_a_delimiter_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
+    """Where two delimiters fit the rows, neither is taken: the error offers both, and the setting decides."""
     path = write(tmp_path / "a.csv", f"phone;a,b\n{ANN};x,y\n")
     with pytest.raises(InputError, match="the delimiter is not clear") as caught:
         read(path, to="phone;a")
@@ -43,6 +47,7 @@ def test_a_delimiter_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_delimiter_may_be_given(tmp_path: Path) -> None:
+    """The setting takes any single character and the word "tab", and refuses what cannot be a delimiter."""
     assert read(write(tmp_path / "a.csv", PLAIN.replace(",", "^")), delimiter="^").cells == CELLS
     assert read(write(tmp_path / "b.csv", PLAIN.replace(",", "\t")), delimiter="tab").cells == CELLS
     for wrong in ("", ",,", '"', "\n", "é"):
@@ -50,13 +55,15 @@ def test_a_delimiter_may_be_given(tmp_path: Path) -> None:
             read(tmp_path / "a.csv", delimiter=wrong)
 
 
-def test_excels_sep_line_gives_the_delimiter_and_is_no_row(tmp_path: Path) -> None:
+def test_excels_sep_line_gives_the_delimiter(tmp_path: Path) -> None:
+    """Excel's line `sep=;` gives the delimiter and is no row: the header below it counts as row 1."""
     reading = read(write(tmp_path / "a.csv", "sep=;\r\n" + PLAIN.replace(",", ";")))
     assert reading.cells == CELLS
     assert reading.numbers == [2, 3]
 
 
 def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
+    """A file of one column is read without a delimiter, and its blank lines count in the row numbers."""
     reading = read(write(tmp_path / "a.csv", f"phone\n{ANN}\n\n{BOB}\n"))
     assert reading.cells == [(ANN,), (BOB,)]
     assert reading.numbers == [2, 4]
@@ -71,9 +78,8 @@ def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
         (codecs.BOM_UTF32_LE, "utf-32-le"),
     ],
 )
-def test_a_byte_order_mark_says_the_encoding_and_is_no_part_of_the_header(
-    tmp_path: Path, mark: bytes, codec: str
-) -> None:
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, mark: bytes, codec: str) -> None:
+    """A byte-order mark says the encoding and is no part of the header."""
     text = PLAIN.replace("Ann", "Zoë \U0001f600")
     reading = read(write(tmp_path / "a.csv", mark + text.encode(codec)))
     assert reading.new_input.header == ("phone", "name")
@@ -82,11 +88,13 @@ def test_a_byte_order_mark_says_the_encoding_and_is_no_part_of_the_header(
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16-le", "utf-16", "utf-8-sig"])
 def test_an_encoding_may_be_given(tmp_path: Path, encoding: str) -> None:
+    """A file is read in the encoding that the setting names."""
     data = PLAIN.replace("Ann", "Zoë").encode(encoding)
     assert read(write(tmp_path / "a.csv", data), encoding=encoding).cells == [(ANN, "Zoë"), CELLS[1]]
 
 
 def test_characters_are_not_torn_where_blocks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters of several bytes come back whole where the file is read a few bytes at a time."""
     monkeypatch.setattr(delimited, "CHUNK_BYTES", 7)
     monkeypatch.setattr(delimited, "_SNIFF_BYTES", 7)
     text = PLAIN.replace("Ann", "日本語\U0001f600é" * 3)
@@ -95,18 +103,21 @@ def test_characters_are_not_torn_where_blocks_meet(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_every_line_end_is_one_and_the_last_may_be_missing(tmp_path: Path, line_end: str) -> None:
+def test_every_kind_of_line_end_ends_a_row(tmp_path: Path, line_end: str) -> None:
+    """LF, CRLF and CR each end a row, and the last line's end may be missing."""
     text = PLAIN.replace("\n", line_end)
     assert read(write(tmp_path / "a.csv", text)).cells == CELLS
     assert read(write(tmp_path / "a.csv", text.removesuffix(line_end))).cells == CELLS
 
 
 def test_mixed_line_ends_are_all_line_ends(tmp_path: Path) -> None:
+    """In a file that mixes LF, CRLF and CR each of them ends a row."""
     text = f"phone,name\r{ANN},Ann\r\n{BOB},Bob\n{ANN},C\r{BOB},D"
     assert read(write(tmp_path / "a.csv", text)).numbers == [2, 3, 4, 5]
 
 
-def test_line_ends_inside_quotation_marks_stay_and_the_row_counts_once(tmp_path: Path) -> None:
+def test_line_ends_inside_quotation_marks_stay(tmp_path: Path) -> None:
+    """Line ends inside quotation marks stay as written, and the row counts once."""
     text = f'phone,note\r\n{ANN},"one\r\ntwo\nthree\rfour"\r\n{BOB},x\r\n'
     reading = read(write(tmp_path / "a.csv", text))
     assert reading.cells == [(ANN, "one\r\ntwo\nthree\rfour"), (BOB, "x")]
@@ -122,7 +133,8 @@ def test_cells_are_exactly_as_written(tmp_path: Path) -> None:
     assert reading.cells == [(ANN, *cells)]
 
 
-def test_blank_rows_are_no_contacts_and_shift_no_number(tmp_path: Path) -> None:
+def test_blank_rows_are_no_contacts(tmp_path: Path) -> None:
+    """Blank rows are no contacts and shift no number; how many were left out is told."""
     text = f"phone,name\n\n{ANN},Ann\n,\n  , \n{BOB},Bob\n\n\n"
     reading = read(write(tmp_path / "a.csv", text))
     assert reading.cells == CELLS
@@ -131,21 +143,25 @@ def test_blank_rows_are_no_contacts_and_shift_no_number(tmp_path: Path) -> None:
 
 
 def test_blank_rows_above_the_header_are_counted(tmp_path: Path) -> None:
+    """Row numbers are those of the file, also where blank rows stand above the header."""
     assert read(write(tmp_path / "a.csv", "\n,\n" + PLAIN)).numbers == [4, 5]
 
 
-def test_a_row_with_nothing_but_its_number_missing_is_no_blank_row(tmp_path: Path) -> None:
+def test_a_row_without_a_phone_is_no_blank_row(tmp_path: Path) -> None:
+    """A row in which only the phone number is missing is no blank row: it is invalid and names the column."""
     reading = read(write(tmp_path / "a.csv", f"phone,name\n,Ann\n{BOB},\n"))
     assert reading.reasons == [Reason.to_missing, None]
     assert reading.rows[0].column == "phone"
 
 
 def test_gzip_is_read_whatever_the_name(tmp_path: Path) -> None:
+    """Compressed text is known by its content, whether or not the name ends in .gz."""
     for name in ("a.csv.gz", "a.csv", "a.gz", "a"):
         assert read(write(tmp_path / name, gzip.compress(PLAIN.encode()))).cells == CELLS
 
 
 def test_two_gzip_members_are_one_file(tmp_path: Path) -> None:
+    """Two gzip members one after the other are read as one file, though they meet inside it."""
     half = PLAIN.index(BOB)
     data = gzip.compress(PLAIN[:half].encode()) + gzip.compress(PLAIN[half:].encode())
     assert read(write(tmp_path / "a.csv.gz", data)).cells == CELLS
@@ -167,7 +183,8 @@ def malformed(tmp_path: Path, text: str, **changes: object) -> list[tuple[int, s
     return [(row.number, row.sentence) for row in reading.rows]
 
 
-def test_a_row_with_too_few_cells_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
+def test_a_short_row_is_refused_alone(tmp_path: Path) -> None:
+    """A row with too few cells is refused, and the others are not."""
     assert malformed(tmp_path, f"a,{ANN},X\nb,{BOB}\nc,{BOB},X\n") == [
         (2, None),
         (3, "the row has 2 cells, and the header has 3"),
@@ -175,53 +192,63 @@ def test_a_row_with_too_few_cells_is_refused_and_the_others_are_not(tmp_path: Pa
     ]
 
 
-def test_short_rows_are_filled_up_where_the_settings_say_so(tmp_path: Path) -> None:
+def test_short_rows_may_be_filled_up(tmp_path: Path) -> None:
+    """Short rows are filled up with empty cells where the settings say so."""
     reading = read(write(tmp_path / "a.csv", f"phone,name,city\n{ANN},Ann\n{BOB}\n"), fill_short_rows=True)
     assert reading.cells == [(ANN, "Ann", ""), (BOB, "", "")]
 
 
-def test_a_row_with_too_many_cells_is_refused_with_the_likely_cause(tmp_path: Path) -> None:
+def test_a_long_row_is_told_its_likely_cause(tmp_path: Path) -> None:
+    """A row with too many cells is refused with the likely cause: a cell with a comma needs quotation marks."""
     assert malformed(tmp_path, f"hello, friend,{ANN},X\n") == [
         (2, "the row has 4 cells, and the header has 3: a cell with a comma in it needs quotation marks")
     ]
 
 
-def test_a_malformed_row_keeps_its_text_as_it_stands_in_the_file(tmp_path: Path) -> None:
+def test_a_malformed_row_keeps_its_text(tmp_path: Path) -> None:
+    """A malformed row keeps its text as it stands in the file, quotation marks and line ends included."""
     text = f'note,phone,city\r\nhello, "friend",{ANN},X\r\n"a\r\nb",{ANN}\r\n'
     reading = read(write(tmp_path / "a.csv", text))
     assert [row.cells[0] for row in reading.rows] == [f'hello, "friend",{ANN},X', f'"a\r\nb",{ANN}']
 
 
 @pytest.mark.parametrize("header", ["phone,note", "note,phone"])
-def test_a_malformed_rows_text_never_stands_in_the_to_column(tmp_path: Path, header: str) -> None:
-    """A report of it that is fed back must not turn a part of the row into a contact."""
+def test_malformed_text_is_never_in_to(tmp_path: Path, header: str) -> None:
+    """A malformed row's text never stands in the To column.
+
+    A report of it that is fed back must not turn a part of the row into a contact.
+    """
     reading = read(write(tmp_path / "a.csv", f"{header}\n{ANN},a,b\n{ANN}\n"))
     to = header.split(",").index("phone")
     assert [row.cells[to] for row in reading.rows] == ["", ""]
     assert [row.cells[1 - to] for row in reading.rows] == [f"{ANN},a,b", ANN]
 
 
-def test_a_missing_closing_quotation_mark_swallows_no_other_row(tmp_path: Path) -> None:
+def test_an_open_quote_swallows_no_other_row(tmp_path: Path) -> None:
+    """A missing closing quotation mark costs its own row and swallows no other."""
     rows = "".join(f"n{number},{ANN},X\n" for number in range(3))
     unclosed = "a quotation mark opens a cell and no other closes it"
     assert malformed(tmp_path, f'"a,{ANN},X\n{rows}') == [(2, unclosed), (3, None), (4, None), (5, None)]
 
 
-def test_a_missing_closing_quotation_mark_is_found_at_the_next_quoted_cell(tmp_path: Path) -> None:
+def test_an_open_quote_ends_at_the_next_one(tmp_path: Path) -> None:
+    """A missing closing quotation mark is found at the next quoted cell, and only its row is refused."""
     quoted = f'"n","{ANN}","X"\n'
     result = malformed(tmp_path, f'{quoted}"n","{ANN}","X\n{quoted}{quoted}')
     assert [number for number, sentence in result if sentence] == [3]
     assert [number for number, sentence in result if not sentence] == [2, 4, 5]
 
 
-def test_a_missing_quotation_mark_far_from_any_other_costs_one_row_and_bounded_memory(tmp_path: Path) -> None:
+def test_a_lone_quotation_mark_costs_one_row(tmp_path: Path) -> None:
+    """A missing quotation mark far from any other costs one row and bounded memory."""
     rows = f"n,{ANN},X\n" * 3_000
     result = malformed(tmp_path, f'"a,{ANN},X\n{rows}', cell_max_bytes=10_000)
     assert [number for number, sentence in result if sentence] == [2]
     assert len(result) == 3_001
 
 
-def test_an_open_quotation_mark_is_given_up_within_its_bound_not_at_the_end_of_the_file(tmp_path: Path) -> None:
+def test_an_open_quote_is_given_up_within_bounds(tmp_path: Path) -> None:
+    """An open quotation mark is given up within its bound, not at the end of the file."""
     path = write(tmp_path / "a.csv", f'note,phone\n"a,{ANN}\n' + f"n,{ANN}\n" * 400_000)
     with open_input(path, options(cell_max_bytes=100_000)) as opened:
         first = next(opened.batches())
@@ -229,26 +256,34 @@ def test_an_open_quotation_mark_is_given_up_within_its_bound_not_at_the_end_of_t
         assert opened.done_bytes < path.stat().st_size / 2
 
 
-def test_a_nul_beside_a_very_long_cell_cuts_nothing_either(tmp_path: Path) -> None:
-    """Blocks of more than a mebibyte take another of pandas' parsers; older ones ended a cell at a NUL."""
+def test_a_nul_beside_a_long_cell_cuts_nothing(tmp_path: Path) -> None:
+    """A NUL in a block with a very long cell cuts no cell.
+
+    Blocks of more than a mebibyte take another of pandas' parsers; older ones ended a cell at a NUL.
+    """
     text = f"phone,note\n{ANN},{'x' * 3_000_000}\n{BOB},b\0c\n" + f"{ANN},y\n" * 100_000
     reading = read(write(tmp_path / "a.csv", text), cell_max_bytes=1 << 30)
     assert reading.rows[1].cells == (BOB, "b\0c")
     assert len(reading.rows) == 100_002
 
 
-def test_text_after_a_closing_quotation_mark_is_refused(tmp_path: Path) -> None:
-    """Readers differ in what they make of it, so it is not clear what the cell says."""
+def test_text_after_a_closing_quote_is_refused(tmp_path: Path) -> None:
+    """A row with text after a closing quotation mark is refused.
+
+    Readers differ in what they make of it, so it is not clear what the cell says.
+    """
     assert malformed(tmp_path, f'"a" b,{ANN},X\n') == [
         (2, 'text follows a closing quotation mark (a quotation mark inside a quoted cell is written twice: "")')
     ]
 
 
-def test_a_quotation_mark_inside_a_plain_cell_is_itself(tmp_path: Path) -> None:
+def test_a_quote_inside_a_plain_cell_is_itself(tmp_path: Path) -> None:
+    """A quotation mark inside a cell that does not begin with one is a character like any other."""
     assert read(write(tmp_path / "a.csv", f'phone,note\n{ANN},5" pipe\n')).cells == [(ANN, '5" pipe')]
 
 
-def test_a_quoted_cell_over_several_lines_that_makes_the_row_too_long_says_so(tmp_path: Path) -> None:
+def test_a_long_row_of_several_lines_says_so(tmp_path: Path) -> None:
+    """A row that is too long because of a quoted cell over several lines says that a mark may be missing."""
     (only,) = malformed(tmp_path, f'"a\nb",{ANN},X,Y\n')
     assert only[1] == (
         "the row has 4 cells, and the header has 3; it runs over several lines: a quotation mark may be missing"
@@ -256,6 +291,7 @@ def test_a_quoted_cell_over_several_lines_that_makes_the_row_too_long_says_so(tm
 
 
 def test_many_malformed_rows_are_all_told(tmp_path: Path) -> None:
+    """Each of 5,000 malformed rows is told under its own number, and the good row behind them is read."""
     text = "note,phone,city\n" + f"n,{ANN}\n" * 5_000 + f"n,{ANN},X\n"
     reading = read(write(tmp_path / "a.csv", text))
     assert reading.reasons.count(Reason.row_malformed) == 5_000
@@ -263,6 +299,7 @@ def test_many_malformed_rows_are_all_told(tmp_path: Path) -> None:
 
 
 def test_a_nul_makes_its_row_invalid_and_cuts_no_cell(tmp_path: Path) -> None:
+    """A cell with a NUL is kept whole and makes its row invalid; the rows around it are planned."""
     text = f"phone,note\n{ANN},a\n{BOB},b\0c\n{BOB},d\n" + f"{ANN},x\n" * 50
     reading = read(write(tmp_path / "a.csv", text))
     assert reading.rows[1].cells == (BOB, "b\0c")
@@ -271,7 +308,8 @@ def test_a_nul_makes_its_row_invalid_and_cuts_no_cell(tmp_path: Path) -> None:
     assert [row.state for row in reading.rows[:3]] == ["planned", "invalid", "planned"]
 
 
-def test_a_ten_megabyte_cell_makes_its_row_invalid_and_is_kept(tmp_path: Path) -> None:
+def test_a_ten_megabyte_cell_is_kept(tmp_path: Path) -> None:
+    """A cell of ten megabytes, quoted or not, makes its row invalid and is kept whole."""
     for cell in ("x" * 10_000_000, '"' + "x\n" * 5_000_000 + '"'):
         text = f"phone,note\n{ANN},a\n{BOB},{cell}\n{BOB},d\n"
         reading = read(write(tmp_path / "a.csv", text), cell_max_bytes=20_000_000 if cell[0] == '"' else 1_000_000)
@@ -281,6 +319,7 @@ def test_a_ten_megabyte_cell_makes_its_row_invalid_and_is_kept(tmp_path: Path) -
 
 
 def test_a_file_is_streamed_in_batches(tmp_path: Path) -> None:
+    """A file comes in several batches, and the bytes that are done grow with them up to its size."""
     path = write(tmp_path / "a.csv", "phone,note\n" + f"{ANN},{'x' * 100}\n" * 40_000)
     with open_input(path, options()) as opened:
         sizes, done = [], []

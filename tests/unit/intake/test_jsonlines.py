@@ -17,7 +17,8 @@ def lines(tmp_path: Path, *texts: str) -> Reading:
     return read(write(tmp_path / "a.jsonl", "\n".join(texts) + "\n"))
 
 
-def test_the_columns_are_the_keys_in_order_of_appearance_and_a_missing_key_is_an_empty_cell(tmp_path: Path) -> None:
+def test_columns_are_keys_in_order_of_appearance(tmp_path: Path) -> None:
+    """The columns are the keys in order of appearance, and a missing key is an empty cell."""
     reading = lines(tmp_path, f'{{"phone": "{ANN}"}}', f'{{"name": "Bob", "phone": "{BOB}", "n": 1}}')
     assert reading.new_input.header == ("phone", "name", "n")
     assert reading.cells == [(ANN, "", ""), (BOB, "Bob", "1")]
@@ -40,10 +41,12 @@ def test_the_columns_are_the_keys_in_order_of_appearance_and_a_missing_key_is_an
     ],
 )
 def test_values_are_text_as_written(tmp_path: Path, value: str, text: str) -> None:
+    """Numbers keep their digits, null is an empty cell, and lists and objects stay compact JSON."""
     assert lines(tmp_path, f'{{"phone": "{ANN}", "value": {value}}}').cells == [(ANN, text)]
 
 
-def test_a_row_has_the_number_of_its_line_and_blank_lines_count(tmp_path: Path) -> None:
+def test_a_row_has_the_number_of_its_line(tmp_path: Path) -> None:
+    """A row has the number of its line, and blank lines count."""
     reading = lines(tmp_path, "", f'{{"phone": "{ANN}"}}', "", f'{{"phone": "{BOB}"}}\r', "{}")
     assert reading.numbers == [2, 4]
 
@@ -59,16 +62,16 @@ def test_a_row_has_the_number_of_its_line_and_blank_lines_count(tmp_path: Path) 
         ('{"phone": "a\tb"}', "the line is not JSON (Invalid control character at)"),
     ],
 )
-def test_a_line_that_is_no_object_is_malformed_and_kept(tmp_path: Path, line: str, sentence: str) -> None:
+def test_a_line_that_is_no_object_is_kept(tmp_path: Path, line: str, sentence: str) -> None:
+    """A line that is no JSON object makes a malformed row that says why and keeps the line, not in To."""
     reading = lines(tmp_path, f'{{"phone": "{ANN}", "name": "Ann"}}', line, f'{{"phone": "{BOB}"}}')
     assert reading.reasons == [None, Reason.row_malformed, None]
     assert reading.rows[1].sentence == sentence
     assert reading.cells[1] == ("", line)
 
 
-def test_a_key_that_appears_late_makes_its_line_malformed_not_incomplete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_key_makes_its_line_malformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that appears late makes its line malformed, not incomplete."""
     monkeypatch.setattr(jsonlines, "_HEADER_LINES", 2)
     late = f'{{"phone": "{BOB}", "late": "x"}}'
     reading = lines(tmp_path, *[f'{{"phone": "{ANN}", "name": "Ann"}}'] * 2, late)
@@ -78,26 +81,31 @@ def test_a_key_that_appears_late_makes_its_line_malformed_not_incomplete(
 
 
 def test_a_nul_in_a_value_makes_its_row_invalid(tmp_path: Path) -> None:
+    """A NUL that a value holds as an escape is told as what is wrong with the row."""
     reading = lines(tmp_path, f'{{"phone": "{ANN}", "name": "a\\u0000b"}}')
     assert reading.rows[0].sentence == "the cell has a NUL character in it"
 
 
 def test_text_that_looks_like_an_escape_is_no_nul(tmp_path: Path) -> None:
+    """A backslash with u0000 behind it that is plain text is no NUL and comes back as it was."""
     assert lines(tmp_path, f'{{"phone": "{ANN}", "name": "\\\\u0000"}}').cells == [(ANN, "\\u0000")]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json", "a", "a.jsonl.gz", "a.gz"])
-def test_json_lines_are_known_by_suffix_or_by_their_first_byte(tmp_path: Path, name: str) -> None:
+def test_json_lines_are_recognised(tmp_path: Path, name: str) -> None:
+    """JSON Lines are known by their suffix or by their first byte, compressed or not."""
     data = f'{{"phone": "{ANN}"}}\n'.encode()
     assert read(write(tmp_path / name, gzip.compress(data) if name.endswith(".gz") else data)).to == [ANN]
 
 
 def test_a_large_file_is_streamed(tmp_path: Path) -> None:
+    """The rows of a file of several megabytes come back whole and in order."""
     text = "".join(json.dumps({"phone": ANN, "n": n, "text": "x" * 80}) + "\n" for n in range(30_000))
     reading = read(write(tmp_path / "a.jsonl", text))
     assert [cells[1] for cells in reading.cells] == [str(n) for n in range(30_000)]
 
 
 def test_report_columns_are_dropped(tmp_path: Path) -> None:
+    """Keys that are columns of the report are no columns of the input."""
     reading = lines(tmp_path, f'{{"dispatch_status": "created", "phone": "{ANN}", "n": 1}}')
     assert reading.cells == [(ANN, "1")]

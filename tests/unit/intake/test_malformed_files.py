@@ -230,6 +230,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str | None, Remedy | str |
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_file_gets_its_message(tmp_path: Path, name: str) -> None:
+    """Each file that cannot be used is refused with its sentence, what was found, and what to do."""
     make, message, found, fix = FILES[name]
     path = tmp_path / name
     make(path)
@@ -242,7 +243,8 @@ def test_the_file_gets_its_message(tmp_path: Path, name: str) -> None:
     assert error.exit_code == ExitCode.USAGE
 
 
-def test_a_line_without_an_end_is_refused_before_memory_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line without an end is refused by its length, before memory runs out."""
     monkeypatch.setattr("dispatcher.intake.delimited.RECORD_MAX_BYTES", 4 << 20)
     path = write(tmp_path / "a.csv", HEADER + b"x" * (12 << 20))
     with pytest.raises(InputError, match="row 2: the row is longer than 4 MiB"):
@@ -251,6 +253,7 @@ def test_a_line_without_an_end_is_refused_before_memory_is(tmp_path: Path, monke
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
+    """A file that may not be read is refused, and the remedy is the command that allows it."""
     path = write(tmp_path / "a.csv", HEADER + ROW)
     path.chmod(0)
     with pytest.raises(InputError) as caught:
@@ -272,7 +275,8 @@ def test_a_permission_error_is_told_as_one(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("change", ["append", "replace", "remove"])
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, change: str) -> None:
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path, change: str) -> None:
+    """A file that grows, is replaced or is removed while it is read is refused, and has no hash."""
     path = write(tmp_path / "a.csv", HEADER + ROW * 200_000)
     with open_input(path, options()) as opened:
         batches = opened.batches()
@@ -290,7 +294,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, change:
             _ = opened.sha256
 
 
-def test_a_missing_column_is_refused_before_any_row_is_read(tmp_path: Path) -> None:
+def test_a_missing_column_is_refused_at_once(tmp_path: Path) -> None:
+    """A column that is missing is refused before any row is read."""
     with pytest.raises(ColumnError, match='the file has no column "mobile"'):
         open_input(write(tmp_path / "a.csv", HEADER + ROW), options(to="mobile"))
 
@@ -307,6 +312,7 @@ def test_a_missing_column_is_refused_before_any_row_is_read(tmp_path: Path) -> N
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    """A setting that cannot be used is refused by its name, with a remedy."""
     path = write(tmp_path / "a.csv", HEADER + ROW)
     with pytest.raises((SettingsError, InputError)) as caught:
         read(path, **changes)

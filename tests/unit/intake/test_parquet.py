@@ -50,19 +50,22 @@ NOON = dt.datetime(2026, 1, 2, 12, 30)  # noqa: DTZ001 - a file's naive timestam
     ],
 )
 def test_every_type_has_its_text(tmp_path: Path, values: Any, texts: list[str]) -> None:
+    """Numbers keep their digits, times are ISO 8601, nested values are JSON, and nulls are empty."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [ANN] * len(values), "value": values}), path)
     assert [cells[1] for cells in read(path).cells] == texts
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """A column of bytes that are not UTF-8 is refused by its name."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [ANN], "photo": [b"\xff\xd8"]}), path)
     with pytest.raises(InputError, match='the column "photo" holds bytes that are no text'):
         read(path)
 
 
-def test_numbers_in_the_phone_column_are_read_and_decimal_ones_refused(tmp_path: Path) -> None:
+def test_whole_numbers_are_read_as_phones(tmp_path: Path) -> None:
+    """Numbers in the phone column are read, and decimal ones refused as mangled."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [12025550101, None]}), path)
     assert read(path).to == [ANN]
@@ -70,7 +73,8 @@ def test_numbers_in_the_phone_column_are_read_and_decimal_ones_refused(tmp_path:
     assert read(path).reasons == [Reason.to_mangled, Reason.to_mangled]
 
 
-def test_rows_are_numbered_as_if_a_header_stood_above_them_and_blank_ones_keep_their_number(tmp_path: Path) -> None:
+def test_rows_are_numbered_below_a_header(tmp_path: Path) -> None:
+    """Rows are numbered as if a header stood above them, and blank ones keep their number."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [ANN, None, BOB], "n": ["1", None, "3"]}), path)
     reading = read(path)
@@ -79,6 +83,7 @@ def test_rows_are_numbered_as_if_a_header_stood_above_them_and_blank_ones_keep_t
 
 
 def test_many_row_groups_are_one_file_in_order(tmp_path: Path) -> None:
+    """The row groups of a file are read as one table, each row in its place and with its number."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [ANN] * 25_000, "n": range(25_000)}), path, row_group_size=700)
     reading = read(path)
@@ -87,12 +92,14 @@ def test_many_row_groups_are_one_file_in_order(tmp_path: Path) -> None:
 
 
 def test_columns_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+    """Two columns of one name that are not sent each keep their own cells."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table([[ANN], ["x"], ["y"]], names=["phone", "a", "a"]), path)
     assert read(path, parameters=[]).cells == [(ANN, "x", "y")]
 
 
-def test_the_other_suffix_is_read_too(tmp_path: Path) -> None:
+def test_a_pq_suffix_means_parquet(tmp_path: Path) -> None:
+    """A file named .pq is read like one named .parquet."""
     path = tmp_path / "a.pq"
     pq.write_table(pa.table({"phone": [ANN]}), path)
     assert read(path).to == [ANN]

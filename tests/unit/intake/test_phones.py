@@ -1,4 +1,4 @@
-"""A cell is an address, or there is a reason; a doubtful number is never guessed."""
+"""A cell is an address, or there is a reason; an ambiguous number is never guessed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def read(text: str, region: str | None = "US") -> str | Refusal:
         "\t+12025550123\n",
     ],
 )
-def test_one_number_is_understood_in_every_way_people_write_it(text: str) -> None:
+def test_every_way_to_write_a_number_is_read(text: str) -> None:
+    """One number is understood in every way people write it."""
     assert read(text) == NUMBER
 
 
@@ -77,7 +78,8 @@ def test_one_number_is_understood_in_every_way_people_write_it(text: str) -> Non
         ("+39 06 1234 5678", "US", "+390612345678"),
     ],
 )
-def test_numbers_without_country_code_are_of_the_region(text: str, region: str, number: str) -> None:
+def test_a_number_without_country_is_the_regions(text: str, region: str, number: str) -> None:
+    """A number without a country code is one of the region; a number with one stays of its country."""
     assert read(text, region) == number
 
 
@@ -101,7 +103,8 @@ def test_numbers_without_country_code_are_of_the_region(text: str, region: str, 
         ("447400123456", "…3456 seems to have lost its + (it is a number of another country)"),
     ],
 )
-def test_what_a_spreadsheet_mangled_is_refused_with_what_happened_to_it(text: str, sentence: str) -> None:
+def test_what_a_spreadsheet_mangled_is_refused(text: str, sentence: str) -> None:
+    """What a spreadsheet mangled is refused with what happened to it."""
     assert read(text) == Refusal(Reason.to_mangled, sentence)
 
 
@@ -137,26 +140,32 @@ def test_what_a_spreadsheet_mangled_is_refused_with_what_happened_to_it(text: st
     ],
 )
 def test_what_is_no_number_is_refused_with_the_reason(text: str, sentence: str) -> None:
+    """A cell that is no number, a wrong one, or more than one is refused with a sentence that says which."""
     assert read(text) == Refusal(Reason.to_invalid, sentence)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u00a0", "\u200b", "-", "n/a", "N/A", "none", "NULL", "nan", "?"])
 def test_a_cell_with_nothing_in_it_is_missing(text: str) -> None:
+    """Blanks, dashes and words like n/a are a missing number, not a wrong one."""
     answer = read(text)
     assert isinstance(answer, Refusal)
     assert answer.reason is Reason.to_missing
 
 
 @pytest.mark.parametrize("text", ["2025550123", "12025550123", "00442079460958", "(202) 555-0123", "15551234567"])
-def test_without_plus_and_without_region_a_number_has_no_country(text: str) -> None:
+def test_digits_without_a_region_have_no_country(text: str) -> None:
+    """Without a plus and without a region a number has no country and is refused."""
     answer = read(text, None)
     assert isinstance(answer, Refusal)
     assert answer == Refusal(Reason.to_no_country, f"…{text[-4:]} has no country code")
 
 
 @pytest.mark.parametrize("text", ["15712345678", "12025550123"])
-def test_a_number_that_lost_either_its_zero_or_its_plus_is_refused_since_one_of_both_is_a_stranger(text: str) -> None:
-    """+1 571 234 5678 is a number in Virginia, and 0157 12345678 one in Germany."""
+def test_a_lost_zero_or_plus_is_not_guessed(text: str) -> None:
+    """A number that lost either its zero or its plus is refused, since one of both is a stranger.
+
+    +1 571 234 5678 is a number in Virginia, and 0157 12345678 one in Germany.
+    """
     answer = read(text, "DE")
     assert isinstance(answer, Refusal)
     assert answer.reason is Reason.to_mangled
@@ -176,11 +185,13 @@ def test_a_number_that_lost_either_its_zero_or_its_plus_is_refused_since_one_of_
         ("ann@example.com", "ann@example.com"),
     ],
 )
-def test_addresses_that_are_no_numbers_are_taken_as_the_api_takes_them(text: str, address: str) -> None:
+def test_addresses_are_taken_as_the_api_does(text: str, address: str) -> None:
+    """Addresses that are no numbers (client, WhatsApp, SIP) are taken as the API takes them."""
     assert read(text) == address
 
 
 def test_whatsapp_numbers_are_checked_like_others() -> None:
+    """A WhatsApp address with a mangled number is refused as the number alone would be."""
     answer = read("whatsapp:4.41E+11")
     assert isinstance(answer, Refusal)
     assert answer.reason is Reason.to_mangled
@@ -204,15 +215,18 @@ SERVICE = "MG" + "0" * 32
         ("", Refusal(Reason.from_missing, "no sender is given")),
     ],
 )
-def test_a_sender_is_an_address_a_messaging_service_or_a_short_code(text: str, answer: str | Refusal) -> None:
+def test_what_a_sender_may_be(text: str, answer: str | Refusal) -> None:
+    """A sender is an address, a Messaging Service or a short code; anything else is refused with the reason."""
     assert ADDRESSES["US"].read_sender(text) == answer
 
 
 def test_a_contact_is_no_messaging_service() -> None:
+    """The SID of a Messaging Service is refused as a contact."""
     assert isinstance(read(SERVICE), Refusal)
 
 
-def test_a_refusal_shows_at_most_the_last_four_characters_of_a_number() -> None:
+def test_a_refusal_does_not_show_the_number() -> None:
+    """A refusal shows at most the last four characters of a number."""
     for text in ("2025550123 ext. 77", "+12005550123", "12025550123.0", "447400123456", "2025550123*"):
         answer = read(text)
         assert isinstance(answer, Refusal)
@@ -220,12 +234,14 @@ def test_a_refusal_shows_at_most_the_last_four_characters_of_a_number() -> None:
 
 
 def test_an_unknown_region_is_refused() -> None:
+    """A region that is no country raises a ValueError that names it."""
     with pytest.raises(ValueError, match="ZZ"):
         Addresses("ZZ")
 
 
 @given(st.text(max_size=40))
-def test_any_text_has_an_answer_and_an_answer_is_an_address(text: str) -> None:
+def test_any_text_has_an_answer(text: str) -> None:
+    """Any text has an answer: an address in its normal form, or a refusal with a sentence."""
     answer = read(text)
     if isinstance(answer, Refusal):
         assert answer.sentence
@@ -276,7 +292,8 @@ def neighbours(number: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_international_pattern_accepts_only_what_phonenumbers_does(code: int) -> None:
+def test_the_international_pattern_is_no_wider(code: int) -> None:
+    """The international pattern accepts only what phonenumbers does."""
     for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]:
         for kind in kinds(metadata_of(region, code)):
             for national in neighbours(kind.example_number or ""):
@@ -285,15 +302,19 @@ def test_the_international_pattern_accepts_only_what_phonenumbers_does(code: int
                     assert truth(text, None) == text
 
 
-def test_digits_that_a_country_strips_are_never_taken_as_part_of_the_number() -> None:
-    """Japan's carrier prefixes look like the start of valid numbers; phonenumbers takes them off."""
+def test_digits_that_a_country_strips_are_left_out() -> None:
+    """Digits that a country strips are never taken as part of the number.
+
+    Japan's carrier prefixes look like the start of valid numbers; phonenumbers takes them off.
+    """
     assert truth("+810037689012345678", None) == "+819012345678"
     assert INTERNATIONAL["81"].fullmatch("+810037689012345678") is None
     assert ADDRESSES[None].read("+810037689012345678") == "+819012345678"
     assert Addresses("JP").read("0037689012345678") == "+819012345678"
 
 
-def test_the_patterns_are_of_use_nearly_every_mobile_number_is_plain() -> None:
+def test_nearly_every_mobile_number_is_plain() -> None:
+    """The patterns are of use: they match the mobile numbers of nearly every region."""
     plain = slow = 0
     for region in REGIONS:
         metadata = metadata_of(region, 0)
@@ -309,7 +330,8 @@ def test_the_patterns_are_of_use_nearly_every_mobile_number_is_plain() -> None:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_the_national_pattern_accepts_only_what_phonenumbers_does(region: str) -> None:
+def test_the_national_pattern_is_no_wider(region: str) -> None:
+    """A region's national pattern accepts only what phonenumbers does, and means the same number."""
     pattern = patterns.national_pattern(region)
     assert pattern is not None
     metadata = metadata_of(region, 0)
@@ -324,16 +346,16 @@ def test_the_national_pattern_accepts_only_what_phonenumbers_does(region: str) -
 
 
 @given(st.sampled_from(CODES), st.text("0123456789", min_size=4, max_size=14))
-def test_any_international_number_the_pattern_accepts_is_valid(code: int, national: str) -> None:
+def test_any_number_the_pattern_accepts_is_valid(code: int, national: str) -> None:
+    """Any international number that the pattern accepts is valid for phonenumbers, and is E.164 already."""
     text = f"+{code}{national}"
     if INTERNATIONAL[str(code)].fullmatch(text):
         assert truth(text, None) == text
 
 
 @given(st.sampled_from(REGIONS), st.data())
-def test_numbers_made_from_a_regions_own_patterns_are_read_as_phonenumbers_reads_them(
-    region: str, data: st.DataObject
-) -> None:
+def test_numbers_of_a_regions_own_patterns(region: str, data: st.DataObject) -> None:
+    """Numbers made from a region's own patterns are read as phonenumbers reads them."""
     metadata = metadata_of(region, 0)
     kind = data.draw(st.sampled_from(kinds(metadata)))
     national = data.draw(st.from_regex(re.compile(kind.national_number_pattern, re.ASCII), fullmatch=True))
@@ -342,8 +364,11 @@ def test_numbers_made_from_a_regions_own_patterns_are_read_as_phonenumbers_reads
     assert (answer if isinstance(answer, str) else None) == truth(text, None)
 
 
-def test_every_kinds_lengths_are_among_the_general_ones() -> None:
-    """The patterns leave the general lengths out because of this."""
+def test_every_kinds_lengths_are_general_ones() -> None:
+    """Every kind's lengths are among the general ones.
+
+    The patterns leave the general lengths out because of this.
+    """
     for region in REGIONS:
         metadata = metadata_of(region, 0)
         for kind in kinds(metadata):

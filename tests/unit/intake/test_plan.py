@@ -23,6 +23,7 @@ TEXT = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_the_hash_is_of_the_files_bytes(tmp_path: Path, name: str) -> None:
+    """The hash is the SHA-256 of the file's bytes, whatever its format."""
     path = tmp_path / name
     if name == "a.csv":
         write(path, TEXT)
@@ -34,11 +35,13 @@ def test_the_hash_is_of_the_files_bytes(tmp_path: Path, name: str) -> None:
 
 
 def test_the_hash_is_not_known_before_the_last_row(tmp_path: Path) -> None:
+    """To ask for the hash before the last row was read is a bug, and raises RuntimeError."""
     with open_input(write(tmp_path / "a.csv", TEXT), options()) as opened, pytest.raises(RuntimeError):
         _ = opened.sha256
 
 
 def test_what_the_ledger_needs_to_know_of_the_file(tmp_path: Path) -> None:
+    """The ledger is given the path, the header, the parameters' columns and constants, and the sender."""
     path = write(tmp_path / "a.csv", TEXT)
     new_input = read(path, constants={"offer": "10 %"}, parameters={"first": "name"}).new_input
     assert new_input.source == str(path)
@@ -49,6 +52,7 @@ def test_what_the_ledger_needs_to_know_of_the_file(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dash means standard input: its size is not known, and its rows and hash are those of what came."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     with open_input("-", options()) as opened:
         assert opened.total_bytes is None
@@ -57,7 +61,8 @@ def test_standard_input_is_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
         assert opened.new_input.source == "-"
 
 
-def test_parquet_comes_through_standard_input_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_comes_through_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet is read from standard input, and its hash is that of the bytes that came."""
     data = io.BytesIO()
     pq.write_table(pa.table({"phone": [ANN]}), data)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.getvalue())))
@@ -68,8 +73,11 @@ def test_parquet_comes_through_standard_input_too(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="no /dev/fd here")
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_pipe_with_a_name_is_read_as_the_shell_gives_it(tmp_path: Path, kind: str) -> None:
-    """`dispatcher run <(mysql …)`: bash's process substitution."""
+def test_a_pipe_with_a_name_is_read(tmp_path: Path, kind: str) -> None:
+    """A pipe with a name is read as the shell gives it.
+
+    `dispatcher run <(mysql …)`: bash's process substitution.
+    """
     path = write(tmp_path / "a.csv", TEXT)
     if kind == "parquet":
         pq.write_table(pa.table({"phone": [ANN, BOB]}), path)
@@ -102,6 +110,7 @@ def test_a_report_that_is_fed_back_is_the_input_again(tmp_path: Path) -> None:
 
 
 def test_invalid_rows_lose_no_cell(tmp_path: Path) -> None:
+    """An invalid row keeps its cells as they were, and says which column is wrong."""
     reading = read(write(tmp_path / "a.csv", "phone,name\n4.41E+11,Ann\n"))
     assert reading.cells == [("4.41E+11", "Ann")]
     assert reading.rows[0].to is None
@@ -120,7 +129,8 @@ def test_importing_the_room_is_cheap() -> None:
 
 
 @pytest.mark.parametrize("name", ["small.csv", "small.jsonl", "small.xlsx"])
-def test_a_small_file_is_read_without_waiting_for_pandas(tmp_path: Path, name: str) -> None:
+def test_a_small_file_needs_no_pandas(tmp_path: Path, name: str) -> None:
+    """A small file of text or cells is read without waiting for pandas or another large library to load."""
     path = tmp_path / name
     if name.endswith("csv"):
         write(path, TEXT)

@@ -78,7 +78,8 @@ def table_rows(path: Path, data: bytes, block: int) -> list[tuple[int, Sequence[
 @example('"a""b",c\r\n"d\r\ne",f\r', 2)
 @example("a,b\0c\nd,e\n", 2)
 @example('""\n""', 1)
-def test_where_pandas_reads_the_standard_librarys_strict_csv_reads_the_same(text: str, width: int) -> None:
+def test_pandas_reads_what_strict_csv_reads(text: str, width: int) -> None:
+    """Where pandas reads, the standard library's strict csv reads the same."""
     rows = prefix_rows(text, width)
     strict = csv.reader(io.StringIO(text, newline=""), strict=True)
     assert [next(strict) for _ in rows] == [list(row) for row in rows]
@@ -87,6 +88,7 @@ def test_where_pandas_reads_the_standard_librarys_strict_csv_reads_the_same(text
 
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_the_rows_are_the_same_whatever_the_blocks(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Rows, their numbers and what is wrong with them do not depend on the size of the blocks."""
     path = tmp_path_factory.getbasetemp() / "blocks.csv"
     data = ("h1,h2,h3\n" + text).encode()
     assert table_rows(path, data, 1 << 20) == table_rows(path, data, 11) == table_rows(path, data, 3)
@@ -100,6 +102,7 @@ def test_the_rows_are_the_same_whatever_the_blocks(tmp_path_factory: pytest.Temp
 def test_what_a_writer_quotes_is_read_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], line_end: str, last_line_ends: bool
 ) -> None:
+    """Cells that csv.writer has quoted are read back exactly, whatever the line ends and the blocks."""
     path = tmp_path_factory.getbasetemp() / "back.csv"
     header = [f"h{number}" for number in range(len(rows[0]))]
     file = io.StringIO(newline="")
@@ -111,6 +114,7 @@ def test_what_a_writer_quotes_is_read_back_exactly(
 
 
 def test_a_regular_block_is_taken_whole() -> None:
+    """All complete records of a regular block are taken, and the one that it cuts off is left."""
     prefix = regular_prefix(b"a,b\r\nc,d\r\ne,", ord(","), 2, final=False)
     assert (prefix.end, prefix.records, prefix.rest_is_cut) == (10, 2, True)
 
@@ -119,12 +123,14 @@ def test_a_regular_block_is_taken_whole() -> None:
     ("rest", "cut"),
     [(b"e\n", False), (b"e,f,g\n", False), (b'e"x,f\n', False), (b'"e\n', True), (b"e,f\r", True), (b"", True)],
 )
-def test_the_prefix_ends_before_what_is_irregular_or_cut(rest: bytes, cut: bool) -> None:
+def test_the_prefix_ends_before_irregular_records(rest: bytes, cut: bool) -> None:
+    """The prefix ends before what is irregular or cut off, and tells the one from the other."""
     prefix = regular_prefix(b"a,b\nc,d\n" + rest, ord(","), 2, final=False)
     assert (prefix.end, prefix.records, prefix.rest_is_cut) == (8, 2, cut)
 
 
-def test_a_pandas_that_would_read_numbers_out_of_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pandas_that_makes_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pandas that would read numbers out of text is refused."""
     tables._check_pandas.cache_clear()
     monkeypatch.setattr(tables, "_ARROW_OPTIONS", {**tables._ARROW_OPTIONS, "dtype": None})
     with pytest.raises(DispatcherError, match="cannot read text as it is written"):
@@ -133,8 +139,11 @@ def test_a_pandas_that_would_read_numbers_out_of_text_is_refused(monkeypatch: py
 
 
 @pytest.mark.parametrize("size", [1 << 19, (1 << 20) - 1, 1 << 20, 3 << 20])
-def test_a_block_of_any_size_is_read_whole_line_ends_in_cells_included(size: int) -> None:
-    """pyarrow works in blocks of a mebibyte, and would cut larger ones inside quotation marks."""
+def test_a_block_of_any_size_is_read_whole(size: int) -> None:
+    """A block of any size is read whole, line ends in cells included.
+
+    pyarrow works in blocks of a mebibyte, and would cut larger ones inside quotation marks.
+    """
     row = b'"a\nb\r\nc",d\n'
     count = size // len(row)
     chunk = parse_block(row * count, ",", 2, None, range(count))
@@ -142,8 +151,11 @@ def test_a_block_of_any_size_is_read_whole_line_ends_in_cells_included(size: int
 
 
 @pytest.mark.parametrize("count", [2, 40_000])
-def test_an_invisible_mark_that_begins_a_block_is_its_first_cell_s(count: int) -> None:
-    """A block may begin anywhere in a file. Both of pandas' readers take a byte-order mark there for the file's own."""
+def test_a_mark_that_begins_a_block_is_kept(count: int) -> None:
+    """An invisible mark that begins a block is its first cell's.
+
+    A block may begin anywhere in a file. Both of pandas' readers take a byte-order mark there for the file's own.
+    """
     row = "\ufeffa,+1202555000000,\ufeffb\n".encode()
     chunk = parse_block(row * count, ",", 3, None, range(count))
     assert set(chunk.column(0)) == {"\ufeffa"}

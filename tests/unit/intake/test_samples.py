@@ -46,27 +46,29 @@ def script(root: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-async def test_three_hundred_contacts_of_which_some_are_wrong_on_purpose(
-    root: Path, tmp_path: Path, suffix: str
-) -> None:
+async def test_the_sample_contacts_are_planned(root: Path, tmp_path: Path, suffix: str) -> None:
+    """Of the 300 sample contacts 10 are invalid on purpose, 5 are duplicates, and the others are planned."""
     rows = await planned(root / "samples" / f"contacts.{suffix}", tmp_path / "state")
     assert Counter(row.state.value for row in rows) == {"planned": 285, "invalid": 10, "skipped": 5}
     assert {row.reason_code for row in rows if row.state == "skipped"} == {"duplicate"}
 
 
 def test_the_three_contacts_files_are_the_same(root: Path) -> None:
+    """The sample contacts are the same rows under the same header as CSV, XLSX and Parquet."""
     csv, xlsx, parquet = (read(root / "samples" / f"contacts.{suffix}") for suffix in FORMATS)
     assert csv.rows == xlsx.rows == parquet.rows
     assert csv.new_input.header == xlsx.new_input.header == parquet.new_input.header
 
 
 def test_the_numbers_are_fictitious(root: Path) -> None:
+    """All numbers of the sample contacts are among those that are reserved for fiction (555-01xx)."""
     numbers = [number for number in read(root / "samples" / "contacts.csv").to if number]
     assert len(numbers) == 290
     assert all(number[5:10] == "55501" for number in numbers)
 
 
 def test_the_script_writes_what_is_there(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """samples/make_samples.py writes the sample files as they are: text to the byte, tables to the row."""
     module = script(root)
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     module.main()
@@ -77,6 +79,7 @@ def test_the_script_writes_what_is_there(root: Path, tmp_path: Path, monkeypatch
 
 
 async def test_the_readme_says_what_each_dirty_row_gets_told(root: Path, tmp_path: Path) -> None:
+    """The table in samples/README.md says of each row of dirty.csv what the ledger says of it."""
     rows = await planned(root / "samples" / "dirty.csv", tmp_path / "state")
     expected = [_line(row) for row in rows]
     text = (root / "samples" / "README.md").read_text(encoding="utf-8")

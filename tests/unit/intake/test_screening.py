@@ -22,12 +22,14 @@ from tests.unit.intake.reading import ANN, BOB, SENDER, options, read, write
 SERVICE = "MG" + "0" * 32
 
 
-def test_the_row_key_is_the_normalised_number_so_two_ways_of_writing_it_are_one_contact(tmp_path: Path) -> None:
+def test_the_row_key_is_the_normalised_number(tmp_path: Path) -> None:
+    """The row key is the normalised number, so two ways of writing it are one contact."""
     reading = read(write(tmp_path / "a.csv", f"phone\n{ANN}\n(202) 555-0101\n"))
     assert [row.key for row in reading.rows] == [ANN, ANN]
 
 
 def test_the_row_key_may_be_other_columns(tmp_path: Path) -> None:
+    """The key may be one column or several; a row in which one of them is empty is invalid and names it."""
     path = write(tmp_path / "a.csv", f"phone,id,day\n{ANN}, 7 ,Mon\n{ANN},8,\n{ANN},,Mon\n")
     assert [row.key for row in read(path, key=["id"]).rows] == ["7", "8", None]
     rows = read(path, key=["id", "day"]).rows
@@ -37,6 +39,7 @@ def test_the_row_key_may_be_other_columns(tmp_path: Path) -> None:
 
 
 def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
+    """A row's own sender is checked and normalised; where it is empty the common one holds."""
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},(202) 555-0109\n{ANN},\n{ANN},Acme\n")
     rows = read(path, from_column="sender").rows
     assert [row.sender for row in rows] == [SERVICE, "+12025550109", None, None]
@@ -45,6 +48,7 @@ def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
 
 
 def test_without_a_common_sender_each_row_needs_one(tmp_path: Path) -> None:
+    """Where there is no common sender a row without its own is invalid."""
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},\n")
     reading = read(path, from_column="sender", from_=None)
     assert reading.new_input.from_address is None
@@ -52,11 +56,13 @@ def test_without_a_common_sender_each_row_needs_one(tmp_path: Path) -> None:
 
 
 def test_the_common_sender_is_normalised_once(tmp_path: Path) -> None:
+    """The common sender is kept with the input, in its normal form."""
     path = write(tmp_path / "a.csv", f"phone\n{ANN}\n")
     assert read(path, from_="(202) 555-0100").new_input.from_address == SENDER
 
 
 def test_to_and_from_together_have_at_most_300_bytes(tmp_path: Path) -> None:
+    """A row is invalid where To and From have more than the 300 bytes that Studio takes; bytes, not letters."""
     room = 300 - len(SENDER)
     fits, long = "client:" + "a" * (room - 7), "client:" + "a" * (room - 6)
     wide = "client:" + "é" * ((room - 7) // 2 + 1)
@@ -65,7 +71,8 @@ def test_to_and_from_together_have_at_most_300_bytes(tmp_path: Path) -> None:
     assert reading.rows[1].sentence == "To and From together have 301 bytes; Studio takes 300"
 
 
-def test_a_rows_own_sender_counts_towards_the_300_bytes(tmp_path: Path) -> None:
+def test_the_300_bytes_count_a_rows_own_sender(tmp_path: Path) -> None:
+    """A row's own sender counts towards the 300 bytes of To and From."""
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},client:{'b' * 290}\n{ANN},{SERVICE}\n")
     assert read(path, from_column="sender").reasons == [Reason.address_too_long, None]
 
@@ -85,7 +92,8 @@ def row_parameters(reading_header: Sequence[str], row: Sequence[str], new_input:
 
 
 @pytest.mark.parametrize("text", ["x", "é", '"', "\n", "\U0001f600"])
-def test_the_bound_on_parameters_is_exact_to_the_byte_and_counts_the_row_id(tmp_path: Path, text: str) -> None:
+def test_the_bound_on_parameters_is_exact(tmp_path: Path, text: str) -> None:
+    """The bound on Parameters is exact to the byte and counts the row's id."""
     cells = [(text * length).replace('"', '""') for length in range(1, 180)]
     path = write(tmp_path / "a.csv", "phone,note\n" + "".join(f'{ANN},"{cell}"\n' for cell in cells))
     reading = read(path, parameters_max_bytes=200, constants={"offer": "10 %"})
@@ -95,6 +103,7 @@ def test_the_bound_on_parameters_is_exact_to_the_byte_and_counts_the_row_id(tmp_
 
 
 def test_parameters_too_large_names_the_longest_column(tmp_path: Path) -> None:
+    """A row with too large Parameters is invalid, and names its longest column, their size and the bound."""
     path = write(tmp_path / "a.csv", f"phone,a,b\n{ANN},xx,{'y' * 20_000}\n")
     (row,) = read(path).rows
     assert (row.reason, row.column) == (Reason.parameters_too_large, "b")
@@ -102,11 +111,13 @@ def test_parameters_too_large_names_the_longest_column(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_not_sent_does_not_count(tmp_path: Path) -> None:
+    """A column that is not sent does not count towards the size of the Parameters."""
     path = write(tmp_path / "a.csv", f"phone,a,b\n{ANN},xx,{'y' * 20_000}\n")
     assert read(path, parameters=["a"]).reasons == [None]
 
 
-def test_a_column_sent_under_several_names_counts_as_often(tmp_path: Path) -> None:
+def test_a_column_counts_as_often_as_it_is_sent(tmp_path: Path) -> None:
+    """A column that is sent under several names counts as often towards the size of the Parameters."""
     path = write(tmp_path / "a.csv", f"phone,a\n{ANN},{'y' * 100}\n")
     many = {f"p{number}": "a" for number in range(8)}
     assert read(path, parameters=many, parameters_max_bytes=800).reasons == [Reason.parameters_too_large]
@@ -114,6 +125,7 @@ def test_a_column_sent_under_several_names_counts_as_often(tmp_path: Path) -> No
 
 
 def test_a_cell_over_its_bound_names_its_column(tmp_path: Path) -> None:
+    """A cell with more bytes than allowed makes its row invalid and names its column, its size and the bound."""
     path = write(tmp_path / "a.csv", f"phone,a\n{ANN},{'é' * 60}\n{ANN},{'é' * 50}\n")
     rows = read(path, cell_max_bytes=100).rows
     assert (rows[0].reason, rows[0].column) == (Reason.row_malformed, "a")
@@ -121,7 +133,8 @@ def test_a_cell_over_its_bound_names_its_column(tmp_path: Path) -> None:
     assert rows[1].reason is None
 
 
-def test_a_campaigns_own_rule_skips_a_row_with_its_reason_and_keeps_its_key() -> None:
+def test_a_campaigns_own_rule_skips_a_row() -> None:
+    """A campaign's own rule skips a row with its reason and keeps its key."""
     settings = options()
     screening = Screening(
         map_columns(["phone", "name"], settings.columns, settings.campaign),
@@ -158,8 +171,11 @@ def test_a_cell_like_the_end_of_a_row(tmp_path: Path, suffix: str) -> None:
         lambda width: st.lists(st.tuples(*[st.text(st.sampled_from('a"],[\\\0é\n'), max_size=8)] * width), max_size=8)
     )
 )
-def test_rows_encoded_at_once_and_cut_apart_are_the_rows(rows: list[tuple[str, ...]]) -> None:
-    """Cells that look like the end of one row and the start of the next are in the alphabet."""
+def test_rows_encoded_at_once_are_the_rows(rows: list[tuple[str, ...]]) -> None:
+    """Rows that are encoded at once and cut apart are the rows that went in.
+
+    Cells that look like the end of one row and the start of the next are in the alphabet.
+    """
     cells, may_have_nul = RowChunk(range(len(rows)), rows).encode(len(rows[0]) if rows else 0)
     assert [tuple(json.loads(text)) for text in cells] == rows
     assert may_have_nul or not any("\0" in cell for row in rows for cell in row)

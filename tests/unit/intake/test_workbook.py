@@ -49,7 +49,9 @@ SHEET = "xl/worksheets/sheet1.xml"
 PLAIN = [["phone", "name"], [ANN, "Ann"], [BOB, "Bob"]]
 
 
-def test_values_are_as_the_sheet_shows_them_unformatted(tmp_path: Path) -> None:
+def test_values_are_as_shown_without_formats(tmp_path: Path) -> None:
+    """Values are as the sheet shows them, but unformatted: times are ISO 8601, a formula is its result."""
+
     def edit(book: Any, sheet: Any) -> None:
         sheet.write_datetime(1, 6, dt.datetime(2026, 1, 2), book.add_format({"num_format": "yyyy-mm-dd"}))  # noqa: DTZ001
         sheet.write_datetime(1, 7, dt.time(10, 30), book.add_format({"num_format": "hh:mm"}))
@@ -70,6 +72,7 @@ def test_values_are_as_the_sheet_shows_them_unformatted(tmp_path: Path) -> None:
 
 
 def test_rows_have_the_sheets_own_numbers(tmp_path: Path) -> None:
+    """Rows have the numbers that the sheet shows, whatever is blank above them and between them."""
     rows: list[list[Any]] = [[], [], [None, "phone", "name"], [None, ANN, "Ann"], [], [None, BOB, "Bob"]]
     reading = read(make(tmp_path / "a.xlsx", ("S", rows)))
     assert reading.new_input.header == ("phone", "name")
@@ -77,6 +80,8 @@ def test_rows_have_the_sheets_own_numbers(tmp_path: Path) -> None:
 
 
 def test_error_cells_keep_their_name(tmp_path: Path) -> None:
+    """A cell with an error is the error's name, and is refused as a phone number."""
+
     def edit(_: Any, sheet: Any) -> None:
         sheet.write_formula(2, 1, "=NA()", None, "#N/A")
         sheet.write_formula(2, 2, "=1/0", None, "#DIV/0!")
@@ -87,9 +92,9 @@ def test_error_cells_keep_their_name(tmp_path: Path) -> None:
     assert reading.reasons == [None, Reason.to_mangled]
 
 
-def test_error_cells_are_found_where_the_pieces_of_a_large_sheet_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_cells_are_found_where_pieces_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Error cells are found where the pieces of a large sheet meet."""
+
     def edit(_: Any, sheet: Any) -> None:
         for row in range(1, 60, 3):
             sheet.write_formula(row, 1, "=NA()", None, "#N/A")
@@ -102,6 +107,8 @@ def test_error_cells_are_found_where_the_pieces_of_a_large_sheet_meet(
 
 
 def test_the_only_visible_sheet_with_rows_is_read(tmp_path: Path) -> None:
+    """Empty and hidden sheets are passed over, and the sheet that is read is told."""
+
     def edit(_: Any, sheet: Any) -> None:
         if sheet.name == "Hidden":
             sheet.hide()
@@ -113,6 +120,7 @@ def test_the_only_visible_sheet_with_rows_is_read(tmp_path: Path) -> None:
 
 
 def test_of_two_sheets_with_rows_none_is_guessed(tmp_path: Path) -> None:
+    """Where two sheets have rows neither is taken: the error names both, and the setting decides."""
     path = make(tmp_path / "a.xlsx", ("Do not contact", PLAIN), ("Contacts", PLAIN[:2]))
     with pytest.raises(InputError) as caught:
         read(path)
@@ -123,6 +131,7 @@ def test_of_two_sheets_with_rows_none_is_guessed(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_is_not_there_gets_the_nearest(tmp_path: Path) -> None:
+    """A sheet that is not there is refused with the sheets that are, and the nearest is proposed."""
     with pytest.raises(InputError) as caught:
         read(make(tmp_path / "a.xlsx", ("Contacts", PLAIN)), sheet="contact")
     assert caught.value.found == 'the sheets "Contacts"'
@@ -141,6 +150,7 @@ def test_hidden_rows_are_included_and_said(tmp_path: Path) -> None:
 
 
 def test_a_workbook_without_rows_is_refused(tmp_path: Path) -> None:
+    """A workbook is refused whose visible sheets are empty or have a header alone."""
     with pytest.raises(InputError, match="has no rows in any visible sheet"):
         read(make(tmp_path / "a.xlsx", ("Sheet1", [])))
     with pytest.raises(InputError, match="has a header and no rows"):
@@ -148,12 +158,14 @@ def test_a_workbook_without_rows_is_refused(tmp_path: Path) -> None:
 
 
 def test_columns_can_be_dropped(tmp_path: Path) -> None:
+    """The report's own columns are dropped from a sheet, and the others keep their cells."""
     rows = [["dispatch_status", "phone", "dispatch_to"], ["created", ANN, ANN]]
     reading = read(make(tmp_path / "a.xlsx", ("S", rows)))
     assert (reading.new_input.header, reading.cells) == (("phone",), [(ANN,)])
 
 
 def test_many_rows_arrive_in_order(tmp_path: Path) -> None:
+    """Thousands of rows arrive whole, in the sheet's order and with its numbers."""
     path = make(tmp_path / "a.xlsx", ("S", [["phone", "n"], *([ANN, str(n)] for n in range(5_000))]))
     reading = read(path)
     assert reading.numbers == list(range(2, 5_002))
@@ -161,6 +173,7 @@ def test_many_rows_arrive_in_order(tmp_path: Path) -> None:
 
 
 def test_a_workbook_is_read_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook that comes through standard input is recognised and read."""
     data = make(tmp_path / "a.xlsx", ("S", PLAIN)).read_bytes()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     assert read("-").to == [ANN, BOB]
@@ -176,24 +189,28 @@ def refused(path: Path) -> InputError:
 
 
 def test_an_encrypted_workbook_says_so(tmp_path: Path) -> None:
+    """A workbook with a password is refused as encrypted or old, with what to save it as."""
     error = refused(write(tmp_path / "a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2_000))
     assert error.message == f"{tmp_path / 'a.xlsx'} is encrypted, or an old .xls file"
     assert error.fix == Advice("save it as .xlsx without a password, or as CSV")
 
 
 def test_a_zip_archive_of_something_else_says_so(tmp_path: Path) -> None:
+    """A zip archive named .xlsx that holds no workbook is refused as none."""
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
         archive.writestr("word/document.xml", "<x/>")
     assert refused(tmp_path / "a.xlsx").message == f"{tmp_path / 'a.xlsx'} is no XLSX workbook"
 
 
 def test_a_cut_workbook_says_so(tmp_path: Path) -> None:
+    """A workbook whose last bytes are missing is refused as damaged or cut off."""
     path = make(tmp_path / "a.xlsx", ("S", PLAIN))
     path.write_bytes(path.read_bytes()[:-200])
     assert refused(path).message == f"{path} is damaged or cut off"
 
 
 def test_a_damaged_entry_says_so(tmp_path: Path) -> None:
+    """A workbook with wrong bytes inside a sheet is refused as damaged or cut off."""
     path = make(tmp_path / "a.xlsx", ("S", PLAIN * 500))
     with zipfile.ZipFile(path) as archive:
         entry = archive.getinfo(SHEET)
@@ -205,12 +222,16 @@ def test_a_damaged_entry_says_so(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_is_no_xml_says_so(tmp_path: Path) -> None:
+    """A workbook whose sheet is no whole XML is refused as one that cannot be read."""
     path = repack(make(tmp_path / "a.xlsx", ("S", PLAIN)), {SHEET: b"<worksheet><sheetData><row><c"})
     assert refused(path).message == f"{path} cannot be read as a workbook"
 
 
-def test_a_bomb_is_refused_by_what_comes_out_of_it_not_by_what_its_directory_says(tmp_path: Path) -> None:
-    """40 kB that inflate to 40 MB in one cell; the sizes in the directory are made small."""
+def test_a_zip_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
+    """A zip bomb is refused by what comes out of it, not by what its directory says.
+
+    40 kB that inflate to 40 MB in one cell; the directory gives another size.
+    """
     start, end = (
         b'<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>',
         b"</t></is></c></row></sheetData></worksheet>",
@@ -228,13 +249,17 @@ def test_a_bomb_is_refused_by_what_comes_out_of_it_not_by_what_its_directory_say
 
 
 def test_an_archive_of_very_many_entries_is_refused(tmp_path: Path) -> None:
+    """An archive with more entries than a workbook may have is refused."""
     path = make(tmp_path / "a.xlsx", ("S", PLAIN))
     repack(path, {f"xl/media/{number}": b"" for number in range(workbook.ENTRIES_MAX)})
     assert refused(path).message == f"{path} holds too many files for a workbook"
 
 
-def test_a_sheet_that_spans_more_cells_than_memory_costs_the_child_its_life_and_us_nothing(tmp_path: Path) -> None:
-    """Two cells, first and last: calamine makes room for all seventeen thousand million between them."""
+def test_a_sheet_larger_than_memory_is_refused(tmp_path: Path) -> None:
+    """A sheet that spans more cells than memory costs the child its life and us nothing.
+
+    Two cells, first and last: calamine makes room for all seventeen thousand million between them.
+    """
     sheet = (
         b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         b'<row r="1"><c r="A1" t="inlineStr"><is><t>phone</t></is></c></row>'
@@ -247,6 +272,7 @@ def test_a_sheet_that_spans_more_cells_than_memory_costs_the_child_its_life_and_
 
 
 def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:
+    """A workbook whose XML entities multiply ("billion laughs") is refused, and they are not expanded."""
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     book = (
         f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "ha">{laughs}]>'
@@ -259,6 +285,7 @@ def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:
 
 
 def test_the_child_ends_with_its_table(tmp_path: Path) -> None:
+    """The process that reads a workbook runs while its table is open, and has ended when it is closed."""
     path = make(tmp_path / "a.xlsx", ("S", [["phone"], *([ANN] for _ in range(20_000))]))
     opened = open_input(path, options())
     table: Any = opened._table
@@ -269,6 +296,7 @@ def test_the_child_ends_with_its_table(tmp_path: Path) -> None:
 
 
 def test_the_child_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that reads a workbook gets our environment without the secrets in it."""
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "canary")
     assert "canary" not in workbook._environment().values()
     assert workbook._environment()["PATH"] == os.environ["PATH"]

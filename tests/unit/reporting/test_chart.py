@@ -65,8 +65,11 @@ def test_nothing_is_drawn_outside(counts: dict[int, int], bucket_s: int, limit: 
     assert chart.limit_per_s < chart.top_per_s
 
 
-def test_a_steady_campaign_has_columns_of_its_rate_to_the_end() -> None:
-    """The last column may be narrower than the others; its rate is that of its own seconds."""
+def test_a_steady_campaign() -> None:
+    """A steady campaign has columns of its rate to the end.
+
+    The last column may be narrower than the others; its rate is that of its own seconds.
+    """
     chart = chart_of(dict.fromkeys(range(1000, 1245), 20))
     (segment,) = chart.segments
     assert chart.column_s == 5
@@ -81,8 +84,11 @@ def test_a_short_campaign_is_drawn_by_the_second() -> None:
     assert chart_of(dict.fromkeys(range(14), 20)).column_s == 1
 
 
-def test_a_windows_worth_at_once_is_drawn_by_the_window() -> None:
-    """198 requests in one second and none for nine are 19.8 a second, below the limit, not 198 above it."""
+def test_a_window_s_worth_at_once() -> None:
+    """A window's worth of requests at once is drawn by the window.
+
+    198 requests in one second and none for nine are 19.8 a second, below the limit, not 198 above it.
+    """
     chart = chart_of({0: 198, 10: 198, 20: 198, 21: 1})
     assert chart.column_s == 10
     assert max(column.rate_per_s for column in chart.columns(chart.segments[0])[:2]) == 19.8

@@ -41,7 +41,7 @@ class Source:
 
 
 async def test_all_batches_in_order() -> None:
-    """What the work returns is returned; it ran in another thread."""
+    """The work gets all batches in order, in another thread, and what it returns is returned."""
     threads: set[int] = set()
 
     def work(batches: Iterator[int]) -> list[int]:
@@ -53,7 +53,7 @@ async def test_all_batches_in_order() -> None:
 
 
 async def test_nothing_to_do() -> None:
-    """No batch at all."""
+    """A source without a batch is no trouble: the work finds nothing to do."""
     assert await in_thread(list, Source(0).numbers()) == []
 
 

@@ -104,8 +104,11 @@ def test_no_text_from_outside_becomes_markup() -> None:
     assert next(text for text in wild.texts if text.startswith(HOSTILE)) == HOSTILE + " · campaign report"
 
 
-def test_nothing_of_a_row_but_its_counts_is_on_the_page() -> None:
-    """The page may be passed around: no number, no name, no message, no SID of an execution."""
+def test_only_counts_of_rows_are_on_the_page() -> None:
+    """Nothing of a row but its counts is on the page.
+
+    The page may be passed around: no number, no name, no message, no SID of an execution.
+    """
     secret = "canary"
     rows = [
         row(2, [secret], to_address=secret, from_address=secret, execution_sid=secret),
@@ -166,8 +169,11 @@ def test_a_share_that_is_not_all_is_never_shown_as_all() -> None:
     assert "rejected refused by Studio 1 0.1 %" in text
 
 
-def test_many_reasons_and_steps_do_not_make_the_page_endless() -> None:
-    """The rest is one line, and its rows are counted."""
+def test_many_reasons_and_steps() -> None:
+    """Many reasons and steps do not make the page endless.
+
+    The rest is one line, and its rows are counted.
+    """
     rows = [rejected(number, error_code=40_000 + number) for number in range(2, 102)]
     executions = _executions(last_steps={f"step {number}": 1 for number in range(100)}, read=100)
     text = " ".join(filter(None, Reader(_page(status_of(_counts(rows)), rows, executions)).texts))
@@ -189,8 +195,8 @@ def test_a_campaign_without_anything_is_a_page_too(executions: ExecutionCounts |
     assert "NaN" not in reader.texts
 
 
-def test_why_it_stopped_is_said() -> None:
-    """And what goes on with it."""
+def test_why_a_campaign_stopped_is_said() -> None:
+    """The page says why a campaign stopped, and how it goes on."""
     status = status_of({RowState.created: 1, RowState.planned: 1}, stop_reason="Too many requests in a row failed.")
     assert "Too many requests in a row failed; resume the campaign to go on" in Reader(_page(status, [row(2)])).texts
 

@@ -31,8 +31,11 @@ def _failing() -> Iterator[list[ReportRow]]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_failure_in_the_middle_leaves_the_old_report_and_nothing_else(tmp_path: Path, name: str) -> None:
-    """The ledger may fail while it is read; its error passes through as it is."""
+def test_a_failure_in_the_middle(tmp_path: Path, name: str) -> None:
+    """A failure in the middle leaves the old report and nothing else.
+
+    The ledger may fail while it is read; its error passes through as it is.
+    """
     path = tmp_path / name
     path.write_bytes(b"old")
     with pytest.raises(LedgerCorrupt, match="in the middle"):
@@ -65,8 +68,11 @@ def test_a_full_disk_leaves_the_old_report_and_says_so(tmp_path: Path, name: str
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
-def test_a_disk_that_fills_while_a_workbook_is_put_together_is_the_same_error(tmp_path: Path, small_disk: None) -> None:
-    """Its rows have waited in a file of their own; the archive is written at the end."""
+def test_a_disk_that_fills_late(tmp_path: Path, small_disk: None) -> None:
+    """A disk that fills while a workbook is put together is the error of any full disk.
+
+    Its rows have waited in a file of their own; the archive is written at the end.
+    """
     path = tmp_path / "r.xlsx"
     path.write_bytes(b"old")
 
@@ -81,10 +87,11 @@ def test_a_disk_that_fills_while_a_workbook_is_put_together_is_the_same_error(tm
     assert [file.name for file in tmp_path.iterdir()] == ["r.xlsx"]
 
 
-def test_the_new_report_is_on_disk_before_it_takes_the_old_ones_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Otherwise a power cut could leave an empty file under the report's name."""
+def test_a_new_report_is_on_disk_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new report is on disk before it takes the old one's place.
+
+    Otherwise a power cut could leave an empty file under the report's name.
+    """
     path = tmp_path / "r.csv"
     path.write_text("old")
     synced: list[tuple[bool, str]] = []
@@ -132,8 +139,11 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     assert len(read_csv(tmp_path / "r.csv")) == 2
 
 
-def test_a_reader_sees_the_old_report_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    """While the rows are written, the name leads to the old file."""
+def test_a_reader_sees_a_whole_report(tmp_path: Path) -> None:
+    """A reader sees the old report until the new one is whole.
+
+    While the rows are written, the name leads to the old file.
+    """
     path = tmp_path / "r.csv"
     path.write_text("old")
 
@@ -156,8 +166,11 @@ def _refusal(path: Path) -> ReportError:
     return early.value
 
 
-def test_a_missing_folder_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    """And it is known before anything is sent."""
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """A missing folder is named with the command that makes it.
+
+    And it is known before anything is sent.
+    """
     assert _refusal(tmp_path / "not here" / "r.csv").fix == Advice(f"mkdir -p '{tmp_path / 'not here'}'")
 
 

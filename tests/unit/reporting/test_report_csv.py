@@ -11,12 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatcher.errors import ReportError
+from dispatcher.intake import open_input
 from dispatcher.ledger.records import ReportRow
 from dispatcher.model import REPORT_COLUMNS, FoundBy, Reason, RowState
 from dispatcher.remedies import AnyOf, Option
 from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.selection import Selection
 from dispatcher.reporting.wording import REASONS
+from dispatcher.settings import Settings
 from tests.unit.reporting.support import (
     HEADER,
     batches,
@@ -33,6 +35,7 @@ from tests.unit.reporting.support import (
 def test_the_columns_are_those_of_the_contract() -> None:
     """The names scripts use, in this order."""
     assert REPORT_COLUMNS == (
+        "dispatch_campaign",
         "dispatch_row_number",
         "dispatch_to",
         "dispatch_status",
@@ -47,12 +50,16 @@ def test_the_columns_are_those_of_the_contract() -> None:
     )
 
 
-def test_the_columns_are_those_that_intake_takes_off_again() -> None:
-    """A report that is fed back loses exactly what we added."""
+def test_columns_that_intake_takes_off(tmp_path: Path) -> None:
+    """A report that is fed back loses exactly the columns that we added."""
+    write(tmp_path / "r.csv", HEADER, batches(row()))
+    settings = Settings.model_validate({"columns": {"to": HEADER[0]}, "campaign": {"from": "+15550001111"}})
+    with open_input(tmp_path / "r.csv", settings) as opened:
+        assert opened.new_input.header == HEADER
 
 
-def test_every_row_stands_in_the_report_once_in_order_with_its_cells(tmp_path: Path) -> None:
-    """Promise 5, byte for byte."""
+def test_every_row_is_there_once(tmp_path: Path) -> None:
+    """Every row stands in the report once, in order, with its cells, byte for byte."""
     rows = [
         row(2, ("+15550100001", "Zoë")),
         rejected(3, cells=("+15550100002", 'O\'Neill, "Pat"')),
@@ -60,14 +67,15 @@ def test_every_row_stands_in_the_report_once_in_order_with_its_cells(tmp_path: P
     ]
     assert write(tmp_path / "r.csv", HEADER, batches(*rows)) == 3
     assert (tmp_path / "r.csv").read_bytes().decode() == (
-        "phone,name,dispatch_row_number,dispatch_to,dispatch_status,dispatch_execution_sid,dispatch_http_status,"
-        "dispatch_error_code,dispatch_error_message,dispatch_advice,dispatch_attempts,dispatch_sent_at,dispatch_finished_at\r\n"
-        "+15550100001,Zoë,2,+15550100001,created,FN00000000000000000000000000000002,201,,,,1,"
+        "phone,name,dispatch_campaign,dispatch_row_number,dispatch_to,dispatch_status,dispatch_execution_sid,dispatch_http_status,"
+        "dispatch_error_code,dispatch_error_message,dispatch_advice,dispatch_attempts,dispatch_sent_at,"
+        "dispatch_finished_at\r\n"
+        "+15550100001,Zoë,spring,2,+15550100001,created,FN00000000000000000000000000000002,201,,,,1,"
         "2026-01-31T09:05:00.007Z,2026-01-31T09:05:00.100Z\r\n"
-        '+15550100002,"O\'Neill, ""Pat""",3,+15550100001,rejected,,400,21211,The \'To\' number is not valid,'
+        '+15550100002,"O\'Neill, ""Pat""",spring,3,+15550100001,rejected,,400,21211,The \'To\' number is not valid,'
         "Correct the phone number or take the contact off the list. Then run again.,1,"
         "2026-01-31T09:05:00.007Z,2026-01-31T09:05:00.100Z\r\n"
-        ' 007,"two\r\nlines",5,,invalid,,,to_invalid,phone: it is too short,'
+        ' 007,"two\r\nlines",spring,5,,invalid,,,to_invalid,phone: it is too short,'
         "Correct the phone number and run again.,0,,\r\n"
     )
 
@@ -124,8 +132,11 @@ def test_no_rows_make_a_report_of_its_header(tmp_path: Path) -> None:
     assert read_csv(tmp_path / "r.csv") == [[*HEADER, *REPORT_COLUMNS]]
 
 
-def test_a_row_with_too_few_or_too_many_cells_does_not_shift_our_columns(tmp_path: Path) -> None:
-    """Such rows are invalid; their report row is still told apart by column, and no text of theirs is lost."""
+def test_rows_of_another_length(tmp_path: Path) -> None:
+    """A row with too few or too many cells does not shift our columns.
+
+    Such rows are invalid; their report row is still told apart by column, and no text of theirs is lost.
+    """
     write(tmp_path / "r.csv", HEADER, batches(never_sent(2, cells=["x"]), never_sent(3, cells=["x", "Smith", " Jo"])))
     assert [(r["phone"], r["name"], r["dispatch_status"]) for r in read_dicts(tmp_path / "r.csv")] == [
         ("x", "", "invalid"),
@@ -158,8 +169,11 @@ def test_our_own_text_cannot_run_as_a_formula(tmp_path: Path, text: str, written
     assert read_dicts(tmp_path / "r.csv")[0]["dispatch_error_message"] == written
 
 
-def test_the_users_cells_are_not_touched_even_if_they_look_like_formulas(tmp_path: Path) -> None:
-    """Escaping them would spoil the file for the machine that reads it back: E.164 starts with +."""
+def test_cells_that_look_like_formulas(tmp_path: Path) -> None:
+    """The user's cells are not touched, even if they look like formulas.
+
+    Escaping them would spoil the file for the machine that reads it back: E.164 starts with +.
+    """
     cells = ("+15550100001", "=1+1")
     write(tmp_path / "r.csv", HEADER, batches(row(cells=cells)))
     assert tuple(read_csv(tmp_path / "r.csv")[1][:2]) == cells
@@ -178,8 +192,11 @@ def test_a_reason_comes_with_its_column_and_advice(tmp_path: Path) -> None:
     assert duplicate["dispatch_error_message"] == "as row 2"
 
 
-def test_a_reason_that_this_version_does_not_know_is_still_told(tmp_path: Path) -> None:
-    """A ledger may hold a newer program's rows."""
+def test_a_reason_of_a_newer_version(tmp_path: Path) -> None:
+    """A reason that this version does not know is still told.
+
+    A ledger may hold a newer program's rows.
+    """
     write(tmp_path / "r.csv", HEADER, batches(never_sent(reason_code="from_the_future")))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_error_code"] == "from_the_future"
@@ -194,8 +211,11 @@ def test_a_reason_that_this_version_does_not_know_is_still_told(tmp_path: Path) 
         (FoundBy.conflict, "found by conflict: its own execution was already active"),
     ],
 )
-def test_a_created_row_says_how_it_was_found_and_no_error(tmp_path: Path, found_by: FoundBy, message: str) -> None:
-    """The 409 that led to it is no error of the row."""
+def test_a_created_row(tmp_path: Path, found_by: FoundBy, message: str) -> None:
+    """A created row says how it was found, and no error.
+
+    The 409 that led to it is no error of the row.
+    """
     write(tmp_path / "r.csv", HEADER, batches(row(found_by=found_by, http_status=409, error_code=20409)))
     (told,) = read_dicts(tmp_path / "r.csv")
     assert told["dispatch_error_message"] == message
@@ -228,8 +248,11 @@ class Outcomes:
         return [("ended", f"=HYPERLINK({r.row_number})") for r in rows]
 
 
-def test_extra_columns_stand_after_ours_and_are_harmless(tmp_path: Path) -> None:
-    """What a contact replied is text from outside; values belong to the rows that were selected."""
+def test_extra_columns(tmp_path: Path) -> None:
+    """Extra columns stand after ours, and are harmless.
+
+    What a contact replied is text from outside; values belong to the rows that were selected.
+    """
     rows = batches(row(2), rejected(3), row(4), size=3)
     write(tmp_path / "r.csv", HEADER, rows, only=Selection.parse("created"), extra=Outcomes())
     header, *records = read_csv(tmp_path / "r.csv")
@@ -247,8 +270,11 @@ def test_a_name_that_ends_in_gz_is_compressed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["report", "report.txt", "report.xls", "report.gz"])
-def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
-    """With what was found, and a name that works."""
+def test_an_unknown_suffix_is_refused(tmp_path: Path, name: str) -> None:
+    """An unknown suffix is refused before anything is written.
+
+    With what was found, and a name that works.
+    """
     with pytest.raises(ReportError) as caught:
         write(tmp_path / name, HEADER, batches(row()))
     suffixes = (".csv", ".csv.gz", ".parquet", ".xlsx")

@@ -79,10 +79,11 @@ async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, on
     return await write_report(path, record.header, rows, campaign=campaign.name, only=Selection.parse(only))
 
 
-async def test_every_line_of_a_dirty_file_is_answered_and_a_second_round_finds_the_same(
-    ledger: SqliteLedger, tmp_path: Path
-) -> None:
-    """Promise 5 with the real intake and ledger; blank lines are no rows, row numbers are the spreadsheet's."""
+async def test_a_dirty_file(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """Every line of a dirty file is answered, and a second round finds the same.
+
+    With the real intake and ledger; blank lines are no rows, row numbers are the spreadsheet's.
+    """
     source = tmp_path / "contacts.csv"
     source.write_text(CONTACTS)
     campaign = await _planned(ledger, source)

@@ -37,8 +37,8 @@ def test_cells_are_text_and_our_numbers_numbers(tmp_path: Path) -> None:
     )
 
 
-def test_text_is_exact_ours_too(tmp_path: Path) -> None:
-    """No spreadsheet opens Parquet: nothing is put before a formula."""
+def test_text_is_exact(tmp_path: Path) -> None:
+    """Text is exact, ours too: no spreadsheet opens Parquet, so nothing is put before a formula."""
     write(tmp_path / "r.parquet", HEADER, batches(rejected(error_message="=1", cells=("=2", "\r\n\0"))))
     (told,) = pq.read_table(tmp_path / "r.parquet").to_pylist()
     assert (told["dispatch_error_message"], told["phone"], told["name"]) == ("=1", "=2", "\r\n\0")
@@ -57,7 +57,9 @@ def test_many_row_groups_hold_every_row_once(tmp_path: Path, monkeypatch: pytest
 def test_no_rows_make_a_table_of_its_columns(tmp_path: Path) -> None:
     """The empty case has its types too."""
     assert write(tmp_path / "r.parquet", HEADER, []) == 0
-    assert pq.read_table(tmp_path / "r.parquet").num_rows == 0
+    assert write(tmp_path / "full.parquet", HEADER, batches(row())) == 1
+    empty, full = (pq.read_table(tmp_path / name) for name in ("r.parquet", "full.parquet"))
+    assert (empty.num_rows, empty.schema) == (0, full.schema)
 
 
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -87,8 +89,11 @@ def test_names_that_stand_twice_are_told_apart(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "a_2", "a_3", "a_2_2", "b", ""]), max_size=12))
-def test_unique_names_differ_and_leave_first_comers_alone(names: list[str]) -> None:
-    """Any header gives as many names, all different, and no name is taken from the column that had it."""
+def test_unique_names(names: list[str]) -> None:
+    """Unique names differ, and leave those who came first alone.
+
+    Any header gives as many names, all different, and no name is taken from the column that had it.
+    """
     unique = unique_names(names)
     assert len(set(unique)) == len(unique) == len(names)
     for name in set(names):
@@ -96,8 +101,11 @@ def test_unique_names_differ_and_leave_first_comers_alone(names: list[str]) -> N
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.csv.gz"])
-def test_a_csv_report_loads_neither_pyarrow_nor_xlsxwriter_nor_pandas(tmp_path: Path, name: str) -> None:
-    """They cost up to a second, and memory, that a CSV report does not need."""
+def test_a_csv_report_loads_no_large_library(tmp_path: Path, name: str) -> None:
+    """A CSV report loads neither pyarrow nor xlsxwriter nor pandas.
+
+    They cost up to a second, and memory, that a CSV report does not need.
+    """
     program = f"""
 import asyncio, sys
 sys.path[:0] = {sys.path!r}

@@ -16,8 +16,11 @@ def test_every_state_is_a_word(state: RowState) -> None:
     assert Selection.parse(state.value).states == {state}
 
 
-def test_failed_is_what_a_person_can_do_something_about() -> None:
-    """Rejected, busy, invalid. Not unknown: such a row may have been sent, and a re-run of these must not hold it."""
+def test_the_word_failed() -> None:
+    """`failed` is what a person can do something about: rejected, busy, invalid.
+
+    Not unknown: such a row may have been sent, and a re-run of these must not hold it.
+    """
     assert Selection.parse("failed").states == {RowState.rejected, RowState.busy, RowState.invalid}
 
 

@@ -73,8 +73,11 @@ def test_the_object_is_that_of_the_contract() -> None:
     }
 
 
-def test_the_documentation_shows_this_object_and_every_column(root: Path) -> None:
-    """The same names, the same columns, every word for a campaign's state."""
+def test_the_documentation_shows_the_object(root: Path) -> None:
+    """The documentation shows this object and every column.
+
+    The same names, the same columns, every word for a campaign's state.
+    """
     text = (root / "docs" / "report.md").read_text(encoding="utf-8")
     shown = json.loads(text.split("```json\n")[1].split("```")[0])
     assert shown == status_object(status_of({RowState.created: 185, RowState.rejected: 5}), "spring-report.csv", {})
@@ -82,8 +85,11 @@ def test_the_documentation_shows_this_object_and_every_column(root: Path) -> Non
         assert f"`{word}`" in text, word
 
 
-def test_rows_of_earlier_files_are_shown_where_there_are_any() -> None:
-    """They are not among `rows`, and must not vanish."""
+def test_rows_of_earlier_files_are_shown() -> None:
+    """Rows of earlier files are shown where there are any.
+
+    They are not among `rows`, and must not vanish.
+    """
     assert "earlier_rows" not in status_object(status_of(earlier_rows={RowState.created: 0}), None)
     found = status_object(status_of(earlier_rows={RowState.planned: 3, RowState.busy: 0}), None)
     assert found["earlier_rows"] == {"planned": 3}
@@ -134,8 +140,11 @@ def _rows() -> list[ReportRow]:
     ]
 
 
-def test_problems_are_counted_by_reason_with_what_to_do() -> None:
-    """Most rows first, skipped last; created and planned rows are no problems; nothing is without advice."""
+def test_problems_are_counted_by_reason() -> None:
+    """Problems are counted by reason, with what to do.
+
+    Most rows first, skipped last; created and planned rows are no problems; nothing is without advice.
+    """
     found = summed(status_of({RowState.created: 1}), batches(*_rows(), size=3)).problems
     assert [(problem.state.value, problem.code, problem.rows) for problem in found] == [
         ("rejected", "21211", 2),
@@ -152,14 +161,17 @@ def test_problems_are_counted_by_reason_with_what_to_do() -> None:
     assert {problem.code: problem.meaning for problem in found}[""] == "no answer"
 
 
-def test_problems_and_rows_in_states_that_have_them_are_as_many() -> None:
-    """No row falls between two reasons."""
+def test_no_row_falls_between_two_reasons() -> None:
+    """Problems count as many rows as there are in states that have problems.
+
+    No row falls between two reasons.
+    """
     found = summed(status_of(), batches(*_rows())).problems
     assert sum(problem.rows for problem in found) == len(_rows()) - 2
 
 
 def test_departures_are_counted_by_the_second() -> None:
-    """Rows that never left are not counted."""
+    """Departures are counted by the second, and rows that were never sent are not counted."""
     rows = [
         row(2, sent_at_ms=1_000_999),
         row(3, sent_at_ms=1_000_000),
@@ -170,8 +182,11 @@ def test_departures_are_counted_by_the_second() -> None:
 
 
 @given(seconds=st.lists(st.integers(0, 10_000), max_size=200))
-def test_however_long_a_campaign_is_buckets_are_few_and_no_departure_is_lost(seconds: list[int]) -> None:
-    """Buckets grow to 2, 4, … seconds; each departure is in the bucket that covers its moment."""
+def test_buckets_of_departures_are_few(seconds: list[int]) -> None:
+    """However long a campaign is, buckets are few and no departure is lost.
+
+    Buckets grow to 2, 4, … seconds; each departure is in the bucket that covers its moment.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "BUCKETS_MAX", 8)
         rows = [row(number, sent_at_ms=second * 1000) for number, second in enumerate(seconds, 2)]

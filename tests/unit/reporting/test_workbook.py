@@ -31,8 +31,8 @@ def test_every_cell_is_text(tmp_path: Path) -> None:
     sheet = _sheet(tmp_path / "r.xlsx")
     header, first, *_ = ([cell.value for cell in cells] for cells in sheet.iter_rows())
     assert header == [*HEADER, *REPORT_COLUMNS]
-    assert first[:7] == ["+15550100001", "007", "2", "+15550100001", "created", f"FN{2:032x}", "201"]
-    assert first[7:] == [None, None, None, "1", "2026-01-31T09:05:00.007Z", "2026-01-31T09:05:00.100Z"]
+    assert first[:8] == ["+15550100001", "007", "spring", "2", "+15550100001", "created", f"FN{2:032x}", "201"]
+    assert first[8:] == [None, None, None, "1", "2026-01-31T09:05:00.007Z", "2026-01-31T09:05:00.100Z"]
     cells = [cell for cells in sheet.iter_rows() for cell in cells if cell.value is not None]
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
     assert {cell.number_format for cell in cells} == {"@"}
@@ -97,8 +97,11 @@ def test_a_workbook_fed_back_gives_the_same_cells(tmp_path: Path) -> None:
         ("a\uffff", "U+FFFF"),
     ],
 )
-def test_a_cell_that_a_workbook_cannot_hold_is_an_error_not_a_loss(tmp_path: Path, cell: str, found: str) -> None:
-    """A cut cell would be sent cut when the report is fed back. Excel counts a character outside the BMP twice."""
+def test_a_cell_that_no_workbook_can_hold(tmp_path: Path, cell: str, found: str) -> None:
+    """A cell that a workbook cannot hold is an error, not a loss.
+
+    A cut cell would be sent cut when the report is fed back. Excel counts a character outside the BMP twice.
+    """
     path = tmp_path / "r.xlsx"
     with pytest.raises(ReportError) as caught:
         write(path, HEADER, batches(row(2), row(3, ("+15550100001", cell))))
@@ -131,19 +134,22 @@ def test_more_columns_than_a_sheet_has_are_an_error(tmp_path: Path) -> None:
         write(tmp_path / "r.xlsx", header, [])
 
 
-def test_states_are_coloured_and_the_header_stays_in_sight(tmp_path: Path) -> None:
-    """What a person needs at a glance: each state's own colours, a fixed header with filters, columns wide enough."""
+def test_what_is_seen_at_a_glance(tmp_path: Path) -> None:
+    """States are coloured, and the header stays in sight.
+
+    What a person needs at a glance: each state's own colours, a fixed header with filters, columns wide enough.
+    """
     rows = [row(number, state=state, reason_code=None) for number, state in enumerate(RowState, 2)]
     write(tmp_path / "r.xlsx", HEADER, batches(*rows))
     sheet = _sheet(tmp_path / "r.xlsx")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == f"A1:M{len(rows) + 1}"
+    assert sheet.auto_filter.ref == f"A1:N{len(rows) + 1}"
     column = 3 + REPORT_COLUMNS.index("dispatch_status")
     papers = {state: sheet.cell(number, column).fill.fgColor.rgb for number, state in enumerate(RowState, 2)}
     assert papers[RowState.created] != papers[RowState.rejected] == papers[RowState.invalid]
     assert len(set(papers.values())) == 6
-    assert sheet.column_dimensions["F"].width > len(f"FN{2:032x}")
-    assert sheet.column_dimensions["F"].width < 48
+    assert sheet.column_dimensions["G"].width > len(f"FN{2:032x}")
+    assert sheet.column_dimensions["G"].width < 48
 
 
 @pytest.mark.parametrize(("ink", "paper"), sorted(set(workbook._COLOURS.values())))

@@ -13,7 +13,8 @@ SCRIPT = ContactScript(replies={"Yes": 0.5, "No": 0.2}, delivery_errors={21610: 
 ADDRESSES = [f"+1555{n:07}" for n in range(5_000)]
 
 
-def test_answers_are_shared_out_as_the_script_says_and_the_rest_never_answer() -> None:
+def test_shares_of_replies() -> None:
+    """Contacts reply in the shares and after the mean time that the script says, and the rest never answer."""
     replies = [Contact(SCRIPT, 1, address).reply("ask", 1) for address in ADDRESSES]
     texts = [reply[0] if reply else None for reply in replies]
     assert texts.count("Yes") == pytest.approx(2_500, rel=0.06)
@@ -24,13 +25,16 @@ def test_answers_are_shared_out_as_the_script_says_and_the_rest_never_answer() -
     assert min(times) >= 0
 
 
-def test_delivery_errors_strike_the_share_of_the_contacts_that_the_script_says() -> None:
+def test_the_share_of_delivery_errors() -> None:
+    """Delivery errors strike the share of the contacts that the script says."""
     errors = [Contact(SCRIPT, 1, address).delivery_error() for address in ADDRESSES]
     assert errors.count(21610) == pytest.approx(500, rel=0.15)
     assert set(errors) == {None, 21610}
 
 
-def test_a_contact_behaves_the_same_whenever_it_is_asked_and_differently_with_another_seed() -> None:
+def test_a_contact_s_behaviour_repeats() -> None:
+    """A contact behaves the same whenever it is asked, and differently with another seed."""
+
     def behaviour(seed: int) -> list[Any]:
         return [Contact(SCRIPT, seed, address).reply("ask", 1) for address in ADDRESSES[:50]]
 

@@ -18,7 +18,8 @@ def basic(pair: str) -> str:
 @pytest.mark.parametrize(
     "header", [basic(f"{ACCOUNT_SID}:t"), basic(f"{KEY_SID}:s:with:colons"), basic(f"{KEY_SID}:é")]
 )
-def test_without_a_table_any_well_formed_pair_is_accepted(header: str) -> None:
+def test_any_pair_without_a_table(header: str) -> None:
+    """Without a table of credentials, any well-formed pair of a SID and a secret is accepted."""
     assert authorized(header, None)
 
 
@@ -41,7 +42,8 @@ def test_without_a_table_any_well_formed_pair_is_accepted(header: str) -> None:
         basic(f"AC{'z' * 32}:t"),
     ],
 )
-def test_what_is_no_pair_of_a_sid_and_a_secret_is_refused(header: str | None) -> None:
+def test_malformed_headers(header: str | None) -> None:
+    """A header that is no pair of a SID and a secret is refused."""
     assert not authorized(header, None)
 
 

@@ -24,10 +24,12 @@ MIDNIGHT_US = 1_469_923_200_000_000
         ("2016-13-01", None),
     ],
 )
-def test_a_filter_is_read_in_every_form_in_use_and_anything_else_is_refused(text: str, expected_us: int | None) -> None:
+def test_forms_of_a_date_filter(text: str, expected_us: int | None) -> None:
+    """A date filter is read in every form in use, and anything else is refused."""
     assert parse_filter(text) == expected_us
 
 
-def test_dates_are_written_in_whole_seconds_with_a_z_or_as_http_wants_them() -> None:
+def test_written_dates() -> None:
+    """Dates are written in whole seconds with a Z, or as HTTP wants them."""
     assert iso(MIDNIGHT_US + 999_999) == "2016-07-31T00:00:00Z"
     assert http_date(MIDNIGHT_US) == "Sun, 31 Jul 2016 00:00:00 GMT"

@@ -34,7 +34,8 @@ def test_every_setting_is_documented_with_its_default(kind: Any, document: str) 
     assert missing == {}
 
 
-def test_every_fault_is_documented_and_those_of_creates_with_their_effect(document: str) -> None:
+def test_every_fault_is_documented(document: str) -> None:
+    """Every fault is documented, and those of creates with their effect."""
     for name, fault in FAULTS.items():
         assert f"`{name}`" in document
         if fault.target is Target.CREATE:

@@ -17,8 +17,12 @@ FLOW = default_flow()
 DAY_US = 86_400 * SECOND_US
 
 
-def add(store: Executions, created_us: int, *, to: str = "+15550000001", ends_us: int = NEVER_US) -> Execution:
-    execution = store.add(FLOW, FLOW.latest, to, "+15550001111", None, created_us=created_us, request_n=0)
+def add(
+    store: Executions, created_us: int, *, to: str = "+15550000001", ends_us: int = NEVER_US, skew_us: int = 0
+) -> Execution:
+    execution = store.add(
+        FLOW, FLOW.latest, to, "+15550001111", None, created_us=created_us, request_n=0, skew_us=skew_us
+    )
     store.set_end(execution, ends_us)
     return execution
 
@@ -35,7 +39,8 @@ def all_pages(store: Executions, now_us: int, **query: Any) -> list[list[Executi
 
 
 created = st.lists(
-    st.tuples(st.integers(0, 40), st.integers(1, 60), st.booleans()),  # created, ends, deleted
+    # created, ends, deleted, how wrong the clock was that dated it
+    st.tuples(st.integers(0, 40), st.integers(1, 60), st.booleans(), st.sampled_from([0, 0, 0, -20, 3, 30])),
     max_size=40,
 )
 bounds = st.one_of(st.none(), st.integers(-1, 61))
@@ -43,19 +48,20 @@ bounds = st.one_of(st.none(), st.integers(-1, 61))
 
 @settings(max_examples=300)
 @given(created, st.integers(1, 7), bounds, bounds, st.sampled_from([None, "active", "ended"]), st.integers(0, 10))
-def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
-    rows: list[tuple[int, int, bool]],
+def test_pages_against_a_model(
+    rows: list[tuple[int, int, bool, int]],
     size: int,
     created_from_us: int | None,
     created_to_us: int | None,
     status: Any,
     lag_us: int,
 ) -> None:
+    """Following the pages, on and back again, gives what filtering and sorting all executions would."""
     now_us = 45
     store = Executions(SandboxSettings(list_lag_s=lag_us / SECOND_US, retention_days=40 / DAY_US))
     every = []
-    for created_us, ends_us, deleted in rows:
-        execution = add(store, created_us, ends_us=ends_us)
+    for created_us, ends_us, deleted, skew_us in rows:
+        execution = add(store, created_us, ends_us=ends_us, skew_us=skew_us)
         if deleted:
             store.delete(execution, now_us)
         every.append(execution)
@@ -65,11 +71,11 @@ def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
             for one in every
             if not one.deleted
             and now_us - 40 < one.created_us <= now_us - lag_us
-            and (created_from_us is None or one.created_us >= created_from_us)
-            and (created_to_us is None or one.created_us < created_to_us)
+            and (created_from_us is None or one.dated_us >= created_from_us)
+            and (created_to_us is None or one.dated_us < created_to_us)
             and (status is None or one.status(now_us) == status)
         ),
-        key=lambda one: (-one.created_us, -one.n),
+        key=lambda one: (-one.dated_us, -one.n),
     )
     query: dict[str, Any] = {"created_from_us": created_from_us, "created_to_us": created_to_us, "status": status}
     pages = all_pages(store, now_us, size=size, **query)
@@ -88,7 +94,8 @@ def test_following_the_pages_gives_what_filtering_and_sorting_all_would(
     assert backwards == [[one.n for one in one_page] for one_page in pages]
 
 
-def test_executions_created_meanwhile_do_not_shift_the_pages_that_follow() -> None:
+def test_pages_do_not_shift() -> None:
+    """Executions created meanwhile do not shift the pages that follow."""
     store = Executions(SandboxSettings())
     for n in range(10):
         add(store, n)
@@ -98,9 +105,10 @@ def test_executions_created_meanwhile_do_not_shift_the_pages_that_follow() -> No
     assert [one.n for one in first.items + second.items] == list(range(9, -1, -1))
 
 
-def test_a_page_near_the_end_of_a_hundred_thousand_is_found_without_walking_there(
+def test_a_late_page_is_found_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A page near the end of a hundred thousand executions is found without walking there."""
     store = Executions(SandboxSettings())
     for n in range(100_000):
         add(store, n, ends_us=n + 1)
@@ -126,7 +134,8 @@ def test_a_contact_is_busy_until_its_execution_ends() -> None:
 
 
 @pytest.mark.parametrize("finish", [Executions.end, Executions.delete])
-def test_ending_or_deleting_an_execution_frees_its_contact(finish: Any) -> None:
+def test_ending_an_execution_frees_its_contact(finish: Any) -> None:
+    """Ending or deleting an execution frees its contact."""
     store = Executions(SandboxSettings())
     execution = add(store, 0)
     finish(store, execution, 5)
@@ -135,7 +144,8 @@ def test_ending_or_deleting_an_execution_frees_its_contact(finish: Any) -> None:
 
 
 @pytest.mark.parametrize("includes_flow", [True, False])
-def test_whether_another_flow_is_in_the_way_is_a_setting(includes_flow: bool) -> None:
+def test_conflicts_between_flows(includes_flow: bool) -> None:
+    """Whether an execution of another flow is in the way is a setting."""
     other = default_flow(sid="FW" + "1" * 32)
     store = Executions(SandboxSettings(flows=(FLOW, other), conflict_key_includes_flow=includes_flow))
     execution = add(store, 0)
@@ -143,7 +153,8 @@ def test_whether_another_flow_is_in_the_way_is_a_setting(includes_flow: bool) ->
     assert (found is None) is includes_flow
 
 
-def test_after_its_retention_an_execution_is_gone_and_an_active_one_has_ended() -> None:
+def test_the_end_of_retention() -> None:
+    """After its retention an execution is gone, and an active one has ended."""
     store = Executions(SandboxSettings())
     execution = add(store, 0)
     sid = store.sids.at(execution.n)
@@ -156,7 +167,8 @@ def test_after_its_retention_an_execution_is_gone_and_an_active_one_has_ended() 
     assert store.conflict(DEFAULT_FLOW_SID, execution.to, execution.sender, 30 * DAY_US) is None
 
 
-def test_an_execution_that_lists_do_not_show_yet_can_be_fetched() -> None:
+def test_fetching_what_no_list_shows_yet() -> None:
+    """An execution that lists do not show yet can be fetched."""
     store = Executions(SandboxSettings(list_lag_s=5))
     execution = add(store, 0)
     assert store.page(DEFAULT_FLOW_SID, 5 * SECOND_US - 1, size=1).items == []
@@ -164,7 +176,8 @@ def test_an_execution_that_lists_do_not_show_yet_can_be_fetched() -> None:
     assert store.page(DEFAULT_FLOW_SID, 5 * SECOND_US, size=1).items == [execution]
 
 
-def test_an_execution_is_not_found_under_another_flow_or_another_sid() -> None:
+def test_fetching_with_a_wrong_sid() -> None:
+    """An execution is not found under another flow, or under another SID."""
     other = default_flow(sid="FW" + "1" * 32)
     store = Executions(SandboxSettings(flows=(FLOW, other)))
     add(store, 0)
@@ -173,7 +186,8 @@ def test_an_execution_is_not_found_under_another_flow_or_another_sid() -> None:
     assert store.get(DEFAULT_FLOW_SID, "FN" + "g" * 32, 0) is None
 
 
-def test_the_index_of_active_executions_does_not_grow_with_those_that_ended() -> None:
+def test_the_index_of_active_ones_stays_small() -> None:
+    """The index of active executions does not grow with those that have ended."""
     store = Executions(SandboxSettings())
     for n in range(10_000):
         add(store, n, to=f"+1555{n:07}", ends_us=n + 10)

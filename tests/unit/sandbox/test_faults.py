@@ -29,7 +29,8 @@ def plan_of(payload: dict[str, Any], *, seed: int = 0, now_us: int = 0) -> Fault
     return plan
 
 
-def test_an_unknown_fault_is_refused_with_the_nearest_names_and_all_of_them() -> None:
+def test_an_unknown_fault() -> None:
+    """An unknown fault is refused with the nearest names, and with all of them."""
     with pytest.raises(SettingsError) as caught:
         FaultPhase(faults={"reset_befor": 0.1})
     assert caught.value.found == "reset_befor"
@@ -37,7 +38,8 @@ def test_an_unknown_fault_is_refused_with_the_nearest_names_and_all_of_them() ->
     assert all(name in str(caught.value.fix) for name in FAULTS)
 
 
-def test_a_plain_word_means_before_the_request_is_carried_out() -> None:
+def test_plain_names_of_faults() -> None:
+    """A plain name (`500`) means the fault that comes before the request is carried out."""
     assert fault_named("500") is FAULTS["500_before"]
     assert fault_named("update_reset") is FAULTS["update_reset_before"]
     assert all(not FAULTS[name].after for name in ALIASES.values())
@@ -60,26 +62,30 @@ def test_probabilities_that_make_no_sense_are_refused(faults: dict[str, Any]) ->
         FaultPhase(faults=faults)
 
 
-def test_creates_and_reads_have_probabilities_of_their_own() -> None:
+def test_creates_and_reads_apart() -> None:
+    """Creates and reads have probabilities of their own."""
     plan = plan_of({"429": 1, "read_500": 1})
     assert drawn(plan, 3) == ["429"] * 3
     assert drawn(plan, 3, target=Target.READ) == ["read_500"] * 3
     assert drawn(plan, 3, target=Target.UPDATE) == [""] * 3
 
 
-def test_faults_come_as_often_as_their_probability_says() -> None:
+def test_how_often_faults_come() -> None:
+    """Faults come as often as their probability says."""
     names = drawn(plan_of({"429": 0.3, "500_after": 0.1}), 20_000)
     assert names.count("429") == pytest.approx(6_000, rel=0.05)
     assert names.count("500_after") == pytest.approx(2_000, rel=0.1)
 
 
-def test_the_same_seed_repeats_the_faults_and_another_does_not() -> None:
+def test_faults_repeat_with_the_seed() -> None:
+    """The same seed repeats the faults, and another does not."""
     table = {"429": 0.3, "reset_after": 0.3}
     assert drawn(plan_of(table, seed=5), 200) == drawn(plan_of(table, seed=5), 200)
     assert drawn(plan_of(table, seed=5), 200) != drawn(plan_of(table, seed=6), 200)
 
 
-def test_reads_in_between_do_not_change_what_creates_draw() -> None:
+def test_reads_between_creates() -> None:
+    """Reads in between do not change what creates draw."""
     alone, mixed = plan_of({"429": 0.5}), plan_of({"429": 0.5})
     expected = drawn(alone, 50)
     found = []
@@ -89,25 +95,29 @@ def test_reads_in_between_do_not_change_what_creates_draw() -> None:
     assert found == expected
 
 
-def test_a_schedule_of_seconds_goes_on_to_its_next_table_at_its_end() -> None:
+def test_a_schedule_of_seconds() -> None:
+    """A schedule of seconds goes on to its next table at its end."""
     plan = plan_of({"429": 1, "for_s": 60, "then": {"500": 1, "for_s": 5}}, now_us=1_000_000)
     assert drawn(plan, 1, now_us=60_999_999) == ["429"]
     assert drawn(plan, 1, now_us=61_000_000) == ["500_before"]
     assert drawn(plan, 1, now_us=66_000_000) == [""]
 
 
-def test_a_schedule_that_is_over_unseen_is_skipped_whole() -> None:
+def test_a_schedule_that_is_over_unseen() -> None:
+    """A schedule whose time is over before any request came is skipped whole."""
     plan = plan_of({"429": 1, "for_s": 60, "then": {"500": 1, "for_s": 5, "then": {"503": 1}}})
     assert drawn(plan, 1, now_us=1_000_000_000) == ["503_before"]
 
 
-def test_a_schedule_of_requests_counts_only_requests_that_it_could_hit() -> None:
+def test_a_schedule_of_requests() -> None:
+    """A schedule of requests counts only requests that it could hit."""
     plan = plan_of({"500_after": 1, "for_requests": 2})
     assert drawn(plan, 5, target=Target.READ) == [""] * 5
     assert drawn(plan, 3) == ["500_after", "500_after", ""]
 
 
-def test_an_empty_table_lets_its_number_of_creates_through() -> None:
+def test_an_empty_table() -> None:
+    """An empty table lets its number of creates through."""
     assert drawn(plan_of({"for_requests": 2, "then": {"429": 1}}), 4) == ["", "", "429", "429"]
 
 
@@ -130,7 +140,8 @@ def test_a_schedule_that_makes_no_sense_is_refused(payload: object) -> None:
         parse_phases(payload)
 
 
-def test_a_fault_on_a_command_line_is_a_name_and_a_probability() -> None:
+def test_a_fault_on_a_command_line() -> None:
+    """A fault on a command line is a name and a probability, and anything else is refused."""
     assert parse_fault("429=0.3") == ("429", 0.3)
     for text in ("429", "429=", "429=often", "429=nan", "=0.3", "nothing=0.3"):
         with pytest.raises(SettingsError):

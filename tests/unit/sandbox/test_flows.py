@@ -21,13 +21,15 @@ def written(folder: Path, definition: object) -> Path:
     return path
 
 
-def test_the_project_s_sample_is_the_sandbox_s_own_flow(root: Path) -> None:
+def test_the_sample_flow(root: Path) -> None:
+    """The project's sample is the sandbox's own flow, byte for byte."""
     sample = load_flow(root / "samples" / "flow.json")
     assert sample.latest.definition == default_flow().latest.definition
     assert (root / "samples" / "flow.json").read_bytes() == (root / "dispatcher/sandbox/flow.json").read_bytes()
 
 
-def test_a_definition_from_a_file_is_a_published_flow_that_walks(tmp_path: Path) -> None:
+def test_a_definition_from_a_file(tmp_path: Path) -> None:
+    """A definition from a file is a published flow that walks."""
     flow = load_flow(written(tmp_path, SMALLEST))
     assert (flow.friendly_name, flow.latest.status, flow.walks) == ("Small", "published", True)
 
@@ -49,15 +51,15 @@ def test_a_definition_from_a_file_is_a_published_flow_that_walks(tmp_path: Path)
         ),
     ],
 )
-def test_a_file_that_is_no_definition_is_refused_with_what_is_wrong(
-    tmp_path: Path, definition: object, said: str
-) -> None:
+def test_a_file_that_is_no_definition(tmp_path: Path, definition: object, said: str) -> None:
+    """A file that is no definition is refused with what is wrong in it."""
     with pytest.raises(SettingsError) as caught:
         load_flow(written(tmp_path, definition))
     assert said in caught.value.message
 
 
-def test_a_file_that_is_missing_or_no_json_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A file that is missing is refused with its name, and one that is not JSON is said to be so."""
     with pytest.raises(SettingsError, match=r"missing\.json"):
         load_flow(tmp_path / "missing.json")
     (tmp_path / "flow.json").write_text("{")
@@ -69,7 +71,8 @@ def revision(number: int, status: Any) -> FlowRevision:
     return FlowRevision(revision=number, status=status, definition=SMALLEST)
 
 
-def test_contacts_run_what_is_published_and_test_users_the_latest_draft() -> None:
+def test_which_revision_runs() -> None:
+    """Contacts run what is published, and test users the latest draft."""
     flow = SandboxFlow(
         sid="FW" + "1" * 32,
         friendly_name="Two",

@@ -17,7 +17,8 @@ def test_what_a_client_encodes_is_read_back_exactly(fields: dict[str, str]) -> N
 
 
 @given(st.text(alphabet="ab%4+&= 1é", max_size=30).map(str.encode))
-def test_any_body_is_read_as_the_standard_library_reads_it(body: bytes) -> None:
+def test_against_the_standard_library(body: bytes) -> None:
+    """Any body is read as the standard library reads it."""
     expected: dict[str, str] | None = {}
     try:
         for name, value in parse_qsl(body.decode(), keep_blank_values=True, errors="strict"):
@@ -32,5 +33,6 @@ def test_what_is_not_a_form_is_told_apart(body: bytes) -> None:
     assert parse_form(body) is None
 
 
-def test_the_first_of_a_name_counts_and_blank_values_stay() -> None:
+def test_equal_names_and_blank_values() -> None:
+    """The first of several values of a name counts, and blank values stay."""
     assert parse_form(b"To=1&To=2&From=") == {"To": "1", "From": ""}

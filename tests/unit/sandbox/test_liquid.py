@@ -39,7 +39,8 @@ CONTEXT = {
         (3600, "3600"),
     ],
 )
-def test_an_expression_becomes_its_value_and_a_missing_one_nothing(template: object, expected: str) -> None:
+def test_expressions(template: object, expected: str) -> None:
+    """An expression becomes its value, and a missing one becomes nothing."""
     assert render(template, CONTEXT) == expected
 
 

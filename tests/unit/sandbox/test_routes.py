@@ -38,9 +38,10 @@ def status(answer: Route | Answer) -> int:
 
 @pytest.mark.parametrize(("method", "path", "operation", "sids"), SERVED)
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_both_versions_serve_executions_steps_and_flows(
+def test_what_both_versions_serve(
     version: str, method: str, path: str, operation: Operation, sids: tuple[str, ...]
 ) -> None:
+    """Both versions serve executions, steps and flows."""
     assert match(method, f"/{version}{path}") == Route(operation, version, f"/{version}{path}", sids)  # type: ignore[arg-type]
 
 
@@ -72,7 +73,8 @@ def test_any_other_path_is_404_and_case_matters(path: str) -> None:
     assert status(match("GET", path)) == 404
 
 
-def test_a_method_that_a_path_has_not_is_405_and_names_those_it_has() -> None:
+def test_a_method_that_is_not_served() -> None:
+    """A method that a path does not have is answered 405, and the answer names those that it has."""
     answer = match("PUT", f"/v2{UNDER}")
     assert isinstance(answer, Answer)
     assert (answer.status, orjson.loads(answer.body)["code"], answer.headers["Allow"]) == (
@@ -83,7 +85,8 @@ def test_a_method_that_a_path_has_not_is_405_and_names_those_it_has() -> None:
 
 
 @pytest.mark.parametrize("rest", ["", f"/{EXECUTION}", f"/{EXECUTION}/Context"])
-def test_engagements_are_gone_and_the_answer_names_executions(rest: str) -> None:
+def test_engagements_are_gone(rest: str) -> None:
+    """Engagements are gone (404), and the answer names executions."""
     answer = match("POST", f"/v1/Flows/{FLOW}/Engagements{rest}")
     assert isinstance(answer, Answer)
     assert answer.status == 404

@@ -96,13 +96,13 @@ OPTED_OUT = ContactScript(replies={"Yes": 1}, delivery_errors={21610: 1})
     ],
     ids=["yes", "no", "never", "opted out"],
 )
-def test_the_sample_flow_is_walked_as_the_contact_answers(
-    script: ContactScript, expected: list[tuple[str, str, str]]
-) -> None:
+def test_paths_of_the_sample_flow(script: ContactScript, expected: list[tuple[str, str, str]]) -> None:
+    """The sample flow is walked as the contact answers."""
     assert path(default_flow(walks=True), script) == expected
 
 
-def test_a_delivery_error_stands_in_the_widget_as_recorded_contexts_have_it() -> None:
+def test_a_delivery_error_in_the_context() -> None:
+    """A delivery error stands in the widget as recorded contexts have it."""
     runner, execution = started(default_flow(walks=True), OPTED_OUT)
     context = runner.steps(execution, SID, LATE_US)[-1].entered
     widget = context["widgets"]["ask_yes_no"]
@@ -112,7 +112,8 @@ def test_a_delivery_error_stands_in_the_widget_as_recorded_contexts_have_it() ->
     assert "inbound" not in widget
 
 
-def test_a_reply_stands_in_the_widget_and_the_message_has_the_parameters_in_it() -> None:
+def test_a_reply_in_the_context() -> None:
+    """A reply stands in the widget, and the message has the parameters in it."""
     runner, execution = started(default_flow(walks=True), YES, '{"first_name":"Ann","dispatch_id":"d1"}')
     context = runner.steps(execution, SID, LATE_US)[-1].entered
     assert context["widgets"]["ask_yes_no"]["inbound"]["Body"] == "Yes"
@@ -128,7 +129,8 @@ def test_a_reply_stands_in_the_widget_and_the_message_has_the_parameters_in_it()
     )
 
 
-def test_while_the_contact_is_thinking_the_context_has_the_question_and_no_answer() -> None:
+def test_a_contact_who_is_thinking() -> None:
+    """While the contact is thinking, the context has the question and no answer."""
     runner, execution = started(default_flow(walks=True), ContactScript(replies={"Yes": 1}, delivery_errors={}))
     taken = runner.steps(execution, SID, 1)
     assert [step.transitioned_to for step in taken] == ["ask_yes_no"]
@@ -137,7 +139,8 @@ def test_while_the_contact_is_thinking_the_context_has_the_question_and_no_answe
     assert execution.status(1) == "active"
 
 
-def test_a_timeout_lasts_as_long_as_the_widget_says_and_speed_shortens_it() -> None:
+def test_how_long_a_timeout_lasts() -> None:
+    """A timeout lasts as long as the widget says, and `speed` shortens it."""
     ends = []
     for speed in (1.0, 60.0):
         script = ContactScript(replies={}, delivery_errors={}, widget_s=0, speed=speed)
@@ -153,7 +156,8 @@ def test_a_reply_after_the_timeout_is_too_late() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 5_000 * SECOND_US), st.integers(0, 5_000 * SECOND_US))
-def test_later_one_sees_the_same_steps_and_perhaps_more(contact: int, first_us: int, second_us: int) -> None:
+def test_steps_never_change(contact: int, first_us: int, second_us: int) -> None:
+    """Who looks later sees the same steps, and perhaps more."""
     flow = default_flow(walks=True)
     settings = SandboxSettings(flows=(flow,))
     runner, store = FlowRunner(settings), Executions(settings)
@@ -169,13 +173,15 @@ def test_later_one_sees_the_same_steps_and_perhaps_more(contact: int, first_us: 
         )
 
 
-def test_an_execution_that_was_ended_takes_no_more_steps() -> None:
+def test_an_execution_that_was_ended() -> None:
+    """An execution that was ended takes no more steps."""
     runner, execution = started(default_flow(walks=True), YES)
     execution.ends_us = 1
     assert [step.transitioned_to for step in runner.steps(execution, SID, LATE_US)] == ["ask_yes_no"]
 
 
-def test_a_trigger_without_incoming_request_ends_the_execution_at_once() -> None:
+def test_a_trigger_that_leads_nowhere() -> None:
+    """A trigger whose `incomingRequest` leads nowhere ends the execution at once."""
     flow = flow_of(state("ask", "send-message", {"sent": None}))
     states = flow.latest.definition["states"]
     del states[0]["transitions"][1]["next"]
@@ -186,7 +192,8 @@ def test_a_trigger_without_incoming_request_ends_the_execution_at_once() -> None
     ]
 
 
-def test_a_flow_in_circles_is_stopped_at_ten_visits_of_a_widget() -> None:
+def test_a_flow_in_circles() -> None:
+    """A flow in circles is stopped at ten visits of a widget."""
     flow = flow_of(
         state("one", "set-variables", {"next": "two"}, variables=[]),
         state("two", "set-variables", {"next": "one"}, variables=[]),
@@ -196,7 +203,8 @@ def test_a_flow_in_circles_is_stopped_at_ten_visits_of_a_widget() -> None:
     assert taken[-1][2] == "Ended"
 
 
-def test_a_widget_of_any_other_kind_takes_its_first_way_on() -> None:
+def test_widgets_of_other_kinds() -> None:
+    """A widget of any other kind takes its first way on."""
     flow = flow_of(
         state("call", "make-http-request", {"success": "done", "failed": None}),
         state("done", "run-function", {"success": None, "fail": None}),
@@ -251,7 +259,8 @@ def test_a_split_compares_as_its_condition_says(kind: str, value: str, given_tex
     assert taken[1] == ("split", "match" if expected else "noMatch", "yes" if expected else "no")
 
 
-def test_without_a_walk_an_execution_stands_in_the_first_widget_until_it_ends() -> None:
+def test_a_flow_that_does_not_walk() -> None:
+    """Without a walk, an execution stands in the first widget until it ends."""
     settings = SandboxSettings(ends_after_s=2)
     runner, store, flow = FlowRunner(settings), Executions(settings), settings.flows[0]
     execution = store.add(flow, flow.latest, "+1", "+2", None, created_us=0, request_n=0)
@@ -265,14 +274,16 @@ def test_without_a_walk_an_execution_stands_in_the_first_widget_until_it_ends() 
     assert [step.transitioned_to for step in taken(2 * SECOND_US)] == ["ask_yes_no", "Ended"]
 
 
-def test_without_a_time_to_end_an_execution_stays_active() -> None:
+def test_an_execution_without_an_end() -> None:
+    """Without a time to end, an execution stays active."""
     settings = SandboxSettings(ends_after_s=None)
     runner, store, flow = FlowRunner(settings), Executions(settings), settings.flows[0]
     execution = store.add(flow, flow.latest, "+1", "+2", None, created_us=0, request_n=0)
     assert runner.end_us(execution, SID) == NEVER_US
 
 
-def test_parameters_that_are_no_object_leave_the_texts_blank_and_break_nothing() -> None:
+def test_parameters_that_are_no_object() -> None:
+    """Parameters that are no object leave the texts blank, and break nothing."""
     runner, execution = started(default_flow(walks=True), YES, "[1, 2]")
     context = runner.steps(execution, SID, LATE_US)[-1].entered
     assert context["flow"]["data"] == [1, 2]

@@ -11,13 +11,15 @@ from dispatcher.sandbox.sids import SidSpace, derived_sid
 
 
 @given(st.integers(0, 2**64), st.integers())
-def test_a_sid_has_twilios_form_and_leads_back_to_its_number(n: int, seed: int) -> None:
+def test_the_form_of_a_sid(n: int, seed: int) -> None:
+    """A SID has Twilio's form, and leads back to its number."""
     space = SidSpace("FN", seed)
     assert re.fullmatch("FN[0-9a-f]{32}", space.at(n))
     assert space.index(space.at(n)) == n
 
 
-def test_the_same_seed_gives_the_same_sids_and_another_seed_others() -> None:
+def test_sids_repeat_with_the_seed() -> None:
+    """The same seed gives the same SIDs, and another seed others."""
     assert [SidSpace("FN", 1).at(n) for n in range(50)] == [SidSpace("FN", 1).at(n) for n in range(50)]
     assert not {SidSpace("FN", 1).at(n) for n in range(50)} & {SidSpace("FN", 2).at(n) for n in range(50)}
 
@@ -29,6 +31,7 @@ def test_what_is_no_sid_of_the_space_has_no_number() -> None:
         assert space.index(sid) is None, sid
 
 
-def test_a_derived_sid_is_a_function_of_its_parts_and_keeps_them_apart() -> None:
+def test_a_derived_sid() -> None:
+    """A derived SID is a function of its parts, and keeps them apart."""
     assert derived_sid("FC", "a", 1) == derived_sid("FC", "a", 1)
     assert derived_sid("FC", "ab", "c") != derived_sid("FC", "a", "bc")

@@ -25,7 +25,8 @@ def naive_count(times: list[int], now_us: int) -> int:
 
 
 @given(gaps)
-def test_the_count_and_the_worst_window_are_those_of_counting_every_window_anew(gaps_us: list[int]) -> None:
+def test_counts_against_a_model(gaps_us: list[int]) -> None:
+    """The count and the worst window are those of counting every window anew."""
     window, seen = SlidingWindow(WINDOW_US), []
     for now_us in times_of(gaps_us):
         seen.append(now_us)
@@ -34,9 +35,8 @@ def test_the_count_and_the_worst_window_are_those_of_counting_every_window_anew(
 
 
 @given(gaps, st.integers(1, 6), st.booleans())
-def test_a_create_is_refused_exactly_when_it_would_be_one_too_many_in_a_window(
-    gaps_us: list[int], limit: int, count_refused: bool
-) -> None:
+def test_which_creates_are_refused(gaps_us: list[int], limit: int, count_refused: bool) -> None:
+    """A create is refused exactly when it would be one too many in a window."""
     rate = RateLimit(limit_per_window=limit, window_us=WINDOW_US, count_refused=count_refused)
     accepted: list[int] = []
     arrived: list[int] = []
@@ -52,14 +52,16 @@ def test_a_create_is_refused_exactly_when_it_would_be_one_too_many_in_a_window(
     assert rate.arrived.worst == max((naive_count(arrived, time) for time in arrived), default=0)
 
 
-def test_two_events_exactly_a_window_apart_are_not_in_one_window() -> None:
+def test_events_a_window_apart() -> None:
+    """Two events exactly a window apart are not in one window."""
     window = SlidingWindow(WINDOW_US)
     window.add(0)
     assert window.add(WINDOW_US - 1) == 2
     assert window.add(WINDOW_US) == 2
 
 
-def test_without_a_limit_everything_is_accepted_and_still_counted() -> None:
+def test_without_a_limit() -> None:
+    """Without a limit everything is accepted, and still counted."""
     rate = RateLimit(limit_per_window=None, window_us=WINDOW_US, count_refused=True)
     for _ in range(1000):
         rate.arrive(0)

@@ -67,7 +67,7 @@ class TestShared:
                 assert Resumed(kind=WaitKind.throttled) in borrowed.events
 
     async def test_a_read_s_429_quiets_creates(self) -> None:
-        """And the other way round."""
+        """A 429 to one borrower's read makes the creates of the other wait."""
         async with borrow() as first, borrow() as second:
             started_s = now_s()
             first.account.gate().throttled(5.0)
@@ -75,7 +75,7 @@ class TestShared:
             assert now_s() - started_s >= 5
 
     async def test_what_stops_one_stops_each(self) -> None:
-        """Failures one after the other are everybody's."""
+        """Consecutive failures are counted over all borrowers, and what stops one stops each, once."""
         async with borrow(retry={"breaker_failures": 4}) as first, borrow() as second:
             for borrowed in (first, second) * 2:
                 borrowed.account.failed("it broke", connected=True)
@@ -83,7 +83,10 @@ class TestShared:
             assert len(first.stops) == 1
 
     async def test_who_joins_and_leaves_in_a_pause(self) -> None:
-        """Who joins hears of it, with the time that remains; who leaves hears its end, and the others go on waiting."""
+        """Who joins in a pause hears of it, with the time that remains; who leaves in it hears its end.
+
+        The others go on waiting.
+        """
         async with borrow() as first:
             first.account.throttled(10.0, now_s())
             await asyncio.sleep(4)
@@ -95,7 +98,7 @@ class TestShared:
             assert Resumed(kind=WaitKind.throttled) not in first.events
 
     async def test_the_last_one_leaves(self) -> None:
-        """Whoever opens the account after that begins anew."""
+        """Whoever opens the account after its last borrower has left begins anew."""
         async with borrow() as first:
             first.account.throttled(500.0, now_s())
         async with borrow() as second:
@@ -103,14 +106,14 @@ class TestShared:
             assert second.events == []
 
     async def test_other_accounts(self) -> None:
-        """Another account, or the same at another host, has nothing to do with it."""
+        """A pause has nothing to do with another account, or with the same one at another host."""
         other = Account(account_id=2, account_sid=ACCOUNT.account_sid, base_url="http://localhost")
         async with borrow() as first, borrow(other) as second:
             first.account.throttled(500.0, now_s())
             await asyncio.wait_for(second.account.gate().wait(), 1)
 
     async def test_one_bus_twice(self) -> None:
-        """A campaign that has borrowed it twice hears each wait once."""
+        """A campaign that has borrowed the account twice hears each wait once."""
         async with borrow() as first:
             stop, bus = first.stops.append, first.bus
             async with open_account(ACCOUNT, SETTINGS, bus=bus, stop=stop) as again:
@@ -138,7 +141,7 @@ class TestLease:
             assert second.events == []
 
     async def test_waited_for(self) -> None:
-        """With wait, it gets the account when the first is done."""
+        """With `wait`, the second campaign gets the account when the first is done."""
         order = []
 
         async def work(name: str) -> None:
@@ -153,7 +156,7 @@ class TestLease:
         assert order == ["a has it", "a gives it back", "b has it", "b gives it back"]
 
     async def test_stopped_while_it_waits(self) -> None:
-        """It does not wait for the first then, and its wait is over."""
+        """A campaign that is stopped while it waits for the account waits no longer, and its wait is over."""
         async with borrow() as first, borrow() as second, first.account.lease(EmptyLedger(), wait=False):
             stopped = asyncio.Event()
 
@@ -170,7 +173,7 @@ class TestLease:
             assert Resumed(kind=WaitKind.account) in second.events
 
     async def test_a_lease_that_fails(self) -> None:
-        """The account is free again for the others of this process."""
+        """After a lease that failed, the account is free again for the others of this process."""
 
         class Failing(EmptyLedger):
             def lease(self, account: Account, **more: Any) -> Any:
@@ -183,7 +186,7 @@ class TestLease:
                 pass
 
     async def test_the_sender_s_settings_count(self) -> None:
-        """Who holds the lease says how long 429s are borne, whoever opened the account first."""
+        """The settings of who holds the lease say what is borne, whoever opened the account first."""
         async with borrow() as first, borrow(retry={"connect_attempts": 2}) as second:
             async with second.account.lease(EmptyLedger(), wait=False):
                 for _ in range(2):
@@ -194,7 +197,7 @@ class TestLease:
 
 class TestLimiter:
     async def test_once_per_lease(self) -> None:
-        """It is made once, from what was sent before; without a lease there is none."""
+        """The limiter is made once per lease, from what was sent before; without a lease there is none."""
         ledger = EmptyLedger()
         ledger.ages_s = [1.0, 2.0]
         async with borrow() as one:
@@ -289,7 +292,7 @@ class TestLimiter:
         assert len([at_s for at_s in left_s if at_s > left_s[0] + 15]) >= 180
 
     async def test_429s_lower_the_rate(self) -> None:
-        """A lower rate is told, and so is the way back."""
+        """A rate that 429s lower is told, and so is the way back."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             limiter = await one.account.limiter()
 
@@ -342,10 +345,10 @@ class TestSingle:
     """A test send: one create outside of a run."""
 
     async def send(self, one: Borrowed, studio: ScriptedStudio, key: str = "+1") -> Any:
-        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), api_version="v2")
+        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), to=key, api_version="v2")
 
-    async def test_it_keeps_the_limit(self) -> None:
-        """It takes a permit, and is counted when it is sent."""
+    async def test_the_limit_is_kept(self) -> None:
+        """A test send takes a permit, and is counted when it is sent."""
         rate = {"per_second": 1, "headroom": 0}
         async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
             studio, started_s = ScriptedStudio(lambda key, n: created(key)), now_s()
@@ -356,8 +359,8 @@ class TestSingle:
             assert worst_window(studio.sent_at_s) <= 10
             assert now_s() - started_s >= 10
 
-    async def test_it_waits_for_the_breaker(self) -> None:
-        """It waits for a pause to end, and what becomes of it is learned from."""
+    async def test_the_breaker_is_waited_for(self) -> None:
+        """A test send waits for a pause to end, and what becomes of it is learned from."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             started_s = now_s()
             one.account.throttled(7.0, started_s)
@@ -370,7 +373,7 @@ class TestSingle:
         ("answer", "outcome"), [(throttled(), Outcome.throttled), (NOT_CONNECTED, Outcome.not_sent)]
     )
     async def test_once_whatever_comes(self, answer: Answer, outcome: Outcome) -> None:
-        """It is not tried again; a 429, or no connection, is a pause for all."""
+        """A test send is not tried again; a 429, or no connection, is a pause for all."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
             studio = ScriptedStudio(lambda key, n: answer)
             sent = await self.send(one, studio)

@@ -71,12 +71,12 @@ class TestPauses:
 
     @given(st.floats(0, 10_000), st.floats(0, 30))
     def test_retry_after(self, retry_after_s: float, pause_s: float) -> None:
-        """It is never shortened, and hardly lengthened."""
+        """A Retry-After is never shortened, and hardly lengthened."""
         held_s = after_throttle(retry_after_s, pause_s)
         assert retry_after_s <= held_s <= retry_after_s * (1 + RETRY_AFTER_JITTER)
 
     def test_without_retry_after(self) -> None:
-        """The next pause counts."""
+        """Where a 429 has no Retry-After, the next pause counts."""
         assert after_throttle(None, 1.5) == 1.5
 
     @given(st.one_of(st.none(), st.floats(0.01, 100)))
@@ -99,8 +99,8 @@ class TestPauses:
             assert whole_s / 2 - 0.01 <= await b.pause_s() <= whole_s + 0.01
             whole_s = min(whole_s * 2, 10.0)
 
-    async def test_they_begin_anew(self) -> None:
-        """A definite answer lets them begin anew."""
+    async def test_after_a_definite_answer(self) -> None:
+        """A definite answer lets pauses begin anew."""
         b = Watched()
         for _ in range(6):
             b.throttle()
@@ -110,7 +110,7 @@ class TestPauses:
         assert await b.pause_s() <= BASE_S + 0.01
 
     async def test_a_later_429(self) -> None:
-        """It never shortens a pause."""
+        """A later 429 never shortens a pause."""
         b = Watched()
         started_s = b.loop.time()
         b.throttle(20.0)
@@ -123,8 +123,8 @@ class TestPauses:
 class TestEcho:
     """Requests that had left when the pause began."""
 
-    async def test_their_429s(self) -> None:
-        """They change nothing, and say so."""
+    async def test_a_429_to_an_earlier_request(self) -> None:
+        """429s to what was sent before the pause change nothing, and say so."""
         b = Watched()
         left_s = b.loop.time()
         await asyncio.sleep(0.1)
@@ -134,8 +134,8 @@ class TestEcho:
                 b.breaker.throttled(60.0, left_s)
         assert await b.pause_s() <= BASE_S + 0.01
 
-    async def test_their_successes(self) -> None:
-        """They do not end the caution."""
+    async def test_a_success_of_an_earlier_request(self) -> None:
+        """A success of what was sent before the pause does not end the caution."""
         b = Watched()
         left_s = b.loop.time()
         await asyncio.sleep(0.1)
@@ -146,8 +146,8 @@ class TestEcho:
 
 
 class TestProbe:
-    async def test_one_goes_first(self) -> None:
-        """After a pause one goes, and the others when it is answered."""
+    async def test_one_request_goes_first(self) -> None:
+        """After a pause one request goes as the probe, and the others when it is answered."""
         b = Watched()
         b.throttle()
         await b.breaker.wait_while_open()
@@ -162,8 +162,8 @@ class TestProbe:
         await asyncio.gather(*others)
         assert b.breaker.state is CLOSED
 
-    async def test_one_that_is_refused(self) -> None:
-        """A pause follows, and another one."""
+    async def test_a_refused_probe(self) -> None:
+        """After a probe that is refused, a pause follows, and another probe."""
         b = Watched()
         b.throttle()
         waiting = {asyncio.create_task(b.breaker.wait_for_turn()) for _ in range(9)}
@@ -176,8 +176,8 @@ class TestProbe:
         b.answer()
         await asyncio.wait(waiting)
 
-    async def test_one_that_fails(self) -> None:
-        """Another one follows."""
+    async def test_a_failed_probe(self) -> None:
+        """After a probe that fails, another one follows."""
         b = Watched()
         b.throttle()
         await b.breaker.wait_for_turn()
@@ -188,8 +188,8 @@ class TestProbe:
         await following
         assert b.breaker.state is HALF_OPEN
 
-    async def test_reads(self) -> None:
-        """They wait for the pause alone."""
+    async def test_reads_wait_for_no_probe(self) -> None:
+        """Reads wait for the pause alone, and not for the probe's answer."""
         b = Watched()
         b.throttle()
         await b.breaker.wait_for_turn()
@@ -197,22 +197,22 @@ class TestProbe:
 
 
 class TestReads:
-    async def test_their_pauses(self) -> None:
+    async def test_pauses_for_reads(self) -> None:
         """A 429 to a read is a pause, and no longer one than the first."""
         b = Watched()
         for _ in range(20):
             b.breaker.read_throttled(None)
             assert 0 < await b.pause_s() <= BASE_S + 0.01
 
-    async def test_429s_alone(self) -> None:
-        """They do not stop anybody."""
+    async def test_429s_to_reads_alone(self) -> None:
+        """429s to reads do not stop anybody, however long they go on."""
         b = Watched(throttled_give_up_s=10)
         for _ in range(5):
             b.breaker.read_throttled(6.0)
             await b.breaker.wait_while_open()
         assert b.stops == []
 
-    async def test_repeated(self) -> None:
+    async def test_how_often_reads_are_repeated(self) -> None:
         """Reads are repeated as often as the settings say, and other errors are not."""
         calls = 0
 
@@ -236,7 +236,7 @@ class TestReads:
         assert calls == 5
 
     async def test_a_429_costs_no_attempt(self) -> None:
-        """It waits, and is asked again."""
+        """A read that is answered 429 waits and is asked again, at no cost."""
         answers = ["429"] * 12 + ["broken", "429", "fine"]
 
         async def call() -> str:
@@ -252,7 +252,7 @@ class TestReads:
 
 class TestStops:
     async def test_nothing_but_429(self) -> None:
-        """For the time of the settings: that stops everybody."""
+        """Nothing but 429 for the time of the settings stops everybody."""
         b = Watched(throttled_give_up_s=100)
         started_s = b.loop.time()
         while not b.stops:
@@ -263,7 +263,7 @@ class TestStops:
         assert b.stops[0].fix
 
     async def test_429s_between_answers(self) -> None:
-        """They do not."""
+        """429s with answers between them do not stop anybody."""
         b = Watched(throttled_give_up_s=100)
         for _ in range(200):
             b.throttle()
@@ -273,7 +273,7 @@ class TestStops:
         assert b.stops == []
 
     async def test_consecutive_failures(self) -> None:
-        """They stop everybody, and from half of them on there are pauses."""
+        """Consecutive failures stop everybody, and from half as many on there are pauses."""
         b = Watched(breaker_failures=20)
         for n in range(1, 20):
             b.fail()
@@ -285,8 +285,8 @@ class TestStops:
         assert "20 consecutive requests" in b.stops[0].message
 
     @pytest.mark.parametrize("answer", ["answered", "throttled"])
-    async def test_an_answer_between(self, answer: str) -> None:
-        """An answer of any kind lets them be counted anew."""
+    async def test_an_answer_between_failures(self, answer: str) -> None:
+        """An answer of any kind lets failures be counted anew."""
         b = Watched(breaker_failures=20)
         for _ in range(3):
             for _ in range(15):
@@ -295,7 +295,7 @@ class TestStops:
             b.answer() if answer == "answered" else b.throttle()
         assert b.stops == []
 
-    async def test_begin_anew_after_a_stop(self) -> None:
+    async def test_counting_after_a_stop(self) -> None:
         """Who goes on after a stop is not stopped for what was before it."""
         b = Watched(breaker_failures=5)
         for _ in range(5):
@@ -306,14 +306,14 @@ class TestStops:
         assert len(b.stops) == 1
 
     async def test_a_day_of_retry_after(self) -> None:
-        """It stops everybody, and who goes on all the same does not wait for a day."""
+        """A Retry-After of a day stops everybody, and who goes on all the same does not wait for a day."""
         b = Watched(throttled_give_up_s=100)
         b.throttle(86_400)
         assert "longer than anybody should wait" in b.stops[0].message
         assert await b.pause_s() <= 101
 
     async def test_no_connection(self) -> None:
-        """Each failure is a pause, and as many as the settings say stop everybody."""
+        """Each failure to connect is a pause, and as many as the settings say stop everybody."""
         b = Watched(connect_attempts=10)
         pauses_s = []
         while not b.stops:
@@ -324,7 +324,7 @@ class TestStops:
         assert "10 attempts to connect" in b.stops[0].message
 
     async def test_workers_that_fail_together(self) -> None:
-        """They count as one attempt to connect."""
+        """Workers that fail to connect together count as one attempt to connect."""
         b = Watched(connect_attempts=10)
         for _ in range(50):
             b.fail(connected=False)
@@ -333,7 +333,7 @@ class TestStops:
 
 class TestEvents:
     async def test_a_pause(self) -> None:
-        """It is told with its reason, and its end, whoever waits for it."""
+        """A pause is told with its reason, and its end, whoever waits for it."""
         b = Watched()
         b.throttle(5.0)
         await asyncio.sleep(6)
@@ -345,8 +345,8 @@ class TestEvents:
         assert 5.0 <= waiting.for_s <= 5.5
         assert resumed == Resumed(kind=WaitKind.throttled)
 
-    async def test_failures(self) -> None:
-        """They are another reason than 429s, and one that takes over ends the one before."""
+    async def test_pauses_of_two_kinds(self) -> None:
+        """Failures are another reason than 429s, and one that takes over ends the one before."""
         b = Watched()
         b.fail(connected=False)
         b.breaker.read_throttled(60.0)
@@ -359,8 +359,8 @@ class TestEvents:
             (Resumed, WaitKind.throttled),
         ]
 
-    async def test_a_shorter_pause_within(self) -> None:
-        """It is not told: what is waited for is the longer one."""
+    async def test_a_pause_within_a_longer_one(self) -> None:
+        """A pause within a longer one is not told: what is waited for is the longer one."""
         b = Watched()
         b.throttle(60.0)
         b.breaker.read_throttled(1.0)

@@ -35,31 +35,34 @@ def probe(ceiling: Ceiling, now_s: float) -> float:
     return following_s
 
 
-def test_without_a_429_there_is_none(ceiling: Ceiling) -> None:
+def test_without_a_429(ceiling: Ceiling) -> None:
+    """Without a 429 there is no ceiling, and no probe is due."""
     ceiling.passed(0.0, 150)
     assert ceiling.cap(0.0) == FULL
     assert ceiling.probes_at(0.0) is None
 
 
-def test_set_by_a_429(ceiling: Ceiling) -> None:
-    """A 429 puts it at what got through, less a little for others."""
+def test_a_429_sets_a_ceiling(ceiling: Ceiling) -> None:
+    """A 429 puts the ceiling at what got through, less a little for others."""
     ceiling.refused(5.0, 100)
     assert ceiling.cap(5.0) == 100 * (1 - MARGIN_FOR_OTHERS)
 
 
-def test_it_is_never_under_the_floor(ceiling: Ceiling) -> None:
+def test_the_floor(ceiling: Ceiling) -> None:
+    """A ceiling is never under the floor, a share of the cap."""
     ceiling.refused(0.1, 0)
     assert ceiling.cap(0.1) == int(FULL * FLOOR_SHARE)
 
 
-def test_after_a_pause_one_probe_may_go_above_it(ceiling: Ceiling) -> None:
+def test_a_probe_after_a_pause(ceiling: Ceiling) -> None:
+    """After a pause, one probe may go above the ceiling."""
     ceiling.refused(5.0, 100)
     assert ceiling.probes_at(5.0) == 5.0 + FIRST_PAUSE_S
     assert ceiling.cap(5.0 + FIRST_PAUSE_S) == 101
 
 
 def test_a_refused_probe(ceiling: Ceiling) -> None:
-    """It doubles the pause, up to two windows."""
+    """A probe that is refused doubles the pause before the next, up to two windows."""
     ceiling.refused(0.0, 100)
     at_s, pauses_s = FIRST_PAUSE_S, []
     for _ in range(10):
@@ -71,7 +74,7 @@ def test_a_refused_probe(ceiling: Ceiling) -> None:
 
 
 def test_a_429_between_probes(ceiling: Ceiling) -> None:
-    """At the ceiling, while no probe is due, it does not put the next probe off."""
+    """A 429 at the ceiling, while no probe is due, does not put the next probe off."""
     ceiling.refused(0.0, 100)
     due_s = probe(ceiling, FIRST_PAUSE_S)
     ceiling.passed(0.25, 97)
@@ -80,7 +83,7 @@ def test_a_429_between_probes(ceiling: Ceiling) -> None:
 
 
 def test_probes_that_get_through(ceiling: Ceiling) -> None:
-    """They open it twice as wide each time, until it is forgotten."""
+    """Probes that get through open the ceiling twice as wide each time, until it is forgotten."""
     ceiling.refused(0.0, 100)
     now_s, count, steps = 1.0, 100, []
     while ceiling.stands:
@@ -92,7 +95,7 @@ def test_probes_that_get_through(ceiling: Ceiling) -> None:
 
 
 def test_a_higher_ceiling(ceiling: Ceiling) -> None:
-    """It is a new one, with short pauses."""
+    """A ceiling that is found higher up is a new one, with short pauses."""
     ceiling.refused(0.0, 100)
     due_s = FIRST_PAUSE_S
     for _ in range(4):
@@ -103,23 +106,27 @@ def test_a_higher_ceiling(ceiling: Ceiling) -> None:
     assert ceiling.probes_at(due_s) == pytest.approx(due_s + FIRST_PAUSE_S)
 
 
-def test_a_refusal_below_it_moves_it_down(ceiling: Ceiling) -> None:
+def test_a_refusal_below_the_ceiling(ceiling: Ceiling) -> None:
+    """A refusal below the ceiling moves it down."""
     ceiling.refused(0.0, 100)
     ceiling.passed(0.1, 50)
     ceiling.refused(0.1, 60)
     assert ceiling.cap(0.1) == 59
 
 
-def test_refusals_in_a_row_say_nothing_new(ceiling: Ceiling) -> None:
-    """A storm: nothing gets through, so that it is not known how much would."""
+def test_consecutive_refusals(ceiling: Ceiling) -> None:
+    """Consecutive refusals say nothing new.
+
+    A storm: nothing gets through, so that it is not known how much would.
+    """
     ceiling.refused(0.0, 150)
     for count in (120, 90, 30, 0):
         ceiling.refused(0.1, count)
     assert ceiling.cap(0.1) == 147
 
 
-def test_refusals_below_it(ceiling: Ceiling) -> None:
-    """Those that go on have another reason: for two windows 429s set no ceiling."""
+def test_many_refusals_below_the_ceiling(ceiling: Ceiling) -> None:
+    """Refusals below the ceiling that go on have another reason: for two windows 429s set no ceiling."""
     ceiling.refused(0.0, 150)
     count = 140
     for _ in range(int(MISSES_MAX) + 1):
@@ -135,7 +142,8 @@ def test_refusals_below_it(ceiling: Ceiling) -> None:
     assert ceiling.stands
 
 
-def test_refusals_below_it_now_and_then_do_not(ceiling: Ceiling) -> None:
+def test_rare_refusals_below_the_ceiling(ceiling: Ceiling) -> None:
+    """Refusals below the ceiling that come now and then leave it standing."""
     ceiling.refused(0.0, 150)
     count = 140
     for _ in range(6):
@@ -148,7 +156,7 @@ def test_refusals_below_it_now_and_then_do_not(ceiling: Ceiling) -> None:
 
 @given(st.integers(1, 5000), st.lists(st.tuples(st.booleans(), st.floats(0, 30), st.integers(0, 5000)), max_size=80))
 def test_the_cap_s_bounds(full: int, answers: list[tuple[bool, float, int]]) -> None:
-    """Whatever comes, it is between one and the limit."""
+    """Whatever comes, the cap is between one and the limit."""
     ceiling, now_s = Ceiling(full, WINDOW_S), 0.0
     for refused, pause_s, count in answers:
         now_s += pause_s

@@ -37,7 +37,7 @@ class TestWaits:
         assert not [event for event in r.events if isinstance(event, Waiting)]
 
     async def test_a_ceiling(self, rig: Rigs) -> None:
-        """Where others use most of the limit, the reason is not the window."""
+        """Where others use most of the limit, the reason of a wait is the ceiling, and not the window."""
         r, passed = await rig(500), list[float]()
 
         def answer(key: str, n: int) -> Answer:
@@ -87,7 +87,7 @@ class TestWaits:
 
     @pytest.mark.parametrize("kind", ["throttled", "failures", "window"])
     async def test_a_stop_within_a_wait(self, rig: Rigs, kind: str) -> None:
-        """It ends with the run, and with whoever has borrowed the account."""
+        """A stop ends the run's own waits; a pause of the account ends with whoever has borrowed it."""
         answers = {"throttled": throttled(500), "failures": NOT_CONNECTED}
         r = await rig(100, lambda key, n: answers.get(kind, created(key)), per_second=5, pace="spike", in_flight=100)
         task = asyncio.create_task(r.send())
@@ -115,7 +115,7 @@ class TestWaits:
 
 class TestPermits:
     async def test_a_request_that_was_never_sent(self, rig: Rigs) -> None:
-        """Its row is planned again, and its permit comes back."""
+        """The row of a request that was never sent is planned again, and its permit comes back."""
 
         def answer(key: str, n: int) -> Answer:
             return NOT_CONNECTED if n == 0 and int(key) % 2 else created(key)
@@ -129,8 +129,8 @@ class TestPermits:
         assert r.query(never_sent) == [(10,)]
         await all_permits_are_there(r)
 
-    async def test_a_stop_gives_all_back(self, rig: Rigs) -> None:
-        """Permits of rows that were queued, or still connecting, are there again."""
+    async def test_a_stop_gives_all_permits_back(self, rig: Rigs) -> None:
+        """After a stop, permits of rows that were queued, or still connecting, are there again."""
         r = await rig(200, pace="spike", in_flight=20)
         r.studio.connect_s = lambda: 100.0
         task = asyncio.create_task(r.send())
@@ -152,7 +152,7 @@ class TestPermits:
         assert r.sender.totals().worst_window == 10
 
     async def test_a_full_disk_under_a_claim(self, rig: Rigs) -> None:
-        """Nothing leaves."""
+        """Where a claim finds the disk full, nothing is sent."""
         r = await rig(100)
 
         def fault(method: str) -> None:

@@ -41,7 +41,7 @@ async def take(source: Limiter, n: int) -> None:
 class TestWindowLog:
     @given(st.lists(st.tuples(st.one_of(st.floats(0, 0.002), st.floats(0, 3)), st.integers(1, 5)), max_size=200))
     def test_count(self, steps: list[tuple[float, int]]) -> None:
-        """It never counts too few, and none for more than a millisecond too long."""
+        """A log never counts too few, and none for more than a millisecond too long."""
         log, now_s, entries = WindowLog(WINDOW_S), 100.0, list[tuple[float, int]]()
         for pause_s, n in steps:
             now_s += pause_s
@@ -51,7 +51,8 @@ class TestWindowLog:
             assert counted >= sum(n for at_s, n in entries if at_s + WINDOW_S > now_s)
             assert counted <= sum(n for at_s, n in entries if at_s + WINDOW_S > now_s - 0.001)
 
-    def test_it_stays_small_however_much_leaves(self) -> None:
+    def test_a_log_stays_small(self) -> None:
+        """A log stays small, however much is sent."""
         log = WindowLog(WINDOW_S)
         for n in range(200_000):
             log.add(n / 10_000)
@@ -59,7 +60,8 @@ class TestWindowLog:
         assert log.count(19.9999) == pytest.approx(100_000, abs=20)
         assert len(log._entries) <= 10_001
 
-    def test_it_tells_when_the_oldest_n_will_be_gone(self) -> None:
+    def test_when_the_oldest_will_be_gone(self) -> None:
+        """A log tells when the oldest n departures will have left the window."""
         log = WindowLog(WINDOW_S)
         for at_s in (1.0, 2.0, 3.0):
             log.add(at_s, 2)
@@ -80,7 +82,10 @@ class TestNeverAboveTheLimit:
     async def test_never_above_the_cap(
         self, per_second: float, headroom: float, pace: str, past_s: list[float], arrivals: bool, chance: Random
     ) -> None:
-        """Whatever the demand, the pace, the 429s, and what was sent before."""
+        """No window holds more than the cap.
+
+        Whatever the demand, the pace, the 429s, and what was sent before.
+        """
         loop = asyncio.get_running_loop()
         cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
         # What left before this start did so under the same limit.
@@ -118,7 +123,7 @@ class TestNeverAboveTheLimit:
         assert tested.worst_window <= cap
 
     async def test_a_permit_counts(self) -> None:
-        """Until its request leaves, however long that takes.
+        """A permit counts until its request is sent, however long that takes.
 
         Connections that take long, a process that is suspended: requests leave together, and late.
         """
@@ -139,7 +144,8 @@ class TestNeverAboveTheLimit:
         assert worst_window(left_s) <= 198
 
     @pytest.mark.parametrize("pace", ["even", "spike"])
-    async def test_what_left_before_a_restart_counts(self, pace: str) -> None:
+    async def test_what_was_sent_before_a_restart(self, pace: str) -> None:
+        """What was sent before a restart counts."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         tested = limiter(past=Past(sent_at_s=[started_s - 4.0] * 198), pace=pace)
@@ -148,7 +154,7 @@ class TestNeverAboveTheLimit:
         assert 6.0 <= loop.time() - started_s <= 6.11
 
     async def test_under_a_ceiling(self) -> None:
-        """What others left us is not exceeded either."""
+        """What others left us under a ceiling is not exceeded."""
         loop = asyncio.get_running_loop()
         tested, left_s = limiter(), list[float]()
         for n in range(160):
@@ -271,7 +277,7 @@ class TestPermits:
         assert loop.time() - started_s == pytest.approx(30, abs=0.01)
 
     async def test_a_limit_of_one(self) -> None:
-        """It waits for the one that has not left."""
+        """Under a limit of one, the second request waits a whole window after the first is sent."""
         loop = asyncio.get_running_loop()
         tested = limiter(per_second=0.1, headroom=0)
         await tested.acquire(1)
@@ -312,7 +318,8 @@ class TestPermits:
 
 class TestSizes:
     @pytest.mark.parametrize(("per_second", "size"), [(0.1, 1), (20, 4), (200, 49), (1e6, CLAIM_MAX)])
-    async def test_a_lot_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
+    async def test_a_claim_is_a_quarter_of_a_second(self, per_second: float, size: int) -> None:
+        """A claim is a quarter of a second's rows, but one at least and so many at most."""
         assert limiter(per_second).claim_size == size
 
     async def test_a_spike_is_claimed_in_large_claims(self) -> None:

@@ -32,8 +32,8 @@ def failing(error: Exception, while_: Callable[[], bool] = lambda: True) -> Call
 
 class TestTrouble:
     @pytest.mark.parametrize("error", [FULL, UNREACHABLE])
-    async def test_it_passes(self, rig: Rigs, error: LedgerError) -> None:
-        """Sending stops with that error, and what is known is written once the ledger takes it."""
+    async def test_trouble_that_passes(self, rig: Rigs, error: LedgerError) -> None:
+        """Sending stops with the ledger's error, and what is known is written once the ledger takes it."""
         r = await rig(100, per_second=200)
         until_s = r.loop.time() + 20
         r.still.fault = failing(error, lambda: bool(r.studio.sent) and r.loop.time() < until_s)
@@ -45,8 +45,8 @@ class TestTrouble:
         assert await r.states() == {CREATED: sent, PLANNED: 100 - sent}
 
     @pytest.mark.parametrize("error", [FULL, UNREACHABLE])
-    async def test_it_stays(self, rig: Rigs, error: LedgerError) -> None:
-        """It ends the run with that error."""
+    async def test_trouble_that_stays(self, rig: Rigs, error: LedgerError) -> None:
+        """Trouble of the ledger that stays ends the run with its error."""
         r = await rig(100, per_second=200)
         started_s = r.loop.time()
         r.still.fault = failing(error)
@@ -66,7 +66,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("rows", [40, 300])
     async def test_a_bug(self, rig: Rigs, rows: int) -> None:
-        """It stops sending and is seen, with the rows all sent, or with many still to come."""
+        """A bug stops sending and is seen, with the rows all sent, or with many still to come."""
         r = await rig(rows)
         r.still.fault = failing(RuntimeError("a bug"), lambda: bool(r.studio.sent))
         with pytest.raises(RuntimeError, match="a bug"):
@@ -87,8 +87,8 @@ class TestTrouble:
 
 
 class TestEvents:
-    async def test_they_add_up(self, rig: Rigs) -> None:
-        """They come to what the ledger counts, and the snapshot with them."""
+    async def test_events_add_up(self, rig: Rigs) -> None:
+        """Events come to what the ledger counts, and the snapshot with them."""
 
         def answer(key: str, n: int) -> Answer:
             if key.endswith("1"):
@@ -110,8 +110,8 @@ class TestEvents:
         assert (snapshot.done, snapshot.requests, snapshot.throttled, snapshot.in_flight) == (50, 60, 10, 0)
         assert snapshot.latency_ms == {64: 55, 512: 5}
 
-    async def test_one_a_commit(self, rig: Rigs) -> None:
-        """There is one for each commit, after it, and commits gather what came meanwhile."""
+    async def test_one_event_a_commit(self, rig: Rigs) -> None:
+        """There is one event for each commit, after it, and commits gather what came meanwhile."""
         r = await rig(400, per_second=500, in_flight=50)
         commits = Counter[str]()
         r.still.fault = lambda method: commits.update([method])
@@ -133,7 +133,7 @@ class TestEvents:
             assert on_disk >= so_far
 
     async def test_latencies(self) -> None:
-        """They are counted by the power of two (ms) that they stay under, and once."""
+        """Latencies are counted by the power of two (ms) that they stay under, and once."""
         tally = Tally()
         for elapsed_s in (0.0, 0.0009, 0.001, 0.0019, 0.1, 0.127, 0.128):
             tally.took(elapsed_s)
@@ -142,7 +142,7 @@ class TestEvents:
         assert tally.committed([], in_flight=0, window_now=0, worst_window=0).latency_ms == {}
 
     async def test_rows_that_are_planned_again(self) -> None:
-        """They are not among those that have come to a state."""
+        """Rows that are planned again are not among those that have come to a state."""
         ends = [
             AttemptEnd(1, 1, Outcome.created, 1, 2),
             AttemptEnd(2, 2, Outcome.throttled, 1, 2),
@@ -155,7 +155,7 @@ class TestEvents:
 
 
 async def test_the_server_s_clock(rig: Rigs) -> None:
-    """What is measured of it is kept with the results."""
+    """What is measured of the server's clock is kept with the results."""
     r = await rig(3)
     r.studio.clock_skew_s = -3599.9996
     await r.send()

@@ -51,7 +51,7 @@ class TestSending:
         assert r.sender.totals().worst_window == worst_window(r.studio.sent_at_s)
 
     async def test_the_window_over_suspensions(self, rig: Rigs) -> None:
-        """And when the process is suspended."""
+        """The window holds when the process is suspended."""
         r = await rig(300, per_second=10, in_flight=100)
         task = asyncio.create_task(r.send())
         for moment_s in (3.0, 7.0, 9.99):
@@ -70,7 +70,7 @@ class TestSending:
         assert r.query("SELECT min(attempts), max(attempts) FROM rows") == [(1, 1)]
 
     async def test_nothing_to_send(self, rig: Rigs) -> None:
-        """That is no trouble."""
+        """A run with nothing to send is no trouble."""
         r = await rig(0)
         await r.send()
         assert r.sender.error is None
@@ -79,7 +79,7 @@ class TestSending:
 class TestRounds:
     @pytest.mark.parametrize("limit", [1, 30])
     async def test_a_limit(self, rig: Rigs, limit: int) -> None:
-        """So many rows are created, whatever is refused meanwhile."""
+        """With a limit, so many rows are created, whatever is refused meanwhile."""
         r = await rig(60, lambda key, n: created(key) if n else throttled())
         await r.send(limit=limit)
         assert await r.states() == {CREATED: limit, PLANNED: 60 - limit}
@@ -105,7 +105,7 @@ class TestRounds:
 
 class TestPauses:
     async def test_a_pause_holds_permits(self, rig: Rigs) -> None:
-        """What has a permit and was not sent waits too, and one goes first."""
+        """In a pause, what has a permit and was not sent waits too, and then one goes first."""
         answers = iter([throttled(30)])
         r = await rig(60, lambda key, n: next(answers, created(key)), per_second=10_000, in_flight=2)
         r.studio.latency_s = 0.5
@@ -132,7 +132,7 @@ class TestPauses:
 
 class TestStop:
     async def test_what_was_sent_is_waited_for(self, rig: Rigs) -> None:
-        """Nothing leaves any more, what was sent is waited for, and the rest is planned."""
+        """After a stop nothing is sent any more, what was sent is waited for, and the rest is planned."""
         r = await rig(100, per_second=10_000)
         r.studio.latency_s = 2.0
         # Every second worker is still connecting.
@@ -151,7 +151,7 @@ class TestStop:
         assert await r.states() == {CREATED: sent, PLANNED: 100 - sent}
 
     async def test_rows_at_the_breaker(self, rig: Rigs) -> None:
-        """Rows that wait for the end of a pause do not keep it."""
+        """Rows that wait for the end of a pause do not keep a stop waiting."""
         r = await rig(100, lambda key, n: throttled(500), per_second=10_000)
         task = asyncio.create_task(r.send())
         await r.until(lambda: r.breaker.state.value == "open")
@@ -163,7 +163,7 @@ class TestStop:
         assert await r.states() == {PLANNED: 100}
 
     async def test_before_the_start(self, rig: Rigs) -> None:
-        """Nothing is sent."""
+        """A run that is stopped before its start sends nothing."""
         r = await rig(10)
         r.stop(Interrupted())
         await r.send()
@@ -179,8 +179,8 @@ class TestStop:
         assert await r.states() == {PLANNED: 100}
         assert len([event for event in r.events if isinstance(event, Stopping)]) == 1
 
-    async def test_cancelled(self, rig: Rigs) -> None:
-        """Whoever cancels it has no request leave afterwards, and every row its outcome."""
+    async def test_a_cancelled_run(self, rig: Rigs) -> None:
+        """Whoever cancels a run has no request leave afterwards, and every row its outcome."""
         r = await rig(100, per_second=10_000)
         r.studio.latency_s = 1000.0
         task = asyncio.create_task(r.send())
@@ -195,7 +195,7 @@ class TestStop:
 
 class TestSameRefusals:
     async def test_of_the_first_rows(self, rig: Rigs) -> None:
-        """The same refusal of the first rows stops the run."""
+        """The same refusal of all the first rows stops the run."""
         r = await rig(200, lambda key, n: Answer(400, b'{"code": 21212}'), per_second=10_000)
         await r.send()
         assert isinstance(r.sender.error, BreakerOpen)
@@ -204,7 +204,7 @@ class TestSameRefusals:
         assert states[PLANNED] == 200 - states[REJECTED]
 
     async def test_one_that_was_created(self, rig: Rigs) -> None:
-        """One that was created shows that it is the rows."""
+        """One row that was created shows that the rows are refused, and not the run: it goes on."""
 
         def answer(key: str, n: int) -> Answer:
             return created(key) if key.endswith("000003") else Answer(400, b'{"code": 21211}')
@@ -215,7 +215,7 @@ class TestSameRefusals:
         assert await r.states() == {CREATED: 1, REJECTED: 199}
 
     async def test_different_reasons(self, rig: Rigs) -> None:
-        """Two reasons show it, too."""
+        """Two different reasons show that the rows are refused, and not the run: it goes on."""
 
         def answer(key: str, n: int) -> Answer:
             return Answer(400, b'{"code": 21211}' if int(key) % 2 else b'{"code": 21614}')
@@ -228,7 +228,7 @@ class TestSameRefusals:
 
 class TestLeave:
     async def test_what_is_in_flight(self, rig: Rigs) -> None:
-        """What was sent is unknown, and what never was is planned."""
+        """Where a run is left, what was sent is unknown, and what never was is planned."""
         r = await rig(100, per_second=10_000)
         r.studio.latency_s = 1000.0
         r.studio.connect_s = iter([0.0, 50.0] * 100).__next__
@@ -246,7 +246,7 @@ class TestLeave:
         assert r.query(known) == [(sent,)]
 
     async def test_after_stop_s(self, rig: Rigs) -> None:
-        """It comes by itself after the time of the settings."""
+        """A run that was stopped is left by itself after the time of the settings."""
         r = await rig(100, per_second=10_000)
         r.studio.latency_s = 1000.0
         task = asyncio.create_task(r.send())
@@ -260,7 +260,7 @@ class TestLeave:
 
 class TestFaults:
     async def test_a_worker_that_crashes(self, rig: Rigs) -> None:
-        """It stops the run, and the bug is seen."""
+        """A worker that crashes stops the run, and the bug is seen."""
 
         def form(row: Any) -> bytes:
             if row.row_key.endswith("000020"):

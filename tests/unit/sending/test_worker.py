@@ -50,7 +50,7 @@ class TestLeaving:
         assert await r.states() == {CREATED: 20}
 
     async def test_a_lease_that_was_lost(self, rig: Rigs) -> None:
-        """Where another run has taken the account over, what has not been sent is not."""
+        """Where another run has taken the account over, nothing more is sent."""
         r = await rig(50, per_second=10_000)
         r.studio.connect_s = lambda: CONFIRMED_FOR_S + 1
 
@@ -63,6 +63,25 @@ class TestLeaving:
         assert isinstance(r.sender.error, LeaseLost)
         assert r.studio.sent == []
         assert await r.states() == {PLANNED: 50}
+
+    async def test_a_lease_lost_by_who_only_connects(self, rig: Rigs) -> None:
+        """The last rows of a run take long to connect, and nobody else asks the ledger meanwhile: they ask it."""
+        r = await rig(3, per_second=10_000)
+        r.studio.connect_s = lambda: CONFIRMED_FOR_S + 1
+        asked_s: list[float] = []
+
+        def fault(method: str) -> None:
+            if method == "begin_rows" and r.loop.time() > begun_s + CONFIRMED_FOR_S:
+                asked_s.append(r.loop.time())
+                raise LeaseLost(fix="nothing")
+
+        begun_s = r.loop.time()
+        r.still.fault = fault
+        await r.send()
+        assert asked_s, "nobody asked: the test tests nothing"
+        assert r.studio.sent == []
+        assert isinstance(r.sender.error, LeaseLost)
+        assert await r.states() == {PLANNED: 3}
 
 
 class TestProbe:
@@ -93,7 +112,7 @@ class TestOutcomes:
         assert await r.states() == {state: 1, CREATED: 9}
 
     async def test_a_row_that_was_busy(self, rig: Rigs) -> None:
-        """Once it is created it is not counted among those who are asked again."""
+        """A row that was busy and is created is not counted among those who are asked again."""
         waiting = []
 
         def answer(key: str, n: int) -> Answer:

@@ -30,7 +30,7 @@ def test_a_key_stands_above_the_token() -> None:
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_each_may_be_a_file(tmp_path: Path, name: str) -> None:
+def test_each_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
     """`NAME_FILE` stands above `NAME`; blanks and the line's end around a secret are not part of it."""
     values = WITH_KEY if "API" in name else WITH_TOKEN
     file = tmp_path / "secret"

@@ -18,11 +18,13 @@ NAMES = [f"{table}.{name}" for table, model in tables() for name in setting_name
 
 
 def test_the_file_is_what_the_code_says(root: Path) -> None:
+    """config.example.toml is the text that the code writes."""
     text = (root / "config.example.toml").read_text(encoding="utf-8")
     assert text == example(), "python -c 'from dispatcher.settings.example import example; print(example(), end=\"\")'"
 
 
-def test_as_it_is_it_sets_the_required_settings_and_nothing_else(root: Path) -> None:
+def test_the_example_sets_what_is_required(root: Path) -> None:
+    """As it is, the example sets the required settings and nothing else."""
     loaded = load(root / "config.example.toml", environ={})
     assert set(loaded.provenance) == set(REQUIRED)
 
@@ -32,7 +34,8 @@ def uncommented() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_setting_stands_there_once_with_its_default_or_an_example(name: str) -> None:
+def test_each_setting_stands_there_once(name: str) -> None:
+    """Each setting stands in the example once, with its default or, where that is empty, with an example."""
     table, _, short = name.partition(".")
     assert len(re.findall(rf"(?m)^#?{short} = ", example().partition(f"[{table}]")[2].partition("\n[")[0])) == 1
     value = uncommented()[table][short]
@@ -48,6 +51,7 @@ def test_each_setting_stands_there_once_with_its_default_or_an_example(name: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_setting_is_explained_with_its_unit(name: str) -> None:
+    """Each setting has a comment above it, which names seconds and bytes where they are its unit."""
     table, _, short = name.partition(".")
     part = example().partition(f"[{table}]")[2]
     before = part.partition(f"\n{short} = ")[0] if name in REQUIRED else part.partition(f"\n#{short} = ")[0]
@@ -60,6 +64,7 @@ def test_each_setting_is_explained_with_its_unit(name: str) -> None:
 
 
 def test_the_examples_are_settings_that_can_be_used() -> None:
+    """The example is accepted as settings when its comments are taken away."""
     found = uncommented()
     # Two ways of saying one thing stand there both; one of them is meant.
     found["campaign"].pop("from_column")
@@ -75,4 +80,5 @@ values = st.recursive(
 
 @given(values)
 def test_values_are_written_as_toml_reads_them(value: Any) -> None:
+    """Whatever value a setting has, TOML reads back what is written for it."""
     assert tomllib.loads(f"value = {toml(value)}")["value"] == value

@@ -16,8 +16,8 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_without_anything_it_is_the_defaults() -> None:
-    """No file, no variables, no flags."""
+def test_without_anything_defaults_hold() -> None:
+    """No file, no variables, no flags: the settings are the defaults."""
     loaded = load(environ={})
     assert loaded.settings == Settings()
     assert loaded.provenance == {}

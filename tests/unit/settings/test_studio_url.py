@@ -50,8 +50,11 @@ def test_an_address_of_one_s_own_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     "value", ["evil.example/", "evil.example:443/", "evil.example#", "user@evil.example", "a b", "."]
 )
-def test_nothing_in_them_leads_to_another_host(name: str, value: str) -> None:
-    """`evil.example/` would end the host's name early, and the credentials would go there."""
+def test_region_and_edge_name_no_other_host(name: str, value: str) -> None:
+    """Nothing in region or edge leads to another host.
+
+    `evil.example/` would end the host's name early, and the credentials would go there.
+    """
     with pytest.raises(pydantic.ValidationError, match="small letters, digits and hyphens"):
         url(**{name: value})
 

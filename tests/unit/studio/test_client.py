@@ -63,7 +63,8 @@ FAILURES: list[tuple[BaseException, Failure]] = [
 
 
 @pytest.mark.parametrize(("error", "failure"), FAILURES, ids=lambda value: type(value).__name__)
-def test_only_failures_of_the_connect_phase_prove_that_nothing_left(error: BaseException, failure: Failure) -> None:
+def test_what_each_error_of_aiohttp_is(error: BaseException, failure: Failure) -> None:
+    """Only failures of the connect phase prove that nothing was sent."""
     answer = failed(error, 0, 0.1)
     assert answer.failure is failure
     assert answer.detail
@@ -77,7 +78,8 @@ def test_a_failure_s_words_name_no_address(error: BaseException, failure: Failur
     assert "443" not in detail
 
 
-def test_every_connector_error_is_an_os_error_so_the_order_of_the_table_matters() -> None:
+def test_the_order_of_the_table_matters() -> None:
+    """Every connector error is an OSError too, so the order in which errors are looked up matters."""
     # If aiohttp changes this, the table above must be read again.
     assert issubclass(aiohttp.ClientConnectorError, aiohttp.ClientOSError)
     assert issubclass(aiohttp.ClientConnectorCertificateError, aiohttp.ClientError)
@@ -85,8 +87,11 @@ def test_every_connector_error_is_an_os_error_so_the_order_of_the_table_matters(
     assert issubclass(aiohttp.SocketTimeoutError, TimeoutError)
 
 
-def test_no_exception_of_aiohttp_is_missing_from_the_table() -> None:
-    """A new connect-phase error would silently be `unknown` (harmless); a renamed one would break the import."""
+def test_no_connector_error_is_missing() -> None:
+    """No connector error of aiohttp is missing from the table.
+
+    A new connect-phase error would silently be `unknown` (harmless); a renamed one would break the import.
+    """
     connectors = {
         kind
         for kind in vars(aiohttp).values()
@@ -123,7 +128,8 @@ def studio(base_url: str = ORIGIN) -> Studio:
 
 @pytest.mark.parametrize("url", ODD_URLS)
 @pytest.mark.parametrize("base_url", [ORIGIN, "https://studio.twilio.com"])
-def test_the_next_page_is_always_asked_of_the_host_we_were_told_to_call(base_url: str, url: str) -> None:
+def test_the_next_page_stays_on_our_host(base_url: str, url: str) -> None:
+    """The next page is always asked of the host we were told to call."""
     following = studio(base_url)._same_host(url)
     expected = urlsplit(base_url)
     assert (following.scheme, following.host) == (expected.scheme, expected.hostname)
@@ -141,7 +147,8 @@ def test_no_text_makes_a_page_s_address_leave_the_host(url: str) -> None:
     assert (following.host, following.port, following.user) == ("127.0.0.1", 8080, None)
 
 
-def test_a_page_s_address_is_followed_verbatim_on_our_host() -> None:
+def test_a_page_s_address_is_followed() -> None:
+    """A page's address is followed verbatim, on our host."""
     following = studio()._same_host("https://studio.twilio.com/v2/Flows/FW1/Executions?PageToken=PA%2F1&Page=1")
     assert str(following) == f"{ORIGIN}/v2/Flows/FW1/Executions?PageToken=PA%2F1&Page=1"
 
@@ -159,17 +166,20 @@ def proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:1", "[::1]:8080"])
-def test_a_rehearsal_on_this_machine_never_goes_through_a_proxy(proxies: pytest.MonkeyPatch, host: str) -> None:
+def test_no_proxy_for_this_machine(proxies: pytest.MonkeyPatch, host: str) -> None:
+    """A rehearsal on this machine never goes through a proxy."""
     assert _proxy(f"http://{host}") is None
 
 
-def test_the_environment_s_proxy_is_used_for_other_hosts_unless_it_says_no(proxies: pytest.MonkeyPatch) -> None:
+def test_the_environment_s_proxy(proxies: pytest.MonkeyPatch) -> None:
+    """The environment's proxy is used for other hosts, unless the environment says no."""
     assert _proxy("https://studio.twilio.com") == PROXY
     proxies.setenv("no_proxy", "twilio.com")
     assert _proxy("https://studio.twilio.com") is None
 
 
-def test_without_a_proxy_in_the_environment_there_is_none() -> None:
+def test_without_a_proxy() -> None:
+    """Without a proxy in the environment there is none."""
     assert not [name for name in os.environ if name.lower().endswith("_proxy")]
     assert _proxy("https://studio.twilio.com") is None
 
@@ -187,13 +197,15 @@ def test_the_client_s_own_words_hold_no_secret() -> None:
 
 
 @pytest.mark.parametrize("failure", list(Failure))
-def test_a_request_that_had_begun_to_leave_is_never_said_not_to_have(failure: Failure) -> None:
+def test_a_request_that_had_begun_to_leave(failure: Failure) -> None:
+    """A failed request that had begun to leave is never said not to have been sent."""
     told = _with_departure(Answer(failure=failure, detail="x"), sent=True)
     assert told.failure in (Failure.broken, Failure.timeout)
 
 
 @pytest.mark.parametrize("failure", list(Failure))
-def test_a_request_that_had_not_begun_to_leave_is_known_not_to_have(failure: Failure) -> None:
+def test_a_request_that_had_not_begun_to_leave(failure: Failure) -> None:
+    """A failed request that had not begun to leave is known not to have been sent."""
     told = _with_departure(Answer(failure=failure, detail="x"), sent=False)
     assert told.failure in (Failure.not_connected, Failure.certificate)
     assert (told.failure is Failure.certificate) is (failure is Failure.certificate)

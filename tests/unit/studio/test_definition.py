@@ -61,7 +61,8 @@ def uses(*texts: str) -> ParameterUses:
         ("{{}}{%%}{{ | }}{{[}}{{]}}", []),
     ],
 )
-def test_every_way_to_write_a_parameter_is_found_and_nothing_else(text: str, names: list[str]) -> None:
+def test_ways_to_write_a_parameter(text: str, names: list[str]) -> None:
+    """Every way to write a parameter is found, and nothing else."""
     assert list(uses(text).named) == names
 
 
@@ -76,7 +77,8 @@ def test_every_way_to_write_a_parameter_is_found_and_nothing_else(text: str, nam
         ("{% if flow.data.a %}x{% endif %}", False),
     ],
 )
-def test_a_default_filter_after_it_stands_in_for_a_missing_value(text: str, covered: bool) -> None:
+def test_a_default_filter(text: str, covered: bool) -> None:
+    """A default filter after a parameter stands in for its missing value."""
     assert uses(text).named["a"].without_default == ([] if covered else ["w1"])
 
 
@@ -89,22 +91,26 @@ def test_a_default_filter_after_it_stands_in_for_a_missing_value(text: str, cove
         "{{trigger.request.parameters}}",
     ],
 )
-def test_names_known_only_at_run_time_are_said_to_be_so(text: str) -> None:
+def test_names_known_only_at_run_time(text: str) -> None:
+    """Parameters whose names are known only at run time are said to be so."""
     assert uses("x", text).dynamic == ("w2",)
 
 
-def test_the_name_inside_a_computed_name_is_a_use_too() -> None:
+def test_a_name_inside_a_computed_name() -> None:
+    """A parameter that computes another one's name is a use, beside the computed one."""
     found = uses("{{ flow.data[flow.data.key] }}")
     assert (list(found.named), found.dynamic) == (["key"], ("w1",))
 
 
-def test_a_part_of_a_parameter_is_noticed_and_a_text_s_own_properties_are_not_parts() -> None:
+def test_parts_of_a_parameter() -> None:
+    """A part of a parameter is noticed, and a text's own properties (`size`) are not parts."""
     found = uses("{{flow.data.address.city}} {{flow.data.name.size}}")
     assert found.named["address"].parts == ["w1"]
     assert found.named["name"].parts == []
 
 
-def test_texts_are_found_in_nested_properties_and_in_conditions_and_widgets_stand_in_order() -> None:
+def test_where_texts_are_found() -> None:
+    """Texts are found in nested properties and in conditions, and widgets stand in order."""
     raw = definition("{{flow.data.a}}", "-", "{{flow.data.a}}")
     raw["states"][2]["properties"] = {"parameters": [{"key": "k", "value": "{{flow.data.a}}"}], "n": 5, "x": None}
     raw["states"][3]["transitions"] = [
@@ -135,7 +141,8 @@ def test_the_sample_flow_uses_one_parameter(root: Path) -> None:
         ({"states": [{"name": f"w{n}"} for n in range(WIDGETS_MAX + 1)]}, "it has 2,001 widgets"),
     ],
 )
-def test_what_cannot_be_read_is_named_and_the_rest_is_read(raw: object, problem: str) -> None:
+def test_what_cannot_be_read_is_named(raw: object, problem: str) -> None:
+    """What cannot be read of a definition is named, and the rest is read."""
     read = read_definition(raw)
     assert read.problems[0].startswith(problem)
     assert read.first is None
@@ -152,14 +159,16 @@ _state = st.dictionaries(st.sampled_from(["name", "type", "properties", "transit
 @given(
     st.dictionaries(st.sampled_from(["states", "initial_state", "flags"]), _json | st.lists(_state, max_size=4)) | _json
 )
-def test_no_definition_whatever_it_is_makes_it_fail(raw: object) -> None:
+def test_any_definition_can_be_read(raw: object) -> None:
+    """No definition, whatever it is, makes reading it fail."""
     read = read_definition(raw)
     parameter_uses(read)
     assert read.first is None or read.first.name in read.widgets
 
 
 @given(st.text(alphabet="{}%-[]'\"|.: aflowdt_", max_size=60))
-def test_no_text_whatever_it_is_makes_it_fail(text: str) -> None:
+def test_any_text_can_be_read(text: str) -> None:
+    """No text, whatever it is, makes reading it fail."""
     uses(text)
 
 
@@ -171,13 +180,15 @@ def test_every_use_among_other_text_is_found(parts: list[tuple[str, str]]) -> No
 
 @pytest.mark.parametrize("piece", ["{{", "{%", "{{%", "{{a[", "{{flow.data.", "{{'", "{% raw %}"])
 def test_a_huge_text_takes_a_moment(piece: str) -> None:
+    """Texts of 20,000 pieces that open and never close are read in seconds."""
     started = time.perf_counter()
     for text in (piece * 20_000, "{{" + piece * 20_000 + "}}"):
         uses(text)
     assert time.perf_counter() - started < 5
 
 
-def test_a_definition_nested_beyond_all_measure_is_read() -> None:
+def test_a_deeply_nested_definition() -> None:
+    """A definition nested beyond all measure is read."""
     deep: Any = "{{flow.data.a}}"
     for _ in range(100_000):
         deep = [deep]

@@ -37,7 +37,8 @@ def test_parameters_are_one_json_object_of_text() -> None:
 
 
 @given(TEXT)
-def test_the_body_is_plain_ascii_without_a_byte_that_would_have_to_be_escaped(text: str) -> None:
+def test_the_body_s_bytes(text: str) -> None:
+    """The body is plain ASCII without a byte that would have to be escaped."""
     body = create_form(text, text, {text: text})
     assert body.isascii()
     assert not set(body) & set(b" \r\n\0\"'<>#;")

@@ -50,13 +50,15 @@ async def test_whatever_breaks_every_execution_is_given_once(seconds: list[int],
     assert await read(server) == [execution.sid for execution in server.executions]
 
 
-async def test_a_list_that_breaks_off_again_and_again_is_read_second_by_second() -> None:
+async def test_a_list_that_breaks_off_often() -> None:
+    """A list that breaks off again and again is read second by second."""
     server = Server([1, 2, 2, 3, 4, 5], [2, 3, 3, 3, 3])
     assert await read(server) == ["FN0", "FN1", "FN2", "FN3", "FN4", "FN5"]
     assert server.lists == 3
 
 
 async def test_the_bound_of_the_list_stays() -> None:
+    """A list that is read on after a break keeps the bound that it was asked for with."""
     server = Server([1, 2, 3], [1])
     assert await read(server, START + timedelta(seconds=3)) == ["FN1", "FN2"]
 

@@ -23,6 +23,7 @@ from dispatcher.model import STATE_AFTER, Outcome, RowState
 from dispatcher.studio.outcomes import (
     MESSAGE_MAX,
     Answer,
+    Asked,
     Failure,
     classify,
     parse_retry_after,
@@ -94,11 +95,70 @@ def test_a_success_with_an_execution_sid_is_created(version: str, status: int) -
     ],
     ids=lambda body: repr(body[:30]),
 )
-def test_a_success_whose_body_names_no_execution_is_unknown(version: str, body: bytes) -> None:
+def test_a_success_without_an_execution(version: str, body: bytes) -> None:
+    """A success whose body names no execution is unknown."""
     for status in (200, 201):
         verdict = classify(Answer(status, body), api_version=version)
         assert (verdict.outcome, verdict.execution_sid) == (Outcome.unknown, None)
         assert verdict.trouble
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "sid", ["FN", "FN1", "FN" + "0" * 31, "FN" + "0" * 33, "FN" + "g" * 32, "fn" + "0" * 32, SID + "\n", "FN../" * 7]
+)
+def test_a_success_with_an_odd_sid(version: str, sid: str) -> None:
+    """What is not `FN` and 32 hex digits names no execution."""
+    verdict = classify(Answer(201, execution_body(sid=sid)), api_version=version, always_check=True)
+    assert (verdict.outcome, verdict.execution_sid, verdict.check_sid) == (Outcome.unknown, None, None)
+    assert verdict.trouble
+
+
+ASKED = Asked("AC" + "a" * 32, "FW" + "b" * 32, "+14155550100")
+OUR_OWN: dict[str, Any] = {
+    "account_sid": ASKED.account_sid,
+    "flow_sid": ASKED.flow_sid,
+    "contact_channel_address": ASKED.to,
+}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("contact_channel_address", "+14155550101"),
+        ("contact_channel_address", ""),
+        ("contact_channel_address", ["+14155550100"]),
+        ("flow_sid", "FW" + "c" * 32),
+        ("flow_sid", 5),
+        ("account_sid", "AC" + "c" * 32),
+        ("account_sid", True),
+    ],
+)
+def test_a_success_about_something_else(version: str, name: str, value: object) -> None:
+    """An answer about another contact, flow or account is no answer to this request."""
+    body = execution_body(**OUR_OWN | {name: value})
+    verdict = classify(Answer(201, body), api_version=version, asked=ASKED, always_check=True)
+    assert (verdict.outcome, verdict.execution_sid, verdict.check_sid) == (Outcome.unknown, None, None)
+    assert verdict.trouble
+    assert verdict.message is not None
+    assert "another" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        OUR_OWN,
+        dict.fromkeys(OUR_OWN),
+        OUR_OWN | {"account_sid": ASKED.account_sid.upper(), "flow_sid": ASKED.flow_sid.upper()},
+        OUR_OWN | {"contact_channel_address": "sms:+14155550100"},
+    ],
+)
+def test_a_success_about_what_was_asked(told: dict[str, Any]) -> None:
+    """Fields may be null or left out, SIDs in another case, and the address may name its channel."""
+    verdict = classify(Answer(201, execution_body(**told)), api_version="v2", asked=ASKED)
+    assert (verdict.outcome, verdict.execution_sid) == (Outcome.created, SID)
 
 
 @pytest.mark.parametrize("status", [202, 203, 204, 205, 206, 207, 226, 299])
@@ -123,34 +183,40 @@ def v1(created_s: float, *, elapsed_s: float = 0.1, date: str | None = "now", al
     return verdict.outcome
 
 
-def test_v1_with_an_older_execution_is_busy_and_names_it_for_a_closer_look() -> None:
+def test_v1_with_an_older_execution() -> None:
+    """v1's answer with an older execution is busy, and names it for a closer look."""
     assert v1(NOW_S - 60) is Outcome.busy
     assert v1(NOW_S - 2) is Outcome.busy
 
 
-def test_v1_with_an_execution_of_this_very_moment_is_created() -> None:
+def test_v1_with_an_execution_of_this_moment() -> None:
+    """v1's answer with an execution of this very moment is created."""
     assert v1(NOW_S) is Outcome.created
     assert v1(NOW_S - 1) is Outcome.created  # whole seconds: it may have begun in the second before
     assert v1(NOW_S + 1) is Outcome.created
 
 
-def test_v1_takes_the_request_s_own_duration_into_account() -> None:
+def test_v1_and_the_request_s_duration() -> None:
+    """How old v1's execution may be takes the request's own duration into account."""
     assert v1(NOW_S - 4, elapsed_s=3.5) is Outcome.created
     assert v1(NOW_S - 5, elapsed_s=3.5) is Outcome.busy
 
 
-def test_v1_without_dates_to_compare_is_looked_at_more_closely() -> None:
+def test_v1_without_dates_to_compare() -> None:
+    """v1's answer without dates to compare is looked at more closely."""
     assert v1(NOW_S, date=None) is Outcome.busy
     assert v1(NOW_S, date="yesterday") is Outcome.busy
     no_date = Answer(200, orjson.dumps({"sid": SID}), date=formatdate(NOW_S, usegmt=True))
     assert classify(no_date, api_version="v1").outcome is Outcome.busy
 
 
-def test_v1_is_always_looked_at_where_two_rows_may_share_a_contact() -> None:
+def test_v1_where_rows_share_a_contact() -> None:
+    """v1's answer is always looked at more closely where two rows may share a contact."""
     assert v1(NOW_S, always=True) is Outcome.busy
 
 
-def test_v2_never_answers_with_an_older_execution_so_its_date_does_not_matter() -> None:
+def test_v2_with_an_older_date() -> None:
+    """v2 never answers with an older execution, so that its date does not matter."""
     answer = Answer(201, execution_body(created_s=NOW_S - 3600), date=formatdate(NOW_S, usegmt=True))
     assert classify(answer, api_version="v2", always_check=True).outcome is Outcome.created
 
@@ -207,9 +273,8 @@ REFUSED: list[tuple[int, int | None, Outcome]] = [
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize(("status", "code", "outcome"), REFUSED)
-def test_a_refusal_moves_one_row_and_an_answer_that_proves_nothing_leaves_it_unknown(
-    version: str, status: int, code: int | None, outcome: Outcome
-) -> None:
+def test_refusals_of_one_row(version: str, status: int, code: int | None, outcome: Outcome) -> None:
+    """A refusal moves one row, and an answer that proves nothing leaves it unknown."""
     for body in (error_body(status, code), HTML, b""):
         verdict = classify(Answer(status, body), api_version=version)
         assert verdict.outcome is outcome
@@ -235,9 +300,10 @@ def test_a_refusal_moves_one_row_and_an_answer_that_proves_nothing_leaves_it_unk
     ],
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_what_would_be_the_same_for_every_row_stops_the_run_and_leaves_the_row_planned(
+def test_refusals_of_every_row(
     version: str, status: int, code: int | None, kind: type[Exception], exit_code: ExitCode
 ) -> None:
+    """What would be the same for every row stops the run, and leaves the row planned."""
     for body in (error_body(status, code), HTML, b""):
         verdict = classify(Answer(status, body), api_version=version)
         assert verdict.outcome is Outcome.not_sent
@@ -248,7 +314,8 @@ def test_what_would_be_the_same_for_every_row_stops_the_run_and_leaves_the_row_p
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_429_is_throttled_whatever_its_body_and_gives_the_row_back(version: str) -> None:
+def test_a_429_is_throttled(version: str) -> None:
+    """A 429 is throttled, whatever its body, and gives the row back."""
     for body in (error_body(429, 20429), error_body(429, None), HTML, b""):
         verdict = classify(Answer(429, body, retry_after="7"), api_version=version)
         assert (verdict.outcome, verdict.retry_after_s, verdict.trouble) == (Outcome.throttled, 7.0, False)
@@ -263,15 +330,16 @@ def test_a_429_is_throttled_whatever_its_body_and_gives_the_row_back(version: st
         ({"conflicting_execution_sid": None}, None),
         ({"conflicting_execution_sid": 7}, None),
         ({"conflicting_execution_sid": "CA" + "0" * 32}, None),
+        ({"conflicting_execution_sid": "FN1"}, None),
+        ({"conflicting_execution_sid": "FN" + "/" * 32}, None),
         ({}, None),
         (None, None),
         ([OTHER_SID], None),
         ("conflicting_execution_sid", None),
     ],
 )
-def test_a_409_is_busy_and_names_the_other_execution_where_the_answer_does(
-    version: str, details: Any, sid: str | None
-) -> None:
+def test_a_409_is_busy(version: str, details: Any, sid: str | None) -> None:
+    """A 409 is busy, and names the other execution where the answer does."""
     verdict = classify(Answer(409, error_body(409, 20409, details=details)), api_version=version)
     assert (verdict.outcome, verdict.check_sid, verdict.error_code) == (Outcome.busy, sid, 20409)
     assert verdict.execution_sid is None
@@ -282,7 +350,8 @@ def test_a_409_is_busy_and_names_the_other_execution_where_the_answer_does(
 
 
 @pytest.mark.parametrize("status", [0, 201, 500])
-def test_only_a_failure_to_connect_proves_that_nothing_was_sent(status: int) -> None:
+def test_what_a_failure_proves(status: int) -> None:
+    """Only a failure to connect proves that nothing was sent."""
     outcomes = {
         failure: classify(Answer(status, failure=failure, detail="x"), api_version="v2").outcome for failure in Failure
     }
@@ -294,7 +363,8 @@ def test_only_a_failure_to_connect_proves_that_nothing_was_sent(status: int) -> 
     }
 
 
-def test_a_certificate_that_is_not_trusted_stops_the_run_and_a_lost_connection_does_not() -> None:
+def test_which_failure_stops_the_run() -> None:
+    """A certificate that is not trusted stops the run, and a lost connection does not."""
     certificate = classify(Answer(failure=Failure.certificate, detail="x"), api_version="v2")
     assert isinstance(certificate.stop, CertificateUntrusted)
     for failure in (Failure.not_connected, Failure.broken, Failure.timeout):
@@ -303,7 +373,8 @@ def test_a_certificate_that_is_not_trusted_stops_the_run_and_a_lost_connection_d
         assert verdict.trouble
 
 
-def test_a_failure_after_a_success_status_keeps_the_status_and_claims_no_execution() -> None:
+def test_a_failure_after_a_success_status() -> None:
+    """A failure after a success status keeps the status, and claims no execution."""
     verdict = classify(Answer(201, failure=Failure.broken, detail="the answer was cut short"), api_version="v2")
     assert (verdict.outcome, verdict.http_status, verdict.execution_sid) == (Outcome.unknown, 201, None)
     assert verdict.message == "no answer: the answer was cut short"
@@ -315,7 +386,8 @@ def test_a_failure_after_a_success_status_keeps_the_status_and_claims_no_executi
 @pytest.mark.parametrize(
     "code", [True, False, "20001", 20001.0, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, 10**30, [1], {}]
 )
-def test_an_odd_error_code_is_left_out_or_fits_the_ledger(code: Any) -> None:
+def test_odd_error_codes(code: Any) -> None:
+    """An odd error code is left out, or fits the ledger."""
     body = f'{{"code": {orjson.dumps(code).decode() if code != 10**30 else 10**30}, "message": "m"}}'.encode()
     verdict = classify(Answer(400, body), api_version="v2")
     assert verdict.outcome is Outcome.rejected
@@ -324,7 +396,8 @@ def test_an_odd_error_code_is_left_out_or_fits_the_ledger(code: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [None, 5, [], {}, "", "x" * 100_000, "\x00", "ü" * 1000, "line\nline", True])
-def test_a_message_is_text_and_short_whatever_the_server_says(message: Any) -> None:
+def test_odd_messages(message: Any) -> None:
+    """A message is text, and short, whatever the server says."""
     verdict = classify(Answer(400, orjson.dumps({"message": message})), api_version="v2")
     assert isinstance(verdict.message, str)
     assert 0 < len(verdict.message) <= MESSAGE_MAX
@@ -344,7 +417,26 @@ JSON = st.recursive(
     max_leaves=12,
 )
 BODIES = st.binary(max_size=200) | JSON.map(lambda value: orjson.dumps(value, default=str))
-HEADERS = st.none() | st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 2024 00:00:00 GMT", "5", "nan", "inf"])
+#: Dates with something wrong in one of their places, and what stands in a header by mistake.
+ODD_NUMBERS = st.integers(-(10**22), 10**22).map(str) | st.sampled_from(["", "0", "00", "٣", "+9" * 9, "1e9", "GMT"])
+ODD_DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Mon", "Xyz", ""]),
+    ODD_NUMBERS | st.integers(0, 32).map(str),
+    st.sampled_from(["Jan", "Dec", "Foo", ""]),
+    ODD_NUMBERS | st.sampled_from(["2024", "1", "9999"]),
+    ODD_NUMBERS | st.integers(0, 24).map(str),
+    ODD_NUMBERS | st.integers(0, 60).map(str),
+    ODD_NUMBERS | st.integers(0, 61).map(str),
+    ODD_NUMBERS | st.sampled_from(["GMT", "+0100", "-2359", "+99999999999999999999", "UT", "EST"]),
+)
+HEADERS = (
+    st.none()
+    | st.text(max_size=40)
+    | ODD_DATES
+    | ODD_NUMBERS
+    | st.sampled_from(["Mon, 01 Jan 2024 00:00:00 GMT", "5", "nan", "inf"])
+)
 
 
 @given(
@@ -355,9 +447,10 @@ HEADERS = st.none() | st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 2024 
     version=st.sampled_from(["v1", "v2"]),
     always=st.booleans(),
 )
-def test_no_answer_makes_it_raise_and_only_a_named_execution_is_ever_created(
+def test_any_answer(
     status: int, body: bytes, date: str | None, retry_after: str | None, version: str, always: bool
 ) -> None:
+    """No answer makes `classify` raise, and only a named execution is ever created."""
     answer = Answer(status, body, date=date, retry_after=retry_after, elapsed_s=0.1)
     verdict = classify(answer, api_version=version, always_check=always)
     if verdict.outcome is Outcome.created:
@@ -396,15 +489,21 @@ def test_no_answer_makes_it_raise_and_only_a_named_execution_is_ever_created(
         (formatdate(NOW_S - 30, usegmt=True), 0.0),
         (formatdate(NOW_S + 30).replace("-0000", "+0100"), 0.0),
         ("Mon, 99 Foo 2024 00:00:00 GMT", None),
+        ("+99999999999999999999", None),
+        ("9" * 30, None),
+        ("1_000", None),
+        ("٣", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_against_the_answer_s_own_and_never_endless(
-    text: str | None, seconds: float | None
-) -> None:
+def test_retry_after(text: str | None, seconds: float | None) -> None:
+    """Retry-After is seconds, or a date against the answer's own, and never endless."""
     assert parse_retry_after(text, formatdate(NOW_S, usegmt=True)) == seconds
 
 
-def test_a_retry_after_date_without_a_date_of_the_answer_is_read_against_this_clock() -> None:
+def test_retry_after_without_a_date() -> None:
+    """A Retry-After date is read against this clock where the answer has no date."""
     import time
 
     seconds = parse_retry_after(formatdate(time.time() + 100, usegmt=True), None)
@@ -412,11 +511,15 @@ def test_a_retry_after_date_without_a_date_of_the_answer_is_read_against_this_cl
     assert 90 < seconds <= 101
 
 
-@given(st.text(max_size=60))
-def test_no_header_text_makes_the_parsers_raise(text: str) -> None:
-    parse_retry_after(text, text)
-    parse_time(text)
-    server_time_s(text)
+@given(st.text(max_size=60) | ODD_DATES | ODD_NUMBERS, st.text(max_size=60) | ODD_DATES)
+def test_no_header_text_makes_the_parsers_raise(text: str, date: str) -> None:
+    """Whatever stands in them, and what they say can be reckoned with."""
+    for retry_after_s in (parse_retry_after(text, date), parse_retry_after(date, text)):
+        assert retry_after_s is None or 0 <= retry_after_s < 1e12
+    parsed = parse_time(text)
+    assert parsed is None or abs(parsed.timestamp()) < 1e12
+    at_s = server_time_s(date)
+    assert at_s is None or abs(at_s) < 1e12
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def test_a_flow_that_fits_has_no_finding(root: Path) -> None:
     assert codes(of(sample, "first_name", sender=NUMBER)) == [("warning", "replies")]
 
 
-def test_a_missing_parameter_is_an_error_that_names_the_widgets_that_use_it(root: Path) -> None:
+def test_a_missing_parameter(root: Path) -> None:
+    """A missing parameter is an error that names the widgets that use it."""
     sample = orjson.loads((root / "samples/flow.json").read_bytes())
     (one,) = of(sample)
     assert (one.severity, one.code) == (Severity.error, "missing_parameter")
@@ -82,7 +83,8 @@ def test_parameters_are_compared_by_case() -> None:
     assert codes(of(flow_of(widget("a", "{{flow.data.Name}}")), "name"))[0] == ("error", "missing_parameter")
 
 
-def test_unused_parameters_are_noted_but_for_the_id_and_where_names_are_computed() -> None:
+def test_unused_parameters_are_noted() -> None:
+    """Unused parameters are noted, but for the id and where names are computed."""
     plain = flow_of(widget("a", "hello"))
     (one,) = of(plain, "city", "age", "dispatch_id")
     assert (one.code, "city, age" in one.message) == ("unused_parameter", True)
@@ -99,7 +101,8 @@ def test_a_flow_that_was_never_published_is_an_error() -> None:
     assert found[0].fix == Advice("open the flow in Studio and press Publish")
 
 
-def test_a_newer_draft_is_warned_about_and_what_is_published_is_checked() -> None:
+def test_a_newer_draft_is_warned_about() -> None:
+    """A newer draft is warned about, and what is published is checked."""
     draft = seen(flow_of(widget("a", "{{flow.data.x}}")), status="draft")
     found = findings(draft, parameters=(), sender=None)
     assert codes(found) == [("error", "missing_parameter"), ("warning", "draft")]
@@ -116,7 +119,8 @@ def test_a_newer_draft_is_warned_about_and_what_is_published_is_checked() -> Non
         [{"event": "incomingRequest", "next": "gone"}],
     ],
 )
-def test_a_trigger_that_leads_nowhere_for_rest_calls_is_an_error(transitions: list[dict[str, Any]]) -> None:
+def test_a_trigger_that_leads_nowhere(transitions: list[dict[str, Any]]) -> None:
+    """A trigger that leads nowhere for REST calls is an error."""
     definition = flow_of(widget("a"))
     definition["states"][0]["transitions"] = transitions
     assert codes(of(definition)) == [("error", "no_rest_trigger")]
@@ -137,13 +141,13 @@ def test_a_trigger_that_leads_nowhere_for_rest_calls_is_an_error(transitions: li
         ("MG123", [widget("a")], [("warning", "sender")]),
     ],
 )
-def test_the_sender_is_a_number_or_a_service_and_its_traps_are_told(
-    sender: str, widgets: list[dict[str, Any]], expected: list[tuple[str, str]]
-) -> None:
+def test_the_sender_s_traps(sender: str, widgets: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    """The sender is a number or a service, and its traps are told."""
     assert codes(of(flow_of(*widgets), sender=sender)) == expected
 
 
-def test_the_warnings_name_the_number_s_configuration_and_the_messaging_service() -> None:
+def test_the_words_about_replies() -> None:
+    """The warning about replies names the number's configuration and the Messaging Service."""
     (one,) = of(flow_of(widget("a", kind="send-and-wait-for-reply")), sender=NUMBER)
     assert f"only where {NUMBER} is configured for this flow" in one.message
     assert "Messaging Service" in one.message
@@ -161,9 +165,8 @@ def test_a_subflow_is_noted() -> None:
         ("draft", 1, [("error", "unpublished"), ("note", "v1")]),
     ],
 )
-def test_v1_is_checked_as_far_as_v1_tells_and_that_is_said(
-    status: str, version: int, expected: list[tuple[str, str]]
-) -> None:
+def test_a_flow_of_v1(status: str, version: int, expected: list[tuple[str, str]]) -> None:
+    """A flow of v1 is checked as far as v1 tells, and that is said."""
     flow = Flow(sid="FW" + "0" * 32, status=status, version=version)
     one = SeenFlow(flow=flow, api_version="v1", published=None)
     assert codes(findings(one, parameters=("x",), sender=None)) == expected
@@ -174,14 +177,16 @@ def test_a_definition_that_cannot_be_read_is_a_warning(definition: object) -> No
     assert codes(of(definition, "x")) == [("warning", "definition")]
 
 
-def test_a_very_large_definition_is_answered_with_few_words() -> None:
+def test_a_very_large_definition() -> None:
+    """A very large definition is answered with few words."""
     body = " ".join(f"{{{{flow.data.p{n}}}}}" for n in range(10))
     found = of(flow_of(*[widget(f"w{n}", body) for n in range(1_999)]))
     assert len(found) == 10
     assert found[0].message.startswith("the flow uses flow.data.p0 in w0, w1, w2, w3, w4, w5, w6, w7 and 1991 more,")
 
 
-def test_errors_are_refused_with_all_that_is_wrong_and_the_way_round() -> None:
+def test_errors_are_refused() -> None:
+    """Errors are refused with all that is wrong and the way round, and warnings alone are not."""
     found = of(flow_of(widget("a", "{{flow.data.x}}{{flow.data.y}}")))
     with pytest.raises(PreflightFailed) as caught:
         refuse(found)
@@ -213,6 +218,7 @@ _json = st.recursive(
 
 
 @given(_json, st.lists(st.text(max_size=5), max_size=3), st.none() | st.text(max_size=12))
-def test_no_definition_makes_it_fail(definition: object, parameters: list[str], sender: str | None) -> None:
+def test_any_definition(definition: object, parameters: list[str], sender: str | None) -> None:
+    """No definition makes the check fail, and no finding is without a message."""
     for one in of(definition, *parameters, sender=sender):
         assert one.message

@@ -33,7 +33,8 @@ V2: dict[str, Any] = {
 V1 = {name: value for name, value in V2.items() if name not in ("flow_version", "initiated_by")}
 
 
-def test_an_execution_of_v2_has_every_field_and_times_are_aware() -> None:
+def test_an_execution_of_v2() -> None:
+    """An execution of v2 has every field, and its times are aware."""
     execution = Execution.from_json(V2)
     assert execution.sid == SID
     assert execution.flow_version == 3
@@ -68,7 +69,8 @@ def test_a_time_that_is_none_of_studio_s_is_none() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=12) | st.sampled_from(sorted(V2)), st.none() | st.text() | st.integers()))
-def test_no_object_makes_it_raise_and_every_name_is_known_or_kept(payload: dict[str, Any]) -> None:
+def test_any_object(payload: dict[str, Any]) -> None:
+    """No object makes reading it raise, and every name in it is known or kept."""
     for kind in KINDS:
         resource = kind.from_json(payload)
         known = set(kind.__dataclass_fields__) - {"extra"}
@@ -92,7 +94,8 @@ def context_of(context: Any) -> ExecutionContext:
         {"flow": {"data": {"dispatch_id": "d-1"}}, "trigger": {"request": {"parameters": {"dispatch_id": "d-2"}}}},
     ],
 )
-def test_the_id_is_read_from_flow_data_and_else_from_the_trigger(context: Any) -> None:
+def test_where_the_id_is_read(context: Any) -> None:
+    """The id is read from `flow.data`, and else from the trigger."""
     assert context_of(context).parameter("dispatch_id") == "d-1"
 
 

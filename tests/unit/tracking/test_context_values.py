@@ -36,11 +36,13 @@ def context(**results: Any) -> dict[str, Any]:
         (None, None),
     ],
 )
-def test_an_error_code_is_found_where_twilio_puts_it_and_nowhere_else(result: Any, code: int | None) -> None:
+def test_where_error_codes_are_found(result: Any, code: int | None) -> None:
+    """An error code is found where Twilio puts it, and nowhere else."""
     assert [error.code for error in widget_errors(context(hello=result))] == ([] if code is None else [code])
 
 
-def test_an_error_is_told_by_its_meaning_and_one_that_is_not_known_by_twilio_s_own_words() -> None:
+def test_the_words_of_an_error() -> None:
+    """An error is told by its meaning, and one that is not known by Twilio's own words."""
     known, strange = widget_errors(
         context(a={"ErrorCode": "21610", "ErrorMessage": "x"}, b={"ErrorCode": "39999", "ErrorMessage": "A new one"})
     )
@@ -48,7 +50,8 @@ def test_an_error_is_told_by_its_meaning_and_one_that_is_not_known_by_twilio_s_o
     assert (strange.widget, strange.message) == ("b", "A new one")
 
 
-def test_of_several_errors_the_one_furthest_on_the_path_counts() -> None:
+def test_which_of_several_errors_counts() -> None:
+    """Of several errors, the one furthest on the path counts."""
     errors = widget_errors(context(z={"ErrorCode": "30003"}, a={"ErrorCode": "30007"}))
     assert [error.code for error in errors] == [30003, 30007]
     assert last_error(errors, ("a", "x", "z")).code == 30003  # type: ignore[union-attr]
@@ -57,7 +60,8 @@ def test_of_several_errors_the_one_furthest_on_the_path_counts() -> None:
     assert last_error([], ("a",)) is None
 
 
-def test_chosen_values_are_found_by_their_paths_and_what_is_missing_is_left_out() -> None:
+def test_chosen_values() -> None:
+    """Chosen values are found by their paths, and what is missing is left out."""
     values = {
         "widgets": {"ask": {"inbound": {"Body": "Yes, at 9"}}, "http": {"parsed": {"list": [{"id": 7}], "ok": True}}},
         "flow": {"data": {"First name": "Ann"}, "variables": {"coming": "yes"}},
@@ -88,7 +92,8 @@ def test_a_long_value_is_cut_and_says_so() -> None:
     assert (len(value), value[-2:]) == (VALUE_MAX, "y…")
 
 
-def test_a_value_nested_beyond_all_measure_does_not_make_it_fail() -> None:
+def test_a_deeply_nested_value() -> None:
+    """A value nested beyond all measure does not make reading it fail: a few words stand for it."""
     deep: Any = []
     for _ in range(900):
         deep = [deep]
@@ -106,12 +111,14 @@ _json = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["widgets", "flow", "trigger"]), _json))
-def test_no_context_makes_it_fail(one: dict[str, Any]) -> None:
+def test_any_context_can_be_read(one: dict[str, Any]) -> None:
+    """No context makes reading its errors and values fail."""
     widget_errors(one)
     chosen_values(one, {"a": "widgets.a.outbound[0]", "b": "flow.a"})
 
 
 def test_a_context_of_a_megabyte_takes_a_moment() -> None:
+    """The errors in a context of a megabyte are found in less than a second."""
     large = context(**{f"w{n}": {"body": "x" * 1_000, "ErrorCode": "30003"} for n in range(1_000)})
     started = time.perf_counter()
     errors = widget_errors(large)
@@ -129,6 +136,7 @@ def test_a_context_of_a_megabyte_takes_a_moment() -> None:
     ],
 )
 def test_a_variable_s_path_is_read(text: str, steps: tuple[str, ...]) -> None:
+    """A variable's path is read into its steps: names after dots, names and numbers in brackets."""
     assert variable_path(text) == steps
 
 
@@ -141,12 +149,15 @@ def test_what_is_no_path_is_refused_by_the_settings(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["status", "path", "a\nb", "", "=x"])
-def test_a_variable_s_name_is_a_column_s_and_none_of_ours(name: str) -> None:
+def test_a_variable_s_name(name: str) -> None:
+    """A variable's name must be able to be a column's, and is none of ours."""
     with pytest.raises(SettingsError, match="cannot be a column"):
         load(flags={"tracking.variables": {name: "flow.data.x"}}, environ={})
 
 
-def test_variables_come_as_a_list_or_a_table_or_from_the_environment() -> None:
+def test_how_variables_are_given() -> None:
+    """Variables come as a list, as a table, or from the environment."""
+
     def named(**how: Any) -> dict[str, str]:
         return load(**{"environ": {}, **how}).settings.tracking.named_variables
 

@@ -78,7 +78,8 @@ def reader(studio: FakeStudio, **settings: Any) -> DetailReader:
 TRUE = [("incomingRequest", "ask"), ("incomingMessage", "yes"), ("sent", "Ended")]
 
 
-async def test_a_path_is_compared_with_the_steps_once_and_then_claimed() -> None:
+async def test_a_path_that_the_steps_confirm() -> None:
+    """A path is compared with the steps once, and then claimed."""
     studio = FakeStudio()
     one = reader(studio)
     for n in range(50):
@@ -87,7 +88,8 @@ async def test_a_path_is_compared_with_the_steps_once_and_then_claimed() -> None
     assert studio.asked == {"context": 50, "revision": 1, "steps": 1}
 
 
-async def test_after_one_contradiction_nothing_is_claimed_from_contexts_of_that_revision() -> None:
+async def test_a_contradiction() -> None:
+    """After one contradiction, nothing is claimed from contexts of that revision."""
     studio = FakeStudio()
     one = reader(studio)
     # What the widgets leave says `ask, yes`; the steps say it went another way before.
@@ -104,7 +106,8 @@ async def test_after_one_contradiction_nothing_is_claimed_from_contexts_of_that_
     assert studio.asked["steps"] == 6
 
 
-async def test_second_reads_are_few_and_what_they_would_have_told_is_left_open() -> None:
+async def test_second_reads_are_few() -> None:
+    """Second reads are few, and what they would have told is left open."""
     studio = FakeStudio()
     one = reader(studio)
     details = []
@@ -117,7 +120,8 @@ async def test_second_reads_are_few_and_what_they_would_have_told_is_left_open()
     assert sum(not one.is_complete for one in details) == 500 - studio.asked["steps"]
 
 
-async def test_without_values_to_read_the_steps_come_first_where_contexts_prove_nothing() -> None:
+async def test_when_the_steps_come_first() -> None:
+    """Without values to read, the steps come first where contexts prove nothing."""
     studio = FakeStudio()
     one = reader(studio, variables=[])
     for n in range(300):
@@ -145,7 +149,8 @@ async def test_without_a_definition_nothing_is_proved(why: str) -> None:
     assert studio.asked["revision"] == (why == "no revision")
 
 
-async def test_never_reads_no_steps_and_claims_what_is_proved() -> None:
+async def test_steps_never() -> None:
+    """With `steps` set to `never`, no steps are read, and what is proved is claimed."""
     studio = FakeStudio()
     one = reader(studio, steps="never")
     studio.add("FN0", ["ask", "yes"], TRUE)
@@ -156,7 +161,8 @@ async def test_never_reads_no_steps_and_claims_what_is_proved() -> None:
     assert studio.asked["steps"] == 0
 
 
-async def test_a_flow_that_ended_at_its_trigger_came_to_the_trigger() -> None:
+async def test_a_flow_that_ended_at_its_trigger() -> None:
+    """A flow that ended at its trigger came to the trigger, by an empty path."""
     studio = FakeStudio()
     studio.add("FN0", [], [("incomingRequest", "Ended")])
     details = await reader(studio, steps="always").read("FN0", 1)

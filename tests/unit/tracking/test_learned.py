@@ -41,7 +41,10 @@ class Kept:
 
 
 async def test_batches_and_the_rest() -> None:
-    """Ten at a time, the rest when the work is over; progress is emitted now and then, not for each."""
+    """What was learned is written ten at a time, and the rest when the work is over.
+
+    Progress is emitted now and then, not for each.
+    """
     kept = Kept()
     await kept.learned.save()
 
@@ -56,8 +59,11 @@ async def test_batches_and_the_rest() -> None:
     assert 1 <= len(kept.events) < 10
 
 
-async def test_what_ends_the_work_is_returned_and_the_rest_is_kept() -> None:
-    """An error of Studio is no reason to forget what was learned before it."""
+async def test_an_error_that_ends_the_work() -> None:
+    """What ends the work is returned, and the rest is kept.
+
+    An error of Studio is no reason to forget what was learned before it.
+    """
     kept = Kept()
     error = StudioUnavailable(found="500")
 

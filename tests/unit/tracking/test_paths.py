@@ -46,7 +46,8 @@ def walks(flow: SandboxFlow, contacts: int, times_s: list[float], seed: int = 0)
             yield taken[-1].entered, steps
 
 
-def test_once_they_have_ended_the_sample_flow_s_paths_are_all_proved_by_the_context(root: Path) -> None:
+def test_paths_of_the_sample_flow(root: Path) -> None:
+    """Once they have ended, the sample flow's paths are all proved by the context."""
     flow = load_flow(root / "samples/flow.json", sid=FLOW_SID)
     definition = read_definition(flow.latest.definition)
     seen: Counter[tuple[str, ...] | None] = Counter()
@@ -98,7 +99,8 @@ def _flows(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(_flows(), st.integers(0, 3))
-def test_whatever_the_flow_a_proved_path_is_the_true_one(raw: dict[str, Any], seed: int) -> None:
+def test_a_proved_path_is_the_true_one(raw: dict[str, Any], seed: int) -> None:
+    """A proved path is the true one, whatever the flow."""
     flow = SandboxFlow(
         sid=FLOW_SID,
         friendly_name="any",
@@ -128,13 +130,15 @@ def sets(name: str, key: str, value: str, *following: str) -> dict[str, Any]:
     return widget(name, *following, kind="set-variables", variables=[{"key": key, "value": value}])
 
 
-def test_a_loop_that_may_have_been_gone_round_proves_nothing() -> None:
+def test_a_loop_proves_nothing() -> None:
+    """A loop that may have been gone round proves nothing."""
     raw = flow(widget("a", "b"), widget("b", "a", "c"), widget("c"))
     assert proved(raw, "a", "b", "c") is None
     assert proved(raw, "a") == ("a",)
 
 
-def test_variables_tell_branches_apart_and_widgets_without_a_trace_do_not() -> None:
+def test_what_tells_branches_apart() -> None:
+    """Variables tell branches apart, and widgets without a trace do not."""
     raw = flow(widget("a", "yes", "no"), sets("yes", "answer", "yes"), sets("no", "answer", "no"))
     assert proved(raw, "a", variables={"answer": "no"}) == ("a", "no")
     # It may have been cut off in one of the two, before its variable was set.
@@ -147,11 +151,13 @@ def test_variables_tell_branches_apart_and_widgets_without_a_trace_do_not() -> N
     assert proved(flow(widget("a", "b"), widget("b", kind="enqueue-call")), "a", "b") == ("a", "b")
 
 
-def test_a_result_of_a_widget_that_the_definition_does_not_have_proves_nothing() -> None:
+def test_a_widget_that_is_not_defined() -> None:
+    """A result of a widget that the definition does not have proves nothing."""
     assert proved(flow(widget("a")), "a", "another") is None
 
 
-def test_a_flow_that_ends_at_its_trigger_has_an_empty_path() -> None:
+def test_a_flow_that_ends_at_its_trigger() -> None:
+    """A flow that ends at its trigger has an empty path."""
     raw = {"states": [{"name": "Trigger", "type": "trigger", "transitions": []}], "initial_state": "Trigger"}
     assert proved(raw) == ()
 
@@ -161,7 +167,8 @@ def test_a_context_of_another_shape_proves_nothing(context: dict[str, Any]) -> N
     assert proved_path(read_definition(flow(widget("a"))), context) is None
 
 
-def test_a_flow_with_a_thousand_ways_is_given_up_in_time() -> None:
+def test_a_flow_with_a_thousand_ways() -> None:
+    """A flow with a thousand ways is given up in time."""
     # Ten times a choice of two that leave no trace: 1,024 ways.
     widgets = [widget("a", "l0", "r0")]
     for n in range(LOOKED_AT_MAX // 10):
@@ -171,7 +178,8 @@ def test_a_flow_with_a_thousand_ways_is_given_up_in_time() -> None:
     assert proved(raw, "a", "z") is None
 
 
-def test_steps_are_read_from_old_to_new_without_the_end() -> None:
+def test_the_path_of_the_steps() -> None:
+    """Steps are read from old to new, without the end."""
     steps = [
         Step(transitioned_from="b", transitioned_to="Ended"),
         Step(transitioned_from="a", transitioned_to="b"),
@@ -182,7 +190,7 @@ def test_steps_are_read_from_old_to_new_without_the_end() -> None:
     assert path_of_steps([]) == ()
 
 
-def test_the_sample_definition_is_the_sandbox_s(root: Path) -> None:
-    """So that what is shown here holds for the demo."""
+def test_the_sample_definition_is_read(root: Path) -> None:
+    """The sample's definition can be read, so that what is shown here holds for the demo."""
     sample = orjson.loads((root / "samples/flow.json").read_bytes())
     assert read_definition(sample).first is not None

@@ -36,8 +36,8 @@ async def test_a_failure_is_counted_and_the_next_item_comes() -> None:
     assert reads.failure is work.failures[7]
 
 
-async def test_many_consecutive_failures_end_it() -> None:
-    """And an answer between them makes them count anew."""
+async def test_many_consecutive_failures() -> None:
+    """Many consecutive failures end the reads, and an answer between them makes them count anew."""
     errors: dict[int, Exception] = {n: StudioUnavailable(found=str(n)) for n in range(100)}
     work = Work(errors)
     reads = Reads(concurrency=1)
@@ -52,7 +52,7 @@ async def test_many_consecutive_failures_end_it() -> None:
 
 @pytest.mark.parametrize("error", [AuthenticationError(), LedgerFull()])
 async def test_what_is_under_way_is_finished(error: DispatcherError) -> None:
-    """An error that would be the same for all ends it; requests on the wire come to their end first."""
+    """An error that would be the same for all ends the reads; those on the wire come to their end first."""
     work = Work({5: error})
     with pytest.raises(type(error)):
         await Reads(concurrency=4).each(range(1_000), work.one)
@@ -61,7 +61,7 @@ async def test_what_is_under_way_is_finished(error: DispatcherError) -> None:
 
 
 async def test_a_stop_finishes_what_is_under_way() -> None:
-    """Nothing new is begun after it, and why it was stopped is raised."""
+    """Nothing new is begun after a stop, and why it was stopped is raised."""
     stop = Interrupted()
     work = Work({})
     reads = Reads(concurrency=4, stopped=lambda: stop if len(work.finished) > 10 else None)
@@ -73,6 +73,6 @@ async def test_a_stop_finishes_what_is_under_way() -> None:
 
 
 async def test_a_bug_is_raised_as_it_is() -> None:
-    """Not as a group of one."""
+    """A bug is raised as it is, and not as a group of one."""
     with pytest.raises(ZeroDivisionError):
         await Reads(concurrency=4).each(range(10), Work({5: ZeroDivisionError()}).one)

@@ -21,7 +21,7 @@ async def test_a_name_is_one_campaign(ledger: Ledger) -> None:
 
 
 async def test_an_accounts_host_belongs_to_it(ledger: Ledger) -> None:
-    """An accounts host belongs to it."""
+    """An account's host belongs to it: the same SID at another host is another account."""
     here, there = await account(ledger), await ledger.account(ACCOUNT_SID, "http://127.0.0.1:8080")
     assert here != there
     assert await account(ledger) == here
@@ -94,7 +94,7 @@ async def test_a_name_that_is_not_there_finds_the_nearest(ledger: Ledger) -> Non
 
 
 async def test_the_reports_place_is_remembered(ledger: Ledger) -> None:
-    """The reports place is remembered."""
+    """The report's place is remembered."""
     spring = await campaign(ledger)
     counts = await planned(ledger, spring, lines("a"))
     await ledger.set_report_path(spring, "spring-report.csv")

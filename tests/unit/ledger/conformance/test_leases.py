@@ -35,9 +35,11 @@ async def test_a_second_holder_is_refused(ledger: Ledger, harness: Harness) -> N
 async def test_an_error_gives_the_account_back(ledger: Ledger) -> None:
     """Whatever ends the work under a lease ends the lease."""
     record = await account(ledger)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as caught:
         async with ledger.lease(record, wait=False):
             _ = 1 // 0
+    # The error is kept, and with it all that it came through: the lease is not merely collected.
+    assert caught.tb is not None
     assert not await ledger.is_leased(record)
 
 

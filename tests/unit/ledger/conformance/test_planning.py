@@ -209,7 +209,7 @@ async def test_only_what_differs_is_corrected(ledger: Ledger) -> None:
 
 
 async def test_a_new_sender_or_constant_corrects(ledger: Ledger) -> None:
-    """A new sender or constant corrects what studio refused."""
+    """A new sender or constant corrects what Studio refused."""
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("a"))
     await _sent(ledger, spring, {"a": Outcome.rejected})

@@ -50,7 +50,7 @@ async def test_rows_wait_for_their_time_and_then_go_first(ledger: Ledger) -> Non
 
 
 async def test_one_file_or_the_whole_campaign(ledger: Ledger) -> None:
-    """A run sends one files rows or the whole campaigns."""
+    """A run sends one file's rows or the whole campaign's."""
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("a", "b"))
     latest = await planned(ledger, spring, lines("b", "c"))
@@ -167,7 +167,7 @@ async def test_a_late_proof_still_counts(ledger: Ledger) -> None:
 
 
 async def test_an_outcome_is_its_own_attempts(ledger: Ledger) -> None:
-    """An outcome is its own attempts and no later ones."""
+    """An outcome is its own attempt's, and no later one's."""
     spring = await campaign(ledger)
     await planned(ledger, spring, lines("a"))
     run = await ledger.start_run(spring, window_limit=200, now_ms=1)
@@ -206,7 +206,7 @@ async def test_the_database_refuses_a_second_attempt(ledger: Ledger, harness: Ha
 
 
 async def test_resolve_moves_unknown_rows_only(ledger: Ledger) -> None:
-    """Reconciles word moves unknown rows and no others."""
+    """Reconcile's word moves unknown rows and no others."""
     spring = await campaign(ledger)
     counts = await planned(ledger, spring, lines("a", "b", "c", "d"))
     run = await ledger.start_run(spring, window_limit=200, now_ms=1)

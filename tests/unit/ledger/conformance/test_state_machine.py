@@ -98,9 +98,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(of=LINES)
     def begin_with_a_file_and_a_run(self, of: list[Line]) -> None:
-        """Most of what can go wrong happens to rows on their way: nearly every example should get there."""
-        self.plan(of)
+        """Most of what can go wrong happens to rows on their way: every example begins there."""
+        self.plan([*of, Line("a")])
         self.start_run()
+        self.begin(2, whole=True)
 
     # --- files ---
 

@@ -52,6 +52,6 @@ def test_each_code_has_its_error(name: str, expected: type[LedgerError]) -> None
 
 
 @pytest.mark.parametrize("error", [LeaseLost(), ValueError("a bug"), KeyboardInterrupt()])
-def test_other_errors_stay_what_they_are(error: BaseException) -> None:
-    """Ours, and those that are nobody's."""
+def test_errors_not_of_sqlite_stay_what_they_are(error: BaseException) -> None:
+    """Our own errors, and those that are nobody's, are not mapped."""
     assert mapped(error) is error

@@ -109,7 +109,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_another_programs_database_is_refused(tmp_path: Path, version: int) -> None:
-    """Another programs database is refused and left as it is."""
+    """Another program's database is refused and left as it is."""
     with raw(tmp_path / FILE_NAME) as db:
         db.execute("CREATE TABLE places (url TEXT)")
         db.execute(f"PRAGMA user_version = {version}")
@@ -147,14 +147,14 @@ async def _everything(folder: Path, input_id: int) -> None:
 
 
 def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
-    """A folder in the files place is refused."""
+    """A folder in the file's place is refused."""
     (tmp_path / FILE_NAME).mkdir()
     with pytest.raises(LedgerUnwritable):
         SqliteLedger.open(tmp_path)
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
-    """A file in the folders place is refused."""
+    """A file in the folder's place is refused."""
     (tmp_path / "state").touch()
     for folder in (tmp_path / "state", tmp_path / "state" / "deeper"):
         with pytest.raises(LedgerUnwritable) as caught:
@@ -193,7 +193,7 @@ except LedgerUnwritable as error:
 
 
 def test_an_old_sqlite_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old sqlite is said."""
+    """A SQLite that is too old is said."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(LedgerError, match="too old"):
         SqliteLedger.open(tmp_path)

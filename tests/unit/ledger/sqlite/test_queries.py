@@ -123,7 +123,7 @@ def test_rows_to_send_are_not_sorted_first(db: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("name", OF_ONE_INPUT)
 def test_an_inputs_rows_are_a_range_of_the_table(db: sqlite3.Connection, name: str) -> None:
-    """An inputs rows are a range of the table."""
+    """An input's rows are a range of the table."""
     steps = _plan(db, name)
     assert re.match(r"SEARCH \w+ USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)", steps[0]), steps
     assert not [step for step in steps if "TEMP B-TREE" in step]

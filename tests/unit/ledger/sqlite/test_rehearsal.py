@@ -45,8 +45,8 @@ async def sent(folder: Path) -> None:
     await ledger.close()
 
 
-async def test_it_goes_on_as_the_ledger_would(tmp_path: Path) -> None:
-    """The same rows, states and history; what is done to them stays there."""
+async def test_a_rehearsal_goes_on_as_the_ledger_would(tmp_path: Path) -> None:
+    """A rehearsal has the same rows, states and history; what is done to them stays there."""
     await sent(tmp_path)
     before = (tmp_path / FILE_NAME).read_bytes()
     ledger = await rehearsal(tmp_path)
@@ -64,8 +64,8 @@ async def test_it_goes_on_as_the_ledger_would(tmp_path: Path) -> None:
     assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
-async def test_it_has_no_other_campaigns_rows(tmp_path: Path) -> None:
-    """A new name has none at all; names are known, so that one that is nearly right is told."""
+async def test_a_rehearsal_has_no_other_campaigns_rows(tmp_path: Path) -> None:
+    """A new name has no rows at all; names are known, so that one that is nearly right is told."""
     await sent(tmp_path)
     for name, rows in (("spring", 5), ("summer", 500), ("autumn", 0)):
         ledger = await rehearsal(tmp_path, name)
@@ -81,8 +81,8 @@ async def test_it_has_no_other_campaigns_rows(tmp_path: Path) -> None:
     await ledger.close()
 
 
-async def test_without_a_ledger_it_is_empty(tmp_path: Path) -> None:
-    """And none is made: neither where the folder is not there, nor where the file is empty."""
+async def test_without_a_ledger_a_rehearsal_is_empty(tmp_path: Path) -> None:
+    """Nor is a ledger made: neither where the folder is not there, nor where the file is empty."""
     for folder in (tmp_path / "nowhere", tmp_path / "empty"):
         if folder.name == "empty":
             folder.mkdir()
@@ -147,7 +147,7 @@ async def test_damage_in_the_middle_is_said(tmp_path: Path) -> None:
         await rehearsal(tmp_path)
 
 
-async def test_its_lease_is_its_own(tmp_path: Path) -> None:
+async def test_a_rehearsals_lease_is_its_own(tmp_path: Path) -> None:
     """Whoever sends for the account goes on, and nobody is told that it is held."""
     await sent(tmp_path)
     ledger, copy = await opened(tmp_path), await rehearsal(tmp_path)

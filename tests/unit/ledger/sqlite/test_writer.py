@@ -105,7 +105,7 @@ async def test_what_waits_is_committed_together_and_in_order(writer: Writer, pat
 
 
 async def test_one_failure_is_one_callers(writer: Writer, path: Path) -> None:
-    """One failure is one callers and the others are written."""
+    """One failure is one caller's, and the others are written."""
 
     def lost(db: Db) -> None:
         execute(db, "INSERT INTO notes VALUES ('half')")
@@ -152,7 +152,7 @@ async def test_closing_finishes_what_is_queued(writer: Writer, path: Path) -> No
     await asyncio.to_thread(writer.close)
 
 
-async def test_many_threads_may_ask_while_it_is_closed(path: Path) -> None:
+async def test_many_threads_may_ask_a_closing_writer(path: Path) -> None:
     """Whatever is accepted is answered: nothing waits for ever behind the end of the queue."""
     for _ in range(20):
         writer = Writer(connect(path))
