@@ -44,10 +44,19 @@ class Campaign(CampaignView):
         with self._stops.operation() as stop:
             return await stop.race(preflight(self._context, stop))
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
         A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
+        Where Studio lists too many executions to tell (LookCutShort) nothing is sent, or all the same with
+        `may_look_short`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -56,7 +65,9 @@ class Campaign(CampaignView):
             ledger = self._context.ledger
             await ledger.remove_rows(await self._context.current())
             run = await self._run(stop)
-            return await run.send(whole_campaign=whole_campaign, limit=limit, again=again)
+            return await run.send(
+                whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short
+            )
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""

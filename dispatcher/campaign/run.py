@@ -11,6 +11,7 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
+from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, LedgerError, StudioError
 from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
@@ -45,10 +46,17 @@ class CampaignRun:
         #: attempt_id → when this run first saw it unknown.
         self._seen_unknown_s: dict[int, float] = {}
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None, again: bool = False) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
-        `again`: also to contacts who were reached a short time ago.
+        `again`: also to contacts who were reached a short time ago. `may_look_short`: see `witness.look_back`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -69,6 +77,9 @@ class CampaignRun:
                     found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
                     reconcile_error = error  # not a reason to leave the others waiting
+                if not again and settings.repeat_after_ms and await self._planned(record, input_id):
+                    look = look_back(self._context, studio, run, may_be_short=may_look_short)
+                    await self._stop.race(look)
                 for _ in range(ROUNDS_MAX):
                     totals = sender.totals()
                     remaining = None if limit is None else limit - (totals.requests - totals.throttled)

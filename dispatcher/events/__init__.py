@@ -13,6 +13,7 @@ from dispatcher.events.bus import EventBus, Listener
 from dispatcher.events.kinds import (
     AttemptsEnded,
     Event,
+    LookingBack,
     Phase,
     PhaseChanged,
     Planned,
@@ -39,6 +40,7 @@ __all__ = [
     "EventBus",
     "Listener",
     "LiveState",
+    "LookingBack",
     "Phase",
     "PhaseChanged",
     "PlanProgress",

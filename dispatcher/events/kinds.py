@@ -15,6 +15,8 @@ class Phase(StrEnum):
 
     planning = "planning"
     reconciling = "reconciling"
+    #: Whom others have reached on the flow is looked up in Studio's list.
+    looking_back = "looking_back"
     sending = "sending"
     tracking = "tracking"
     recalling = "recalling"
@@ -150,6 +152,13 @@ class Reconciling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookingBack:
+    """Studio's list is read for contacts whom others have reached: `listed` executions so far."""
+
+    listed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No new request leaves; what is in flight is finished."""
 
@@ -193,6 +202,7 @@ Event: TypeAlias = (
     | Resumed
     | RateChanged
     | Reconciling
+    | LookingBack
     | Stopping
     | RunStopped
     | ReportWritten

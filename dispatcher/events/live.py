@@ -9,6 +9,7 @@ from typing import Any
 from dispatcher.events.kinds import (
     AttemptsEnded,
     Event,
+    LookingBack,
     Phase,
     PhaseChanged,
     Planned,
@@ -181,6 +182,8 @@ class LiveState:
                 self._allowed_per_s = event.rate_per_s
             case Reconciling():
                 self._detail = f"{event.unknown:,} rows unknown: {event.detail}"
+            case LookingBack():
+                self._detail = f"{event.listed:,} executions listed"
             case Tracking():
                 self._tracked = (event.done, event.total)
                 self._detail = event.detail

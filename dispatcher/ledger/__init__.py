@@ -15,9 +15,9 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.ledger.identity import is_loopback
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
-from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.copies import back_up, move
 from dispatcher.ledger.sqlite.health import ledger_health

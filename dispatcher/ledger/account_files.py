@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from dispatcher.errors import LedgerUnwritable
-from dispatcher.ledger.identity import canonical_sid, canonical_url, is_rehearsal
+from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
 from dispatcher.remedies import Advice
 
 #: Files of a rehearsal's account that were not used for so long are removed: each sandbox has a port of its own.
@@ -25,7 +25,7 @@ def account_file(account_sid: str, base_url: str, kind: str) -> Path:
     """Where the account's file of a kind lies; the name tells nothing of whose it is. Nothing is made."""
     base_url = canonical_url(base_url)
     name = hashlib.blake2b(f"{canonical_sid(account_sid)} {base_url}".encode(), digest_size=8).hexdigest()
-    prefix = "rehearsal" if is_rehearsal(base_url) else "account"
+    prefix = "rehearsal" if is_loopback(base_url) else "account"
     return _folder() / f"{prefix}-{name}.{kind}"
 
 

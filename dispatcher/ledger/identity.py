@@ -34,7 +34,7 @@ def canonical_url(base_url: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS.get(parts.scheme)) else f":{port}")
 
 
-def is_rehearsal(base_url: str) -> bool:
+def is_loopback(base_url: str) -> bool:
     """Whether it is a host of this machine: a sandbox."""
     return _is_loopback((urlsplit(base_url).hostname or "").rstrip("."))
 

@@ -23,10 +23,12 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
     LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     ReportRow,
@@ -306,6 +308,15 @@ class Ledger(Protocol):
 
     async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
         """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        """The last look for others' executions on the campaign's flow, by any campaign of its account."""
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        """Keep what a run's look has found; those that are too old to matter are forgotten. Raises: LeaseLost."""
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.identity import canonical_sid, canonical_url
+from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
 REPORT_ROWS_PER_BATCH = 500
-_LOOPBACK = re.compile(r"https?://(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?/?\Z", re.IGNORECASE)
 _STATES = {state.value: state for state in RowState}
 
 
@@ -172,11 +170,6 @@ def report_rows(
         )
         for row_id, state, *rest in found
     ]
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether the host is this machine: a rehearsal's."""
-    return _LOOPBACK.match(base_url) is not None
 
 
 def _campaign(row: Sequence[Any]) -> CampaignRecord:

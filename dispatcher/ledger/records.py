@@ -162,6 +162,31 @@ class LastCreated(NamedTuple):
     answered_at_ms: int
 
 
+class ForeignExecution(NamedTuple):
+    """An execution of a contact that Studio shows and this ledger has not begun."""
+
+    contact: str
+    execution_sid: str
+    #: By Studio's clock.
+    created_at_ms: int
+    #: A create request began it, and no message or call of the contact's; None: the list does not say.
+    by_api: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at Studio's list for executions that this ledger does not know: all from some time on are kept."""
+
+    #: When the list was asked for, on the clock of this look.
+    looked_at_ms: int
+    #: Studio's clock less that one.
+    clock_skew_ms: int
+    #: From when on, by Studio's clock, nothing is missing: through this look and those before it.
+    since_ms: int
+    #: When the run of this look has sent its last request, on the clock of the look; None: it has sent none.
+    departed_at_ms: int | None = None
+
+
 class GrantedRow(NamedTuple):
     """A row whose intent is on disk: its request may leave once. Made only by the ledger's `begin_rows`.
 

@@ -17,6 +17,7 @@ from dispatcher.ledger import (
     test_sends,
     tracking,
     unresolved,
+    witnessed,
 )
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
@@ -28,10 +29,12 @@ from dispatcher.ledger.records import (
     CreatedExecution,
     EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
     LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     RowBatch,
@@ -304,6 +307,23 @@ class Store(ABC):
 
     async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
         return await self._read(lambda db: unresolved.last_created(db, campaign, after))
+
+    # --- what Studio shows of others ---
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        return await self._read(lambda db: witnessed.last_look(db, campaign))
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            witnessed.keep_look(db, run, look, executions)
+
+        await self._do(work)
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        return await self._read(
+            lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
+        )
 
     async def risk_rows(self, campaign: CampaignRecord) -> int:
         return await self._do(

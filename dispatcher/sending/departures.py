@@ -2,11 +2,11 @@
 
 A small file in a folder of the user (`ledger.account_files`), next to the account's lock, which whoever opens this
 holds. Each departure is in it before its first byte leaves: the file is mapped into memory, so that costs no call to
-the system, and what a killed process has written there is the system's to keep. A power cut may take it back: then the
-machine has started anew, and what left before that left at the latest then.
+the system, and what a killed process has written there is the system's to keep. A power cut may take it back.
 
 Times are what the machine has counted since its start (`clock.counted_ms`), in milliseconds: a clock that is put right
-between two runs changes nothing. What cannot be dated counts as left now.
+between two runs changes nothing. What was counted since another start, or by another machine that shares the folder,
+cannot be dated: it counts as left now, so a window is waited.
 """
 
 from __future__ import annotations
@@ -118,19 +118,20 @@ def open_departures(path: Path, *, window_s: float) -> Iterator[Departures]:
     entries = [(at_ms, n) for at_ms, n in old.entries if at_ms + widest_ms + old.spread_ms > now_ms]
     kept_ms = max(int(KEPT_S * 1000), widest_ms)
     kept = [(at_ms, n) for at_ms, n in old.entries if at_ms + kept_ms > now_ms]
+    dropped_ms = max([old.dropped_ms, *(at_ms for at_ms, _ in old.entries if at_ms + kept_ms <= now_ms)])
     new = _File(
         window_ms=window_ms,
         longer_ms=longer_ms,
         longer_until_ms=longer_until_ms,
         spread_ms=old.spread_ms if entries else 0,
-        dropped_ms=old.dropped_ms,
+        dropped_ms=dropped_ms,
         entries=_fewer(kept),
     )
     history = History(
         found=found,
         ages_s=tuple(max(0, now_ms - at_ms) / 1000 for at_ms, n in entries for _ in range(n)),
         spread_s=new.spread_ms / 1000,
-        undated_for_s=max(0, old.dropped_ms + widest_ms - now_ms) / 1000 if old.dropped_ms else 0.0,
+        undated_for_s=max(0, dropped_ms + widest_ms + old.spread_ms - now_ms) / 1000 if dropped_ms else 0.0,
         longer_window_s=longer_ms / 1000,
         longer_for_s=max(0, longer_until_ms - now_ms) / 1000,
     )
@@ -155,14 +156,14 @@ class _File:
     longer_ms: int = 0
     longer_until_ms: int = 0
     spread_ms: int = 0
-    #: The latest departure that had to make room; 0: none had.
+    #: The latest departure that is not among the entries: it had to make room, or cannot be dated; 0: there is none.
     dropped_ms: int = 0
     #: (time, how many), ascending.
     entries: list[tuple[int, int]] = field(default_factory=list)
 
     def longer(self, window_ms: int, now_ms: int) -> tuple[int, int]:
         """Of the windows that earlier runs kept to: the longest, above this one's, that any of them may still be in."""
-        newest_ms = self.entries[-1][0] if self.entries else 0
+        newest_ms = max(self.dropped_ms, self.entries[-1][0] if self.entries else 0)
         kept_to = [
             (self.window_ms, newest_ms + self.window_ms),
             (self.longer_ms, min(self.longer_until_ms, newest_ms + self.longer_ms)),
@@ -179,20 +180,19 @@ def _read(path: Path, now_ms: int) -> _File:
     words = memoryview(data).cast("Q")
     if words[_MAGIC_AT] != _MAGIC:
         raise ValueError("not such a file")
+    entries = [(word >> _COUNT_BITS, word & _COUNT_MASK) for word in words[_HEADER_WORDS:] if word]
+    dropped_ms, longer_until_ms = words[_DROPPED_AT], words[_LONGER_UNTIL_AT]
     boot = _boot()
-    known, same = boot.strip(b"\0") != b"", data[_BOOT_AT * _WORD :][:_BOOT_BYTES] == boot
-
-    def dated(at_ms: int) -> int:
-        """On this start's clock: what left before it did so at the latest when it began."""
-        return now_ms + 1 if not known else min(at_ms, now_ms + 1) if same else 1
-
+    if data[_BOOT_AT * _WORD :][:_BOOT_BYTES] != boot or not boot.strip(b"\0"):
+        dropped_ms = now_ms if entries or dropped_ms else 0
+        entries, longer_until_ms = [], now_ms + words[_LONGER_AT]
     return _File(
         window_ms=words[_WINDOW_AT],
         longer_ms=words[_LONGER_AT],
-        longer_until_ms=words[_LONGER_UNTIL_AT] if same else words[_LONGER_AT],
+        longer_until_ms=longer_until_ms,
         spread_ms=words[_SPREAD_AT],
-        dropped_ms=dated(words[_DROPPED_AT]) if words[_DROPPED_AT] else 0,
-        entries=sorted((dated(word >> _COUNT_BITS), word & _COUNT_MASK) for word in words[_HEADER_WORDS:] if word),
+        dropped_ms=dropped_ms,
+        entries=sorted(entries),
     )
 
 

@@ -147,6 +147,11 @@ def began_by_contact(execution: Execution) -> bool:
     return execution.initiated_by is not None and execution.initiated_by.startswith(_BY_CONTACT)
 
 
+def began_by_request(execution: Execution) -> bool:
+    """Whether a create request began it, for all that the list says."""
+    return execution.initiated_by is not None and execution.initiated_by.startswith("RQ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Resource):
     """One transition of an execution, `FT…`."""

@@ -130,12 +130,6 @@ def upgrade(db: sqlite3.Connection) -> None:
 
     Raises: sqlite3.Error, LedgerCorrupt, LedgerTooNew.
     """
-    for name, function, takes in (
-        ("canonical_sid", canonical_sid, 1),
-        ("canonical_url", canonical_url, 1),
-        ("made_id", dispatch_id, 4),
-    ):
-        db.create_function(name, takes, function, deterministic=True)
     db.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited.
@@ -145,6 +139,8 @@ def upgrade(db: sqlite3.Connection) -> None:
             if version == 0
             else [f"migrations/{number:04}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
         )
+        if version:
+            _lend_functions(db)
         for script in scripts:
             for statement in statements(script):
                 db.execute(statement)
@@ -155,6 +151,13 @@ def upgrade(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _lend_functions(db: sqlite3.Connection) -> None:
+    """What migrations need that SQL cannot say."""
+    db.create_function("canonical_sid", 1, canonical_sid, deterministic=True)
+    db.create_function("canonical_url", 1, canonical_url, deterministic=True)
+    db.create_function("made_id", 4, dispatch_id, deterministic=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -619,6 +619,30 @@ FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c
 WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
 ORDER BY a.attempt_id DESC LIMIT 1;
 
+-- name: look_last
+-- The last look at an account's executions on a flow, and the last request of its run.
+SELECT l.looked_at_ms, l.clock_skew_ms, l.since_ms, (
+  SELECT a.sent_at_ms FROM attempts AS a WHERE a.run_id = l.run_id AND a.sent_at_ms IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1)
+FROM looks AS l WHERE l.account_id = :account_id AND l.flow_sid = :flow_sid;
+
+-- name: look_keep
+INSERT OR REPLACE INTO looks (account_id, flow_sid, run_id, looked_at_ms, clock_skew_ms, since_ms)
+VALUES (:account_id, :flow_sid, :run_id, :looked_at_ms, :clock_skew_ms, :since_ms);
+
+-- name: foreign_keep
+-- Each of {values}: contact, execution_sid, created_at_ms, by_api (2: not known).
+INSERT OR REPLACE INTO foreign_executions (account_id, flow_sid, contact, execution_sid, created_at_ms, by_api)
+SELECT :account_id, :flow_sid, v.column1, v.column2, v.column3, nullif(v.column4, 2) FROM (VALUES {values}) AS v
+WHERE v.column1 <> 0;
+
+-- name: foreign_forget
+DELETE FROM foreign_executions WHERE created_at_ms < :before_ms;
+
+-- name: foreign_since
+-- packed
+SELECT json_group_array(json_array(contact, execution_sid, created_at_ms, by_api)) FROM foreign_executions
+WHERE account_id = :account_id AND flow_sid = :flow_sid AND created_at_ms >= :since_ms;
+
 -- name: risk_attempts
 -- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their
 -- answer was given up.

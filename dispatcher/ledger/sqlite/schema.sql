@@ -150,6 +150,28 @@ WHERE (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
   AND c.contact IN (coalesce(a.to_address, r.to_address, k.row_key),
     substr(coalesce(a.to_address, r.to_address, k.row_key), instr(coalesce(a.to_address, r.to_address, k.row_key), ':') + 1));
 
+-- Executions that Studio has shown and this ledger has not begun: another folder's, machine's or program's. Times by Studio's clock.
+CREATE TABLE foreign_executions (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  contact       TEXT NOT NULL,
+  execution_sid TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  by_api        INTEGER,                   -- 1: begun by a create request, 0: by the contact; NULL: not known
+  PRIMARY KEY (account_id, flow_sid, contact, execution_sid)
+) WITHOUT ROWID;
+
+-- The last look for them: from since_ms on none is missing, up to when its run has sent its last request.
+CREATE TABLE looks (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  run_id        INTEGER NOT NULL,
+  looked_at_ms  INTEGER NOT NULL,          -- by our clock
+  clock_skew_ms INTEGER NOT NULL,          -- Studio's less that
+  since_ms      INTEGER NOT NULL,          -- by Studio's
+  PRIMARY KEY (account_id, flow_sid)
+) WITHOUT ROWID;
+
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (
   input_id INTEGER NOT NULL,

@@ -19,7 +19,8 @@ VERSIONS = pytest.mark.parametrize("version", ["v2", "v1"])
 def rehearse(folder: Path, sandbox: Sandbox, version: str = "v2", policy: str = "skip", **campaign: Any) -> Rehearsal:
     overrides: dict[str, dict[str, Any]] = {
         "account": {"api_version": version},
-        "campaign": {"on_busy": policy, "busy_wait_s": 0.15, "busy_give_up_s": 1.0, **campaign},
+        # Else whom somebody has reached a moment ago would not be asked for at all.
+        "campaign": {"on_busy": policy, "busy_wait_s": 0.15, "busy_give_up_s": 1.0, "repeat_after_h": 0, **campaign},
     }
     return Rehearsal(folder, sandbox, overrides=overrides)
 

@@ -102,7 +102,7 @@ async def test_an_address_that_is_null_and_no_context(tmp_path: Path) -> None:
 async def test_a_null_address_of_somebody_else(tmp_path: Path) -> None:
     """A hidden execution whose Context names another contact, or that began before, is no evidence."""
     async with Sandbox(SandboxSettings(limit_per_s=0, null_address_share=1.0)) as sandbox:
-        rehearsal = rehearse(tmp_path, sandbox, reconcile={"at_end": False})
+        rehearsal = rehearse(tmp_path, sandbox, reconcile={"at_end": False}, campaign={"repeat_after_h": 0})
         rehearsal.plant(phone(1), age_us=NEVER_US, ends_after_us=1)
         rehearsal.plant(phone(7), ends_after_us=1)
         rehearsal.plant(phone(1), ends_after_us=1, began_by="SM" + "0" * 32)

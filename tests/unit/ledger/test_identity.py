@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dispatcher.ledger.identity import canonical_sid, canonical_url, is_rehearsal
+from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
 
 TWILIO = "https://studio.twilio.com"
 
@@ -59,5 +59,5 @@ def test_a_sid() -> None:
 
 def test_a_rehearsal() -> None:
     """Every host of this machine, and no other."""
-    assert all(map(is_rehearsal, ("http://localhost:1", "http://[::1]", "https://127.0.0.9")))
-    assert not any(map(is_rehearsal, (TWILIO, "http://localhost.example", "http://10.0.0.1")))
+    assert all(map(is_loopback, ("http://localhost:1", "http://[::1]", "https://127.0.0.9")))
+    assert not any(map(is_loopback, (TWILIO, "http://localhost.example", "http://10.0.0.1")))

@@ -159,22 +159,34 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
 
 
 class TestAnotherStart:
-    def test_of_the_machine(self, path: Path, boot: list[str]) -> None:
-        """What left before it did so at the latest when it began; it is up for a thousand seconds."""
-        sends(path, 3.0)
+    """What was counted since another start, or by another machine that shares the folder, says nothing."""
+
+    def test_a_window_is_waited(self, path: Path, boot: list[str]) -> None:
+        """Once, and not where nothing was sent."""
+        assert history(path) == History()
         boot[0] = "second"
-        assert history(path, 60.0) == History(found=True)
-        sends(path, 1.0, 0.5)
-        advance(-Machine.now_s + 4.0)
+        assert history(path) == History(found=True)
+        sends(path, 3.0)
         boot[0] = "third"
-        ages_s = history(path).ages_s
-        assert ages_s == pytest.approx((4.0, 4.0), abs=0.01)
+        assert history(path) == History(found=True, undated_for_s=10.0)
+        advance(4.0)
+        assert history(path) == History(found=True, undated_for_s=6.0)
+        advance(7.0)
+        assert history(path) == History(found=True)
+
+    def test_a_longer_window(self, path: Path, boot: list[str]) -> None:
+        """It holds over the start: as long as anything that left under it may be in it."""
+        sends(path, 3.0, window_s=10.0)
+        assert history(path, 1.0).longer_window_s == 10.0
+        boot[0] = "second"
+        found = history(path, 1.0)
+        assert (found.longer_window_s, found.longer_for_s, found.undated_for_s) == (10.0, 10.0, 10.0)
 
     def test_that_cannot_be_told(self, path: Path, boot: list[str]) -> None:
-        """Where the system does not say which start it is, nothing can be dated: it counts as left now."""
+        """Where the system does not say which start it is."""
         boot[0] = ""
         sends(path, 8.0, 3.0)
-        assert history(path).ages_s == pytest.approx((0.0, 0.0), abs=0.01)
+        assert history(path).undated_for_s == 10.0
 
     def test_by_its_own_word(self) -> None:
         """Linux tells one start from another."""
@@ -203,16 +215,25 @@ class TestOtherWindows:
         assert found.ages_s == pytest.approx((20.0, 3.0), abs=STEP_S)
         assert (found.longer_window_s, found.undated_for_s) == (0.0, 0.0)
 
+    def test_kept_no_more(self, path: Path) -> None:
+        """A run between them has dropped it: when the last of it left is known, and a longer window waits for it."""
+        sends(path, 70.0, 65.0, window_s=1.0)
+        assert history(path, 10.0) == History(found=True)
+        advance(5.0)
+        found = history(path, 300.0)
+        assert found.ages_s == ()
+        assert found.undated_for_s == pytest.approx(230.0, abs=STEP_S)
+
     def test_more_than_is_kept(self, path: Path) -> None:
         """Of what had to make room it is known when the last of it left: until then plus a window nothing may."""
         with open_departures(path, window_s=1.0) as departures:
             for _ in range(SLOTS + 10):
                 departures.add()
                 advance(0.05)
-        first_dropped_s = (SLOTS - 1) * 0.05
-        assert history(path, 10.0).undated_for_s == 0.0
+        dropped_s = (SLOTS - 1) * 0.05
         found = history(path, 300.0)
-        assert found.undated_for_s == pytest.approx(300.0 - first_dropped_s, abs=1.0)
+        assert found.undated_for_s == pytest.approx(300.0 - dropped_s, abs=1.0)
+        assert len(found.ages_s) >= SLOTS
 
 
 class TestDamage:

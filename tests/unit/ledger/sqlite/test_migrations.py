@@ -230,7 +230,7 @@ async def test_spellings_of_one_account_become_one(old: Path) -> None:
     await ledger.close()
     assert flaws(old / FILE_NAME) == []
     with raw(old / FILE_NAME) as db:
-        for table in ("campaigns", "runs", "contacted"):
+        for table in ("campaigns", "runs", "contacts"):
             found = {account_id for (account_id,) in db.execute(f"SELECT DISTINCT account_id FROM {table}")}
             known = {account_id for (account_id,) in db.execute("SELECT account_id FROM accounts")}
             assert found <= known
