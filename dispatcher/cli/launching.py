@@ -22,7 +22,7 @@ from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
 from dispatcher.cli.session import Session
-from dispatcher.errors import DispatcherError, ExitCode, UsageError
+from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
 from dispatcher.model import RowState
 from dispatcher.remedies import AnyOf, Command, Option
 from dispatcher.reporting.summary import status_object
@@ -117,12 +117,14 @@ async def send(
     as_json: bool,
     extra: int = 0,
     repeats: int = 0,
+    risked: int = 0,
     removal_agreed: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> ExitCode:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
-    `repeats`: how many of all that wait then were reached a short time ago. `removal_agreed`: however many rows are
+    `repeats`: how many of all that wait then were reached a short time ago; `risked`: how many of the extra rows are
+    unknown now. `removal_agreed`: however many rows are
     taken out, it was asked for.
     """
 
@@ -146,7 +148,9 @@ async def send(
         confirm=confirm,
         extra=extra,
         repeats=repeats,
+        risked=risked,
         before=before,
+        may_look_short=None if yes else _ask_short,
         shown=lambda: live.view(campaign.bus),
     )
     report = str(launched.report) if launched.report else None
@@ -160,3 +164,9 @@ async def send(
     for error in launched.errors:
         print_error(error)
     return launched.exit_code
+
+
+def _ask_short(cut_short: LookCutShort) -> None:
+    """Raises: UsageError where a look that was cut short is not enough."""
+    say(f"{cut_short.message}: {cut_short.found}", "yellow")
+    asking.choose("Whoever was reached before that may be reached again.", {"on": "go on all the same"})
