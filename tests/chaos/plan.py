@@ -58,6 +58,8 @@ class Plan:
     #: A process that is to be killed while sending lives at most so long from its first claim on.
     life_s: float = 1.2
     faults: dict[str, float] = field(default_factory=lambda: dict(FAULTS))
+    #: Of one campaign, so that a loop sees many worlds. None: as many as come.
+    kills_per_campaign: int | None = None
     #: No more kills after so long; what is under way is finished.
     stop_killing_after_s: float = math.inf
     #: Gives up, so that a bug that makes no progress ends.
