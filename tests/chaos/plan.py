@@ -35,6 +35,7 @@ settle_s = {settle_s}
 """
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "plain"
+SHORT_KILLS = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,29 @@ class Plan:
     stop_killing_after_s: float = math.inf
     #: Gives up, so that a bug that makes no progress ends.
     timeout_s: float = 600.0
+
+
+def short(seed: int, worlds: str = WORLDS) -> Plan:
+    """What runs with every change."""
+    if worlds == "plain":
+        return Plan(kills=SHORT_KILLS, seed=seed)
+    return Plan(kills=SHORT_KILLS, seed=seed, worlds=worlds, rows=120, kills_per_campaign=4)
+
+
+def long(seed: int, *, kills: int, minutes: float, worlds: str) -> Plan:
+    """What `make chaos` does."""
+    return Plan(
+        kills=kills,
+        seed=seed,
+        worlds=worlds,
+        rows=500 if worlds == "plain" else 200,
+        kills_per_campaign=None if worlds == "plain" else 6,
+        per_second=150,
+        window_s=10,
+        headroom=0.1,
+        stop_killing_after_s=minutes * 60,
+        timeout_s=minutes * 60 + 900,
+    )
 
 
 @dataclass
