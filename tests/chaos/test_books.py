@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 
 import pytest
@@ -48,7 +47,8 @@ def test_every_broken_promise_is_a_problem(broken: str) -> None:
     """And nothing else is: rows that are unknown for a reason are counted, not blamed."""
     tally = Tally(creates=10, unknown=3, unknown_by_others=1)
     assert tally.problems() == []
-    assert len(dataclasses.replace(tally, **{broken: 1}).problems()) == 1
+    setattr(tally, broken, 1)
+    assert len(tally.problems()) == 1
 
 
 def test_a_deck_shows_every_card() -> None:
@@ -65,4 +65,5 @@ def test_a_deck_shows_every_card() -> None:
 def test_every_world_is_one_that_the_sandbox_has(world: worlds.World) -> None:
     """Its settings and faults are known, and leave the usual faults room."""
     settings = SandboxSettings(faults={**short(1).faults, **world.faults})
-    assert settings.changed(worlds.settings_of(world, settings))
+    here = settings.changed(worlds.settings_of(world, settings))
+    assert {name: getattr(here, name) for name in world.settings} == world.settings
