@@ -73,6 +73,8 @@ def main() -> int:
     say(f"{VARIABLE}={chosen}: {options.kills} kills …")
     plan = long(chosen, kills=options.kills, minutes=options.minutes, worlds=options.worlds)
     with tempfile.TemporaryDirectory() as folder, zygote() as program:
+        # What the program keeps for all of a user's folders lies there, and not in this user's own.
+        os.environ["TESTS_HOME"] = folder
         tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
     say(table(tally, chosen))
     for problem in tally.problems():
