@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.chaos.worlds import FAULTS
 
@@ -71,22 +72,24 @@ def short(seed: int, worlds: str = WORLDS) -> Plan:
     """What runs with every change."""
     if worlds == "plain":
         return Plan(kills=SHORT_KILLS, seed=seed)
-    return Plan(kills=SHORT_KILLS, seed=seed, worlds=worlds, rows=120, kills_per_campaign=4)
+    return Plan(kills=SHORT_KILLS, seed=seed, worlds=worlds, rows=120, kills_per_campaign=4, per_second=60)
 
 
 def long(seed: int, *, kills: int, minutes: float, worlds: str) -> Plan:
-    """What `make chaos` does."""
+    """What `make chaos` does. In every world: a window that each campaign fills, and no more headroom than usual."""
+    common: dict[str, Any] = {"stop_killing_after_s": minutes * 60, "timeout_s": minutes * 60 + 900}
+    if worlds == "plain":
+        return Plan(kills=kills, seed=seed, rows=500, per_second=150, window_s=10, headroom=0.1, **common)
     return Plan(
         kills=kills,
         seed=seed,
         worlds=worlds,
-        rows=500 if worlds == "plain" else 200,
-        kills_per_campaign=None if worlds == "plain" else 6,
-        per_second=150,
-        window_s=10,
-        headroom=0.1,
-        stop_killing_after_s=minutes * 60,
-        timeout_s=minutes * 60 + 900,
+        rows=200,
+        kills_per_campaign=6,
+        per_second=60,
+        window_s=2,
+        headroom=0.01,
+        **common,
     )
 
 
