@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.chaos import worlds
 from tests.chaos.killing import kill_loop
-from tests.chaos.plan import WORLDS, Plan, Tally
+from tests.chaos.plan import WORLDS, Tally, long
 from tests.chaos.program import ROOT, zygote
 from tests.chaos.seeds import VARIABLE, drawn
 
@@ -71,18 +71,10 @@ def main() -> int:
     options = parser.parse_args()
     chosen = drawn() if options.seed is None else options.seed
     say(f"{VARIABLE}={chosen}: {options.kills} kills …")
-    plan = Plan(
-        kills=options.kills,
-        seed=chosen,
-        worlds=options.worlds,
-        rows=500,
-        per_second=150,
-        window_s=10,
-        headroom=0.1,
-        stop_killing_after_s=options.minutes * 60,
-        timeout_s=options.minutes * 60 + 900,
-    )
+    plan = long(chosen, kills=options.kills, minutes=options.minutes, worlds=options.worlds)
     with tempfile.TemporaryDirectory() as folder, zygote() as program:
+        # What the program keeps for all of a user's folders lies there, and not in this user's own.
+        os.environ["TESTS_HOME"] = folder
         tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
     say(table(tally, chosen))
     for problem in tally.problems():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import math
 import shutil
 import time
 from collections import Counter, defaultdict
@@ -57,6 +58,8 @@ class Killing:
         self._folder = folder
         self._lives = Lives(plan, sandbox, program, self.tally, folder / "home")
         self._chance = self._lives.chance
+        self._worlds = worlds.deck(self._chance, plan.worlds)
+        self._ways = worlds.Deck(self._chance, worlds.WAYS)
         self._here = Place(folder=folder, state=folder / "state")
         self._others: dict[str, list[Other]] = defaultdict(list)
         self._done: list[Campaign] = []
@@ -84,14 +87,14 @@ class Killing:
     # --- some people, and the world that they are sent to in ---
 
     async def _people(self, name: str) -> None:
-        world = worlds.drawn(self._chance, self._plan.worlds)
+        world = self._worlds.draw()
         self._enter(world)
         first = self._write_contacts(name)
         if world.others:
             await self._begin_others(first, world)
         await self._send(first, world)
         if self._plan.worlds == "all":
-            for way in self._chance.sample(worlds.WAYS, 2):
+            for way in (self._ways.draw(), self._ways.draw()):
                 # What the list hides, another ledger cannot know of.
                 await asyncio.sleep(world.list_lag_s)
                 await self._send(self._again(first, way), world)
@@ -106,7 +109,9 @@ class Killing:
         self._sandbox.fault_plan.replace((FaultPhase(faults=faults),), self._sandbox.now_us())
 
     async def _send(self, campaign: Campaign, world: World) -> None:
-        await self._lives.through(campaign, world, kills=self._killing)
+        most = self._plan.kills_per_campaign
+        until = math.inf if most is None else self.tally.kills + most
+        await self._lives.through(campaign, world, kills=lambda: self._killing() and self.tally.kills < until)
         self._done.append(campaign)
         self.tally.campaigns += 1
         await self._check_report(campaign)

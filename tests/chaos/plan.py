@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.chaos.worlds import FAULTS
 
@@ -35,6 +36,7 @@ settle_s = {settle_s}
 """
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "plain"
+SHORT_KILLS = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +60,37 @@ class Plan:
     #: A process that is to be killed while sending lives at most so long from its first claim on.
     life_s: float = 1.2
     faults: dict[str, float] = field(default_factory=lambda: dict(FAULTS))
+    #: Of one campaign, so that a loop sees many worlds. None: as many as come.
+    kills_per_campaign: int | None = None
     #: No more kills after so long; what is under way is finished.
     stop_killing_after_s: float = math.inf
     #: Gives up, so that a bug that makes no progress ends.
     timeout_s: float = 600.0
+
+
+def short(seed: int, worlds: str = WORLDS) -> Plan:
+    """What runs with every change."""
+    if worlds == "plain":
+        return Plan(kills=SHORT_KILLS, seed=seed)
+    return Plan(kills=SHORT_KILLS, seed=seed, worlds=worlds, rows=120, kills_per_campaign=4, per_second=60)
+
+
+def long(seed: int, *, kills: int, minutes: float, worlds: str) -> Plan:
+    """What `make chaos` does. In every world: a window that each campaign fills, and no more headroom than usual."""
+    common: dict[str, Any] = {"stop_killing_after_s": minutes * 60, "timeout_s": minutes * 60 + 900}
+    if worlds == "plain":
+        return Plan(kills=kills, seed=seed, rows=500, per_second=150, window_s=10, headroom=0.1, **common)
+    return Plan(
+        kills=kills,
+        seed=seed,
+        worlds=worlds,
+        rows=200,
+        kills_per_campaign=6,
+        per_second=60,
+        window_s=2,
+        headroom=0.01,
+        **common,
+    )
 
 
 @dataclass

@@ -7,12 +7,14 @@ take for proof and must not.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from dispatcher.sandbox.settings import CHANGEABLE, SandboxSettings
 
 HOUR_S = 3600.0
+T = TypeVar("T")
 
 #: Shares of the requests that go wrong in every world, before and after they are carried out.
 FAULTS: Mapping[str, float] = {
@@ -82,12 +84,26 @@ WORLDS = (
 )
 
 
-def drawn(chance: random.Random, worlds: str) -> World:
-    """Of `all`, one or two at once; else the one of that name. Raises: KeyError where there is none."""
+class Deck(Generic[T]):
+    """Cards in the order that chance says, shuffled anew when all have been drawn: a loop sees each of them."""
+
+    def __init__(self, chance: random.Random, cards: Sequence[T]) -> None:
+        self._chance = chance
+        self._cards = cards
+        self._left: list[T] = []
+
+    def draw(self) -> T:
+        if not self._left:
+            self._left = self._chance.sample(self._cards, len(self._cards))
+        return self._left.pop()
+
+
+def deck(chance: random.Random, worlds: str) -> Deck[World]:
+    """Of `all`: each alone, and as many pairs; else the one of that name. Raises: KeyError where there is none."""
     if worlds != "all":
-        return {world.name: world for world in WORLDS}[worlds]
-    first, second = chance.sample(WORLDS, 2)
-    return joined(first, second) if chance.random() < 0.3 else first
+        return Deck(chance, [{world.name: world for world in WORLDS}[worlds]])
+    pairs = [joined(*chance.sample(WORLDS, 2)) for _ in range(len(WORLDS) // 2)]
+    return Deck(chance, [*WORLDS, *pairs])
 
 
 def joined(one: World, other: World) -> World:
