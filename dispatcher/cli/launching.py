@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign import Campaign
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch, write_report
-from dispatcher.campaign.naming import report_path
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.problems import examples
 from dispatcher.cli import asking
@@ -22,6 +21,7 @@ from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, sa
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.model import RowState
+from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.summary import status_object
 
 if TYPE_CHECKING:
@@ -29,15 +29,24 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    session: Session, name: str, *, report: Path | None, limit: int | None, yes: bool, file: str | None = None
-) -> LaunchOptions:
-    """Look at what must be right before a campaign is opened. Without a `file` all of the campaign is sent.
+    session: Session, *, report: Path | None, overwrite: bool, limit: int | None, yes: bool, file: str | None = None
+) -> Callable[[Campaign], Awaitable[LaunchOptions]]:
+    """Look at what must be right before a campaign is opened; what is returned says, once it is, how to launch it.
+
+    Without a `file` all of the campaign is sent.
 
     Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
     """
     session.require_credentials()
     asking.must_be_able_to_ask(yes, file)
-    return LaunchOptions(report=report_path(name, report, file), limit=limit, whole_campaign=file is None)
+    if report is not None:
+        check_report_path(report, overwrite=overwrite)
+
+    async def options(campaign: Campaign) -> LaunchOptions:
+        path = await campaign.report_target(report, source=file, overwrite=overwrite)
+        return LaunchOptions(report=path, overwrite=overwrite, limit=limit, whole_campaign=file is None)
+
+    return options
 
 
 async def plan(campaign: Campaign, file: str, options: LaunchOptions, *, yes: bool, check: bool, as_json: bool) -> None:
@@ -56,7 +65,7 @@ async def plan(campaign: Campaign, file: str, options: LaunchOptions, *, yes: bo
         await stop_unless_flow_fits(campaign, warn)
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
-        error = await write_report(campaign, options.report)
+        error = await write_report(campaign, options.report, overwrite=options.overwrite)
         if as_json:
             print_json(status_object(await campaign.status(), None if error else str(options.report)))
         raise

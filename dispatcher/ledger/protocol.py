@@ -92,6 +92,9 @@ class Ledger(Protocol):
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         """The campaign's files that were planned whole, oldest first."""
 
+    async def input_files(self) -> list[tuple[str, str]]:
+        """All campaigns' files: the folder where each lay (empty: not known), and its name as the user gave it."""
+
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""
 

@@ -23,6 +23,7 @@ async def resume(
     session: options.Session,
     campaign: options.CampaignName,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     wait: options.Wait = False,
@@ -35,6 +36,6 @@ async def resume(
     """
     from dispatcher.cli import launching
 
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes)
     async with session.working(campaign, wait=wait) as opened:
-        return await launching.send(opened, prepared, yes=yes, as_json=json)
+        return await launching.send(opened, await prepared(opened), yes=yes, as_json=json)

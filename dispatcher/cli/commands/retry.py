@@ -33,6 +33,7 @@ async def retry(
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Rows that were cancelled.")] = False,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     wait: options.Wait = False,
@@ -50,13 +51,14 @@ async def retry(
     if not choice:
         ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
         raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes)
     async with session.working(campaign, wait=wait) as opened:
         count = await count_rows(opened, choice)
         if count:
             say(f"{count:,} rows are sent again")
+            launch = await prepared(opened)
             return await launching.send(
-                opened, prepared, yes=yes, as_json=json, extra=count, before=lambda: plan_again(opened, choice)
+                opened, launch, yes=yes, as_json=json, extra=count, before=lambda: plan_again(opened, choice)
             )
         say("no row matches: nothing is sent", "yellow")
         there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]

@@ -46,6 +46,7 @@ async def run(
         typer.Option("--campaign", help="The campaign's name.", show_default="the file's, without its suffix"),
     ] = None,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
@@ -79,7 +80,8 @@ async def run(
         return await rehearsing.send_test(session, file, name, to=test_to, wait=wait, as_json=json)
     from dispatcher.cli import launching
 
-    prepared = launching.prepare(session, name, report=report, limit=limit, yes=yes, file=file)
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, file=file)
     async with session.working(name, create=True, wait=wait) as opened:
-        await launching.plan(opened, file, prepared, yes=yes, check=not no_preflight, as_json=json)
-        return await launching.send(opened, prepared, yes=yes, as_json=json)
+        launch = await prepared(opened)
+        await launching.plan(opened, file, launch, yes=yes, check=not no_preflight, as_json=json)
+        return await launching.send(opened, launch, yes=yes, as_json=json)

@@ -106,6 +106,9 @@ UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
+-- name: input_files
+SELECT DISTINCT folder, source FROM inputs;
+
 -- name: campaign_report_path
 SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
