@@ -23,6 +23,7 @@ from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.model import RowState
 from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.summary import status_object
+from dispatcher.studio.proxies import proxy_of
 
 if TYPE_CHECKING:
     from dispatcher.studio.preflight import Finding
@@ -39,6 +40,8 @@ def prepare(
     """
     session.require_credentials()
     asking.must_be_able_to_ask(yes, file)
+    if not session.settings.is_loopback:
+        proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
     if report is not None:
         check_report_path(report, overwrite=overwrite)
 
