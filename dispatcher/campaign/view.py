@@ -62,6 +62,11 @@ class CampaignView:
         """Where its ledger lies."""
         return self._context.ledger.location
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether another program keeps its ledger from being written."""
+        return self._context.ledger.blocked_by() is not None
+
     def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> bool:
         """Stop what runs now: what is in flight is finished, or with `hard` given up as unknown.
 

@@ -45,6 +45,9 @@ class Ledger(Protocol):
     def location(self) -> str:
         """Where it lies, for people."""
 
+    def blocked_by(self) -> str | None:
+        """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
+
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
 
