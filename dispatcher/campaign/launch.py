@@ -31,6 +31,8 @@ class LaunchOptions:
     """How a campaign is sent."""
 
     report: Path
+    #: A file that is no report of this program's may be replaced by it.
+    overwrite: bool = False
     #: The most rows to send; None: all.
     limit: int | None = None
     #: Rows of earlier files, too.
@@ -129,9 +131,9 @@ async def launch(
             )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.
-            await write_report(campaign, options.report)
+            await write_report(campaign, options.report, overwrite=options.overwrite)
             raise
-        error = await write_report(campaign, options.report)
+        error = await write_report(campaign, options.report, overwrite=options.overwrite)
     return Launched(
         result=result,
         report=None if error else options.report,
@@ -146,10 +148,10 @@ def repeats_expected(settings: Settings) -> bool:
     return "repeat_after_h" in settings.campaign.model_fields_set
 
 
-async def write_report(campaign: Campaign, path: Path) -> DispatcherError | None:
+async def write_report(campaign: Campaign, path: Path, *, overwrite: bool = False) -> DispatcherError | None:
     """Write it; the error, if it cannot be written, with how to write it again. Also for a run that sends nothing."""
     try:
-        await campaign.report(path)
+        await campaign.report(path, overwrite=overwrite)
     except DispatcherError as error:
         again = Command("report", (campaign.name,), (Option("report", "PATH"),), does="writes it again")
         error.fix = InTurn(error.fix, again) if error.fix else again

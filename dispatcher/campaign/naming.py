@@ -59,37 +59,13 @@ def stem_name(source: str) -> str:
     return bare
 
 
-def report_path(campaign: str, chosen: Path | None, source: str | None = None, *, page: bool = False) -> Path:
-    """Where the report goes: as chosen, else `<campaign>-report.csv` here; never over the file that is read.
-
-    `page`: it may be the page of numbers.
-
-    Raises: UsageError: it would replace the file that is read; ReportError: nothing could be written there.
-    """
-    from dispatcher.reporting.report import check_report_path
-
-    path = chosen or Path(f"{_file_name(campaign)}-report.csv")
-    if source is not None and _is_same(path, Path(source)):
-        if chosen is not None:
-            raise UsageError("the report would take the place of the file that is read", fix=Option("report", "PATH"))
-        path = Path(f"{_file_name(campaign)}-report-2.csv")
-    check_report_path(path, page=page)
-    return path
-
-
 def part_report_path(campaign: str, only: Iterable[str], suffix: str | None) -> Path:
     """The default name of a report that holds these rows alone (`only`: words of a Selection), or of another format."""
     words = "-".join(word.strip() for text in only for word in text.split(","))
-    stem = f"{_file_name(campaign)}-{words}-report" if words else f"{_file_name(campaign)}-report"
+    stem = f"{file_name(campaign)}-{words}-report" if words else f"{file_name(campaign)}-report"
     return Path(f"{stem}.{(suffix or 'csv').lstrip('.')}")
 
 
-def _file_name(campaign: str) -> str:
+def file_name(campaign: str) -> str:
+    """A campaign's name as part of a file's."""
     return "".join("_" if letter in '/\\:*?"<>|' or not letter.isprintable() else letter for letter in campaign)
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return False

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.blocked import blocked_told
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.rehearsal import Rehearsal
@@ -59,7 +60,8 @@ async def open_campaign(
     from dispatcher.sending.account import open_account
 
     check_settle_time(settings)
-    async with _opened(settings, create=create) as ledger:
+    bus = bus or EventBus()
+    async with _opened(settings, create=create) as ledger, blocked_told(ledger, bus):
         find = _created if create else _existing
         with _rehearsals_told(settings):
             record = await find(ledger, name, settings, credentials)

@@ -10,7 +10,6 @@ from dispatcher.campaign import Campaign
 from dispatcher.campaign.destination import Destination, destination
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch, write_report
-from dispatcher.campaign.naming import report_path
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
@@ -25,7 +24,9 @@ from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
 from dispatcher.model import RowState
 from dispatcher.remedies import AnyOf, Command, Option
+from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.summary import status_object
+from dispatcher.studio.proxies import proxy_of
 
 if TYPE_CHECKING:
     from dispatcher.studio.preflight import Finding
@@ -33,21 +34,32 @@ if TYPE_CHECKING:
 
 def prepare(
     session: Session,
-    name: str,
     *,
     report: Path | None,
+    overwrite: bool,
     limit: int | None,
     yes: bool,
     again: bool = False,
     file: str | None = None,
-) -> LaunchOptions:
-    """Look at what must be right before a campaign is opened. Without a `file` all of the campaign is sent.
+) -> Callable[[Campaign], Awaitable[LaunchOptions]]:
+    """Look at what must be right before a campaign is opened; what is returned says, once it is, how to launch it.
+
+    Without a `file` all of the campaign is sent.
 
     Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
     """
     session.require_credentials()
     asking.must_be_able_to_ask(yes, file)
-    return LaunchOptions(report=report_path(name, report, file), limit=limit, whole_campaign=file is None, again=again)
+    if not session.settings.is_loopback:
+        proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
+    if report is not None:
+        check_report_path(report, overwrite=overwrite)
+
+    async def options(campaign: Campaign) -> LaunchOptions:
+        path = await campaign.report_target(report, source=file, overwrite=overwrite)
+        return LaunchOptions(report=path, overwrite=overwrite, limit=limit, whole_campaign=file is None, again=again)
+
+    return options
 
 
 async def destination_of(
@@ -101,7 +113,7 @@ async def plan(
         await stop_unless_flow_fits(campaign, warn)
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
-        error = await write_report(campaign, options.report)
+        error = await write_report(campaign, options.report, overwrite=options.overwrite)
         if as_json:
             report = None if error else str(options.report)
             print_json(status_object(await campaign.status(), report, await campaign.reasons()))

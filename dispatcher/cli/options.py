@@ -75,6 +75,8 @@ def _campaigns(incomplete: str) -> list[str]:
         return []
 
 
+#: Where a report goes if nobody says so.
+REPORT_DEFAULT = "as before, or CAMPAIGN-report.csv"
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
 ]
@@ -87,7 +89,10 @@ OptionalCampaignName = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
+    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default=REPORT_DEFAULT),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Let the report replace a file that is no report; never a campaign's file.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -41,7 +41,7 @@ class Session:
         #: None until they are required.
         self.credentials: Credentials | None = None
         self.bus = EventBus()
-        self.bus.subscribe(_tell_wait_for_account)
+        self.bus.subscribe(_tell_wait)
         self.bus.subscribe(log_event)
         self._interrupts = interrupts
 
@@ -102,7 +102,7 @@ def run_command(asked: Asked, command: Callable[[Session], Coroutine[Any, Any, i
     return run_async(lambda interrupts: command(Session(asked, interrupts)))
 
 
-def _tell_wait_for_account(event: Event) -> None:
-    """Before anything is shown, the program may have to wait for its turn."""
-    if isinstance(event, Waiting) and event.kind is WaitKind.account:
+def _tell_wait(event: Event) -> None:
+    """Before anything is shown, the program may have to wait for its turn, or for whoever has the ledger."""
+    if isinstance(event, Waiting) and event.kind in (WaitKind.account, WaitKind.ledger):
         say(f"waits: {event.reason}", "yellow")

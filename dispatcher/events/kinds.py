@@ -28,6 +28,8 @@ class WaitKind(StrEnum):
 
     #: Another process, or another campaign of this one, works for the account.
     account = "account"
+    #: Another program keeps the ledger from being written.
+    ledger = "ledger"
     #: Studio answered 429, too many requests.
     throttled = "throttled"
     #: Requests fail, or no connection can be made.

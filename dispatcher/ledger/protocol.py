@@ -50,6 +50,9 @@ class Ledger(Protocol):
     def location(self) -> str:
         """Where it lies, for people."""
 
+    def blocked_by(self) -> str | None:
+        """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
+
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
 
@@ -96,6 +99,9 @@ class Ledger(Protocol):
 
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         """The campaign's files that were planned whole, oldest first."""
+
+    async def input_files(self) -> list[tuple[str, str]]:
+        """All campaigns' files: the folder where each lay (empty: not known), and its name as the user gave it."""
 
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""

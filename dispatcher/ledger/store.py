@@ -94,6 +94,10 @@ class Store(ABC):
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         return await self._read(lambda db: planning.inputs(db, campaign.campaign_id))
 
+    async def input_files(self) -> list[tuple[str, str]]:
+        found = await self._read(lambda db: db.rows("input_files"))
+        return [(folder, source) for folder, source in found]
+
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         await self._do(lambda db: db.run("campaign_set_report", campaign_id=campaign.campaign_id, path=path))
 

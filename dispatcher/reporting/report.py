@@ -38,14 +38,15 @@ def is_page(path: Path) -> bool:
     return path.suffix.lower() == ".html"
 
 
-def check_report_path(path: Path, *, page: bool = False) -> None:
+def check_report_path(path: Path, *, page: bool = False, overwrite: bool = False) -> None:
     """Raise the ReportError that writing to this path would raise: to be asked before anything is sent.
 
-    `page`: a page of numbers is wanted as well as a report of rows.
+    `page`: a page of numbers is wanted as well as a report of rows; `overwrite`: a file that is no report of ours may
+    be replaced.
     """
     if not (page and is_page(path)):
         _format_of(path)
-    check_target(path)
+    check_target(path, overwrite=overwrite)
 
 
 async def write_report(
@@ -56,18 +57,20 @@ async def write_report(
     campaign: str,
     only: Selection | None = None,
     extra: ExtraColumns | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Write the report in the format of the path's suffix; returns how many rows it holds.
 
     `campaign` is whose report it is, `header` the input's, `rows` its rows in file order, some hundred at a time. The
     file appears whole or not at all, also where the caller is cancelled; memory does not grow with the rows, and what
     blocks is done in a thread.
-    Raises: ReportError for an unknown suffix, a path that cannot be written, a full disk; what `rows` raises.
+    Raises: ReportError for an unknown suffix, a path that cannot be written, a file there that is no report of ours
+    (unless `overwrite`), a full disk; what `rows` raises.
     """
     write = _format_of(path)
 
     def written(batches: Iterator[_Found]) -> int:
-        with replacing(path) as file:
+        with replacing(path, overwrite=overwrite) as file:
             return write(file, header, extra.names if extra else (), _shown(batches, len(header), campaign))
 
     async with contextlib.aclosing(_found(rows, only, extra)) as batches:

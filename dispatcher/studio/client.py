@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -42,6 +41,7 @@ from dispatcher.studio.outcomes import (
     stop_reason,
 )
 from dispatcher.studio.payloads import json_object, page_items, refusal_code
+from dispatcher.studio.proxies import proxy_of
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
 from dispatcher.studio.wire import (
     ANSWER_MAX_BYTES,
@@ -88,6 +88,7 @@ class Studio:
     """One account's Studio. Use as an async context manager.
 
     `retrying` wraps each read, so that it is tried again on StudioUnavailable.
+    Raises: SettingsError where the environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -128,6 +129,8 @@ class Studio:
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
         self._posters: dict[str, Poster] = {}
+        #: A page may be large: one at a time is in memory, however many lists are read.
+        self._page_turn = asyncio.Lock()
 
     async def __aenter__(self) -> Studio:
         # The pool is bounded by the number of workers; aiohttp's own limit of 100 would only add a second queue.
@@ -380,7 +383,8 @@ class Studio:
             here = url
 
             async def call(url: URL = here) -> tuple[list[dict[str, Any]], str | None]:
-                return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
+                async with self._page_turn:
+                    return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
 
             page: tuple[list[dict[str, Any]], str | None] = await self._retrying(call)
             items, following = page
@@ -448,8 +452,5 @@ def _time_text(moment: datetime) -> str:
 
 
 def _proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host, looked up once instead of at every request."""
-    parts = urlsplit(base_url)
-    if is_loopback(base_url) or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
+    """The environment's proxy; a rehearsal on this machine never goes through one. Raises: SettingsError."""
+    return None if is_loopback(base_url) else proxy_of(base_url)

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.streams import StreamReader
 
-#: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
+#: The most bytes of an answer that are read: of a list, or a Context, which may be large,
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
+#: and of a create's, which is about 1 KB, and of which as many may be read at once as there are requests in flight.
+CREATED_MAX_BYTES = 1024 * 1024
 #: Whether the system gives up a connection on which nothing is acknowledged any more (RFC 5482; Linux has it).
 HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")
 #: A socket that is closed while it has something to deliver drops it, and tells the other side so (RST).
@@ -314,8 +316,8 @@ class Poster:
         parts = bytearray()
         while part := await body.readany():
             parts += part
-            if len(parts) > ANSWER_MAX_BYTES:
-                raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
+            if len(parts) > CREATED_MAX_BYTES:
+                raise ValueError(f"an answer of more than {CREATED_MAX_BYTES} bytes")
         return bytes(parts)
 
     def _new_target(self) -> aiohttp.ClientRequest:

@@ -23,6 +23,7 @@ async def resume(
     session: options.Session,
     campaign: options.CampaignName,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     again: options.Again = False,
@@ -39,12 +40,12 @@ async def resume(
     from dispatcher.model import Reason
 
     choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes, again=again)
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
         extra = await count_rows(opened, choice) if choice else 0
         return await launching.send(
             opened,
-            prepared,
+            await prepared(opened),
             yes=yes,
             as_json=json,
             extra=extra,

@@ -61,6 +61,7 @@ async def retry(
         bool, typer.Option("--unknown", help="Rows that may have been created: some may be reached twice.")
     ] = False,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     again: options.Again = False,
@@ -92,7 +93,7 @@ async def retry(
             "sending unknown rows again may reach people twice: a person has to confirm how many",
             fix=Advice("leave out the answer that was given beforehand, and type the number when it is asked for"),
         )
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes, again=again)
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
         if unknown:
             # What can be found is found first.
@@ -102,9 +103,10 @@ async def retry(
         count = await count_rows(opened, choice)
         if count:
             say(f"{count:,} rows are sent again")
+            launch = await prepared(opened)
             return await launching.send(
                 opened,
-                prepared,
+                launch,
                 yes=yes,
                 as_json=json,
                 extra=count,

@@ -46,6 +46,7 @@ async def run(
         typer.Option("--campaign", help="The campaign's name.", show_default="the file's, without its suffix"),
     ] = None,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
@@ -84,10 +85,13 @@ async def run(
     from dispatcher.cli import launching
 
     into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)
-    prepared = launching.prepare(session, into.name, report=report, limit=limit, yes=yes, again=again, file=file)
+    prepared = launching.prepare(
+        session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again, file=file
+    )
     planning = into.plan_options(again=again, add=add, guard=yes and not remove)
     async with session.working(into.name, create=True, wait=wait) as opened:
-        repeats = await launching.plan(opened, file, planning, prepared, yes=yes, check=not no_preflight, as_json=json)
+        launch = await prepared(opened)
+        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight, as_json=json)
         return await launching.send(
-            opened, prepared, yes=yes, as_json=json, repeats=repeats if again else 0, removal_agreed=True
+            opened, launch, yes=yes, as_json=json, repeats=repeats if again else 0, removal_agreed=True
         )

@@ -129,6 +129,9 @@ WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
+-- name: input_files
+SELECT DISTINCT folder, source FROM inputs;
+
 -- name: campaign_report_path
 SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
