@@ -75,6 +75,28 @@ class Campaign(CampaignView):
             run = await self._run(stop)
             return await run.reconcile()
 
+    async def look_back(self, *, may_be_short: bool = False) -> int:
+        """Leave out planned rows whose contacts others have started a short time ago; `send` does the same.
+
+        Others: another ledger, machine or program, as Studio's list shows. Returns how many rows.
+        Raises: LookCutShort where more are listed than are looked through, unless `may_be_short`; StudioError,
+        AuthenticationError, LedgerError; why it was stopped.
+        """
+        with self._stops.operation() as stop:
+            run = await self._run(stop)
+            return await run.look_back(may_be_short=may_be_short)
+
+    async def count_unknown(self) -> int:
+        """How many unknown rows `risk_unknown` would plan again."""
+        return await self._context.ledger.risk_rows(await self._context.current(), count_only=True)
+
+    async def risk_unknown(self) -> int:
+        """Plan unknown rows again, though nothing proves that nothing was created: whoever asks for it takes the risk.
+
+        `reconcile` first: what can be found is found. Returns how many; their evidence is kept.
+        """
+        return await self._context.ledger.risk_rows(await self._context.current())
+
     async def _run(self, stop: StopRequest) -> CampaignRun:
         from dispatcher.campaign.requests import requests_of
         from dispatcher.campaign.run import CampaignRun

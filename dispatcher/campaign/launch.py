@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from dispatcher.campaign.outlook import Outlook, outlook
-from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.errors import DispatcherError, ExitCode, LookCutShort
 from dispatcher.model import Reason
 from dispatcher.remedies import Command, InTurn, Option
 
@@ -81,22 +81,37 @@ async def launch(
     confirm: Confirm,
     extra: int = 0,
     repeats: int = 0,
+    risked: int = 0,
     before: Callable[[], Awaitable[object]] | None = None,
+    may_look_short: Callable[[LookCutShort], None] | None = None,
     shown: Callable[[], AbstractAsyncContextManager[object]] = contextlib.nullcontext,
 ) -> Launched:
     """Confirm what would be sent, send it, and write the report, whatever happens meanwhile.
 
     `before` is called once that is confirmed; it plans `extra` rows again. `repeats` of all that wait then were reached
-    a short time ago: left out, or with `options.again` sent all the same. `shown` wraps the sending: a live view.
+    a short time ago: left out, or with `options.again` sent all the same. `risked` of the extra rows are unknown now.
+    `shown` wraps the sending: a live view.
 
-    Raises: what `confirm` and `before` do; what is a bug, or a ledger that is gone.
+    `may_look_short` is for whoever can be asked: what Studio shows of others is looked up before `confirm`, and where
+    that look was cut short it is called, and raises to refuse. Without it the run itself looks, and stops there.
+
+    Raises: what `confirm`, `before` and `may_look_short` do; what is a bug, or a ledger that is gone.
     """
+    look_short = False
+    if may_look_short is not None and not options.again:
+        try:
+            await campaign.look_back()
+        except LookCutShort as cut_short:
+            may_look_short(cut_short)
+            look_short = True
+            await campaign.look_back(may_be_short=True)
     ahead = outlook(
         await campaign.status(),
         campaign.settings,
         whole_campaign=options.whole_campaign,
         limit=options.limit,
         extra=extra,
+        risked=risked,
         again=repeats if options.again else 0,
         contacted=0 if options.again else repeats,
         removed=await campaign.rows_to_remove(),
@@ -107,7 +122,10 @@ async def launch(
     async with shown():
         try:
             result = await campaign.send(
-                whole_campaign=options.whole_campaign, limit=options.limit, again=options.again
+                whole_campaign=options.whole_campaign,
+                limit=options.limit,
+                again=options.again,
+                may_look_short=look_short,
             )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.

@@ -57,6 +57,7 @@ async def open_campaign(
     """
     from dispatcher.sending.account import open_account
 
+    check_settle_time(settings)
     async with _opened(settings.state, create=create) as ledger:
         find = _created if create else _existing
         record = await find(ledger, name, settings, credentials)
@@ -152,6 +153,22 @@ async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials:
         return known[name]
     account = await ledger.account(NO_ACCOUNT, settings.studio_url)
     return await ledger.open_campaign(name, account, flow or NO_FLOW)
+
+
+def check_settle_time(settings: Settings) -> None:
+    """A request that was given up may be on its way for as long as its answer is waited for. Raises: SettingsError.
+
+    A row that is looked for before that would be sent again, and then arrive twice. On this machine nothing is late.
+    """
+    from dispatcher.studio.client import is_loopback
+
+    settle_s, answer_s = settings.reconcile.settle_s, settings.timeouts.answer_s
+    if settle_s <= answer_s and not is_loopback(settings.studio_url):
+        raise SettingsError(
+            "unknown rows would be sent again while their first request may still arrive",
+            found=f"[reconcile] settle_s = {settle_s:g} is not above [timeouts] answer_s = {answer_s:g}",
+            fix=AnyOf(Setting("reconcile.settle_s", answer_s + 30), Setting("timeouts.answer_s")),
+        )
 
 
 def _check_answers_can_be_told(settings: Settings) -> None:

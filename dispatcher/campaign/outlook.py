@@ -48,19 +48,21 @@ def outlook(
     whole_campaign: bool = False,
     limit: int | None = None,
     extra: int = 0,
+    risked: int = 0,
     again: int = 0,
     contacted: int = 0,
     removed: int = 0,
 ) -> Outlook:
     """What a send would do, from the counts. `whole_campaign`: rows of earlier files, too.
 
-    `extra` rows are about to be planned again; `again` of those that wait are repeats; `contacted` are repeats that
-    will be left out; `removed` wait in earlier files and will be taken out.
+    `extra` rows are about to be planned again, `risked` of which are unknown now; `again` of those that wait are
+    repeats; `contacted` are repeats that will be left out; `removed` wait in earlier files and will be taken out.
     """
     planned = status.rows[RowState.planned] + extra - contacted
     earlier = status.earlier_rows
     # Unknown rows are looked up for the whole campaign, whatever file they came with.
     unresolved = sum(status.rows[state] + earlier.get(state, 0) for state in (RowState.unknown, RowState.sending))
+    unresolved -= risked
     if whole_campaign:
         planned += earlier.get(RowState.planned, 0) - removed
     rows = planned if limit is None else min(planned, limit)

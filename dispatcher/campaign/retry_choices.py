@@ -25,6 +25,8 @@ class RetryChoice:
     cancelled: bool = False
     #: Left out for these reasons, too.
     skipped: tuple[Reason, ...] = ()
+    #: Of which nothing is proved: whoever chooses them takes the risk.
+    unknown: bool = False
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -33,7 +35,7 @@ class RetryChoice:
 
     def __bool__(self) -> bool:
         """Whether anything is chosen."""
-        return bool(self.codes or self.all_rejected or self.busy or self.reasons)
+        return bool(self.codes or self.all_rejected or self.busy or self.reasons or self.unknown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,16 @@ async def plan_again(campaign: Campaign, choice: RetryChoice) -> int:
 
 
 async def _retry(campaign: Campaign, choice: RetryChoice, *, count_only: bool) -> int:
-    return await campaign.retry(
+    rows = await campaign.retry(
         codes=choice.codes,
         all_rejected=choice.all_rejected,
         busy=choice.busy,
         skipped=choice.reasons,
         count_only=count_only,
     )
+    if choice.unknown:
+        rows += await (campaign.count_unknown() if count_only else campaign.risk_unknown())
+    return rows
 
 
 async def facets(campaign: CampaignView) -> list[Facet]:

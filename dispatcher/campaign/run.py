@@ -130,6 +130,7 @@ class CampaignRun:
             give_up_s=settings.campaign.busy_give_up_s,
             id_parameter=settings.campaign.id_parameter,
             dispatch_id=lambda row: self._requests.dispatch_id(row.row_key),
+            is_campaigns=lambda row, sid: self._ledger.own_execution(run, row, sid),
         )
         plan = SendPlan(
             flow_sid=flow_sid,
@@ -158,6 +159,23 @@ class CampaignRun:
         self._bus.emit(PhaseChanged(phase=Phase.sending))
         with self._stop.attach(sender):
             await sender.send(limit=limit)
+
+    async def look_back(self, *, may_be_short: bool = False) -> int:
+        """Leave out planned rows whose contacts others have started a short time ago, without sending; how many.
+
+        Raises: LookCutShort; StudioError; why it was stopped.
+        """
+        record, settings = await self._context.current(), self._settings
+        if not settings.repeat_after_ms or not await self._planned(record, None):
+            return 0
+        run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
+        credentials = self._context.required_credentials()
+        try:
+            async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
+                look = look_back(self._context, studio, run, may_be_short=may_be_short)
+                return await self._stop.race(look)
+        finally:
+            await self._ledger.stop_run(run, now_ms=now_ms(), reason=None, totals=RunTotals())
 
     # --- rows left unknown ---
 

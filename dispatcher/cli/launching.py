@@ -13,7 +13,7 @@ from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
 from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.terminal import err, print_json, say
-from dispatcher.errors import ExitCode, UsageError
+from dispatcher.errors import ExitCode, LookCutShort, UsageError
 from dispatcher.remedies import AnyOf, Command, Option
 from dispatcher.reporting.summary import status_object
 
@@ -26,12 +26,14 @@ async def send(
     as_json: bool,
     extra: int = 0,
     repeats: int = 0,
+    risked: int = 0,
     removal_agreed: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> ExitCode:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
-    `repeats`: how many of all that wait then were reached a short time ago. `removal_agreed`: however many rows are
+    `repeats`: how many of all that wait then were reached a short time ago; `risked`: how many of the extra rows are
+    unknown now. `removal_agreed`: however many rows are
     taken out, it was asked for.
     """
 
@@ -55,7 +57,9 @@ async def send(
         confirm=confirm,
         extra=extra,
         repeats=repeats,
+        risked=risked,
         before=before,
+        may_look_short=None if yes else _ask_short,
         shown=lambda: live.view(campaign.bus),
     )
     report = str(launched.report) if launched.report else None
@@ -67,6 +71,12 @@ async def send(
     for error in launched.errors:
         print_error(error)
     return launched.exit_code
+
+
+def _ask_short(cut_short: LookCutShort) -> None:
+    """Raises: UsageError where a look that was cut short is not enough."""
+    say(f"{cut_short.message}: {cut_short.found}", "yellow")
+    asking.choose("Whoever was reached before that may be reached again.", {"on": "go on all the same"})
 
 
 async def finish_unsent(campaign: Campaign, options: LaunchOptions, *, as_json: bool) -> None:

@@ -317,10 +317,11 @@ class Ledger(Protocol):
     async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
         """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
 
-    async def risk_rows(self, campaign: CampaignRecord) -> int:
+    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
         """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
 
-        Their evidence is kept in their attempts. Rows that were taken out meanwhile stay as they are.
+        `count_only` changes nothing. Their evidence is kept in their attempts. Rows that were taken out meanwhile stay
+        as they are.
         """
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:

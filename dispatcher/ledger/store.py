@@ -320,10 +320,12 @@ class Store(ABC):
             lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
         )
 
-    async def risk_rows(self, campaign: CampaignRecord) -> int:
-        return await self._do(
-            lambda db: unresolved.risk(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
-        )
+    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
+        def work(db: Db) -> int:
+            input_ids = [record.input_id for record in planning.inputs(db, campaign.campaign_id)]
+            return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, input_ids)
+
+        return await (self._read if count_only else self._do)(work)
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         def work(db: Db) -> None:

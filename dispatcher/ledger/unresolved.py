@@ -97,6 +97,11 @@ def last_created(db: Db, campaign: CampaignRecord, after: int) -> LastCreated | 
     return LastCreated(sid, SentExecution(run_id, sent_ms), answered_ms)
 
 
+def count_risks(db: Db, input_ids: Iterable[int]) -> int:
+    """How many rows `risk` would plan again."""
+    return sum(db.one("risk_count", **id_range(input_id))[0] for input_id in input_ids)
+
+
 def risk(db: Db, input_ids: Iterable[int]) -> int:
     """Plan unknown rows again, though nothing proves that nothing was created; returns how many."""
     moves: tallies.Moves = Counter()

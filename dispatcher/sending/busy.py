@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from dispatcher.clock import now_ms
@@ -31,7 +31,9 @@ class BusyPolicy:
         give_up_s: float,
         id_parameter: str,
         dispatch_id: Callable[[GrantedRow], str],
+        is_campaigns: Callable[[GrantedRow, str], Awaitable[bool]],
     ) -> None:
+        """`is_campaigns`: whether an execution of the row's contact was begun by another row of the campaign."""
         self._studio = studio
         self._flow_sid = flow_sid
         self._policy = policy
@@ -39,6 +41,7 @@ class BusyPolicy:
         self._give_up_s = give_up_s
         self._id_parameter = id_parameter
         self._dispatch_id = dispatch_id
+        self._is_campaigns = is_campaigns
         self._first_busy_s: dict[int, float] = {}
         self._ends: Counter[int] = Counter()
 
@@ -101,9 +104,12 @@ class BusyPolicy:
         return {own, *(one.dispatch_id for one in row.absent if one.dispatch_id)}
 
     async def _next_time(self, row: GrantedRow, verdict: Verdict) -> int | None:
-        """By the policy: when a row whose contact is busy is asked for again, in ms; None: not."""
+        """By the policy: when a row whose contact is busy is asked for again, in ms; None: not.
+
+        Two rows of one campaign (two appointments of one person) wait for each other, whatever the policy is.
+        """
         sid = verdict.check_sid
-        if self._policy == "wait":
+        if self._policy == "wait" or (sid is not None and await self._is_campaigns(row, sid)):
             now_s = asyncio.get_running_loop().time()
             first_s = self._first_busy_s.setdefault(row.row_id, now_s)
             if now_s - first_s < self._give_up_s:

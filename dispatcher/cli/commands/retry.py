@@ -27,6 +27,7 @@ EPILOG = options.examples(
     ("dispatcher retry spring --busy", "contacts in another execution"),
     ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
     ("dispatcher retry spring --skipped removed", "rows that the file had no more"),
+    ("dispatcher retry spring --unknown", "rows of which nothing could be proved, at your own risk"),
 )
 
 
@@ -47,6 +48,9 @@ def retry(
             "--skipped", metavar="REASON", help="Rows left out for this reason; again for more.", show_default=False
         ),
     ] = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Rows that may have been created: some may be reached twice.")
+    ] = False,
     report: options.Report = None,
     yes: options.Yes = False,
     limit: options.Limit = None,
@@ -67,6 +71,7 @@ def retry(
         all_rejected=all_rejected,
         busy=busy,
         cancelled=cancelled,
+        unknown=unknown,
         skipped=tuple(Reason(reason.value) for reason in skipped or ()),
     )
     return act(asked, campaign, choice, report=report, yes=yes, limit=limit, again=again, wait=wait, as_json=json)

@@ -646,6 +646,10 @@ WHERE outcome = 'unknown' AND attempt_id IN (
   SELECT last_attempt FROM rows INDEXED BY rows_unknown
   WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
+-- name: risk_count
+SELECT count(*) FROM rows INDEXED BY rows_unknown
+WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last;
+
 -- name: risk_rows
 UPDATE rows SET state = 'planned' WHERE row_id IN (
   SELECT row_id FROM rows INDEXED BY rows_unknown
