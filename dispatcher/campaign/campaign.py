@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
-from dispatcher.campaign.retry_choices import RetryChoice
+from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
 from dispatcher.model import Reason

@@ -181,7 +181,7 @@ def check_settle_time(settings: Settings) -> None:
 
     A row that is looked for before that would be sent again, and then arrive twice. On this machine nothing is late.
     """
-    from dispatcher.studio.client import is_loopback
+    from dispatcher.hosts import is_loopback
 
     settle_s, answer_s = settings.reconcile.settle_s, settings.timeouts.answer_s
     if settle_s <= answer_s and not is_loopback(settings.studio_url):

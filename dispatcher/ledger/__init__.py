@@ -15,7 +15,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.ledger.identity import is_loopback
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
 from dispatcher.ledger.records import Account, LedgerHealth
@@ -38,7 +37,6 @@ __all__ = [
     "has_rehearsals",
     "is_exposed",
     "is_leased",
-    "is_loopback",
     "ledger_folder",
     "move_ledger",
     "open_ledger",

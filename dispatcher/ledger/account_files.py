@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from dispatcher.errors import LedgerUnwritable
-from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
+from dispatcher.hosts import is_loopback
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.remedies import Advice
 
 #: Files of a rehearsal's account that were not used for so long are removed: each sandbox has a port of its own.

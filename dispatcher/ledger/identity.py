@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from urllib.parse import urlsplit
+
+from dispatcher.hosts import is_loopback
 
 #: Stands for each way to say "this machine".
 LOOPBACK = "127.0.0.1"
@@ -30,13 +30,8 @@ def canonical_url(base_url: str) -> str:
         port = parts.port
     except ValueError:
         return base_url  # nobody's address
-    host = LOOPBACK if _is_loopback(host) else f"[{host}]" if ":" in host else host
+    host = LOOPBACK if is_loopback(base_url.strip()) else f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS.get(parts.scheme)) else f":{port}")
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether it is a host of this machine: a sandbox."""
-    return _is_loopback((urlsplit(base_url).hostname or "").rstrip("."))
 
 
 def _twilio_host(host: str) -> str:
@@ -44,18 +39,3 @@ def _twilio_host(host: str) -> str:
     product, *more = host.removesuffix(_TWILIO).split(".")
     region = more[-1] if more else "us1"
     return product + ("" if region == "us1" else f".{region}") + _TWILIO
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            # 127.1 and 2130706433 are addresses to whoever connects.
-            address = ipaddress.ip_address(socket.inet_aton(host))
-        except (OSError, ValueError):
-            return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any(one.is_loopback or one.is_unspecified for one in (address, mapped) if one is not None)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
+from dispatcher.hosts import is_loopback
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting

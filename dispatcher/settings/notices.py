@@ -10,9 +10,9 @@ from pathlib import Path
 from shlex import quote
 from urllib.parse import urlsplit
 
+from dispatcher.hosts import is_twilio
 from dispatcher.remedies import Advice, Remedy
 from dispatcher.settings.credentials import SECRET_NAMES
-from dispatcher.settings.hosts import is_twilio
 from dispatcher.settings.loading import DEFAULT_CONFIG, LoadedSettings
 from dispatcher.settings.variables import unused
 

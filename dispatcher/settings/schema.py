@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from dispatcher.settings.hosts import is_loopback
+from dispatcher.hosts import is_loopback
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
 

@@ -12,7 +12,6 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,6 +28,7 @@ from dispatcher.errors import (
     StudioError,
     StudioUnavailable,
 )
+from dispatcher.hosts import is_loopback
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import (
     UNTRUSTED,
@@ -408,15 +408,6 @@ class Studio:
             return URL(f"{self.base_url}{path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
         except ValueError:
             raise StudioError("Studio's list names a next page that is no address") from None
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether the way to a host does not leave this machine."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".") == "localhost"
 
 
 def _execution_path(flow_sid: str, execution_sid: str) -> str:

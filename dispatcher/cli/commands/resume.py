@@ -35,7 +35,8 @@ async def resume(
     Sends every row of it that still waits. Rows left unknown are looked up first.
     Rows that were refused are left: see `dispatcher retry`.
     """
-    from dispatcher.campaign.retry_choices import RetryChoice, count_rows, plan_again
+    from dispatcher.campaign.retry_choice import RetryChoice
+    from dispatcher.campaign.retry_choices import count_rows, plan_again
     from dispatcher.cli import launching
     from dispatcher.model import Reason
 

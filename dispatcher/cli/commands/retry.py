@@ -73,7 +73,8 @@ async def retry(
     A new attempt on the same row; its history is kept. Nothing changes before the number of rows is
     confirmed. Where no row matches, nothing is sent; the exit code is 0.
     """
-    from dispatcher.campaign.retry_choices import RetryChoice, count_rows, facets, plan_again
+    from dispatcher.campaign.retry_choice import RetryChoice
+    from dispatcher.campaign.retry_choices import count_rows, facets, plan_again
     from dispatcher.cli import launching
     from dispatcher.cli.render import live
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dispatcher.ledger.identity import canonical_sid, canonical_url, is_loopback
+from dispatcher.hosts import is_loopback
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 
 TWILIO = "https://studio.twilio.com"
 

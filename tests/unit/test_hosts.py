@@ -8,8 +8,8 @@ import pydantic
 import pytest
 
 from dispatcher.errors import SettingsError
+from dispatcher.hosts import is_loopback, is_twilio
 from dispatcher.settings import Settings, load
-from dispatcher.settings.hosts import is_loopback, is_twilio
 
 
 def settings(**account: object) -> Settings:
