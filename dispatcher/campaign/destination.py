@@ -10,7 +10,8 @@ from dispatcher.campaign.naming import campaign_name, stem_name
 from dispatcher.campaign.planning import PlanOptions
 from dispatcher.errors import CampaignNotFound, UsageError
 from dispatcher.intake import file_origin
-from dispatcher.ledger import is_loopback, open_ledger
+from dispatcher.ledger import open_ledger
+from dispatcher.ledger.identity import canonical_sid, is_rehearsal
 from dispatcher.remedies import AnyOf, Option
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ async def _compared(
 def _is_of(record: CampaignRecord, settings: Settings, credentials: Credentials | None) -> bool:
     account = record.account
     return credentials is None or (
-        account.account_sid.lower() == credentials.account_sid.lower()
-        and is_loopback(account.base_url) == is_loopback(settings.studio_url)
+        account.account_sid == canonical_sid(credentials.account_sid)
+        and is_rehearsal(account.base_url) == is_rehearsal(settings.studio_url)
     )
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
-from dispatcher.ledger.reading import is_loopback
 from dispatcher.ledger.records import Account, LedgerHealth
 from dispatcher.ledger.sqlite.health import ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
@@ -31,7 +30,6 @@ __all__ = [
     "LedgerSnapshot",
     "check_ledger",
     "is_leased",
-    "is_loopback",
     "open_ledger",
     "open_rehearsal",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.identity import canonical_sid, canonical_url
+from dispatcher.ledger.identity import canonical_sid, canonical_url, is_rehearsal
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
 REPORT_ROWS_PER_BATCH = 500
-_LOOPBACK = re.compile(r"https?://(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?/?\Z", re.IGNORECASE)
 _STATES = {state.value: state for state in RowState}
 
 
@@ -34,7 +32,7 @@ def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int)
     known = [_campaign(row) for row in db.rows("campaigns_named", name=name)]
     own = [record for record in known if record.account == owner]
     # A rehearsal's campaign and a real one may have one name.
-    others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
+    others = [record for record in known if is_rehearsal(record.account.base_url) == is_rehearsal(owner.base_url)]
     found = next(iter(own or others), None)
     if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
         if db.one("campaign_is_begun", campaign_id=found.campaign_id)[0]:
@@ -171,11 +169,6 @@ def report_rows(
         )
         for row_id, state, *rest in found
     ]
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether the host is this machine: a rehearsal's."""
-    return _LOOPBACK.match(base_url) is not None
 
 
 def _campaign(row: Sequence[Any]) -> CampaignRecord:

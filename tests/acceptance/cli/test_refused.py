@@ -122,7 +122,7 @@ def test_an_unknown_flow_stops_the_run(ready: Program, sandbox: SandboxProcess) 
 def test_a_campaign_belongs_to_one_flow(ready: Program, sandbox: SandboxProcess) -> None:
     contacts = write_contacts(ready.folder / "c.csv", 1)
     assert ready("run", contacts, "--yes").code == 0
-    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, "--campaign")
+    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, f"--flow {FLOW}")
 
 
 def test_a_server_that_only_fails(ready: Program, sandbox: SandboxProcess) -> None:

@@ -44,7 +44,7 @@ def settings_in(program: Program, sandbox: SandboxProcess, **tables: dict[str, A
 
 
 def test_the_same_people_are_reached_once(program: Program, sandbox: SandboxProcess) -> None:
-    """As another file, as the first run's report, with another key: 200 executions; with --again 200 more."""
+    """As another file, as the first run's report, by another key, with an empty ledger: 200; with --again 200 more."""
     settings_in(program, sandbox)
     contacts = write_contacts(program.folder / "a.csv", PEOPLE)
     assert program("run", contacts, "--yes").code == 0
@@ -65,6 +65,13 @@ def test_the_same_people_are_reached_once(program: Program, sandbox: SandboxProc
     refused = program("run", contacts, "--yes")
     assert (refused.code, "[columns] key = []" in refused.err) == (2, True), refused.err
     left_out(program("run", contacts, "--campaign", "by name", "--yes", "--json"), 3, contacted=PEOPLE)
+    assert reached(sandbox) == (PEOPLE, 1)
+
+    elsewhere = Program(program.folder / "elsewhere", program.nursery)
+    elsewhere.folder.mkdir()
+    settings_in(elsewhere, sandbox)
+    copied = Path(shutil.copy(contacts, elsewhere.folder / "people.csv"))
+    left_out(elsewhere("run", copied, "--yes", "--json"), 3, contacted=PEOPLE)
     assert reached(sandbox) == (PEOPLE, 1)
 
     again = program("run", contacts, "--campaign", "by name", "--yes", "--json", "--again")
