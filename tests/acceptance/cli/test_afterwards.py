@@ -56,7 +56,7 @@ def test_retry_asks_before_it_changes_anything(ready: Program, sandbox: SandboxP
 
 
 def test_a_busy_contact_is_told_and_retried_as_asked(ready: Program, sandbox: SandboxProcess) -> None:
-    sandbox.plant({"to": phone(100), "from": "+15550001111", "ends_after_s": None})
+    sandbox.plant({"to": phone(100), "from": "+15550001111", "ends_after_s": None, "began_by": "message"})
     busy = ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--json")
     assert (busy.code, busy.json["rows"]["busy"], busy.json["rows"]["created"]) == (3, 1, 1), busy.err
     assert "dispatcher retry spring --busy" in ready("status", "spring").err
