@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,9 @@ def test_appointments_of_one_person_wait(program: Program, shared: SandboxProces
         )
         lines = [f"{phone(100)},Monday", f"{phone(100)},Friday", f"{phone(100)},Sunday"]
         result = program("run", write_contacts(program.folder / "a.csv", lines), "--yes", "--json")
-        stats = slow.stats()
+        created = slow.creates()
     assert (result.code, result.json["rows"]["created"]) == (0, 3), result.err
-    assert stats["created_by_to"] == {phone(100): 3}
+    assert [create["to"] for create in created] == [phone(100)] * 3
+    # None was cut short by the next one.
+    at_s = [create["at"] for create in created]
+    assert all(later - sooner >= 0.4 for sooner, later in pairwise(at_s)), at_s
