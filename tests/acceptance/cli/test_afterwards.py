@@ -68,6 +68,13 @@ def test_a_busy_contact_is_told_and_retried_as_asked(ready: Program, sandbox: Sa
     assert sandbox.stats()["created_by_to"] == {phone(100): 1, phone(101): 1}
 
 
+def test_unknown_rows_are_risked_by_a_person(ready: Program) -> None:
+    """`retry --unknown` takes no answer that was given beforehand."""
+    result = ready("retry", "spring", "--unknown", "--yes")
+    assert result.code == 2
+    assert "a person has to confirm" in result.err
+
+
 def test_reconcile_resolves_unknown_rows(ready: Program, sandbox: SandboxProcess) -> None:
     """`reconcile` resolves `unknown` rows, and sends nothing."""
     write_settings(ready.folder, sandbox.base_url, reconcile={"at_end": False})
