@@ -171,6 +171,8 @@ class Lives:
         arguments = ["run", str(campaign.file), "--yes", "--json", "--report", campaign.report]
         if campaign.is_named:
             arguments += ["--campaign", name]
+        if self._plan.worlds != "plain":
+            arguments += ["--on-busy", self.chance.choice(["skip", "wait", "end"])]
         return [*arguments, "--pace", self._pace(), *common]
 
     def _pace(self) -> str:
