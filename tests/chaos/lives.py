@@ -101,7 +101,7 @@ class Lives:
         )
         if campaign.key is not None:
             config = config.replace('to = "phone"\n', f'to = "phone"\nkey = ["{campaign.key}"]\n')
-        config += f'[state]\ndir = "{place.state}"\n'
+        config = config.replace('dir = ".dispatcher"\n', f'dir = "{place.state}"\n')
         (place.folder / "config.toml").write_text(config, encoding="utf-8")
         (place.folder / "clock").write_text(str(clock_off_s), encoding="ascii")
 
@@ -171,6 +171,8 @@ class Lives:
         arguments = ["run", str(campaign.file), "--yes", "--json", "--report", campaign.report]
         if campaign.is_named:
             arguments += ["--campaign", name]
+        if self._plan.worlds != "plain":
+            arguments += ["--on-busy", self.chance.choice(["skip", "wait", "end"])]
         return [*arguments, "--pace", self._pace(), *common]
 
     def _pace(self) -> str:

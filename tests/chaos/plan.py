@@ -33,6 +33,8 @@ answer_s = {answer_s}
 stop_s = 3.0
 [reconcile]
 settle_s = {settle_s}
+[state]
+dir = ".dispatcher"
 """
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "plain"
