@@ -11,6 +11,7 @@ from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch, write_report
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.problems import examples
+from dispatcher.campaign.report_target import check_chosen
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
@@ -21,7 +22,6 @@ from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, sa
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.model import RowState
-from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.summary import status_object
 from dispatcher.studio.proxies import proxy_of
 
@@ -43,7 +43,7 @@ def prepare(
     if not session.settings.is_loopback:
         proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
     if report is not None:
-        check_report_path(report, overwrite=overwrite)
+        check_chosen(report, file, overwrite=overwrite)
 
     async def options(campaign: Campaign) -> LaunchOptions:
         path = await campaign.report_target(report, source=file, overwrite=overwrite)

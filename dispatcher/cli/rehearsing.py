@@ -9,6 +9,7 @@ from rich.text import Text
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.problems import EXAMPLES, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
+from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.findings import print_bad_rows, shortened
 from dispatcher.cli.render.numbers import duration_text
@@ -55,6 +56,7 @@ async def dry_run(session: Session, file: str, name: str, *, limit: int | None, 
 async def send_test(session: Session, file: str, name: str, *, to: str, wait: bool, as_json: bool) -> ExitCode:
     """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
     session.require_credentials()
+    to = typed_number(to, file)
     async with session.rehearsing(name) as opened:
         async with reading(session.bus, file):
             await opened.plan(file)
