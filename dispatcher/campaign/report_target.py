@@ -44,6 +44,15 @@ async def report_target(
     raise failure
 
 
+def check_chosen(path: Path, source: str | None, *, overwrite: bool) -> None:
+    """What can be said of a chosen path before the ledger is open. Raises: ReportError."""
+    from dispatcher.reporting.report import check_report_path
+
+    if source is not None and source != STANDARD_INPUT:
+        check_no_input(path, {Path(source).resolve()})
+    check_report_path(path, overwrite=overwrite)
+
+
 async def input_files(ledger: Ledger, source: str | None = None) -> set[Path]:
     """The files that a ledger's campaigns were made from, as far as it is known where they lie; and this one."""
     found = await ledger.input_files()

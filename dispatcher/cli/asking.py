@@ -23,6 +23,25 @@ def must_be_able_to_ask(yes: bool, source: str | None = None) -> None:
         raise UsageError("this asks before it sends, and there is no terminal to answer", fix=Option("yes"))
 
 
+def typed_number(given: str, source: str) -> str:
+    """A number as it was given; `-` has it typed, so that it stands in no list of processes and no shell's history.
+
+    Where there is no terminal, it is the first line of standard input. Raises: UsageError: the rows come from there;
+    Interrupted.
+    """
+    if given != STANDARD_INPUT:
+        return given
+    if source == STANDARD_INPUT:
+        raise UsageError(
+            "the rows come from standard input, so no number can be typed there", fix=Option("test-to", "+1…")
+        )
+    with interrupts.raised():
+        if sys.stdin and sys.stdin.isatty():
+            err().print("Number to send the test to: ", end="", soft_wrap=True)
+            sys.stderr.flush()
+        return sys.stdin.readline().strip() if sys.stdin else ""
+
+
 def ask(count: int, what: str, yes: bool, *, again: int = 0) -> None:
     """Have the number typed, or where contacts are reached again, how many, unless the answer is `yes`.
 

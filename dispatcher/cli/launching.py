@@ -13,6 +13,7 @@ from dispatcher.campaign.launch import LaunchOptions, launch, write_report
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
+from dispatcher.campaign.report_target import check_chosen
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
@@ -24,7 +25,6 @@ from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
 from dispatcher.model import RowState
 from dispatcher.remedies import AnyOf, Command, Option
-from dispatcher.reporting.report import check_report_path
 from dispatcher.reporting.summary import status_object
 from dispatcher.studio.proxies import proxy_of
 
@@ -53,7 +53,7 @@ def prepare(
     if not session.settings.is_loopback:
         proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
     if report is not None:
-        check_report_path(report, overwrite=overwrite)
+        check_chosen(report, file, overwrite=overwrite)
 
     async def options(campaign: Campaign) -> LaunchOptions:
         path = await campaign.report_target(report, source=file, overwrite=overwrite)

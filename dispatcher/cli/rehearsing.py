@@ -10,6 +10,7 @@ from dispatcher.campaign.destination import look, refuse_other_folder
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.problems import EXAMPLES, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
+from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.findings import print_bad_rows, shortened
 from dispatcher.cli.render.numbers import duration_text
@@ -62,6 +63,7 @@ async def send_test(
 ) -> ExitCode:
     """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
     session.require_credentials()
+    to = typed_number(to, file)
     into = await look(file, campaign, session.settings)
     async with session.rehearsing(into.name) as opened:
         async with reading(session.bus, file):

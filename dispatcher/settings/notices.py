@@ -58,7 +58,10 @@ def _sent_elsewhere(loaded: LoadedSettings) -> list[Notice]:
         return []
     if path.absolute() != Path(DEFAULT_CONFIG).absolute():
         return []
-    text = f"{DEFAULT_CONFIG} in this folder sends the credentials to {urlsplit(url).netloc}, which is not Twilio's"
+    to = f"{DEFAULT_CONFIG} in this folder sends the credentials to {urlsplit(url).netloc}"
+    if loaded.settings.is_loopback:
+        return [Notice(about="host", text=f"{to}, this machine: a rehearsal")]
+    text = f"{to}, which is not Twilio's"
     fix = Advice(f"if that is not wanted: remove base_url from {path.absolute()}, and change the credentials")
     return [Notice(about="host", text=text, fix=fix)]
 

@@ -13,7 +13,7 @@ from dispatcher.remedies import AnyOf, Option
 EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
     ("dispatcher run contacts.csv --dry-run", "what would be sent"),
-    ("dispatcher run contacts.csv --test-to +15550100", "the first row's values, to your own phone"),
+    ("dispatcher run contacts.csv --test-to -", "the first row's values, to your own phone"),
     ("dispatcher run contacts.csv --limit 100", "the first hundred"),
     (
         "dispatcher run contacts.csv --campaign spring --yes --wait --json",
@@ -22,6 +22,9 @@ EPILOG = options.examples(
     "zcat big.csv.gz | dispatcher run - --campaign big --yes",
     ("dispatcher run contacts.csv --base-url http://127.0.0.1:8700", "a rehearsal: see `dispatcher sandbox`"),
 )
+
+
+_TEST_TO = "Send the first row's values to this number instead, once; - asks for it."
 
 
 @options.reads_settings(
@@ -52,7 +55,7 @@ async def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     test_to: Annotated[
         str | None,
-        typer.Option("--test-to", metavar="NUMBER", help="Send the first row's values to this number instead, once."),
+        typer.Option("--test-to", metavar="NUMBER", help=_TEST_TO),
     ] = None,
     again: options.Again = False,
     add: options.Add = False,

@@ -118,4 +118,4 @@ def test_a_part_of_the_report(ready: Program, sandbox: SandboxProcess) -> None:
     workbook = ready("report", "spring", "--format", "xlsx")
     assert workbook.out == "spring-report.xlsx\n"
     # The campaign's report is the whole one.
-    assert ready("status", "spring", "--json").json["report"] == "spring-report.xlsx"
+    assert ready("status", "spring", "--json").json["report"] == str(ready.folder / "spring-report.xlsx")

@@ -200,7 +200,7 @@ def test_a_report_that_could_not_be_written(ready: Program, sandbox: SandboxProc
     contacts = write_contacts(ready.folder / "c.csv", 1)
     check_error(ready("run", contacts, "--yes", "--report", "nowhere/r.csv"), 2, "report", "nowhere")
     check_error(ready("run", contacts, "--yes", "--report", "r.pdf"), 2, "report", ".pdf")
-    check_error(ready("run", contacts, "--yes", "--report", contacts), 2, "usage", "file that is read")
+    check_error(ready("run", contacts, "--yes", "--report", contacts), 2, "report", "made from", "--report")
     assert sandbox.stats()["creates_total_requests"] == 0
 
 

@@ -21,6 +21,7 @@ from tests.acceptance.cli.program import (
 KEYS = {
     "campaign",
     "state",
+    "ledger",
     "rows",
     "skipped",
     "worst_window",
