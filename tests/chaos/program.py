@@ -102,7 +102,8 @@ class Zygote:
         """Start the program in `folder` with these arguments; `order`: see `zygote.become`."""
         stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
         # The zygote is older than the test that asks.
-        order["env"] = {home.VARIABLE: os.environ[home.VARIABLE], **order.get("env", {})}
+        own = {name: os.environ.get(name, "") for name in (home.VARIABLE, "XDG_DATA_HOME")}
+        order["env"] = {**own, **order.get("env", {})}
         order |= {"arguments": [str(item) for item in arguments], "cwd": str(folder)}
         order = {"stdout": str(stdout), "stderr": str(stderr)} | order
         assert self._process.stdin is not None

@@ -26,7 +26,7 @@ TWILIO = "https://studio.twilio.com"
         ("http://localhost", "http://127.0.0.1"),
         ("http://localhost:80", "http://127.0.0.1"),
         ("http://LOCALHOST.:8080", "http://127.0.0.1:8080"),
-        ("http://a.localhost:8080", "http://127.0.0.1:8080"),
+        ("http://a.localhost:8080", "http://a.localhost:8080"),  # some systems ask the network for it
         ("http://127.0.0.2:8080", "http://127.0.0.1:8080"),
         ("http://127.1:8080", "http://127.0.0.1:8080"),
         ("http://2130706433:8080", "http://127.0.0.1:8080"),
