@@ -222,7 +222,8 @@ class ReconcileSettings(_Table):
 
     settle_s: NotNegative = Field(
         60.0,
-        description="How long the Executions list may take to show an execution; then a missing one is sent again.",
+        description="How long the Executions list may take to show an execution; then a missing one is sent again if"
+        " the list shows later ones, else once. Must be above answer_s, but for a Studio on this machine.",
     )
     clock_skew_s: NotNegative = Field(
         5.0, description="Added to the measured difference between this clock and the server's."

@@ -164,14 +164,21 @@ def is_execution_sid(value: object) -> TypeGuard[str]:
 
 def _astray(payload: dict[str, Any], asked: Asked) -> str | None:
     """What of the answer is not what was asked for; None: all that it tells is. (Fields may be null or left out.)"""
-    for name, wanted in (("account_sid", asked.account_sid), ("flow_sid", asked.flow_sid)):
-        told = payload.get(name)
-        if told is not None and told != wanted and (not isinstance(told, str) or told.lower() != wanted.lower()):
-            return f"the answer is about another {name.removesuffix('_sid')}"
+    account_sid, flow_sid, to = asked
+    told = payload.get("account_sid")
+    if told != account_sid and told is not None and not _is_same_sid(told, account_sid):
+        return "the answer is about another account"
+    told = payload.get("flow_sid")
+    if told != flow_sid and told is not None and not _is_same_sid(told, flow_sid):
+        return "the answer is about another flow"
     told = payload.get("contact_channel_address")
-    if told is None or told == asked.to or (isinstance(told, str) and contact_of(told) == contact_of(asked.to)):
-        return None
-    return "the answer is about another contact"
+    if told != to and told is not None and not (isinstance(told, str) and contact_of(told) == contact_of(to)):
+        return "the answer is about another contact"
+    return None
+
+
+def _is_same_sid(told: object, wanted: str) -> bool:
+    return isinstance(told, str) and told.lower() == wanted.lower()
 
 
 def describe_status(status: int, code: int | None) -> str:
