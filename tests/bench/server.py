@@ -17,7 +17,7 @@ from collections import deque
 WINDOW_S = 10.0
 BODY = (
     b'{"sid": "FN%032x", "account_sid": "AC00000000000000000000000000000000", "flow_sid":'
-    b' "FW0123456789abcdef0123456789abcdef", "context": {}, "contact_channel_address": "+12025550100", "contact_sid":'
+    b' "FW0123456789abcdef0123456789abcdef", "context": {}, "contact_channel_address": "%s", "contact_sid":'
     b' "FC00000000000000000000000000000000", "status": "active", "date_created": "2026-01-01T00:00:00Z",'
     b' "date_updated": null, "url": "https://studio.twilio.com/v2/Flows/FW0123456789abcdef0123456789abcdef/Executions/'
     b'FN00000000000000000000000000000000", "links": {"steps": "https://studio.twilio.com/v2/Flows/'
@@ -109,16 +109,17 @@ class Server(asyncio.Protocol):
             length = int(head[at + 16 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             if len(buffer) < end + 4 + length:
                 break
+            form = buffer[end + 4 : end + 4 + length]
             buffer = buffer[end + 4 + length :]
-            answer = self.answer(head)
+            answer = self.answer(head, form)
             if self.latency_s and not head.startswith(b"get /stats"):
                 asyncio.get_running_loop().call_later(self.latency_s, self.transport.write, answer)
             else:
                 self.transport.write(answer)
         self.buffer = buffer
 
-    def answer(self, head: bytes) -> bytes:
-        """The bytes that answer a request with this head."""
+    def answer(self, head: bytes, form: bytes) -> bytes:
+        """The bytes that answer a request with this head and form."""
         counter = self.counter
         if head.startswith(b"get /stats"):
             body = counter.stats()
@@ -128,7 +129,7 @@ class Server(asyncio.Protocol):
             return HEAD % (b"200 OK", len(body), 0) + body
         if not counter.accept():
             return HEAD % (b"429 Too Many Requests", len(THROTTLED), counter.requests) + THROTTLED
-        body = BODY % counter.created
+        body = BODY % (counter.created, form[form.find(b"To=") + 3 :].split(b"&", 1)[0].replace(b"%2B", b"+"))
         return HEAD % (b"201 Created", len(body), counter.requests) + body
 
 
