@@ -65,7 +65,7 @@ async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator
     settings = loaded.settings
     # Said before Studio is asked: it may say that it is not Studio.
     for notice in (*settings_notices(), *credentials_notices(loaded), *ledger_notices(settings)):
-        yield Check(name=notice.about, result="warn", found=notice.text, fix=notice.fix)
+        yield Check(name=notice.about, result="warn" if notice.fix else "ok", found=notice.text, fix=notice.fix)
     if credentials is not None:
         async for check in _studio(settings, credentials):
             yield check
