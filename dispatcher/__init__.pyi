@@ -20,7 +20,7 @@ from dispatcher.campaign.outlook import outlook as outlook
 from dispatcher.campaign.problems import BadRow as BadRow
 from dispatcher.campaign.problems import bad_rows as bad_rows
 from dispatcher.campaign.problems import examples as examples
-from dispatcher.campaign.retry_choices import RetryChoice as RetryChoice
+from dispatcher.campaign.retry_choice import RetryChoice as RetryChoice
 from dispatcher.campaign.retry_choices import facets as facets
 from dispatcher.campaign.retry_choices import plan_again as plan_again
 from dispatcher.errors import DispatcherError as DispatcherError

@@ -8,13 +8,32 @@ find nothing, and the row would be sent again. Times of the ledger and the repor
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+#: Linux' word for one start of the machine (random(4)).
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # Counts on while the machine sleeps, where the system has such a counter: Linux' monotonic clock does not.
 _COUNTER = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def _counted_ns() -> int:
     return time.monotonic_ns() if _COUNTER is None else time.clock_gettime_ns(_COUNTER)
+
+
+def counted_ms() -> int:
+    """Milliseconds that the machine has counted since it started (see `boot_id`): no clock that anybody sets."""
+    return _counted_ns() // 1_000_000
+
+
+def boot_id() -> str:
+    """Tells one start of the machine from another: what was counted before another start says nothing now.
+
+    Empty where the system does not tell.
+    """
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 _ORIGIN_NS = time.time_ns() - _counted_ns()

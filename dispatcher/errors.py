@@ -18,6 +18,7 @@
     │   └── CertificateUntrusted         exit 2   TLS: not the server we were to talk to
     ├── StoppedEarly                     exit 5   sending stopped; resumable
     │   ├── BreakerOpen                  exit 5   a run of failures
+    │   ├── LookCutShort                 exit 5   who was reached lately could not be told far enough back
     │   └── AccountLocked                exit 5   another process is sending for this account
     ├── LedgerError                      exit 5   the ledger cannot be used now
     │   ├── LedgerFull                   exit 5   disk full: sending stops at once
@@ -189,6 +190,12 @@ class BreakerOpen(StoppedEarly):
     """Too many consecutive requests failed."""
 
     code = "breaker_open"
+
+
+class LookCutShort(StoppedEarly):
+    """Who was reached a short time ago could not be told as far back as was asked for."""
+
+    code = "look_cut_short"
 
 
 class AccountLocked(StoppedEarly):

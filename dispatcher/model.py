@@ -6,11 +6,13 @@ One word per thing, the same string in code, SQL, JSON, command line and documen
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 
 #: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
 #: from colliding with the user's; other columns named dispatch_… are the user's.
 REPORT_COLUMNS: tuple[str, ...] = (
+    "dispatch_campaign",
     "dispatch_row_number",
     "dispatch_to",
     "dispatch_status",
@@ -92,6 +94,12 @@ class Reason(StrEnum):
     duplicate = "duplicate"
     suppressed = "suppressed"
     cancelled = "cancelled"
+    #: This account has started this contact on this flow within `repeat_after_h`.
+    contacted = "contacted"
+    #: The file, a report, says that it was sent, and the campaign does not know it.
+    reported = "reported"
+    #: The campaign's latest file has it no more.
+    removed = "removed"
     test_only = "test_only"
 
     @property
@@ -100,7 +108,26 @@ class Reason(StrEnum):
         return RowState.skipped if self in _ON_PURPOSE else RowState.invalid
 
 
-_ON_PURPOSE = frozenset({Reason.duplicate, Reason.suppressed, Reason.cancelled, Reason.test_only})
+_ON_PURPOSE = frozenset(
+    {
+        Reason.duplicate,
+        Reason.suppressed,
+        Reason.cancelled,
+        Reason.contacted,
+        Reason.reported,
+        Reason.removed,
+        Reason.test_only,
+    }
+)
+
+#: What may stand before the first `:` of an address: by which channel the contact is reached, not who it is.
+CHANNELS: tuple[str, ...] = ("client", "messenger", "mms", "rcs", "sip", "sips", "sms", "tel", "viber", "whatsapp")
+
+
+def contact_of(address: str) -> str:
+    """Who is reached at an address: `whatsapp:+1…` and `+1…` are one contact."""
+    channel, colon, contact = address.partition(":")
+    return contact if colon and channel.lower() in CHANNELS else address
 
 
 class FoundBy(StrEnum):
@@ -111,6 +138,20 @@ class FoundBy(StrEnum):
     reconcile = "reconcile"  #: found later in the Executions list and confirmed in its Context
 
 
+class Absence(StrEnum):
+    """Why an attempt that was unknown counts as not sent."""
+
+    #: The list of executions does not show it, though it shows one that began later.
+    proved = "proved"
+    #: The list does not show it, nor anything that began later: the row is sent again once.
+    assumed = "assumed"
+    #: A person says so.
+    risked = "risked"
+
+
+_DISPATCH_ID = re.compile("d-[0-9a-f]{24}", re.ASCII)
+
+
 def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) -> str:
     """The id that travels inside `Parameters` and proves an execution ours: 26 characters, `d-` and 24 hex digits.
 
@@ -118,6 +159,11 @@ def dispatch_id(account_sid: str, flow_sid: str, campaign: str, row_key: str) ->
     """
     text = "\x1f".join((account_sid, flow_sid, campaign, row_key))
     return "d-" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def is_dispatch_id(text: str) -> bool:
+    """Whether it looks like an id of this program's."""
+    return _DISPATCH_ID.fullmatch(text) is not None
 
 
 class ExecutionStatus(StrEnum):

@@ -26,7 +26,7 @@ class Setting:
 
     #: `table.name`, as in config.toml.
     name: str
-    value: str | int | float | bool | None = None
+    value: str | int | float | bool | tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

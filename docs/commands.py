@@ -22,7 +22,7 @@ Data goes to stdout; progress, questions and errors to stderr. `--json` prints o
 Colours are left out where the output is no terminal, or NO_COLOR is set. An error is told in three lines:
 
 ```text
-error[account_locked]: another process is sending for this account with the same ledger
+error[account_locked]: another process is sending for this account
 fix: wait until it has finished, or --wait
 ```
 

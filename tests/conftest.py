@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import loopback, signals
+from tests.guard import home, loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,7 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 def _forget_this_machine() -> None:
     """Remove what would make a test's result depend on the machine: credentials, settings, colours, proxies."""
     prefixes = ("TWILIO_", "DISPATCHER_", "CLICOLOR", "XDG_", "TTY_")
-    names = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    names = {
+        "STATE_DIRECTORY",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "LINES",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    }
     for name in list(os.environ):
         if name.startswith(prefixes) or name.upper() in names:
             del os.environ[name]
@@ -27,6 +37,7 @@ def _forget_this_machine() -> None:
 # At import: before any module of ours, or a worker of xdist, reads the environment.
 _forget_this_machine()
 loopback.install()
+home.install()
 signals.keep_from_children()
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
 
@@ -57,14 +68,27 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test reads or writes this person's own settings."""
-    os.environ["HOME"] = os.environ["USERPROFILE"] = str(tmp_path_factory.mktemp("home"))
+    """No test reads or writes this person's own settings, nor what serves all tests of a session."""
+    folder = str(tmp_path_factory.mktemp("home"))
+    os.environ["HOME"] = os.environ["USERPROFILE"] = os.environ[home.VARIABLE] = folder
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths (`.dispatcher/`, reports) land in the test's own folder."""
+    """Relative paths (`.dispatcher/`, reports) land in the test's own folder.
+
+    What the program keeps for all of a user's folders (locks of accounts) lies beside it.
+    """
     monkeypatch.chdir(tmp_path)
+    own_home = tmp_path.with_name(f"{tmp_path.name}-home")
+    own_home.mkdir()
+    monkeypatch.setenv(home.VARIABLE, str(own_home))
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own ledger, which all folders share, is each test's own: beside its folder."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
 
 
 @pytest.fixture(autouse=True)

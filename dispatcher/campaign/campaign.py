@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.planning import plan
+from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
+from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.model import Reason
 
 if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 class Campaign(CampaignView):
     """Made by `open_campaign`; one task at a time may plan or send."""
 
-    async def plan(self, source: str | Path) -> PlanCounts:
+    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
         """Read a file whole, check it, and put it into the campaign. Nothing is sent.
 
+        Rows that the file has no more are not sent from now on, and taken out by `send`.
         Raises: InputError, ColumnError, SettingsError, CampaignMismatch, LedgerError; why it was stopped.
         """
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop)
+            return await plan(self._context, source, stop, options or PlanOptions())
 
     async def preflight(self) -> list[Finding]:
         """Whether the flow can do what the planned rows want of it: errors first, then warnings and notes.
@@ -41,21 +44,58 @@ class Campaign(CampaignView):
         with self._stops.operation() as stop:
             return await stop.race(preflight(self._context, stop))
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
+
+        A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
+        Where Studio lists too many executions to tell (LookCutShort) nothing is sent, or all the same with
+        `may_look_short`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
         """
         with self._stops.operation() as stop:
+            ledger = self._context.ledger
+            await ledger.remove_rows(await self._context.current())
             run = await self._run(stop)
-            return await run.send(whole_campaign=whole_campaign, limit=limit)
+            return await run.send(
+                whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short
+            )
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
         with self._stops.operation() as stop:
             run = await self._run(stop)
             return await run.reconcile()
+
+    async def look_back(self, *, may_be_short: bool = False) -> int:
+        """Leave out planned rows whose contacts others have started a short time ago; `send` does the same.
+
+        Others: another ledger, machine or program, as Studio's list shows. Returns how many rows.
+        Raises: LookCutShort where more are listed than are looked through, unless `may_be_short`; StudioError,
+        AuthenticationError, LedgerError; why it was stopped.
+        """
+        with self._stops.operation() as stop:
+            run = await self._run(stop)
+            return await run.look_back(may_be_short=may_be_short)
+
+    async def count_unknown(self) -> int:
+        """How many unknown rows `risk_unknown` would plan again."""
+        return await self._context.ledger.risk_rows(await self._context.current(), count_only=True)
+
+    async def risk_unknown(self) -> int:
+        """Plan unknown rows again, though nothing proves that nothing was created: whoever asks for it takes the risk.
+
+        `reconcile` first: what can be found is found. Returns how many; their evidence is kept.
+        """
+        return await self._context.ledger.risk_rows(await self._context.current())
 
     async def _run(self, stop: StopRequest) -> CampaignRun:
         from dispatcher.campaign.requests import requests_of
@@ -69,17 +109,35 @@ class Campaign(CampaignView):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; `send` then sends them. Returns how many; `count_only` changes nothing."""
+        """Plan refused rows again, and those left out for these reasons; `send` then sends them.
+
+        Returns how many; `count_only` changes nothing.
+        """
         return await self._context.ledger.retry_rows(
             await self._context.current(),
             codes=codes,
             all_rejected=all_rejected,
             busy=busy,
-            cancelled=cancelled,
+            skipped=skipped,
             count_only=count_only,
+        )
+
+    async def count_repeats(self, choice: RetryChoice | None = None) -> int:
+        """How many rows that wait other campaigns of the account have reached in the last `repeat_after_h`.
+
+        As if the chosen rows were planned again.
+        """
+        chosen = choice or RetryChoice()
+        return await self._context.ledger.count_repeats(
+            await self._context.current(),
+            repeat_after_ms=self.settings.repeat_after_ms,
+            codes=chosen.codes,
+            all_rejected=chosen.all_rejected,
+            busy=chosen.busy,
+            skipped=chosen.reasons,
         )
 
     async def cancel(self, reason: str) -> int:

@@ -45,7 +45,7 @@ class CampaignContext:
 
     async def current(self) -> CampaignRecord:
         """The campaign as the ledger has it now. Raises: CampaignNotFound, LedgerError."""
-        return await self.ledger.find_campaign(self.name)
+        return await self.ledger.find_campaign(self.name, self.record.account)
 
     @contextlib.asynccontextmanager
     async def borrowed_account(self, stop: StopRequest) -> AsyncIterator[OpenAccount]:

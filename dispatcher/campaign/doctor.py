@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -12,10 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from dispatcher.campaign.notices import ledger_notices
 from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.ledger import check_ledger, is_leased, ledger_folder
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
+from dispatcher.reporting.ledger_place import age_text
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
 from dispatcher.settings.example import setting_values, toml
+from dispatcher.settings.notices import credentials_notices, settings_notices
 from dispatcher.version import __version__
 
 SKEW_WARN_S = 5.0
@@ -60,13 +63,21 @@ async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator
     if loaded is None:
         return
     settings = loaded.settings
+    # Said before Studio is asked: it may say that it is not Studio.
+    for notice in (*settings_notices(), *credentials_notices(loaded), *ledger_notices(settings)):
+        yield Check(name=notice.about, result="warn" if notice.fix else "ok", found=notice.text, fix=notice.fix)
     if credentials is not None:
         async for check in _studio(settings, credentials):
             yield check
-    for check in _disk(settings):
-        yield check
-    async for check in _ledger(settings, credentials):
-        yield check
+    try:
+        folder = ledger_folder(settings.state, loopback=settings.is_loopback)
+    except DispatcherError as error:
+        yield _failed("state folder", error)
+    else:
+        for check in _disk(folder):
+            yield check
+        async for check in _ledger(settings, credentials):
+            yield check
     rate = settings.rate
     found = f"{rate.per_second:g} a second over {rate.window_s:g} s, so {settings.window_limit:,} in a window"
     yield Check(name="rate", result="ok", found=f"{found}; pace {rate.pace}, {rate.in_flight} in flight at most")
@@ -154,9 +165,8 @@ async def _studio(settings: Settings, credentials: Credentials) -> AsyncIterator
         yield Check(name="clock", result="ok", found=text)
 
 
-def _disk(settings: Settings) -> Iterator[Check]:
-    folder = Path(settings.state.dir)
-    nearest = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
+def _disk(folder: Path) -> Iterator[Check]:
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     try:
         with tempfile.TemporaryFile(dir=nearest):
             pass
@@ -171,21 +181,16 @@ def _disk(settings: Settings) -> Iterator[Check]:
     result: Result = "fail" if free < DISK_FAIL_BYTES else "warn" if free < DISK_WARN_BYTES else "ok"
     fix = None if result == "ok" else Advice("free some space: a million rows take about a gigabyte")
     yield Check(name="disk", result=result, found=text, fix=fix)
-    if folder.exists() and os.name != "nt" and folder.stat().st_mode & 0o077:
-        found = f"others may look into {folder}, where phone numbers are"
-        yield Check(name="privacy", result="warn", found=found, fix=Advice(f"chmod 700 {folder}"))
 
 
 async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:
-    from dispatcher.ledger import check_ledger, is_leased
-
     try:
-        health = await check_ledger(settings.state)
+        health = await check_ledger(settings.state, loopback=settings.is_loopback)
     except DispatcherError as error:
         yield _failed("ledger", error)
         return
     if health is None:
-        yield Check(name="ledger", result="ok", found="none yet")
+        yield Check(name="ledger", result="ok", found="none yet: it knows nobody")
         return
     if health.problems:
         found = f"{health.location} is damaged: {health.problems[0]}"
@@ -193,14 +198,16 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
         yield Check(name="ledger", result="fail", found=found, fix=AnyOf(keep, Setting("state.dir")))
         return
     size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
-    found = f"{health.location}, version {health.version}, {size}, whole; {health.campaigns} campaigns"
+    known = f"{health.campaigns} campaigns; {age_text(health.since_ms)}"
+    found = f"{health.location}, version {health.version}, {size}, whole; {known}"
     if health.version > health.version_known:
         fix = Advice(f"upgrade dispatcher: this one knows version {health.version_known}")
         yield Check(name="ledger", result="fail", found=found, fix=fix)
         return
     yield Check(name="ledger", result="ok", found=found)
     if credentials is not None:
-        if is_leased(settings.state, credentials.account_sid, settings.studio_url):
+        leased = is_leased(settings.state, credentials.account_sid, settings.studio_url, loopback=settings.is_loopback)
+        if leased:
             found = "another process is sending for this account now"
             wait = AnyOf(Advice("wait for it"), Option("wait"))
             yield Check(name="lock", result="warn", found=found, fix=wait)

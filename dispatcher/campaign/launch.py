@@ -8,17 +8,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from dispatcher.campaign.outlook import Outlook, outlook
-from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.errors import DispatcherError, ExitCode, LookCutShort
+from dispatcher.model import Reason
 from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.campaign.result import RunResult
+    from dispatcher.settings import Settings
 
 #: Asked with what is about to happen. Raises to refuse.
 Confirm: TypeAlias = Callable[[Outlook], None]
@@ -29,10 +31,14 @@ class LaunchOptions:
     """How a campaign is sent."""
 
     report: Path
+    #: A file that is no report of this program's may be replaced by it.
+    overwrite: bool = False
     #: The most rows to send; None: all.
     limit: int | None = None
     #: Rows of earlier files, too.
     whole_campaign: bool = False
+    #: Also to contacts who were reached a short time ago.
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,15 @@ class Launched:
     #: None: it could not be written, `report_error` says why.
     report: Path | None
     report_error: DispatcherError | None
+    #: Why rows of the latest file are left out: reason → how many.
+    skipped: dict[str, int] = field(default_factory=dict)
+    #: The settings say after how long a contact may be reached again: whoever wrote that need not be told.
+    repeats_expected: bool = False
+
+    @property
+    def contacted(self) -> int:
+        """Rows of the file that were left out as contacts reached a short time ago, unless the settings say so."""
+        return 0 if self.repeats_expected else self.skipped.get(Reason.contacted, 0)
 
     @property
     def errors(self) -> tuple[DispatcherError, ...]:
@@ -54,6 +69,8 @@ class Launched:
     def exit_code(self) -> ExitCode:
         """That of the run; the report's error counts only where nothing graver has happened."""
         code = self.result.exit_code
+        if self.contacted and code is ExitCode.OK:
+            code = ExitCode.SOME_REFUSED
         if self.report_error is not None and code in (ExitCode.OK, ExitCode.SOME_REFUSED):
             return self.report_error.exit_code
         return code
@@ -65,40 +82,76 @@ async def launch(
     *,
     confirm: Confirm,
     extra: int = 0,
+    repeats: int = 0,
+    risked: int = 0,
     before: Callable[[], Awaitable[object]] | None = None,
+    may_look_short: Callable[[LookCutShort], None] | None = None,
     shown: Callable[[], AbstractAsyncContextManager[object]] = contextlib.nullcontext,
 ) -> Launched:
     """Confirm what would be sent, send it, and write the report, whatever happens meanwhile.
 
-    `before` is called once that is confirmed; it plans `extra` rows again. `shown` wraps the sending: a live view.
+    `before` is called once that is confirmed; it plans `extra` rows again. `repeats` of all that wait then were reached
+    a short time ago: left out, or with `options.again` sent all the same. `risked` of the extra rows are unknown now.
+    `shown` wraps the sending: a live view.
 
-    Raises: what `confirm` and `before` do; what is a bug, or a ledger that is gone.
+    `may_look_short` is for whoever can be asked: what Studio shows of others is looked up before `confirm`, and where
+    that look was cut short it is called, and raises to refuse. Without it the run itself looks, and stops there.
+
+    Raises: what `confirm`, `before` and `may_look_short` do; what is a bug, or a ledger that is gone.
     """
+    look_short = False
+    if may_look_short is not None and not options.again:
+        try:
+            await campaign.look_back()
+        except LookCutShort as cut_short:
+            may_look_short(cut_short)
+            look_short = True
+            await campaign.look_back(may_be_short=True)
     ahead = outlook(
         await campaign.status(),
         campaign.settings,
         whole_campaign=options.whole_campaign,
         limit=options.limit,
         extra=extra,
+        risked=risked,
+        again=repeats if options.again else 0,
+        contacted=0 if options.again else repeats,
+        removed=await campaign.rows_to_remove(),
     )
     confirm(ahead)
     if before is not None:
         await before()
     async with shown():
         try:
-            result = await campaign.send(whole_campaign=options.whole_campaign, limit=options.limit)
+            result = await campaign.send(
+                whole_campaign=options.whole_campaign,
+                limit=options.limit,
+                again=options.again,
+                may_look_short=look_short,
+            )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.
-            await write_report(campaign, options.report)
+            await write_report(campaign, options.report, overwrite=options.overwrite)
             raise
-        error = await write_report(campaign, options.report)
-    return Launched(result=result, report=None if error else options.report, report_error=error)
+        error = await write_report(campaign, options.report, overwrite=options.overwrite)
+    return Launched(
+        result=result,
+        report=None if error else options.report,
+        report_error=error,
+        skipped=await campaign.reasons(),
+        repeats_expected=repeats_expected(campaign.settings),
+    )
 
 
-async def write_report(campaign: Campaign, path: Path) -> DispatcherError | None:
+def repeats_expected(settings: Settings) -> bool:
+    """Whether `repeat_after_h` was set, in whatever source: rows that it leaves out are left out on purpose then."""
+    return "repeat_after_h" in settings.campaign.model_fields_set
+
+
+async def write_report(campaign: Campaign, path: Path, *, overwrite: bool = False) -> DispatcherError | None:
     """Write it; the error, if it cannot be written, with how to write it again. Also for a run that sends nothing."""
     try:
-        await campaign.report(path)
+        await campaign.report(path, overwrite=overwrite)
     except DispatcherError as error:
         again = Command("report", (campaign.name,), (Option("report", "PATH"),), does="writes it again")
         error.fix = InTurn(error.fix, again) if error.fix else again

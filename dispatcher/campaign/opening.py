@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.blocked import blocked_told
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.rehearsal import Rehearsal
@@ -13,10 +14,10 @@ from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.view import CampaignView
 from dispatcher.errors import CampaignNotFound, SettingsError
 from dispatcher.events import EventBus
-from dispatcher.ledger import Ledger, open_ledger, open_rehearsal
+from dispatcher.ledger import Ledger, has_rehearsals, open_ledger, open_rehearsal
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
-from dispatcher.remedies import AnyOf, Setting
-from dispatcher.settings import Credentials, Settings, StateSettings
+from dispatcher.remedies import Advice, AnyOf, InTurn, Setting
+from dispatcher.settings import Credentials, Settings
 
 if TYPE_CHECKING:
     from dispatcher.sending.account import OpenAccount
@@ -34,8 +35,9 @@ async def view_campaign(
 
     Raises: CampaignNotFound, CampaignMismatch, LedgerError.
     """
-    async with _opened(settings.state, create=False) as ledger:
-        record = await _existing(ledger, name, settings, credentials)
+    async with _opened(settings, create=False) as ledger:
+        with _rehearsals_told(settings):
+            record = await _existing(ledger, name, settings, credentials)
         yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
@@ -57,16 +59,19 @@ async def open_campaign(
     """
     from dispatcher.sending.account import open_account
 
-    async with _opened(settings.state, create=create) as ledger:
+    check_settle_time(settings)
+    bus = bus or EventBus()
+    async with _opened(settings, create=create) as ledger, blocked_told(ledger, bus):
         find = _created if create else _existing
-        record = await find(ledger, name, settings, credentials)
+        with _rehearsals_told(settings):
+            record = await find(ledger, name, settings, credentials)
         context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
         async with (
             open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
             account.lease(ledger, wait=wait),
         ):
             # What was read before the lease may have been changed by whoever had it.
-            record = await ledger.find_campaign(name)
+            record = await ledger.find_campaign(name, record.account)
             yield Campaign(_context(record, settings, credentials, ledger, context.bus, account), stops)
 
 
@@ -79,28 +84,45 @@ async def rehearse_campaign(
     Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
     """
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await open_rehearsal(settings.state, name)
+        repeat_after_ms = settings.repeat_after_ms
+        ledger = await open_rehearsal(
+            settings.state, name, repeat_after_ms=repeat_after_ms, loopback=settings.is_loopback
+        )
         stack.push_async_callback(ledger.close)
         record = await _rehearsed(ledger, name, settings, credentials)
         yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
-async def campaign_statuses(state: StateSettings) -> list[CampaignStatus]:
+async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
     """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
     try:
-        async with _opened(state, create=False) as ledger:
+        async with _opened(settings, create=False) as ledger:
             return [await ledger.status(record) for record in await ledger.campaigns()]
     except CampaignNotFound:
         return []
 
 
 @contextlib.asynccontextmanager
-async def _opened(state: StateSettings, *, create: bool) -> AsyncIterator[Ledger]:
-    ledger = await open_ledger(state, create=create)
+async def _opened(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
+    with _rehearsals_told(settings):
+        ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
     try:
         yield ledger
     finally:
         await ledger.close()
+
+
+@contextlib.contextmanager
+def _rehearsals_told(settings: Settings) -> Iterator[None]:
+    """A campaign that is not in the user's ledger may be in that of rehearsals, which only their host leads to."""
+    try:
+        yield
+    except CampaignNotFound as error:
+        if not settings.is_loopback and has_rehearsals(settings.state):
+            host = Setting("account.base_url", "http://127.0.0.1:PORT")
+            rehearsed = InTurn(Advice("a rehearsal is found by its host"), host)
+            error.fix = AnyOf(error.fix, rehearsed) if error.fix else rehearsed
+        raise
 
 
 def _context(
@@ -152,6 +174,22 @@ async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials:
         return known[name]
     account = await ledger.account(NO_ACCOUNT, settings.studio_url)
     return await ledger.open_campaign(name, account, flow or NO_FLOW)
+
+
+def check_settle_time(settings: Settings) -> None:
+    """A request that was given up may be on its way for as long as its answer is waited for. Raises: SettingsError.
+
+    A row that is looked for before that would be sent again, and then arrive twice. On this machine nothing is late.
+    """
+    from dispatcher.hosts import is_loopback
+
+    settle_s, answer_s = settings.reconcile.settle_s, settings.timeouts.answer_s
+    if settle_s <= answer_s and not is_loopback(settings.studio_url):
+        raise SettingsError(
+            "unknown rows would be sent again while their first request may still arrive",
+            found=f"[reconcile] settle_s = {settle_s:g} is not above [timeouts] answer_s = {answer_s:g}",
+            fix=AnyOf(Setting("reconcile.settle_s", answer_s + 30), Setting("timeouts.answer_s")),
+        )
 
 
 def _check_answers_can_be_told(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:
-    from dispatcher.ledger.records import CampaignStatus
+    from dispatcher.ledger.records import CampaignStatus, LedgerPlace
     from dispatcher.settings import Settings
 
 #: What people put between thousands; a full stop is not among them: "12.5" must not be read as 125.
@@ -25,8 +25,16 @@ class Outlook:
     #: Rows left unknown: looked up first, and sent only where it is proved that nothing was created.
     unresolved: int
     limit: int | None
+    #: Of the planned rows, those whose contacts were reached a short time ago, and are to be reached again.
+    again: int = 0
+    #: Rows that wait and are left out, as contacts who were reached a short time ago.
+    contacted: int = 0
+    #: Rows that wait and are taken out, since the latest file does not have them any more.
+    removed: int = 0
     #: At the least: the rate is kept, and no answer is late.
     duration_s: float
+    #: Which one will know of it: whoever another one has reached is not known to this one.
+    ledger: LedgerPlace
 
     @property
     def most(self) -> int:
@@ -42,19 +50,34 @@ def outlook(
     whole_campaign: bool = False,
     limit: int | None = None,
     extra: int = 0,
+    risked: int = 0,
+    again: int = 0,
+    contacted: int = 0,
+    removed: int = 0,
 ) -> Outlook:
     """What a send would do, from the counts. `whole_campaign`: rows of earlier files, too.
 
-    `extra` rows are about to be planned again.
+    `extra` rows are about to be planned again, `risked` of which are unknown now; `again` of those that wait are
+    repeats; `contacted` are repeats that will be left out; `removed` wait in earlier files and will be taken out.
     """
-    planned = status.rows[RowState.planned] + extra
+    planned = status.rows[RowState.planned] + extra - contacted
     earlier = status.earlier_rows
     # Unknown rows are looked up for the whole campaign, whatever file they came with.
     unresolved = sum(status.rows[state] + earlier.get(state, 0) for state in (RowState.unknown, RowState.sending))
+    unresolved -= risked
     if whole_campaign:
-        planned += earlier.get(RowState.planned, 0)
+        planned += earlier.get(RowState.planned, 0) - removed
     rows = planned if limit is None else min(planned, limit)
-    return Outlook(planned=planned, unresolved=unresolved, limit=limit, duration_s=duration_s(rows, settings))
+    return Outlook(
+        planned=planned,
+        unresolved=unresolved,
+        limit=limit,
+        again=again,
+        contacted=contacted,
+        removed=removed,
+        duration_s=duration_s(rows, settings),
+        ledger=status.ledger,
+    )
 
 
 def duration_s(rows: int, settings: Settings) -> float:

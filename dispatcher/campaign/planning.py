@@ -6,29 +6,63 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.events import EventBus, Phase, PhaseChanged, Planned, PlanProgress
-from dispatcher.intake import OpenedInput, open_input
+from dispatcher.intake import STDIN, OpenedInput, Told, open_input
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import InputRecord, PlanCounts, RowBatch
+from dispatcher.ledger.records import EarlierRows, InputRecord, PlanCounts, RowBatch
 
 PROGRESS_EVERY_S = 0.1
 
 
-async def plan(context: CampaignContext, source: str | Path, stop: StopRequest) -> PlanCounts:
+#: A file that lacks a larger share of the rows that wait is rather another list than the same one later.
+REMOVE_SHARE_MAX = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """How a file comes into its campaign."""
+
+    #: Also rows whose contacts were reached a short time ago.
+    again: bool = False
+    #: The file is a part: rows that it lacks stay. (A report, and standard input, always are.)
+    add: bool = False
+    #: Refuse a file that lacks a large share of the rows that wait.
+    guard: bool = False
+    #: Whose report the file is, where its rows do not say so; empty: the campaign's own, if it is one.
+    origin: str = ""
+
+
+async def plan(context: CampaignContext, source: str | Path, stop: StopRequest, options: PlanOptions) -> PlanCounts:
     """See `Campaign.plan`."""
-    ledger, bus = context.ledger, context.bus
+    ledger, bus, settings = context.ledger, context.bus, context.settings
     bus.emit(PhaseChanged(phase=Phase.planning))
-    with await asyncio.to_thread(open_input, source, context.settings) as opened:
-        input_record = await ledger.begin_input(context.record, opened.new_input)
+    told = Told(campaign=context.name, origin=options.origin, elsewhere=await _elsewhere(context))
+    with await asyncio.to_thread(open_input, source, settings, told=told) as opened:
+        is_part = opened.is_report or str(source) == STDIN
+        input_record = await ledger.begin_input(await context.current(), opened.new_input)
         await _load(opened, input_record, ledger, bus, stop)
-        counts = await ledger.finish_input(input_record.input_id, opened.sha256)
+        counts = await ledger.finish_input(
+            input_record.input_id,
+            opened.sha256,
+            repeat_after_ms=settings.repeat_after_ms,
+            skip_repeats=not options.again,
+            earlier=EarlierRows.kept if options.add else EarlierRows.left if is_part else EarlierRows.removed,
+            remove_share_max=REMOVE_SHARE_MAX if options.guard else None,
+        )
         notes = opened.notes
     bus.emit(Planned(total=counts.total, rows=counts.rows, notes=notes))
     return counts
+
+
+async def _elsewhere(context: CampaignContext) -> frozenset[str]:
+    """The campaigns that are on another flow."""
+    flow_sid = context.record.flow_sid
+    return frozenset(record.name for record in await context.ledger.campaigns() if record.flow_sid != flow_sid)
 
 
 async def _load(

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
+from dispatcher.errors import PermissionRefused, StudioError
 
 if TYPE_CHECKING:
+    from dispatcher.sending.account import OpenAccount
+    from dispatcher.studio.client import Studio
     from dispatcher.studio.preflight import Finding
 
 
@@ -30,5 +33,20 @@ async def preflight(context: CampaignContext, stop: StopRequest) -> list[Finding
         studio_client(context.settings, credentials, gate=account.gate()) as studio,
     ):
         seen = await look(studio, record.flow_sid)
+        account.check_owner(seen.flow.account_sid)
     id_parameter = context.settings.campaign.id_parameter
     return findings(seen, parameters=parameters, sender=sender, id_parameter=id_parameter)
+
+
+async def check_account(studio: Studio, account: OpenAccount, flow_sid: str) -> None:
+    """Ask Studio whose the flow is, unless that is known. A flow that cannot be read says nothing.
+
+    Raises: AuthenticationError where it is another account's, or the credentials are refused.
+    """
+    if account.is_checked:
+        return
+    try:
+        flow = await studio.flow(flow_sid)
+    except (StudioError, PermissionRefused):
+        return
+    account.check_owner(flow.account_sid)

@@ -101,6 +101,8 @@ def plan_object(source: str, name: str, counts: PlanCounts) -> dict[str, Any]:
         "reasons": counts.reasons,
         "new": counts.new,
         "corrected": counts.corrected,
+        "repeats": counts.repeats,
+        "removed": counts.missing,
     }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
-from dispatcher.campaign.planning import plan
-from dispatcher.campaign.preflight import preflight
+from dispatcher.campaign.planning import PlanOptions, plan
+from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.view import CampaignView
 from dispatcher.clock import now_ms
@@ -36,10 +36,10 @@ class PlannedRequest:
 class Rehearsal(CampaignView):
     """A throw-away copy of a campaign. Made by `rehearse_campaign`."""
 
-    async def plan(self, source: str | Path) -> PlanCounts:
+    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
         """See `Campaign.plan`."""
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop)
+            return await plan(self._context, source, stop, options or PlanOptions())
 
     async def preflight(self) -> list[Finding]:
         """See `Campaign.preflight`."""
@@ -90,7 +90,7 @@ async def _send_test(
     if first is None:
         raise UsageError("no row is planned: there are no values to test with", fix=Command("status", (context.name,)))
     request = replace(first, to=address, parameters=_with_own_id(context, first.parameters, address))
-    ledger = await open_ledger(settings.state)
+    ledger = await open_ledger(settings.state, loopback=settings.is_loopback)
     try:
         account_record = await ledger.account(record.account.account_sid, record.account.base_url)
         real = replace(context, record=replace(record, account=account_record), ledger=ledger)
@@ -120,11 +120,13 @@ async def _send_one(context: CampaignContext, request: PlannedRequest, account: 
     ledger, settings = context.ledger, context.settings
     # Made before the intent is written, which would else count as one more departure.
     await account.limiter()
-    attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
-    form = create_form(request.to, request.sender, request.parameters)
     async with studio_client(settings, context.required_credentials(), gate=account.gate()) as studio:
+        await check_account(studio, account, context.record.flow_sid)
+        attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
+        form = create_form(request.to, request.sender, request.parameters)
         api_version = settings.account.api_version
-        sent = await send_single(account, studio, context.record.flow_sid, form, api_version=api_version)
+        flow_sid = context.record.flow_sid
+        sent = await send_single(account, studio, flow_sid, form, to=request.to, api_version=api_version)
     verdict = sent.verdict
     await ledger.end_test(
         attempt,

@@ -27,7 +27,7 @@ class Requests:
         """The row's Parameters, its id among them."""
         parameters = self._inputs[row.input_id].parameters(row.cells)
         if self._id_parameter:
-            parameters[self._id_parameter] = self.dispatch_id(row.row_key)
+            parameters[self._id_parameter] = row.dispatch_id or self.dispatch_id(row.row_key)
         return parameters
 
     def sender(self, row: GrantedRow) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.model import RowState
 from dispatcher.remedies import Option
 from dispatcher.reporting.selection import Selection
@@ -13,20 +14,6 @@ from dispatcher.reporting.selection import Selection
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.campaign.view import CampaignView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryChoice:
-    """Rows to be planned again: of these error codes, or all of a kind."""
-
-    codes: tuple[int, ...] = ()
-    all_rejected: bool = False
-    busy: bool = False
-    cancelled: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether anything is chosen."""
-        return bool(self.codes or self.all_rejected or self.busy or self.cancelled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +45,16 @@ async def plan_again(campaign: Campaign, choice: RetryChoice) -> int:
 
 
 async def _retry(campaign: Campaign, choice: RetryChoice, *, count_only: bool) -> int:
-    return await campaign.retry(
+    rows = await campaign.retry(
         codes=choice.codes,
         all_rejected=choice.all_rejected,
         busy=choice.busy,
-        cancelled=choice.cancelled,
+        skipped=choice.reasons,
         count_only=count_only,
     )
+    if choice.unknown:
+        rows += await (campaign.count_unknown() if count_only else campaign.risk_unknown())
+    return rows
 
 
 async def facets(campaign: CampaignView) -> list[Facet]:

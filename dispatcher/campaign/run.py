@@ -6,10 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.wiring import studio_client
+from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, LedgerError, StudioError
 from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
@@ -44,8 +46,17 @@ class CampaignRun:
         #: attempt_id → when this run first saw it unknown.
         self._seen_unknown_s: dict[int, float] = {}
 
-    async def send(self, *, whole_campaign: bool = False, limit: int | None = None) -> RunResult:
+    async def send(
+        self,
+        *,
+        whole_campaign: bool = False,
+        limit: int | None = None,
+        again: bool = False,
+        may_look_short: bool = False,
+    ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
+
+        `again`: also to contacts who were reached a short time ago. `may_look_short`: see `witness.look_back`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -59,12 +70,16 @@ class CampaignRun:
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
         async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-            sender = self._sender(studio, run, limiter, input_id)
+            sender = self._sender(studio, run, limiter, input_id, again=again)
             try:
+                await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 try:
-                    found += (await self._pass(studio, run)).created
+                    found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
                     reconcile_error = error  # not a reason to leave the others waiting
+                if not again and settings.repeat_after_ms and await self._planned(record, input_id):
+                    look = look_back(self._context, studio, run, may_be_short=may_look_short)
+                    await self._stop.race(look)
                 for _ in range(ROUNDS_MAX):
                     totals = sender.totals()
                     remaining = None if limit is None else limit - (totals.requests - totals.throttled)
@@ -75,7 +90,7 @@ class CampaignRun:
                         break
                     if settings.reconcile.at_end:
                         try:
-                            found += (await self._resolve(studio, run, until_sure=False)).created
+                            found += (await self._resolve(studio, run, input_id, until_sure=False)).created
                             reconcile_error = None
                         except StudioError as error:
                             # What could be sent is sent; only the rows left unknown could not be asked for.
@@ -105,7 +120,7 @@ class CampaignRun:
         earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
         return status.rows[RowState.planned] + earlier
 
-    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None) -> Sender:
+    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, *, again: bool) -> Sender:
         settings, flow_sid = self._settings, run.campaign.flow_sid
         busy = BusyPolicy(
             studio,
@@ -115,6 +130,7 @@ class CampaignRun:
             give_up_s=settings.campaign.busy_give_up_s,
             id_parameter=settings.campaign.id_parameter,
             dispatch_id=lambda row: self._requests.dispatch_id(row.row_key),
+            is_campaigns=lambda row, sid: self._ledger.own_execution(run, row, sid),
         )
         plan = SendPlan(
             flow_sid=flow_sid,
@@ -123,6 +139,8 @@ class CampaignRun:
             in_flight=settings.rate.in_flight,
             stop_s=settings.timeouts.stop_s,
             input_id=input_id,
+            dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
+            repeat_after_ms=0 if again else settings.repeat_after_ms,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
         )
@@ -142,6 +160,23 @@ class CampaignRun:
         with self._stop.attach(sender):
             await sender.send(limit=limit)
 
+    async def look_back(self, *, may_be_short: bool = False) -> int:
+        """Leave out planned rows whose contacts others have started a short time ago, without sending; how many.
+
+        Raises: LookCutShort; StudioError; why it was stopped.
+        """
+        record, settings = await self._context.current(), self._settings
+        if not settings.repeat_after_ms or not await self._planned(record, None):
+            return 0
+        run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
+        credentials = self._context.required_credentials()
+        try:
+            async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
+                look = look_back(self._context, studio, run, may_be_short=may_be_short)
+                return await self._stop.race(look)
+        finally:
+            await self._ledger.stop_run(run, now_ms=now_ms(), reason=None, totals=RunTotals())
+
     # --- rows left unknown ---
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
@@ -152,20 +187,20 @@ class CampaignRun:
         self._bus.emit(RowsCounted(campaign=record.name, rows=(await self._ledger.status(record)).rows))
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-                total = await self._resolve(studio, run, until_sure=True)
+                total = await self._resolve(studio, run, None, until_sure=True)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())
         return total, await self._ledger.status(record)
 
-    async def _resolve(self, studio: Studio, run: Run, *, until_sure: bool) -> Reconciled:
+    async def _resolve(self, studio: Studio, run: Run, input_id: int | None, *, until_sure: bool) -> Reconciled:
         """Look up rows left unknown, waiting until the list has had its time.
 
         Without `until_sure` it returns as soon as some rows can be sent again; the others go on waiting meanwhile.
         """
         total = Reconciled()
         while True:
-            result = await self._pass(studio, run)
+            result = await self._pass(studio, run, input_id)
             total.add(result)
             if result.waiting_until_s is None or (total.planned and not until_sure):
                 return total
@@ -178,8 +213,8 @@ class CampaignRun:
             finally:
                 self._bus.resume(WaitKind.list_lag)
 
-    async def _pass(self, studio: Studio, run: Run) -> Reconciled:
-        """One pass over them. Raises: StudioError; why it was stopped meanwhile."""
+    async def _pass(self, studio: Studio, run: Run, input_id: int | None) -> Reconciled:
+        """One pass over them, in a run that sends this input's rows. Raises: StudioError; why it was stopped."""
         self._bus.emit(PhaseChanged(phase=Phase.reconciling))
         # Its reads may be waiting for a long time; what a pass that is stopped has proved is proved again next time.
         result = await self._stop.race(
@@ -193,6 +228,8 @@ class CampaignRun:
                 id_parameter=self._settings.campaign.id_parameter,
                 bus=self._bus,
                 seen_s=self._seen_unknown_s,
+                # While rows wait to be sent, their executions will show how far the list is up to date.
+                may_assume=not await self._planned(run.campaign, input_id),
             )
         )
         if result.created or result.planned:

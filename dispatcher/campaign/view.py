@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.report_target import check_no_input, input_files, report_target
 from dispatcher.campaign.stop import StopRequests
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
 from dispatcher.events import EventBus, ReportWritten
@@ -60,6 +62,11 @@ class CampaignView:
         """Where its ledger lies."""
         return self._context.ledger.location
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether another program keeps its ledger from being written."""
+        return self._context.ledger.blocked_by() is not None
+
     def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> bool:
         """Stop what runs now: what is in flight is finished, or with `hard` given up as unknown.
 
@@ -72,6 +79,14 @@ class CampaignView:
     async def status(self) -> CampaignStatus:
         """Counts, from the ledger. Raises: CampaignNotFound, LedgerError, as everything below."""
         return await self._context.ledger.status(await self._context.current())
+
+    async def reasons(self) -> dict[str, int]:
+        """Why rows of the latest file are left out: reason → how many."""
+        return await self._context.ledger.reasons(await self._context.current())
+
+    async def rows_to_remove(self) -> int:
+        """How many rows that wait are not in the latest file any more: a send takes them out."""
+        return await self._context.ledger.rows_to_remove(await self._context.current())
 
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""
@@ -98,10 +113,24 @@ class CampaignView:
             async for batch in view.rows(record.input_id, after_row=after_row, states=states, reason=reason):
                 yield batch
 
-    async def report(self, path: str | Path, *, only: Selection | None = None, remember: bool = True) -> int:
-        """Write the report of the latest file; returns its rows. `remember`: `status` tells its path from now on.
+    async def report_target(
+        self, chosen: Path | None = None, *, source: str | None = None, page: bool = False, overwrite: bool = False
+    ) -> Path:
+        """Where the report goes: as chosen, else where the last one went, else `<campaign>-report.csv` in this folder.
 
-        Raises: ReportError.
+        `source`: the file that is about to be read; `page`: it may be the page of numbers; `overwrite`: a file that is
+        no report of this program's may be replaced. A campaign's input never is.
+        Raises: ReportError: nothing can be written there, or what is there is not to be replaced.
+        """
+        return await report_target(self._context, chosen, source=source, page=page, overwrite=overwrite)
+
+    async def report(
+        self, path: str | Path, *, only: Selection | None = None, remember: bool = True, overwrite: bool = False
+    ) -> int:
+        """Write the report of the latest file; returns its rows. `remember`: the next one goes there, too.
+
+        Raises: ReportError: it cannot be written; a campaign's input is there, or, unless `overwrite`, any other file
+        that is no report of this program's.
         """
         from dispatcher.reporting.outcome_columns import OutcomeColumns
         from dispatcher.reporting.report import write_report
@@ -111,15 +140,19 @@ class CampaignView:
         if record.input_id is None:
             raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix=Command("run", ("FILE",)))
         latest = inputs[record.input_id]
+        check_no_input(Path(path), await input_files(ledger))
         tracked = await ledger.is_tracked(record)
         async with ledger.snapshot() as view:
             variables = self.settings.tracking.named_variables
             extra = OutcomeColumns(view.executions, variables) if tracked else None
             states = only.states if only is not None else None
             rows = view.rows(latest.input_id, states=states)
-            count = await write_report(Path(path), latest.header, rows, extra=extra)
+            count = await write_report(
+                Path(path), latest.header, rows, campaign=self.name, extra=extra, overwrite=overwrite
+            )
         if only is None and remember:
-            await ledger.set_report_path(record, str(path))
+            # The next run may be begun in another folder.
+            await ledger.set_report_path(record, os.path.abspath(path))  # noqa: ASYNC240, PTH100 - asks no disk
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
 
@@ -131,16 +164,19 @@ class CampaignView:
         async with self._context.ledger.snapshot() as view:
             return await summarize(status, _rows(view, status.campaign))
 
-    async def page(self, path: str | Path) -> int:
-        """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError."""
+    async def page(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write the page of the campaign's numbers (HTML); returns its rows. Raises: ReportError, as `report`."""
         from dispatcher.reporting.html import write_page
 
         status = await self.status()
         executions = await self.executions() if await self._context.ledger.is_tracked(status.campaign) else None
         window_s = self.settings.rate.window_s
+        check_no_input(Path(path), await input_files(self._context.ledger))
         async with self._context.ledger.snapshot() as view:
             rows = _rows(view, status.campaign)
-            return await write_page(Path(path), status, rows, executions=executions, window_s=window_s)
+            return await write_page(
+                Path(path), status, rows, executions=executions, window_s=window_s, overwrite=overwrite
+            )
 
     # --- what became of it ---
 

@@ -19,7 +19,7 @@ from dispatcher.errors import DispatcherError, ExitCode, Interrupted
 PANELS = {
     "Send": ("run", "resume", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("flows", "doctor", "config"),
+    "Set up": ("flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from dispatcher.campaign.naming import STANDARD_INPUT
 from dispatcher.campaign.outlook import read_count
@@ -22,19 +23,62 @@ def must_be_able_to_ask(yes: bool, source: str | None = None) -> None:
         raise UsageError("this asks before it sends, and there is no terminal to answer", fix=Option("yes"))
 
 
-def ask(count: int, what: str, yes: bool) -> None:
-    """Have the number typed, unless the answer is `yes`. Raises: UsageError for any other answer; Interrupted."""
+def typed_number(given: str, source: str) -> str:
+    """A number as it was given; `-` has it typed, so that it stands in no list of processes and no shell's history.
+
+    Where there is no terminal, it is the first line of standard input. Raises: UsageError: the rows come from there;
+    Interrupted.
+    """
+    if given != STANDARD_INPUT:
+        return given
+    if source == STANDARD_INPUT:
+        raise UsageError(
+            "the rows come from standard input, so no number can be typed there", fix=Option("test-to", "+1…")
+        )
+    with interrupts.raised():
+        if sys.stdin and sys.stdin.isatty():
+            err().print("Number to send the test to: ", end="", soft_wrap=True)
+            sys.stderr.flush()
+        return sys.stdin.readline().strip() if sys.stdin else ""
+
+
+def ask(count: int, what: str, yes: bool, *, again: int = 0) -> None:
+    """Have the number typed, or where contacts are reached again, how many, unless the answer is `yes`.
+
+    Raises: UsageError for any other answer; Interrupted.
+    """
     if yes:
         return
+    wanted = f"again {again}" if again else str(count)
+    answer = _read(f"Type [bold]{wanted}[/bold] to {what}: ")
+    word, number = ("again", again) if again else ("", count)
+    typed = answer.strip().lower()
+    if not typed.startswith(word) or read_count(typed.removeprefix(word)) != number:
+        raise UsageError(
+            "not confirmed: nothing was done",
+            found=answer.strip() or "no answer",
+            fix=AnyOf(Advice(f"type {wanted}"), Option("yes")),
+        )
+
+
+def choose(question: str, ways: Mapping[str, str]) -> str:
+    """Have one of these words typed, each with what it does. Raises: UsageError: any other answer; Interrupted."""
+    say(question, "yellow")
+    for word, does in ways.items():
+        say(f"  {word}   {does}")
+    answer = _read("Type one of these, anything else stops: ").strip()
+    if answer not in ways:
+        raise UsageError(
+            "not confirmed: nothing was done", found=answer or "no answer", fix=Advice(f"type {' or '.join(ways)}")
+        )
+    return answer
+
+
+def _read(prompt: str) -> str:
     with interrupts.raised():
-        err().print(f"Type [bold]{count}[/bold] to {what}: ", end="", soft_wrap=True)
+        err().print(prompt, end="", soft_wrap=True)
         sys.stderr.flush()
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         say()
-    if read_count(answer) != count:
-        raise UsageError(
-            "not confirmed: nothing was done",
-            found=answer.strip() or "no answer",
-            fix=AnyOf(Advice(f"type {count}"), Option("yes")),
-        )
+    return answer

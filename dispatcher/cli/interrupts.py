@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: After a second signal: how often it is seen whether the program can end by itself.
+LOOK_S = 0.25
+
 
 class Stoppable(Protocol):
     """What signals stop: an open campaign."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether another program keeps its ledger from being written: it cannot end by itself."""
 
     def stop(self, *, hard: bool = False) -> bool:
         """Stop what runs now. False: nothing did."""
@@ -31,8 +38,8 @@ class Interrupts:
     """What signals do while an asyncio program runs.
 
     The first stops what the open campaign does, in good order; where nothing of it runs, the program's task, unless
-    only the report is left to be written. The second gives up what is in flight, if it is sending; otherwise it leaves
-    at once, as the third does.
+    only the report is left to be written. The second gives up what is in flight, if it is sending and its ledger can be
+    written; otherwise it leaves at once, as the third does.
     """
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
@@ -59,8 +66,18 @@ class Interrupts:
         elif self.count == 2 and phase is Phase.sending and self._campaign is not None:
             say("leaving: the answers still awaited stay unknown until the next run has looked them up", "yellow")
             self._campaign.stop(hard=True)
+            self._leave_if_blocked()
         else:
             _leave()
+
+    def _leave_if_blocked(self) -> None:
+        """Leave as soon as another program keeps the ledger locked: what is still to be written would have to wait."""
+        if self._campaign is None:
+            return
+        if self._campaign.is_blocked:
+            say("another program keeps the ledger locked: left without a report", "yellow")
+            _leave()
+        asyncio.get_running_loop().call_later(LOOK_S, self._leave_if_blocked)
 
     def _stop(self, phase: Phase | None) -> None:
         if self._campaign is not None and self._campaign.stop():

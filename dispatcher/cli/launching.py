@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign import Campaign
+from dispatcher.campaign.destination import Destination, destination
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch, write_report
-from dispatcher.campaign.naming import report_path
 from dispatcher.campaign.outlook import Outlook
+from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
+from dispatcher.campaign.report_target import check_chosen
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
@@ -20,33 +22,88 @@ from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
 from dispatcher.cli.session import Session
-from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
 from dispatcher.model import RowState
+from dispatcher.remedies import AnyOf, Command, Option
 from dispatcher.reporting.summary import status_object
+from dispatcher.studio.proxies import proxy_of
 
 if TYPE_CHECKING:
     from dispatcher.studio.preflight import Finding
 
 
 def prepare(
-    session: Session, name: str, *, report: Path | None, limit: int | None, yes: bool, file: str | None = None
-) -> LaunchOptions:
-    """Look at what must be right before a campaign is opened. Without a `file` all of the campaign is sent.
+    session: Session,
+    *,
+    report: Path | None,
+    overwrite: bool,
+    limit: int | None,
+    yes: bool,
+    again: bool = False,
+    file: str | None = None,
+) -> Callable[[Campaign], Awaitable[LaunchOptions]]:
+    """Look at what must be right before a campaign is opened; what is returned says, once it is, how to launch it.
+
+    Without a `file` all of the campaign is sent.
 
     Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
     """
     session.require_credentials()
     asking.must_be_able_to_ask(yes, file)
-    return LaunchOptions(report=report_path(name, report, file), limit=limit, whole_campaign=file is None)
+    if not session.settings.is_loopback:
+        proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
+    if report is not None:
+        check_chosen(report, file, overwrite=overwrite)
+
+    async def options(campaign: Campaign) -> LaunchOptions:
+        path = await campaign.report_target(report, source=file, overwrite=overwrite)
+        return LaunchOptions(report=path, overwrite=overwrite, limit=limit, whole_campaign=file is None, again=again)
+
+    return options
 
 
-async def plan(campaign: Campaign, file: str, options: LaunchOptions, *, yes: bool, check: bool, as_json: bool) -> None:
-    """Read the file, show what it holds, and check the flow. Raises: what planning and checking do."""
+async def destination_of(
+    session: Session, file: str, campaign: str | None, *, again: bool, yes: bool
+) -> tuple[Destination, bool]:
+    """Into which campaign the file goes, asked where that is not certain; and whether all are to be reached again.
+
+    Raises: UsageError, InputError, SettingsError, AuthenticationError, LedgerError.
+    """
+    session.require_credentials()
+    asking.must_be_able_to_ask(yes, file)
+    into = await destination(file, campaign, session.settings, session.credentials)
+    if into.other_folder is not None:
+        if yes:
+            into.refuse_other_folder()
+        ways = {into.name: "goes on with it", into.free_name: "begins a campaign of its own"}
+        question = f"there is a campaign {into.name!r}, last fed from {into.other_folder}"
+        return into.renamed(asking.choose(question, ways)), again
+    if into.same_file is not None and not yes and not again:
+        ways = {into.same_file: "goes on with it", "again": "sends to all of them again"}
+        answer = asking.choose(f"campaign {into.same_file!r} was fed exactly this file before", ways)
+        return (into, True) if answer == "again" else (into.renamed(answer), again)
+    return into, again
+
+
+async def plan(
+    campaign: Campaign,
+    file: str,
+    planning: PlanOptions,
+    options: LaunchOptions,
+    *,
+    yes: bool,
+    check: bool,
+    as_json: bool,
+) -> int:
+    """Read the file, show what it holds, and check the flow. Returns how many rows reach a contact again.
+
+    Raises: what planning and checking do.
+    """
     async with reading(campaign.bus, file):
-        counts = await campaign.plan(file)
+        counts = await campaign.plan(file, planning)
     err().print(shown.planned(file, counts, None if yes else await examples(campaign, counts)))
     if not (check and counts.rows[RowState.planned]):
-        return
+        return counts.repeats
 
     def warn(found: Sequence[Finding]) -> None:
         say()
@@ -56,10 +113,12 @@ async def plan(campaign: Campaign, file: str, options: LaunchOptions, *, yes: bo
         await stop_unless_flow_fits(campaign, warn)
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
-        error = await write_report(campaign, options.report)
+        error = await write_report(campaign, options.report, overwrite=options.overwrite)
         if as_json:
-            print_json(status_object(await campaign.status(), None if error else str(options.report)))
+            report = None if error else str(options.report)
+            print_json(status_object(await campaign.status(), report, await campaign.reasons()))
         raise
+    return counts.repeats
 
 
 async def send(
@@ -69,27 +128,57 @@ async def send(
     yes: bool,
     as_json: bool,
     extra: int = 0,
+    repeats: int = 0,
+    risked: int = 0,
+    removal_agreed: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> ExitCode:
-    """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again."""
+    """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
+
+    `repeats`: how many of all that wait then were reached a short time ago; `risked`: how many of the extra rows are
+    unknown now. `removal_agreed`: however many rows are
+    taken out, it was asked for.
+    """
 
     def confirm(ahead: Outlook) -> None:
         say()
         err().print(shown.outlook(campaign, ahead))
         say()
         if ahead.most:
-            asking.ask(ahead.most, "send", yes)
+            asking.ask(ahead.most, "send", yes, again=ahead.again)
+        if yes and not removal_agreed and ahead.removed > REMOVE_SHARE_MAX * (ahead.removed + ahead.planned):
+            # Whoever was asked about that file did not agree.
+            ways = (Option("remove"), Option("add"))
+            raise UsageError(
+                f"{ahead.removed:,} rows that wait are not in the latest file: they would be taken out",
+                fix=AnyOf(*[Command("run", ("FILE",), (way,)) for way in ways]),
+            )
 
     launched = await launch(
-        campaign, options, confirm=confirm, extra=extra, before=before, shown=lambda: live.view(campaign.bus)
+        campaign,
+        options,
+        confirm=confirm,
+        extra=extra,
+        repeats=repeats,
+        risked=risked,
+        before=before,
+        may_look_short=None if yes else _ask_short,
+        shown=lambda: live.view(campaign.bus),
     )
     report = str(launched.report) if launched.report else None
     if as_json:
-        print_json(status_object(launched.result.status, report))
+        print_json(status_object(launched.result.status, report, launched.skipped))
     else:
         out().print()
         print_pairs(shown.result_lines(launched.result, report))
         shown.say_next_steps(campaign.name, launched.result.status)
+    shown.say_contacted(launched)
     for error in launched.errors:
         print_error(error)
     return launched.exit_code
+
+
+def _ask_short(cut_short: LookCutShort) -> None:
+    """Raises: UsageError where a look that was cut short is not enough."""
+    say(f"{cut_short.message}: {cut_short.found}", "yellow")
+    asking.choose("Whoever was reached before that may be reached again.", {"on": "go on all the same"})

@@ -68,13 +68,15 @@ def _campaigns(incomplete: str) -> list[str]:
     from dispatcher.campaign import campaign_statuses
 
     try:
-        state = Asked(None, {}).load().settings.state
-        names = [status.campaign.name for status in asyncio.run(campaign_statuses(state))]
+        settings = Asked(None, {}).load().settings
+        names = [status.campaign.name for status in asyncio.run(campaign_statuses(settings))]
         return [name for name in names if name.startswith(incomplete)]
     except Exception:
         return []
 
 
+#: Where a report goes if nobody says so.
+REPORT_DEFAULT = "as before, or CAMPAIGN-report.csv"
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, XLSX or JSON Lines; - is standard input.")
 ]
@@ -87,11 +89,23 @@ OptionalCampaignName = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default="CAMPAIGN-report.csv"),
+    typer.Option("--report", help="The report: .csv, .csv.gz, .xlsx or .parquet.", show_default=REPORT_DEFAULT),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Let the report replace a file that is no report; never a campaign's file.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Send to contacts, too, who were reached a short time ago (repeat_after_h).")
+]
+Add = Annotated[
+    bool, typer.Option("--add", help="The file is a part: rows of earlier files that it lacks stay in the campaign.")
+]
+Remove = Annotated[
+    bool, typer.Option("--remove", help="Take out the rows that the file has no more, however many they are.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 

@@ -6,9 +6,11 @@ import contextlib
 
 from rich.text import Text
 
+from dispatcher.campaign.destination import look, refuse_other_folder
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.problems import EXAMPLES, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
+from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.findings import print_bad_rows, shortened
 from dispatcher.cli.render.numbers import duration_text
@@ -20,25 +22,29 @@ from dispatcher.errors import AuthenticationError, ExitCode
 PARAMETER_MAX = 200
 
 
-async def dry_run(session: Session, file: str, name: str, *, limit: int | None, as_json: bool) -> ExitCode:
+async def dry_run(
+    session: Session, file: str, campaign: str | None, *, again: bool, add: bool, limit: int | None, as_json: bool
+) -> ExitCode:
     """Raises: InputError, ColumnError, SettingsError, LedgerError."""
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
     settings = session.settings
-    async with session.rehearsing(name) as opened:
+    into = await look(file, campaign, settings)
+    async with session.rehearsing(into.name) as opened:
+        await refuse_other_folder(opened, into)
         async with reading(session.bus, file):
-            counts = await opened.plan(file)
+            counts = await opened.plan(file, into.plan_options(again=again, add=add))
         rows = await bad_rows(opened, limit=EXAMPLES) if left_out(counts) else []
-        ahead = outlook(await opened.status(), settings, limit=limit)
+        ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         first = await opened.first_request()
     if as_json:
         found = {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1)}
-        print_json({**plan_object(file, name, counts), **found, "first_request": request_object(first)})
+        print_json({**plan_object(file, into.name, counts), **found, "first_request": request_object(first)})
         return ExitCode.OK
     err().print(planned(file, counts))
     print_bad_rows(rows)
     lines: list[tuple[str, Text | str]] = [
-        ("campaign", name),
+        ("campaign", into.name),
         ("flow", settings.campaign.flow or "not set"),
         ("would send", Text(f"{ahead.most:,} rows", style="bold")),
         ("takes", duration_text(ahead.duration_s, settings)),
@@ -52,12 +58,17 @@ async def dry_run(session: Session, file: str, name: str, *, limit: int | None, 
     return ExitCode.OK
 
 
-async def send_test(session: Session, file: str, name: str, *, to: str, wait: bool, as_json: bool) -> ExitCode:
+async def send_test(
+    session: Session, file: str, campaign: str | None, *, to: str, wait: bool, as_json: bool
+) -> ExitCode:
     """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
     session.require_credentials()
-    async with session.rehearsing(name) as opened:
+    to = typed_number(to, file)
+    into = await look(file, campaign, session.settings)
+    async with session.rehearsing(into.name) as opened:
         async with reading(session.bus, file):
-            await opened.plan(file)
+            # Whom a test reaches is the tester's own affair, and its values are the first row's, whoever that is.
+            await opened.plan(file, into.plan_options(again=True))
         sent = SentTest(*await opened.test_send(to, wait=wait))
     if as_json:
         print_json(sent.as_json())

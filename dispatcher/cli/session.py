@@ -16,11 +16,15 @@ from dispatcher.campaign import (
     studio_client,
     view_campaign,
 )
+from dispatcher.campaign.notices import ledger_notices
 from dispatcher.cli.flags import Asked
 from dispatcher.cli.interrupts import Interrupts, run_async
+from dispatcher.cli.render.failures import say_notices
+from dispatcher.cli.render.remedies import carry
 from dispatcher.cli.render.terminal import say
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
-from dispatcher.settings import Credentials, Settings, load_credentials
+from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
+from dispatcher.settings.notices import credentials_notices, settings_notices
 
 if TYPE_CHECKING:
     from dispatcher.studio.client import Studio
@@ -33,23 +37,32 @@ class Session:
 
     def __init__(self, asked: Asked, interrupts: Interrupts) -> None:
         self.asked = asked
+        carry(asked)
         #: None until they are required.
         self.credentials: Credentials | None = None
         self.bus = EventBus()
-        self.bus.subscribe(_tell_wait_for_account)
+        self.bus.subscribe(_tell_wait)
         self.bus.subscribe(log_event)
         self._interrupts = interrupts
 
     @cached_property
     def settings(self) -> Settings:
         """From all sources. Raises: SettingsError."""
-        return self.asked.load().settings
+        return self._loaded.settings
+
+    @cached_property
+    def _loaded(self) -> LoadedSettings:
+        loaded = self.asked.load()
+        say_notices(settings_notices())
+        return loaded
 
     def require_credentials(self) -> Credentials:
         """The credentials. Raises: SettingsError; AuthenticationError where they are missing or malformed."""
         _ = self.settings  # what is wrong with them is said first
         if self.credentials is None:
             self.credentials = load_credentials()
+            # Before anything is sent to anybody.
+            say_notices(credentials_notices(self._loaded))
         return self.credentials
 
     def studio(self) -> contextlib.AbstractAsyncContextManager[Studio]:
@@ -67,6 +80,7 @@ class Session:
 
         Raises: CampaignNotFound, CampaignMismatch, AccountLocked, LedgerError.
         """
+        say_notices(ledger_notices(self.settings))
         opening = open_campaign(name, self.settings, self.credentials, bus=self.bus, create=create, wait=wait)
         return self._watched(opening)
 
@@ -88,7 +102,7 @@ def run_command(asked: Asked, command: Callable[[Session], Coroutine[Any, Any, i
     return run_async(lambda interrupts: command(Session(asked, interrupts)))
 
 
-def _tell_wait_for_account(event: Event) -> None:
-    """Before anything is shown, the program may have to wait for its turn."""
-    if isinstance(event, Waiting) and event.kind is WaitKind.account:
+def _tell_wait(event: Event) -> None:
+    """Before anything is shown, the program may have to wait for its turn, or for whoever has the ledger."""
+    if isinstance(event, Waiting) and event.kind in (WaitKind.account, WaitKind.ledger):
         say(f"waits: {event.reason}", "yellow")

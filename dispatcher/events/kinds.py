@@ -15,6 +15,8 @@ class Phase(StrEnum):
 
     planning = "planning"
     reconciling = "reconciling"
+    #: Whom others have reached on the flow is looked up in Studio's list.
+    looking_back = "looking_back"
     sending = "sending"
     tracking = "tracking"
     recalling = "recalling"
@@ -26,6 +28,8 @@ class WaitKind(StrEnum):
 
     #: Another process, or another campaign of this one, works for the account.
     account = "account"
+    #: Another program keeps the ledger from being written.
+    ledger = "ledger"
     #: Studio answered 429, too many requests.
     throttled = "throttled"
     #: Requests fail, or no connection can be made.
@@ -108,6 +112,13 @@ class AttemptsEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsSkipped:
+    """Rows that waited are left out instead of sent: their contacts were reached a short time ago."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Nothing leaves for now. Its end is one `Resumed` of the same kind; a wait that changes ends and begins anew."""
 
@@ -140,6 +151,13 @@ class Reconciling:
     unknown: int
     resolved: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookingBack:
+    """Studio's list is read for contacts whom others have reached: `listed` executions so far."""
+
+    listed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +199,12 @@ Event: TypeAlias = (
     | RunStarted
     | RowsCounted
     | AttemptsEnded
+    | RowsSkipped
     | Waiting
     | Resumed
     | RateChanged
     | Reconciling
+    | LookingBack
     | Stopping
     | RunStopped
     | ReportWritten

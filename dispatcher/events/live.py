@@ -9,6 +9,7 @@ from typing import Any
 from dispatcher.events.kinds import (
     AttemptsEnded,
     Event,
+    LookingBack,
     Phase,
     PhaseChanged,
     Planned,
@@ -18,6 +19,7 @@ from dispatcher.events.kinds import (
     ReportWritten,
     Resumed,
     RowsCounted,
+    RowsSkipped,
     RunStarted,
     RunStopped,
     Stopping,
@@ -172,10 +174,16 @@ class LiveState:
             case RowsCounted():
                 self._campaign = event.campaign
                 self._rows = empty_counts() | dict(event.rows)
+            case RowsSkipped():
+                self._rows[RowState.planned] -= event.rows
+                self._rows[RowState.skipped] += event.rows
+                self._done += event.rows
             case RateChanged():
                 self._allowed_per_s = event.rate_per_s
             case Reconciling():
                 self._detail = f"{event.unknown:,} rows unknown: {event.detail}"
+            case LookingBack():
+                self._detail = f"{event.listed:,} executions listed"
             case Tracking():
                 self._tracked = (event.done, event.total)
                 self._detail = event.detail

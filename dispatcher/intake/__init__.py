@@ -10,6 +10,8 @@ is loaded when a file is opened.
 
 from __future__ import annotations
 
+from dispatcher.intake.origin import FileOrigin, Told, file_origin
 from dispatcher.intake.plan import OpenedInput, open_input
+from dispatcher.intake.sources import STDIN
 
-__all__ = ["OpenedInput", "open_input"]
+__all__ = ["STDIN", "FileOrigin", "OpenedInput", "Told", "file_origin", "open_input"]

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import ColumnError
-from dispatcher.model import OUTCOME_PREFIX, REPORT_COLUMNS
+from dispatcher.intake.origin import CAMPAIGN_COLUMN, STATUS_COLUMN, column_at, is_ours
 from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
 
 if TYPE_CHECKING:
     from dispatcher.settings import CampaignSettings, ColumnsSettings
-
-_REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +25,11 @@ class ColumnMap:
 
     #: Names as written, without the report's own.
     header: tuple[str, ...]
-    #: The file's columns that are kept, by position; None: all.
+    #: The file's columns that are read, by position; None: all. Behind the cells, what a report says of its rows.
     kept: tuple[int, ...] | None
+    #: Where a report tells its rows' states and campaigns; None: the file does not.
+    status: int | None
+    campaign: int | None
     to: int
     from_: int | None
     key: tuple[int, ...]
@@ -46,8 +47,10 @@ def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign:
 
     Raises: ColumnError: a name is missing, not in the file, there twice, or two parameters share a name.
     """
-    kept = tuple(position for position, name in enumerate(file_header) if not _is_ours(name.strip()))
+    kept = tuple(position for position, name in enumerate(file_header) if not is_ours(name.strip()))
     header = tuple(file_header[position] for position in kept)
+    status, campaign_at = column_at(file_header, STATUS_COLUMN), column_at(file_header, CAMPAIGN_COLUMN)
+    behind = tuple(position for position in (status, campaign_at) if position is not None)
     names = _Names(header)
     if settings.to is None:
         raise ColumnError(
@@ -62,7 +65,9 @@ def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign:
     _check_names(parameters, settings.constants, campaign.id_parameter)
     return ColumnMap(
         header=header,
-        kept=None if len(kept) == len(file_header) else kept,
+        kept=None if len(kept) == len(file_header) else (*kept, *behind),
+        status=None if status is None else len(header),
+        campaign=None if campaign_at is None else len(header) + len(behind) - 1,
         to=to,
         from_=from_,
         key=key,
@@ -154,10 +159,6 @@ def _check_names(parameters: Mapping[str, int], constants: Mapping[str, str], id
     for name in (*parameters, *constants):
         if not name:
             raise ColumnError("a parameter has no name", fix="give each parameter a name")
-
-
-def _is_ours(name: str) -> bool:
-    return name in _REPORT_COLUMNS or name.startswith(OUTCOME_PREFIX)
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:

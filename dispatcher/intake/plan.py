@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import InputError, SettingsError
+from dispatcher.intake.origin import folder_of, is_ours
 from dispatcher.ledger.records import NewInput, RowBatch
 from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
+    from dispatcher.intake.origin import Told
     from dispatcher.intake.rows import Table
     from dispatcher.intake.screening import Screening
     from dispatcher.settings import Settings
@@ -36,6 +38,11 @@ class OpenedInput:
         blank = self._screening.blank_rows
         left_out = (f"{blank:,} blank row{'s' if blank > 1 else ''} left out",) if blank else ()
         return (*self._table.notes, *left_out)
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it has columns of our reports: such a file is a part of its campaign."""
+        return any(is_ours(name.strip()) for name in self._table.header)
 
     @property
     def total_bytes(self) -> int | None:
@@ -85,8 +92,10 @@ class OpenedInput:
         self.close()
 
 
-def open_input(source: str | Path, settings: Settings) -> OpenedInput:
+def open_input(source: str | Path, settings: Settings, *, told: Told | None = None) -> OpenedInput:
     """Open a file of contacts as [columns], [input] and [campaign] say; `-` is standard input.
+
+    `told`: how what a report says of its rows is taken; None: not at all.
 
     Raises: InputError: the file cannot be used. ColumnError: a column that the settings name is not in it.
     SettingsError: the sender, region or delimiter is wrong.
@@ -124,6 +133,7 @@ def open_input(source: str | Path, settings: Settings) -> OpenedInput:
             limits=Limits(
                 parameters_max_bytes=settings.input.parameters_max_bytes, cell_max_bytes=settings.input.cell_max_bytes
             ),
+            told=told,
         )
     except BaseException:
         table.close()
@@ -134,5 +144,7 @@ def open_input(source: str | Path, settings: Settings) -> OpenedInput:
         parameter_columns=columns.parameters,
         parameter_constants=columns.constants,
         from_address=sender,
+        folder=folder_of(source),
+        key_columns=tuple(name.strip() for name in settings.columns.key),
     )
     return OpenedInput(new_input, table, screening, columns.kept)

@@ -39,8 +39,8 @@ class Chunk(Protocol):
     def column(self, index: int) -> list[str]:
         """One column's cells."""
 
-    def encode(self) -> tuple[list[str], bool]:
-        """Each row as a JSON array of text, and whether a NUL may be in one."""
+    def encode(self, width: int) -> tuple[list[str], bool]:
+        """The first `width` cells of each row as a JSON array of text, and whether a NUL may be in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RowChunk:
     def column(self, index: int) -> list[str]:
         return [row[index] for row in self.rows]
 
-    def encode(self) -> tuple[list[str], bool]:
+    def encode(self, width: int) -> tuple[list[str], bool]:
         """All rows are encoded at once and cut apart: a call for each row costs more than its work.
 
         The cut is at `],[`, where one array ends and the next begins. Two of these never overlap, so each cell that
@@ -62,10 +62,11 @@ class RowChunk:
         """
         if not self.rows:
             return [], False
-        whole = orjson.dumps(self.rows).decode()
+        rows = self.rows if len(self.rows[0]) == width else [row[:width] for row in self.rows]
+        whole = orjson.dumps(rows).decode()
         cells = whole[1:-1].replace("],[", "]\0[").split("\0")
-        if len(cells) != len(self.rows):
-            cells = [orjson.dumps(row).decode() for row in self.rows]
+        if len(cells) != len(rows):
+            cells = [orjson.dumps(row).decode() for row in rows]
         return cells, "\\u0000" in whole
 
 

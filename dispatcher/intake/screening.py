@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import orjson
 
 from dispatcher.intake.columns import ColumnMap
+from dispatcher.intake.origin import Told
 from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses, Refusal
 from dispatcher.intake.rows import Chunk, Malformed
 from dispatcher.ledger.records import RowBatch
@@ -49,6 +51,7 @@ class Screening:
         id_parameter: str,
         limits: Limits,
         rules: Sequence[Rule] = (),
+        told: Told | None = None,
     ) -> None:
         """`from_address`: the normalised sender of rows without their own; None: each row must have one."""
         self._columns = columns
@@ -57,6 +60,8 @@ class Screening:
         self._from_bytes = len((from_address or "").encode())
         self._limits = limits
         self._rules = rules
+        #: None: the file says nothing of what became of its rows.
+        self._told = told if columns.status is not None else None
         #: Wholly blank rows met so far; what a reader of text leaves out itself is not among them.
         self.blank_rows = 0
         row_id = {id_parameter: _SOME_ID} if id_parameter else {}
@@ -67,7 +72,7 @@ class Screening:
     def screen(self, chunk: Chunk) -> RowBatch:
         """One batch of the ledger's. Wholly blank rows are not contacts: they are left out."""
         columns, malformed = self._columns, chunk.malformed
-        cells, has_nul = chunk.encode()
+        cells, has_nul = chunk.encode(len(columns.header))
         to_texts = self._texts(chunk, columns.to)
         to_addresses, refusals = self._addresses.read_column(to_texts)
         blank = {
@@ -100,6 +105,8 @@ class Screening:
             for position in reasons:
                 states[position] = _INVALID
                 row_keys[position] = None
+        if self._told is not None:
+            self._leave_out_reported(chunk, states, reasons)
         for rule in self._rules:
             for position, to in enumerate(to_addresses):
                 if to is not None and position not in reasons:
@@ -116,6 +123,18 @@ class Screening:
             cells=cells,
             reasons=reasons,
         )
+
+    def _leave_out_reported(self, chunk: Chunk, states: list[str], reasons: Reasons) -> None:
+        """Rows that the file, a report, says were sent. What the campaign knows of them, the ledger puts above it."""
+        told, columns = self._told, self._columns
+        assert told is not None
+        assert columns.status is not None
+        campaigns = self._texts(chunk, columns.campaign) if columns.campaign is not None else repeat("")
+        for position, (status, campaign) in enumerate(zip(self._texts(chunk, columns.status), campaigns, strict=False)):
+            if status and states[position] == _PLANNED and told.was_sent(status, campaign):
+                states[position] = _SKIPPED
+                sentence = f"the file says that it is {status.strip()}, and this campaign does not know it"
+                reasons[position] = (Reason.reported, None, sentence)
 
     def _texts(self, chunk: Chunk, index: int) -> list[str]:
         """A column's cells; those of malformed rows are empty."""
@@ -232,8 +251,8 @@ class _Selected:
         texts = self._chunk.column(index)
         return [texts[position] for position in self._positions]
 
-    def encode(self) -> tuple[list[str], bool]:
-        cells, has_nul = self._chunk.encode()
+    def encode(self, width: int) -> tuple[list[str], bool]:
+        cells, has_nul = self._chunk.encode(width)
         return [cells[position] for position in self._positions], has_nul
 
 

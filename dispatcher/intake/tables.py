@@ -33,8 +33,8 @@ class ArrowChunk:
     def column(self, index: int) -> list[str]:
         return _python(self.columns[index])
 
-    def encode(self) -> tuple[list[str], bool]:
-        bodies, nuls = zip(*map(_json_bodies, self.columns), strict=True)
+    def encode(self, width: int) -> tuple[list[str], bool]:
+        bodies, nuls = zip(*map(_json_bodies, self.columns[:width]), strict=True)
         joined = pc.binary_join_element_wise(*bodies, pa.scalar('","', pa.large_string()))
         return [f'["{row}"]' for row in _python(joined)], any(nuls)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import tallies
-from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
+from dispatcher.ledger import contacted, tallies, unresolved
+from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Run, UnknownRow
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
 from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
@@ -24,23 +24,65 @@ class RowsMoved(Exception):
     """Some rows are not where their outcomes expect them: nothing is written; end them one by one."""
 
 
-def begin(db: Db, chunks: ChunkReader, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
+def begin(
+    db: Db,
+    chunks: ChunkReader,
+    run: Run,
+    limit: int,
+    *,
+    now_ms: int,
+    input_id: int | None,
+    dispatch_id: Callable[[str], str] | None,
+    repeat_after_ms: int,
+) -> GrantedRows:
     """Write the intents for up to `limit` planned rows; see `protocol.Ledger.begin_rows`."""
     check_lease(db, run)
+    granted = GrantedRows()
+    while True:
+        found = _planned(db, run, limit, now_ms, input_id)
+        if not found:
+            return granted
+        if repeat_after_ms:
+            found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
+            granted.skipped += contacted.skip(db, repeats)
+        if found:
+            granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id))
+            return granted
+
+
+def _planned(db: Db, run: Run, limit: int, now_ms: int, input_id: int | None) -> list[Sequence[Any]]:
     found: list[Sequence[Any]] = []
-    for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
-        if len(found) < limit:
-            found += db.rows("planned_rows", input_id=scope, now_ms=now_ms, limit=limit - len(found))
-    if not found:
-        return []
+    if limit > 0:
+        for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
+            if len(found) < limit:
+                found += db.rows("planned_rows", input_id=scope, now_ms=now_ms, limit=limit - len(found))
+    return found
+
+
+def _begin(
+    db: Db,
+    chunks: ChunkReader,
+    run: Run,
+    found: Sequence[Sequence[Any]],
+    *,
+    now_ms: int,
+    dispatch_id: Callable[[str], str] | None,
+) -> list[GrantedRow]:
+    """Intents for rows that are `planned`."""
     row_ids = [row[0] for row in found]
-    begun = db.run("attempts_begin", row_ids=row_ids, run_id=run.run_id, now_ms=now_ms)
+    ids = [dispatch_id(row[1]) for row in found] if dispatch_id else [""] * len(found)
+    intents: list[int | str] = []
+    for (*_, identity, attempts), own_id in zip(found, ids, strict=True):
+        intents += (identity, attempts + 1, own_id)
+    begun = db.update("attempts_begin", 3, intents, run_id=run.run_id, now_ms=now_ms)
     sending = db.run("rows_begin", row_ids=row_ids)
     attempt_ids = [attempt_id for (attempt_id,) in db.rows("attempts_begun", row_ids=row_ids)]
     if not begun == sending == len(attempt_ids) == len(found):
         raise LedgerCorrupt(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
+    # Only a row that has an attempt that counts can have been unknown.
+    absent = unresolved.absent_attempts(db, [identity for *_, identity, counted in found if counted])
     moves: tallies.Moves = Counter()
     for scope, n in Counter([row_id >> ROW_NUMBER_BITS for row_id in row_ids]).items():
         moves.update(tallies.moved(scope, _PLANNED, _SENDING, n))
@@ -56,8 +98,10 @@ def begin(db: Db, chunks: ChunkReader, run: Run, limit: int, *, now_ms: int, inp
             to or key,
             sender,
             cells(db, row_id),
+            own_id or None,
+            absent.get(identity, ()),
         )
-        for attempt_id, (row_id, key, to, sender) in zip(attempt_ids, found, strict=True)
+        for attempt_id, (row_id, key, to, sender, identity, _), own_id in zip(attempt_ids, found, ids, strict=True)
     ]
 
 
@@ -146,6 +190,7 @@ def _move(
         request_id,
         found_by,
         not_before_ms,
+        _,
     ) in group:
         rows += (row_id, attempt_id, not_before_ms or 0)
         attempts += (
@@ -169,33 +214,3 @@ def _move(
         late = before is RowState.unknown and outcome is Outcome.not_sent
         db.update("attempts_end", 9, attempts, outcome=outcome.value, late=late)
     return moved
-
-
-def unknown(db: Db, input_ids: Iterable[int]) -> list[UnknownRow]:
-    """The unknown rows of these inputs."""
-    return [
-        UnknownRow(
-            row_id=row_id,
-            attempt_id=attempt_id,
-            input_id=row_id >> ROW_NUMBER_BITS,
-            row_number=row_id & ROW_NUMBER_MASK,
-            row_key=key,
-            to_address=to,
-            begun_at_ms=begun_ms,
-            ended_at_ms=ended_ms,
-            run_id=run_id,
-            clock_skew_ms=skew_ms,
-        )
-        for input_id in input_ids
-        for row_id, attempt_id, key, to, begun_ms, ended_ms, run_id, skew_ms in db.rows(
-            "unknown_rows", **id_range(input_id)
-        )
-    ]
-
-
-def note_unknown(db: Db, notes: Iterable[tuple[int, str]]) -> None:
-    """Keep the evidence of attempts that stay unknown."""
-    flat: list[int | str] = []
-    for note in notes:
-        flat += note
-    db.update("note_unknown", 2, flat)

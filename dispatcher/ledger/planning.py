@@ -9,17 +9,19 @@ from typing import Any
 
 import orjson
 
-from dispatcher.ledger import chunks, tallies
+from dispatcher.ledger import chunks, contacted, reading, removing, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import CampaignRecord, InputRecord, NewInput, PlanCounts, RowBatch
-from dispatcher.model import RowState, empty_counts
+from dispatcher.ledger.records import CampaignRecord, EarlierRows, InputRecord, NewInput, PlanCounts, RowBatch
+from dispatcher.model import Reason, RowState, empty_counts
 
 _PLANNED, _SKIPPED = RowState.planned.value, RowState.skipped.value
 
 
 def begin(db: Db, campaign: CampaignRecord, new: NewInput, now_ms: int) -> InputRecord:
-    """Make room for a file, and remove the rows of loads that were cut short."""
+    """Make room for a file, and remove the rows of loads that were cut short. Raises: CampaignMismatch."""
+    key_columns = None if new.key_columns is None else orjson.dumps(new.key_columns).decode()
+    removing.check_key(db, campaign, key_columns)
     for (left_over,) in db.rows("inputs_unfinished", campaign_id=campaign.campaign_id):
         db.run("input_delete_rows", **id_range(left_over))
         db.run("input_delete_chunks", **id_range(left_over))
@@ -32,6 +34,8 @@ def begin(db: Db, campaign: CampaignRecord, new: NewInput, now_ms: int) -> Input
         parameter_columns=orjson.dumps(new.parameter_columns).decode(),
         parameter_constants=orjson.dumps(new.parameter_constants).decode(),
         from_address=new.from_address,
+        folder=new.folder,
+        key_columns=key_columns,
         now_ms=now_ms,
     )
     return InputRecord(
@@ -43,6 +47,7 @@ def begin(db: Db, campaign: CampaignRecord, new: NewInput, now_ms: int) -> Input
         parameter_columns=new.parameter_columns,
         parameter_constants=new.parameter_constants,
         from_address=new.from_address,
+        folder=new.folder,
     )
 
 
@@ -58,6 +63,7 @@ def inputs(db: Db, campaign_id: int) -> list[InputRecord]:
             parameter_columns=orjson.loads(row[5]),
             parameter_constants=orjson.loads(row[6]),
             from_address=row[7],
+            folder=row[8],
         )
         for row in db.rows("inputs_ready", campaign_id=campaign_id)
     ]
@@ -119,10 +125,23 @@ def _columns(input_id: int, batch: RowBatch) -> list[Any]:
     return flat
 
 
-def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
+def finish(
+    db: Db,
+    input_id: int,
+    sha256: str,
+    now_ms: int,
+    *,
+    repeat_after_ms: int,
+    skip_repeats: bool,
+    earlier: EarlierRows,
+    remove_share_max: float | None,
+) -> PlanCounts:
     """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
     ids = id_range(input_id)
-    campaign_id, previous_id, keyed = db.one("input_get", input_id=input_id)
+    name, account_id, previous_id, keyed, key_columns, old_key_columns = db.one("input_get", input_id=input_id)
+    campaign = reading.campaign_of(db, name, account_id)
+    campaign_id = campaign.campaign_id
+    waited = removing.planned_before(db, campaign_id, input_id)
     # After this the file's rows count: what is loaded is whole.
     if not db.run("input_ready", input_id=input_id, sha256=sha256, now_ms=now_ms):
         raise ValueError("the input is planned already")
@@ -137,7 +156,16 @@ def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
     for other in thinned:
         if not db.one("input_has_rows", **id_range(other))[0]:
             db.run("input_delete_chunks", **id_range(other))
+    since_ms = now_ms - repeat_after_ms if repeat_after_ms else None
+    repeats = contacted.plan(db, campaign, input_id, since_ms, skip=skip_repeats)
     db.run("campaign_set_input", campaign_id=campaign_id, input_id=input_id)
+    if key_columns is not None:
+        db.run("campaign_set_key", campaign_id=campaign_id, key_columns=key_columns)
+    if old_key_columns is not None and key_columns not in (None, old_key_columns):
+        # Nothing was sent yet, and the rows that wait are other rows than this file's, be they the same people.
+        db.run("input_set_removes", input_id=input_id)
+        removing.remove(db, campaign)
+    missing = removing.plan(db, campaign_id, input_id, earlier, waited=waited, share_max=remove_share_max)
     rows, left_planned = empty_counts(), 0
     for tallied_input, state, n in db.rows("tallies_of_campaign", campaign_id=campaign_id):
         if tallied_input == input_id:
@@ -152,7 +180,9 @@ def finish(db: Db, input_id: int, sha256: str, now_ms: int) -> PlanCounts:
         reasons=dict(map(tuple, db.rows("input_reasons", **ids))) if refused else {},
         new=claimed,
         corrected=corrected,
-        left_planned=left_planned,
+        left_planned=left_planned - missing,
+        missing=missing,
+        repeats=0 if skip_repeats else repeats,
     )
 
 
@@ -167,6 +197,7 @@ def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int]) -> int:
     db.run("continued_create", first=ids["first"])
     db.run("continued_index")
     db.run("duplicates_mark")
+    db.run("continued_known")
     corrected = _corrected(db, campaign_id)
     db.run("corrected_create", new_ids=corrected)
     db.run("continued_keep_addresses")
@@ -210,11 +241,18 @@ def _corrected(db: Db, campaign_id: int) -> list[int]:
 
 
 def retry(
-    db: Db, campaign: CampaignRecord, *, codes: Sequence[int], all_rejected: bool, busy: bool, cancelled: bool
+    db: Db,
+    campaign: CampaignRecord,
+    *,
+    codes: Sequence[int],
+    all_rejected: bool,
+    busy: bool,
+    skipped: Sequence[Reason],
 ) -> int:
-    """Plan refused rows again, and those taken out; returns how many."""
+    """Plan refused rows again, and those left out for these reasons; returns how many."""
     moves: tallies.Moves = Counter()
     count = 0
+    reasons = [reason.value for reason in skipped]
     for record in inputs(db, campaign.campaign_id):
         ids = id_range(record.input_id)
         again: dict[str, int] = {}
@@ -222,9 +260,9 @@ def retry(
             again["rejected"] = db.run("retry_rejected", every=all_rejected, codes=list(codes), **ids)
         if busy:
             again["busy"] = db.run("retry_busy", **ids)
-        if cancelled:
-            again[_SKIPPED] = db.run("retry_cancelled", **ids)
-            db.run("uncancel_open", **ids)
+        if reasons:
+            again[_SKIPPED] = db.run("retry_skipped", reasons=reasons, **ids)
+            db.run("retry_skipped_open", reasons=reasons, **ids)
         for before, n in again.items():
             moves.update(tallies.moved(record.input_id, before, _PLANNED, n))
             count += n

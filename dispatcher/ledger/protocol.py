@@ -11,7 +11,7 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -21,20 +21,26 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
+    EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
+    GrantedRows,
     InputRecord,
+    LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     ReportRow,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 
 
 class Ledger(Protocol):
@@ -44,13 +50,16 @@ class Ledger(Protocol):
     def location(self) -> str:
         """Where it lies, for people."""
 
+    def blocked_by(self) -> str | None:
+        """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
+
     async def close(self) -> None:
         """Finish what is queued and close. Safe to call twice."""
 
     # --- accounts and campaigns ---
 
     async def account(self, account_sid: str, base_url: str) -> Account:
-        """The account's record, made where it is new."""
+        """The account's record, made where it is new; one for all its spellings (`identity`)."""
 
     def lease(
         self,
@@ -71,13 +80,19 @@ class Ledger(Protocol):
         """Whether any process, this one included, holds the account now; False where it cannot be told."""
 
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
-        """The campaign of that name, made where it is new.
+        """The account's campaign of that name, made where it is new.
 
+        Until its first attempt a campaign can be given to another flow or account: this does it. Names are unique per
+        account, yet one that another account has begun to send is refused, lest its people are reached once more.
         Raises: CampaignMismatch where the name belongs to another flow or account.
         """
 
-    async def find_campaign(self, name: str) -> CampaignRecord:
-        """Raises: CampaignNotFound, naming the nearest that there is."""
+    async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
+        """The campaign of that name, of this account where it is given.
+
+        Raises: CampaignNotFound, naming the nearest that there is; CampaignMismatch where another account has it, or
+        several have and none is given.
+        """
 
     async def campaigns(self) -> list[CampaignRecord]:
         """All, oldest first."""
@@ -85,8 +100,14 @@ class Ledger(Protocol):
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         """The campaign's files that were planned whole, oldest first."""
 
+    async def input_files(self) -> list[tuple[str, str]]:
+        """All campaigns' files: the folder where each lay (empty: not known), and its name as the user gave it."""
+
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""
+
+    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
+        """Why rows of the latest file are left out: reason -> how many."""
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""
@@ -94,12 +115,24 @@ class Ledger(Protocol):
     # --- planning ---
 
     async def begin_input(self, campaign: CampaignRecord, new: NewInput) -> InputRecord:
-        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lease."""
+        """Start loading a file; rows of loads that were cut short are removed. The caller holds the account's lease.
+
+        Raises: CampaignMismatch where the file's key is not the campaign's, of which something was sent.
+        """
 
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         """Store some rows, in file order; they do not count yet."""
 
-    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
+    async def finish_input(
+        self,
+        input_id: int,
+        sha256: str,
+        *,
+        repeat_after_ms: int = 0,
+        skip_repeats: bool = True,
+        earlier: EarlierRows = EarlierRows.left,
+        remove_share_max: float | None = None,
+    ) -> PlanCounts:
         """The file is whole: an upsert of its lines into the campaign, by row key. All or nothing.
 
         Of several lines with one key, the first that is in order (else the first) is the row, and the others are
@@ -115,8 +148,28 @@ class Ledger(Protocol):
         | sending, unknown | the same; planned if it proves that nothing was created | the same; then as the line |
 
         A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
-        lacks stay in the campaign, `left_planned` of them to be sent.
+        lacks stay in the campaign, `left_planned` of them to be sent; with `earlier` = removed they are not sent any
+        more, and `missing` of them are for `remove_rows` to take out. A larger share of the rows that wait than
+        `remove_share_max` is refused, and nothing is planned. A line that is skipped as `reported` stays so unless the
+        campaign has tried to send the row itself.
+
+        A row that would be planned and whose contact this account has begun to reach on the campaign's flow in the last
+        `repeat_after_ms` (by whatever campaign, file or key; but not by another row of this file) becomes skipped
+        (`contacted`), or without `skip_repeats` is only counted. Raises: UsageError.
         """
+
+    async def rows_to_remove(self, campaign: CampaignRecord) -> int:
+        """How many rows that wait to be sent `remove_rows` would take out."""
+
+    async def remove_rows(self, campaign: CampaignRecord) -> int:
+        """Rows that the latest whole file has no more become skipped (`removed`); returns how many.
+
+        Planned, busy and rejected ones. Rows on the wire or unknown follow as soon as it is known that nothing was
+        created.
+        """
+
+    async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
+        """The account's campaigns on the flow that were fed these bytes, the newest first."""
 
     async def retry_rows(
         self,
@@ -125,10 +178,28 @@ class Ledger(Protocol):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
-        """Plan refused rows again; returns how many. Their history is kept. `count_only` changes nothing."""
+        """Plan refused rows again, and those left out for these reasons; returns how many. Their history is kept.
+
+        `count_only` changes nothing.
+        """
+
+    async def count_repeats(
+        self,
+        campaign: CampaignRecord,
+        *,
+        repeat_after_ms: int,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        skipped: Sequence[Reason] = (),
+    ) -> int:
+        """How many planned rows of the campaign other campaigns of the account have reached a short time ago.
+
+        As if `retry_rows` had planned these, too; nothing is changed.
+        """
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         """Take planned rows out of the campaign; returns how many.
@@ -148,10 +219,23 @@ class Ledger(Protocol):
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         """Record the run's end."""
 
-    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
+    async def begin_rows(
+        self,
+        run: Run,
+        limit: int,
+        *,
+        now_ms: int,
+        input_id: int | None,
+        dispatch_id: Callable[[str], str] | None = None,
+        repeat_after_ms: int = 0,
+    ) -> GrantedRows:
         """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
 
-        When it returns, the intents are on disk. Each row granted may leave once.
+        When it returns, the intents are on disk. Each row granted may leave once. `dispatch_id` makes the id of a row
+        from its key; it is kept with the attempt.
+
+        A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
+        (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted.
         Raises: LeaseLost where another run has taken the account over; LedgerFull, LedgerGone.
         """
 
@@ -164,6 +248,21 @@ class Ledger(Protocol):
         Writing the same ends again changes nothing.
         """
 
+    async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
+        """Of executions (SID -> contact's address) those that this ledger knows of.
+
+        They are its campaigns' or its test sends', or may be: an attempt for the contact has no answer yet.
+        """
+
+    async def own_execution(self, run: Run, row: GrantedRow, execution_sid: str) -> bool:
+        """Whether another row of the run's campaign has begun this execution of the row's contact, or may have."""
+
+    async def skip_contacts(self, run: Run, sentences: Mapping[str, str]) -> int:
+        """Planned rows of the campaign become skipped (`contacted`) by their contact; returns how many.
+
+        `sentences`: contact (as `model.contact_of` gives it) -> why, for people. Raises: LeaseLost.
+        """
+
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         """When the next waiting row may be sent; None: no row waits for a time."""
 
@@ -173,6 +272,9 @@ class Ledger(Protocol):
         `unresolved`: also those of which it is not known whether or when they left; they count at the latest moment
         possible (that is right for a limiter, and too many for a measurement).
         """
+
+    async def has_sent(self, account: Account) -> bool:
+        """Whether a create request of the account was ever begun, by any run or test send."""
 
     async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
         """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.
@@ -203,6 +305,31 @@ class Ledger(Protocol):
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
         """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
+
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        """Of these executions, those that attempts numbered above `after` have created, test sends included.
+
+        Looks through those attempts: an execution whose answer was lost is not among them.
+        """
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        """The last look for others' executions on the campaign's flow, by any campaign of its account."""
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        """Keep what a run's look has found; those that are too old to matter are forgotten. Raises: LeaseLost."""
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
+
+    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
+        """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
+
+        `count_only` changes nothing. Their evidence is kept in their attempts. Rows that were taken out meanwhile stay
+        as they are.
+        """
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).

@@ -8,47 +8,72 @@ from collections.abc import Sequence
 from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
+from dispatcher.hosts import is_loopback
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
+from dispatcher.ledger.identity import canonical_sid, canonical_url
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import RowState, empty_counts
-from dispatcher.remedies import Advice, AnyOf, Command, Option, Setting
+from dispatcher.remedies import Advice, Command, Setting
 
 REPORT_ROWS_PER_BATCH = 500
 _STATES = {state.value: state for state in RowState}
 
 
 def account(db: Db, account_sid: str, base_url: str) -> Account:
-    """The account's record, made where it is new."""
+    """The account's record, made where it is new; however it is spelled."""
+    account_sid, base_url = canonical_sid(account_sid), canonical_url(base_url)
     db.run("account_upsert", account_sid=account_sid, base_url=base_url)
     row = db.one("account_get", account_sid=account_sid, base_url=base_url)
     return Account(account_id=row[0], account_sid=row[1], base_url=row[2])
 
 
 def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int) -> CampaignRecord:
-    """The campaign of that name, made where it is new. Raises: CampaignMismatch."""
-    db.run("campaign_insert", name=name, account_id=owner.account_id, flow_sid=flow_sid, now_ms=now_ms)
-    campaign = _campaign(db.one("campaign_get", name=name))
-    other_name = Option("campaign", f"{name}-2")
+    """See `protocol.Ledger.open_campaign`."""
+    known = [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+    own = [record for record in known if record.account == owner]
+    # A rehearsal's campaign and a real one may have one name.
+    others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
+    found = next(iter(own or others), None)
+    if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
+        if db.one("campaign_is_begun", campaign_id=found.campaign_id)[0]:
+            raise _mismatch(found, owner)
+        db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
+    elif found is None:
+        db.run("campaign_insert", name=name, account_id=owner.account_id, flow_sid=flow_sid, now_ms=now_ms)
+    return _campaign(db.one("campaign_get", name=name, account_id=owner.account_id))
+
+
+def _mismatch(campaign: CampaignRecord, owner: Account) -> CampaignMismatch:
+    """Another account, or another flow. Nothing that is advised reaches anybody twice, so no other name is."""
     if campaign.account != owner:
-        raise CampaignMismatch(
-            f"campaign {name!r} belongs to another account",
+        return CampaignMismatch(
+            f"campaign {campaign.name!r} belongs to another account",
             found=f"{campaign.account.account_sid} at {campaign.account.base_url}",
-            fix=AnyOf(other_name, Advice("set the account it belongs to")),
+            fix=Advice("go on with the account it belongs to"),
         )
-    if campaign.flow_sid != flow_sid:
+    return CampaignMismatch(
+        f"campaign {campaign.name!r} belongs to another flow",
+        found=campaign.flow_sid,
+        fix=Setting("campaign.flow", campaign.flow_sid),
+    )
+
+
+def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRecord:
+    """Raises: CampaignNotFound, naming the nearest that there is; CampaignMismatch where it is another account's."""
+    found = [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+    if owner is not None and found:
+        own = [record for record in found if record.account == owner]
+        if not own:
+            raise _mismatch(found[0], owner)
+        found = own
+    if len(found) > 1:
         raise CampaignMismatch(
-            f"campaign {name!r} belongs to another flow",
-            found=campaign.flow_sid,
-            fix=AnyOf(other_name, Setting("campaign.flow", campaign.flow_sid)),
+            f"several accounts have a campaign {name!r}",
+            found=", ".join(f"{record.account.account_sid} at {record.account.base_url}" for record in found),
+            fix=Advice("set the credentials of the account that is meant"),
         )
-    return campaign
-
-
-def find_campaign(db: Db, name: str) -> CampaignRecord:
-    """Raises: CampaignNotFound, naming the nearest that there is."""
-    row = db.first("campaign_get", name=name)
-    if row is None:
+    if not found:
         names = [record.name for record in campaigns(db)]
         near = difflib.get_close_matches(name, names, n=1)
         raise CampaignNotFound(
@@ -56,7 +81,12 @@ def find_campaign(db: Db, name: str) -> CampaignRecord:
             found=", ".join(names[-10:]) or "an empty ledger",
             fix=Advice(f"did you mean {near[0]!r}?") if near else Command("status", does="lists the campaigns"),
         )
-    return _campaign(row)
+    return found[0]
+
+
+def campaign_of(db: Db, name: str, account_id: int) -> CampaignRecord:
+    """The account's campaign of that name, which is there."""
+    return _campaign(db.one("campaign_get", name=name, account_id=account_id))
 
 
 def campaigns(db: Db) -> list[CampaignRecord]:
@@ -64,10 +94,24 @@ def campaigns(db: Db) -> list[CampaignRecord]:
     return [_campaign(row) for row in db.rows("campaign_list")]
 
 
-def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:
-    """A campaign's counts. `leased`: some process holds the account."""
+def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
+    """Why rows of the latest file are left out: reason -> how many."""
+    current = find_campaign(db, campaign.name, campaign.account)
+    if current.input_id is None:
+        return {}
+    return dict(map(tuple, db.rows("input_reasons", **id_range(current.input_id))))
+
+
+def campaigns_of_file(db: Db, owner: Account, flow_sid: str, sha256: str) -> list[str]:
+    """The account's campaigns on the flow that were fed these bytes, the newest first."""
+    found = db.rows("campaigns_of_file", account_id=owner.account_id, flow_sid=flow_sid, sha256=sha256)
+    return [name for (name,) in found]
+
+
+def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> CampaignStatus:
+    """A campaign's counts. `location`: where the ledger lies; `leased`: some process holds the account."""
     campaign_id = campaign.campaign_id
-    current = find_campaign(db, campaign.name)
+    current = find_campaign(db, campaign.name, campaign.account)
     rows = empty_counts()
     earlier: Counter[RowState] = Counter()
     for input_id, state, n in db.rows("tallies_of_campaign", campaign_id=campaign_id):
@@ -82,6 +126,7 @@ def status(db: Db, campaign: CampaignRecord, *, leased: bool) -> CampaignStatus:
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
         campaign=current,
+        ledger=LedgerPlace(location=location, since_ms=db.one("ledger_since")[0]),
         rows=rows,
         earlier_rows=dict(earlier),
         attempts=requests - throttled,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import ClassVar, NamedTuple
 
-from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class InputRecord:
     parameter_constants: dict[str, str]
     #: The sender of rows that have none of their own.
     from_address: str | None
+    #: Where the file lay, absolute; empty: not known, or standard input.
+    folder: str = ""
 
     def parameters(self, cells: Sequence[str]) -> dict[str, str]:
         """The Parameters of a planned row with these cells: the constants, and above them its columns.
@@ -73,6 +76,21 @@ class NewInput:
     parameter_columns: dict[str, int]
     parameter_constants: dict[str, str] = field(default_factory=dict)
     from_address: str | None = None
+    #: The file's folder, absolute; empty: it has none.
+    folder: str = ""
+    #: The columns that make a row the same row in the next file; (): its address does. None: not known.
+    key_columns: tuple[str, ...] | None = None
+
+
+class EarlierRows(Enum):
+    """What becomes of a campaign's rows that a new file does not have."""
+
+    #: It is a part of the whole: nothing.
+    left = "left"
+    #: The same, and what an earlier file was to take out stays, too.
+    kept = "kept"
+    #: It is the whole: they are to be taken out.
+    removed = "removed"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +131,60 @@ class PlanCounts:
     corrected: int
     #: Planned rows of earlier files that this file does not have; `run` leaves them, `resume` sends them.
     left_planned: int
+    #: Planned rows of earlier files that are to be taken out, since this file does not have them.
+    missing: int = 0
+    #: Planned rows whose contact was reached a short time ago, where they are to be sent all the same.
+    repeats: int = 0
+
+
+class AbsentAttempt(NamedTuple):
+    """An attempt of a row that was unknown once, and counts as not sent."""
+
+    absence: Absence
+    begun_at_ms: int
+    #: The id that was sent; None: none was, or the attempt is of a program that did not keep it.
+    dispatch_id: str | None
+
+
+class SentExecution(NamedTuple):
+    """When the request for an execution of ours was sent, at the earliest, by the clock of its run."""
+
+    run_id: int
+    sent_at_ms: int
+
+
+class LastCreated(NamedTuple):
+    """The newest execution that an account has created on a flow, for all that the ledger knows."""
+
+    execution_sid: str
+    sent: SentExecution
+    #: When its answer was known.
+    answered_at_ms: int
+
+
+class ForeignExecution(NamedTuple):
+    """An execution of a contact that Studio shows and this ledger has not begun."""
+
+    contact: str
+    execution_sid: str
+    #: By Studio's clock.
+    created_at_ms: int
+    #: A create request began it, and no message or call of the contact's; None: the list does not say.
+    by_api: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at Studio's list for executions that this ledger does not know: all from some time on are kept."""
+
+    #: When the list was asked for, on the clock of this look.
+    looked_at_ms: int
+    #: Studio's clock less that one.
+    clock_skew_ms: int
+    #: From when on, by Studio's clock, nothing is missing: through this look and those before it.
+    since_ms: int
+    #: When the run of this look has sent its last request, on the clock of the look; None: it has sent none.
+    departed_at_ms: int | None = None
 
 
 class GrantedRow(NamedTuple):
@@ -131,6 +203,16 @@ class GrantedRow(NamedTuple):
     from_address: str | None
     #: The row's cells in the order of its input's header.
     cells: list[str]
+    #: The id that is to travel in its Parameters, as it is kept with the attempt; None: none was asked for.
+    dispatch_id: str | None = None
+    #: Its earlier attempts of which it was not known whether they created anything: one of them may have.
+    absent: tuple[AbsentAttempt, ...] = ()
+
+
+class GrantedRows(list[GrantedRow]):
+    """What a claim has come to: the rows granted, and how many were `skipped` instead, as contacts reached before."""
+
+    skipped: int = 0
 
 
 class AttemptEnd(NamedTuple):
@@ -150,6 +232,8 @@ class AttemptEnd(NamedTuple):
     found_by: FoundBy | None = None
     #: A row that waits (busy contact, on_busy = wait) comes back planned, not before this time.
     not_before_ms: int | None = None
+    #: Why an attempt that was unknown counts as not sent.
+    absence: Absence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +253,12 @@ class UnknownRow:
     run_id: int
     #: Studio's clock less the clock of these times, as that run measured it; None: it never did.
     clock_skew_ms: int | None
+    #: The id that was sent; None: none was, or the attempt is of a program that did not keep it.
+    dispatch_id: str | None = None
+    #: What was answered; None: nothing.
+    http_status: int | None = None
+    #: Earlier attempts that were unknown, too.
+    absent: tuple[AbsentAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,10 +386,20 @@ class ExecutionCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPlace:
+    """Where a ledger lies, for people, and when its first campaign was made: of what was before, it knows nothing."""
+
+    location: str
+    #: None: it has no campaign yet.
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
     """A campaign's counts, as `status` shows them."""
 
     campaign: CampaignRecord
+    ledger: LedgerPlace
     #: Rows of the latest file by state; every state is present.
     rows: dict[RowState, int]
     #: Rows of earlier files that the latest file does not have, by state (only those present).
@@ -329,5 +429,7 @@ class LedgerHealth:
     version: int
     version_known: int
     campaigns: int
+    #: When the first of them was made; None: there is none.
+    since_ms: int | None
     #: Empty where it is whole.
     problems: tuple[str, ...]

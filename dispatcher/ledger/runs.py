@@ -12,7 +12,9 @@ from dispatcher.model import Outcome, RowState
 
 #: How many attempts are read at a time to find those of the last window.
 DEPARTURES_PER_READ = 1000
-#: Above every number of a run or an attempt.
+#: More than may be claimed and on the wire at once ([rate] in_flight is at most 10,000).
+QUIET_MAX = 12_000
+#: Above every number of an attempt.
 _NEWEST = 1 << 62
 
 
@@ -62,12 +64,17 @@ def stop(db: Db, run: Run, now_ms: int, reason: str | None, totals: RunTotals) -
     db.run("run_stop", run_id=run.run_id, now_ms=now_ms, reason=reason)
 
 
+def has_sent(db: Db, account: Account) -> bool:
+    """Whether any attempt of the account was ever begun."""
+    return bool(db.one("account_has_sent", account_id=account.account_id)[0])
+
+
 def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolved: bool) -> list[int]:
     """When requests of an account left since then, ascending; see `protocol.Ledger.departures`.
 
-    The account's runs and their attempts are numbered as they are begun, so the search goes back from the newest, and
-    ends after a thousand consecutive attempts of which nothing happened since: a clock that was set back only makes it
-    read more. Those of which nothing is known yet may be older than that, and are asked for by themselves.
+    Each run's clock never steps, and its attempts are numbered as they are begun: so the search in it goes back from
+    the newest, and ends after more in a row of which nothing happened since than can be on the wire at once. Those of
+    which nothing is known yet may be older than that, and are asked for by themselves.
     """
     times: dict[int, int] = {}
 
@@ -83,21 +90,14 @@ def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolv
             times[attempt_id] = min(sent_ms, now_ms)
         return True
 
-    position = (_NEWEST, _NEWEST)
-    quiet = 0
-    while quiet < DEPARTURES_PER_READ:
-        found = db.rows(
-            "departures",
-            account_id=account.account_id,
-            run_id=position[0],
-            before=position[1],
-            limit=DEPARTURES_PER_READ,
-        )
-        for run_id, attempt_id, *times_of in found:
-            quiet = 0 if add(attempt_id, *times_of) else quiet + 1
-            position = (run_id, attempt_id)
-        if len(found) < DEPARTURES_PER_READ:
-            break
+    for (run_id,) in db.rows("departures_runs", account_id=account.account_id, since_ms=since_ms):
+        before, quiet = _NEWEST, 0
+        while quiet < QUIET_MAX:
+            found = db.rows("departures", run_id=run_id, before=before, limit=DEPARTURES_PER_READ)
+            for before, *times_of in found:
+                quiet = 0 if add(before, *times_of) else quiet + 1
+            if len(found) < DEPARTURES_PER_READ:
+                break
     if unresolved:
         for attempt_id, *times_of in db.rows("departures_unresolved", account_id=account.account_id):
             add(attempt_id, *times_of)

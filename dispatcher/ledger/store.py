@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from dispatcher.clock import now_ms as clock_ms
-from dispatcher.ledger import attempts, planning, reading, runs, test_sends, tracking
+from dispatcher.ledger import (
+    attempts,
+    contacted,
+    planning,
+    reading,
+    removing,
+    runs,
+    test_sends,
+    tracking,
+    unresolved,
+    witnessed,
+)
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import (
@@ -16,19 +27,25 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     CreatedExecution,
+    EarlierRows,
     ExecutionCounts,
+    ForeignExecution,
     GrantedRow,
+    GrantedRows,
     InputRecord,
+    LastCreated,
+    Look,
     NewInput,
     PlanCounts,
     RowBatch,
     Run,
     RunTotals,
+    SentExecution,
     TestAttempt,
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 
 T = TypeVar("T")
 
@@ -51,6 +68,11 @@ class Store(ABC):
     def _check_place(self) -> None:
         """Raises: LedgerGone where what is written now would not be found again."""
 
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """See `protocol.Ledger`."""
+
     @abstractmethod
     async def is_leased(self, account: Account) -> bool:
         """See `protocol.Ledger`."""
@@ -63,8 +85,8 @@ class Store(ABC):
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
         return await self._do(lambda db: reading.open_campaign(db, name, account, flow_sid, clock_ms()))
 
-    async def find_campaign(self, name: str) -> CampaignRecord:
-        return await self._read(lambda db: reading.find_campaign(db, name))
+    async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
+        return await self._read(lambda db: reading.find_campaign(db, name, account))
 
     async def campaigns(self) -> list[CampaignRecord]:
         return await self._read(reading.campaigns)
@@ -72,12 +94,16 @@ class Store(ABC):
     async def inputs(self, campaign: CampaignRecord) -> list[InputRecord]:
         return await self._read(lambda db: planning.inputs(db, campaign.campaign_id))
 
+    async def input_files(self) -> list[tuple[str, str]]:
+        found = await self._read(lambda db: db.rows("input_files"))
+        return [(folder, source) for folder, source in found]
+
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         await self._do(lambda db: db.run("campaign_set_report", campaign_id=campaign.campaign_id, path=path))
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         leased = await self.is_leased(campaign.account)
-        return await self._read(lambda db: reading.status(db, campaign, leased=leased))
+        return await self._read(lambda db: reading.status(db, campaign, location=self.location, leased=leased))
 
     # --- planning ---
 
@@ -87,8 +113,41 @@ class Store(ABC):
     async def load_rows(self, input_id: int, batch: RowBatch) -> None:
         await self._do(lambda db: planning.load(db, input_id, batch))
 
-    async def finish_input(self, input_id: int, sha256: str) -> PlanCounts:
-        return await self._do(lambda db: planning.finish(db, input_id, sha256, clock_ms()))
+    async def finish_input(
+        self,
+        input_id: int,
+        sha256: str,
+        *,
+        repeat_after_ms: int = 0,
+        skip_repeats: bool = True,
+        earlier: EarlierRows = EarlierRows.left,
+        remove_share_max: float | None = None,
+    ) -> PlanCounts:
+        def work(db: Db) -> PlanCounts:
+            return planning.finish(
+                db,
+                input_id,
+                sha256,
+                clock_ms(),
+                repeat_after_ms=repeat_after_ms,
+                skip_repeats=skip_repeats,
+                earlier=earlier,
+                remove_share_max=remove_share_max,
+            )
+
+        return await self._do(work)
+
+    async def rows_to_remove(self, campaign: CampaignRecord) -> int:
+        return await self._read(lambda db: removing.pending(db, campaign))
+
+    async def remove_rows(self, campaign: CampaignRecord) -> int:
+        return await self._do(lambda db: removing.remove(db, campaign))
+
+    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
+        return await self._read(lambda db: reading.reasons(db, campaign))
+
+    async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
+        return await self._read(lambda db: reading.campaigns_of_file(db, account, flow_sid, sha256))
 
     async def retry_rows(
         self,
@@ -97,17 +156,35 @@ class Store(ABC):
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
-        cancelled: bool = False,
+        skipped: Sequence[Reason] = (),
         count_only: bool = False,
     ) -> int:
         def retry(db: Db) -> int:
-            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, cancelled=cancelled)
+            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
 
         def count(db: Db) -> int:
             with db.undone():
                 return retry(db)
 
         return await self._do(count if count_only else retry)
+
+    async def count_repeats(
+        self,
+        campaign: CampaignRecord,
+        *,
+        repeat_after_ms: int,
+        codes: Sequence[int] = (),
+        all_rejected: bool = False,
+        busy: bool = False,
+        skipped: Sequence[Reason] = (),
+    ) -> int:
+        def work(db: Db) -> int:
+            with db.undone():
+                planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
+                planned = attempts.inputs_planned(db, campaign)
+                return contacted.count_repeats(db, campaign, planned, clock_ms() - repeat_after_ms)
+
+        return await self._do(work) if repeat_after_ms else 0
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         return await self._do(lambda db: planning.cancel(db, campaign, reason))
@@ -120,10 +197,28 @@ class Store(ABC):
     async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
         await self._do(lambda db: runs.stop(db, run, now_ms, reason, totals))
 
-    async def begin_rows(self, run: Run, limit: int, *, now_ms: int, input_id: int | None) -> list[GrantedRow]:
-        def work(db: Db) -> list[GrantedRow]:
+    async def begin_rows(
+        self,
+        run: Run,
+        limit: int,
+        *,
+        now_ms: int,
+        input_id: int | None,
+        dispatch_id: Callable[[str], str] | None = None,
+        repeat_after_ms: int = 0,
+    ) -> GrantedRows:
+        def work(db: Db) -> GrantedRows:
             self._check_place()
-            return attempts.begin(db, self._chunks, run, limit, now_ms=now_ms, input_id=input_id)
+            return attempts.begin(
+                db,
+                self._chunks,
+                run,
+                limit,
+                now_ms=now_ms,
+                input_id=input_id,
+                dispatch_id=dispatch_id,
+                repeat_after_ms=repeat_after_ms,
+            )
 
         return await self._do(work)
 
@@ -142,6 +237,19 @@ class Store(ABC):
         except attempts.RowsMoved:
             await self._do(carefully)
 
+    async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
+        return await self._read(lambda db: contacted.known_executions(db, account, executions))
+
+    async def own_execution(self, run: Run, row: GrantedRow, execution_sid: str) -> bool:
+        return await self._read(lambda db: contacted.own_execution(db, run, row, execution_sid))
+
+    async def skip_contacts(self, run: Run, sentences: Mapping[str, str]) -> int:
+        def work(db: Db) -> int:
+            attempts.check_lease(db, run)
+            return contacted.skip_contacts(db, attempts.inputs_planned(db, run.campaign), sentences)
+
+        return await self._do(work)
+
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         return await self._read(lambda db: attempts.next_due_ms(db, campaign, input_id))
 
@@ -149,6 +257,9 @@ class Store(ABC):
         return await self._read(
             lambda db: runs.departures(db, account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
         )
+
+    async def has_sent(self, account: Account) -> bool:
+        return await self._read(lambda db: runs.has_sent(db, account))
 
     async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
         def work(db: Db) -> TestAttempt:
@@ -189,20 +300,52 @@ class Store(ABC):
 
     async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
         return await self._read(
-            lambda db: attempts.unknown(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
+            lambda db: unresolved.rows(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
         )
 
     async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
-        await self._do(lambda db: attempts.note_unknown(db, notes))
+        await self._do(lambda db: unresolved.note(db, notes))
+
+    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
+        return await self._read(lambda db: unresolved.sent_executions(db, sids, after))
+
+    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
+        return await self._read(lambda db: unresolved.last_created(db, campaign, after))
+
+    # --- what Studio shows of others ---
+
+    async def last_look(self, campaign: CampaignRecord) -> Look | None:
+        return await self._read(lambda db: witnessed.last_look(db, campaign))
+
+    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            witnessed.keep_look(db, run, look, executions)
+
+        await self._do(work)
+
+    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
+        return await self._read(
+            lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
+        )
+
+    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
+        def work(db: Db) -> int:
+            input_ids = [record.input_id for record in planning.inputs(db, campaign.campaign_id)]
+            return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, input_ids)
+
+        return await (self._read if count_only else self._do)(work)
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         def work(db: Db) -> None:
             attempts.check_lease(db, run)
             attempts.end(db, ends, RowState.unknown)
+            unresolved.keep_absence(db, ends)
 
         def carefully(db: Db) -> None:
             attempts.check_lease(db, run)
             attempts.end_one_by_one(db, ends, (RowState.unknown,))
+            unresolved.keep_absence(db, ends)
 
         try:
             await self._do(work)

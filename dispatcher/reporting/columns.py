@@ -48,8 +48,8 @@ def harmless(text: str) -> str:
     return _FORMULA.sub("'", text) if runs_as_formula(text) else text
 
 
-def own_values(row: ReportRow) -> list[str]:
-    """The values of REPORT_COLUMNS for a row, as text; empty where there is nothing to say."""
+def own_values(row: ReportRow, campaign: str) -> list[str]:
+    """The values of REPORT_COLUMNS for a row of the campaign, as text; empty where there is nothing to say."""
     state = row.state
     code: str | int | None
     message: str | None
@@ -64,6 +64,7 @@ def own_values(row: ReportRow) -> list[str]:
         code, message = row.error_code, row.error_message
         advice = row_advice(state, http_status=row.http_status, error_code=code)
     return [
+        campaign,
         str(row.row_number),
         row.to_address or "",
         state,

@@ -45,21 +45,22 @@ async def write_page(
     *,
     executions: ExecutionCounts | None = None,
     window_s: float = 10.0,
+    overwrite: bool = False,
 ) -> int:
     """Write a campaign's numbers as a page; returns of how many rows. `rows`: the latest file's, batch by batch.
 
     `executions`: what tracking has found, if it has looked. The file appears whole or not at all, memory does not grow
-    with the rows, and what blocks is done in a thread. Raises: ReportError; what `rows` raises.
+    with the rows, and what blocks is done in a thread. Raises: ReportError, as `write_report`; what `rows` raises.
     """
-    await asyncio.to_thread(check_target, path)
+    await asyncio.to_thread(check_target, path, overwrite=overwrite)
     summary = await summarize(status, rows)
     text = page(summary, executions, window_s=window_s, as_of_ms=now_ms())
-    await asyncio.to_thread(_write, path, text)
+    await asyncio.to_thread(_write, path, text, overwrite=overwrite)
     return summary.total
 
 
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    with replacing(path, overwrite=overwrite) as file:
         file.write(text.encode())
 
 

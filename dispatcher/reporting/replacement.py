@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from dispatcher.errors import ReportError
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy
+from dispatcher.reporting.marks import is_report
 
 #: Temporary files of ours that nobody has written to for so long were left by a process that was killed.
 LEFT_OVER_S = 3600.0
@@ -26,9 +27,10 @@ _AGAIN = Command("report", ("CAMPAIGN",), does="writes it again")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def check_target(path: Path) -> Path:
+def check_target(path: Path, *, overwrite: bool = False) -> Path:
     """The file that a report under this name would replace, symbolic links followed.
 
+    `overwrite`: also one that is no report of ours.
     Raises: ReportError where the folder is missing or cannot be written, or the name is taken by something else.
     """
     try:
@@ -51,21 +53,29 @@ def check_target(path: Path) -> Path:
             found=str(target),
             fix=AnyOf(Advice(f"chmod u+w {quote(str(target))}"), _ANOTHER),
         )
+    if taken is not None and taken.st_size and not overwrite and not _is_ours(target):
+        raise ReportError(
+            "the report would replace a file that is no report of this program",
+            found=str(target),
+            fix=AnyOf(_ANOTHER, Option("overwrite")),
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ReportError("the report's folder cannot be written", found=str(folder), fix=_ANOTHER)
     return target
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A new file to write to; it takes `path`'s place when the block ends well, and vanishes when it does not.
+
+    What is no report of ours is replaced only with `overwrite`.
 
     It is made beside the old one, in a folder of its own that may take other temporary files, is on disk before the old
     one goes, and keeps the old one's permissions. Where there was none, only its owner may read it: a report holds
     personal data.
     Raises: ReportError where it cannot be written; what the block raises otherwise passes through.
     """
-    target = check_target(path)
+    target = check_target(path, overwrite=overwrite)
     _remove_left_over(target)
     try:
         folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
@@ -86,6 +96,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise mapped(error, target) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(target: Path) -> bool:
+    try:
+        return is_report(target)
+    except OSError:
+        return False
 
 
 def mapped(error: OSError, target: Path) -> ReportError:

@@ -18,6 +18,7 @@ from dispatcher.reporting.feeding import in_thread
 from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.selection import Selection
 
+_CAMPAIGN = REPORT_COLUMNS.index("dispatch_campaign")
 _TO = REPORT_COLUMNS.index("dispatch_to")
 _MESSAGE = REPORT_COLUMNS.index("dispatch_error_message")
 _QUOTED = re.compile('[",\\r\\n]')
@@ -37,14 +38,15 @@ def is_page(path: Path) -> bool:
     return path.suffix.lower() == ".html"
 
 
-def check_report_path(path: Path, *, page: bool = False) -> None:
+def check_report_path(path: Path, *, page: bool = False, overwrite: bool = False) -> None:
     """Raise the ReportError that writing to this path would raise: to be asked before anything is sent.
 
-    `page`: a page of numbers is wanted as well as a report of rows.
+    `page`: a page of numbers is wanted as well as a report of rows; `overwrite`: a file that is no report of ours may
+    be replaced.
     """
     if not (page and is_page(path)):
         _format_of(path)
-    check_target(path)
+    check_target(path, overwrite=overwrite)
 
 
 async def write_report(
@@ -52,20 +54,24 @@ async def write_report(
     header: Sequence[str],
     rows: AsyncIterator[list[ReportRow]],
     *,
+    campaign: str,
     only: Selection | None = None,
     extra: ExtraColumns | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Write the report in the format of the path's suffix; returns how many rows it holds.
 
-    `header` is the input's, `rows` its rows in file order, some hundred at a time. The file appears whole or not at
-    all, also where the caller is cancelled; memory does not grow with the rows, and what blocks is done in a thread.
-    Raises: ReportError for an unknown suffix, a path that cannot be written, a full disk; what `rows` raises.
+    `campaign` is whose report it is, `header` the input's, `rows` its rows in file order, some hundred at a time. The
+    file appears whole or not at all, also where the caller is cancelled; memory does not grow with the rows, and what
+    blocks is done in a thread.
+    Raises: ReportError for an unknown suffix, a path that cannot be written, a file there that is no report of ours
+    (unless `overwrite`), a full disk; what `rows` raises.
     """
     write = _format_of(path)
 
     def written(batches: Iterator[_Found]) -> int:
-        with replacing(path) as file:
-            return write(file, header, extra.names if extra else (), _shown(batches, len(header)))
+        with replacing(path, overwrite=overwrite) as file:
+            return write(file, header, extra.names if extra else (), _shown(batches, len(header), campaign))
 
     async with contextlib.aclosing(_found(rows, only, extra)) as batches:
         return await in_thread(written, batches)
@@ -102,9 +108,12 @@ async def _found(
             yield wanted, await extra.values(wanted) if extra else None
 
 
-def _shown(batches: Iterator[_Found], width: int) -> Iterator[_Batch]:
+def _shown(batches: Iterator[_Found], width: int, campaign: str) -> Iterator[_Batch]:
     for rows, more in batches:
-        shown = [(row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row)) for row in rows]
+        shown = [
+            (row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row, campaign))
+            for row in rows
+        ]
         if more is not None:
             for (_, ours), values in zip(shown, more, strict=True):
                 ours.extend(values)
@@ -124,7 +133,7 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batches: Iterator[_Batch]) -> int:
     file.write(f"{_csv(header)},{_csv([*REPORT_COLUMNS, *extra])}\r\n".encode())
     # Our own texts only; the input's columns are exact, since a machine reads them back.
-    made_harmless = (_TO, _MESSAGE, *range(len(REPORT_COLUMNS), len(REPORT_COLUMNS) + len(extra)))
+    made_harmless = (_CAMPAIGN, _TO, _MESSAGE, *range(len(REPORT_COLUMNS), len(REPORT_COLUMNS) + len(extra)))
     total = 0
     for batch in batches:
         for index in made_harmless:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from dispatcher.ledger.records import CampaignStatus, ReportRow
-from dispatcher.model import RowState
+from dispatcher.model import Reason, RowState
 from dispatcher.reporting.feeding import in_thread
+from dispatcher.reporting.ledger_place import place_object
 from dispatcher.reporting.wording import reason_meaning, row_advice
 from dispatcher.studio.advice import meaning
 
@@ -50,11 +51,17 @@ def rate_per_s(status: CampaignStatus) -> float:
     return status.attempts / status.duration_s if status.duration_s else 0.0
 
 
-def status_object(status: CampaignStatus, report_path: str | None) -> dict[str, Any]:
-    """The object of `status --json` and of `run --json`; docs/report.md describes it. Every state is in `rows`."""
+def status_object(
+    status: CampaignStatus, report_path: str | None, skipped: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """The object of `status --json` and of `run --json`; docs/report.md describes it. Every state is in `rows`.
+
+    `skipped`: why rows are left out, of those that are skipped or invalid; None: it is not asked for.
+    """
     found: dict[str, Any] = {
         "campaign": status.campaign.name,
         "state": campaign_state(status).value,
+        "ledger": place_object(status.ledger),
         "rows": {state.value: status.rows[state] for state in RowState},
         "worst_window": status.worst_window,
         "window_limit": status.window_limit,
@@ -64,6 +71,9 @@ def status_object(status: CampaignStatus, report_path: str | None) -> dict[str, 
         "rate_per_s": round(rate_per_s(status), 2),
         "report": report_path,
     }
+    if skipped is not None:
+        reasons = {reason.value for reason in Reason if reason.state is RowState.skipped}
+        found["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if reason in reasons}
     if any(status.earlier_rows.values()):
         found["earlier_rows"] = {state.value: n for state, n in status.earlier_rows.items() if n}
     return found

@@ -80,6 +80,18 @@ REASONS: dict[Reason, Wording] = {
         "the row was taken out of the campaign",
         "Nothing to do: the row was taken out of the campaign. Retry the cancelled rows to put it back.",
     ),
+    Reason.contacted: Wording(
+        "the contact was reached a short time ago",
+        "Nothing to do: the contact was reached a short time ago (see the message); run again when that is over.",
+    ),
+    Reason.reported: Wording(
+        "the file says that the row was sent already",
+        "Nothing to do: the file says that the row was sent already, and the campaign does not know it.",
+    ),
+    Reason.removed: Wording(
+        "the campaign's latest file has the row no more",
+        "Nothing to do: the latest file has the row no more. Retry the removed rows to put it back.",
+    ),
     Reason.test_only: Wording("the run was a test", "Nothing to do: this was a test run."),
 }
 

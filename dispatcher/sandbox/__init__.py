@@ -12,9 +12,10 @@ from dispatcher.sandbox.contacts import ContactScript
 from dispatcher.sandbox.faults import FAULTS, Fault, FaultPhase, parse_fault
 from dispatcher.sandbox.flows import DEFAULT_FLOW_SID, FlowRevision, SandboxFlow, default_flow, load_flow
 from dispatcher.sandbox.server import Sandbox
-from dispatcher.sandbox.settings import SandboxSettings
+from dispatcher.sandbox.settings import CHANGEABLE, SandboxSettings, parse_change
 
 __all__ = [
+    "CHANGEABLE",
     "DEFAULT_FLOW_SID",
     "FAULTS",
     "ContactScript",
@@ -26,5 +27,6 @@ __all__ = [
     "SandboxSettings",
     "default_flow",
     "load_flow",
+    "parse_change",
     "parse_fault",
 ]

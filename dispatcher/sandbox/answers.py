@@ -80,3 +80,12 @@ def conflict(sid: str) -> Answer:
         f"Execution {sid} is already active for this contact. End the active Execution before creating a new one",
         details={"conflicting_execution_sid": sid},
     )
+
+
+def bare_conflict() -> Answer:
+    """409/20409 that does not say which execution is in the way."""
+    return problem(
+        409,
+        20409,
+        "An Execution is already active for this contact. End the active Execution before creating a new one",
+    )

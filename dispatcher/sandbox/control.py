@@ -18,10 +18,13 @@ from dispatcher.sandbox.dates import NEVER_US, SECOND_US, to_us
 from dispatcher.sandbox.faults import FaultPlan, parse_phases
 from dispatcher.sandbox.flows import DEFAULT_FLOW_SID
 from dispatcher.sandbox.runner import parameters_of
-from dispatcher.sandbox.settings import SandboxSettings
+from dispatcher.sandbox.settings import CHANGEABLE, SandboxSettings
+from dispatcher.sandbox.sids import derived_sid
 from dispatcher.sandbox.studio import Studio
 
 _CREATES_PAGE_MAX = 10_000
+#: What may begin an execution other than a request, and the prefix of its SID.
+_BEGAN_BY = {"message": "SM", "call": "CA"}
 
 
 class Controlled(Protocol):
@@ -40,6 +43,9 @@ class Controlled(Protocol):
     def reset(self) -> None:
         """Forget everything."""
 
+    def change(self, **changes: object) -> None:
+        """Go on with other settings."""
+
 
 def handle(sandbox: Controlled, request: web.BaseRequest, path: str, query_text: str, body: bytes) -> web.Response:
     """The answer to a control request: JSON; `{"error", "found", "fix"}` with 400, 403, 404 or 405 when it is wrong."""
@@ -51,37 +57,43 @@ def handle(sandbox: Controlled, request: web.BaseRequest, path: str, query_text:
             case "GET", "stats":
                 return _json(sandbox.stats(brief=query.get("brief") == "1"))
             case "GET", "creates":
-                return _json(
-                    creates(sandbox, after=_number(query, "after", -1), size=_number(query, "page_size", 1000))
-                )
+                after, size = _number(query, "after", -1), _number(query, "page_size", 1000)
+                return _json(creates(sandbox, after=after, size=size, planted=query.get("planted") == "1"))
             case "POST", "reset":
                 sandbox.reset()
                 return _json({})
             case "POST", "faults":
                 sandbox.fault_plan.replace(parse_phases(_object(body)), sandbox.now_us())
                 return _json({})
+            case "GET", "settings":
+                return _json({name: getattr(sandbox.settings, name) for name in sorted(CHANGEABLE)})
+            case "POST", "settings":
+                sandbox.change(**_object(body))
+                return _json({})
             case "POST", "executions":
                 return _plant(sandbox, _object(body))
-            case _, "stats" | "creates" | "reset" | "faults" | "executions":
+            case _, "stats" | "creates" | "reset" | "faults" | "settings" | "executions":
                 return _json({"error": f"{request.method} is not for {path}"}, 405)
             case _:
-                found = "GET stats, creates; POST reset, faults, executions"
+                found = "GET stats, creates, settings; POST reset, faults, settings, executions"
                 return _json({"error": "No such thing", "found": path, "fix": found}, 404)
     except SettingsError as error:
         fix = error.fix.text if isinstance(error.fix, Advice) else None
         return _json({"error": error.message, "found": error.found, "fix": fix}, 400)
 
 
-def creates(sandbox: Controlled, *, after: int = -1, size: int = 1000) -> dict[str, Any]:
-    """Executions created over the API in order, also the deleted; `next` is the `after` of the next page, or None."""
+def creates(sandbox: Controlled, *, after: int = -1, size: int = 1000, planted: bool = False) -> dict[str, Any]:
+    """Executions created over the API in order, also the deleted; `next` is the `after` of the next page, or None.
+
+    `planted`: those that other programs began, too.
+    """
     sandbox.studio.creator.apply_due(sandbox.now_us())
-    skew_us = to_us(sandbox.settings.clock_skew_s)
     log, sids = sandbox.studio.executions.log, sandbox.studio.executions.sids
     size = max(1, min(size, _CREATES_PAGE_MAX))
     stop = min(max(after, -1) + 1 + size, len(log))
     page: list[dict[str, Any]] = []
     for execution in log[max(after, -1) + 1 : stop]:
-        if execution.planted:
+        if execution.planted and not planted:
             continue
         parameters = parameters_of(execution)
         page.append(
@@ -96,15 +108,17 @@ def creates(sandbox: Controlled, *, after: int = -1, size: int = 1000) -> dict[s
                 if isinstance(parameters, dict)
                 else None,
                 "deleted": execution.deleted,
-                # Without the skew: the true time, to be compared with the client's own.
-                "at": (execution.created_us - skew_us) / SECOND_US,
+                "planted": execution.planted,
+                # The true time, to be compared with the client's own; and what its date_created says.
+                "at": execution.created_us / SECOND_US,
+                "dated": execution.dated_us / SECOND_US,
             }
         )
     return {"creates": page, "next": stop - 1 if stop < len(log) else None}
 
 
 def _plant(sandbox: Controlled, order: dict[str, Any]) -> web.Response:
-    known = {"to", "from", "flow_sid", "parameters", "age_s", "ends_after_s"}
+    known = {"to", "from", "flow_sid", "parameters", "age_s", "ends_after_s", "began_by"}
     if unknown := set(order) - known:
         raise SettingsError(
             "Unknown field", found=", ".join(sorted(unknown)), fix=f"the fields are {', '.join(sorted(known))}"
@@ -118,7 +132,11 @@ def _plant(sandbox: Controlled, order: dict[str, Any]) -> web.Response:
     for name, value in times_s.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise SettingsError(f"{name} is a number of seconds, not below 0", found=repr(value))
-    parameters = order.get("parameters")
+    parameters, began_by = order.get("parameters"), order.get("began_by")
+    if began_by is not None and began_by not in _BEGAN_BY:
+        raise SettingsError("began_by is not known", found=str(began_by)[:40], fix=f"one of {', '.join(_BEGAN_BY)}")
+    if began_by is not None and parameters is not None:
+        raise SettingsError("What a message or a call began has no parameters")
     ends_after_s = times_s["ends_after_s"]
     sid = sandbox.studio.creator.plant(
         flow_sid,
@@ -128,6 +146,7 @@ def _plant(sandbox: Controlled, order: dict[str, Any]) -> web.Response:
         now_us=sandbox.now_us(),
         age_us=to_us(times_s["age_s"] or 0.0),
         ends_after_us=NEVER_US if ends_after_s is None else to_us(ends_after_s),
+        began_by=None if began_by is None else derived_sid(_BEGAN_BY[began_by], to, sandbox.now_us()),
     )
     if sid is None:
         return _json({"error": "The contact already has an active execution"}, 409)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import random
 from dataclasses import dataclass
 
 import orjson
 
 from dispatcher.sandbox import answers
 from dispatcher.sandbox.answers import Answer
+from dispatcher.sandbox.dates import to_us
 from dispatcher.sandbox.executions import Execution, Executions
 from dispatcher.sandbox.flows import FlowRevision, SandboxFlow
 from dispatcher.sandbox.forms import parse_form
@@ -45,7 +47,8 @@ class Creator:
         resources: Resources,
         tally: Tally,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        self._odds = random.Random(f"{settings.seed}/worlds")
         self._flows = {flow.sid: flow for flow in settings.flows}
         self._executions = executions
         self._runner = runner
@@ -60,6 +63,8 @@ class Creator:
             return order
         busy = self._executions.conflict(order.flow.sid, order.to, order.sender, now_us)
         if busy is not None and route.version == "v2":
+            if self._drawn(self.settings.bare_conflict_share):
+                return answers.bare_conflict()
             return answers.conflict(self._executions.sids.at(busy.n))
         execution = busy or self._start(order, now_us)
         resource = self._resources.execution(execution, route.version, request.base, now_us)
@@ -88,8 +93,12 @@ class Creator:
         now_us: int,
         age_us: int,
         ends_after_us: int,
+        began_by: str | None = None,
     ) -> str | None:
-        """An execution as another program would have started it `age_us` ago. Its SID; None if the contact is busy."""
+        """An execution as another program would have started it `age_us` ago, or a message or call (`began_by`).
+
+        Its SID; None if the contact is busy.
+        """
         flow = self._flows[flow_sid]
         if self._executions.conflict(flow_sid, to, sender, now_us) is not None:
             return None
@@ -102,13 +111,16 @@ class Creator:
             created_us=now_us - age_us,
             request_n=0,
             planted=True,
+            skew_us=self._skew_us,
+            began_by=began_by,
+            hides_address=self._drawn(self.settings.null_address_share),
         )
         self._executions.set_end(execution, execution.created_us + ends_after_us)
         self._tally.planted += 1
         return self._executions.sids.at(execution.n)
 
     def _read_create(self, route: Route, request: Request) -> _Order | Answer:
-        settings = self._settings
+        settings = self.settings
         flow = self._flows.get(route.sids[0])
         if flow is None:
             return answers.not_found(f"/{route.version}/Flows/{route.sids[0]}")
@@ -141,7 +153,7 @@ class Creator:
 
     def _read_parameters(self, parameters: str) -> str | Answer | None:
         """The dispatch id inside, if there is one, or what Parameters like these are answered with."""
-        settings = self._settings
+        settings = self.settings
         if settings.parameters_max_bytes and len(parameters.encode()) > settings.parameters_max_bytes:
             return answers.invalid(f"Parameters exceed {settings.parameters_max_bytes} bytes")
         try:
@@ -154,6 +166,13 @@ class Creator:
         found = value.get(settings.dispatch_id_parameter)
         return None if found is None else str(found)
 
+    @property
+    def _skew_us(self) -> int:
+        return to_us(self.settings.clock_skew_s + self.settings.date_created_skew_s)
+
+    def _drawn(self, share: float) -> bool:
+        return share > 0 and self._odds.random() < share
+
     def _start(self, order: _Order, now_us: int) -> Execution:
         execution = self._executions.add(
             order.flow,
@@ -163,6 +182,8 @@ class Creator:
             order.parameters,
             created_us=now_us,
             request_n=order.request_n,
+            skew_us=self._skew_us,
+            hides_address=self._drawn(self.settings.null_address_share),
         )
         self._executions.set_end(execution, self._runner.end_us(execution, self._executions.sids.at(execution.n)))
         self._executions.sweep(now_us)

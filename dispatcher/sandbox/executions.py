@@ -33,6 +33,9 @@ class Execution:
     ends_us: int
     request_n: int
     planted: bool  #: not created over the API but by `POST /_sandbox/executions`, as another program would
+    skew_us: int = 0  #: how wrong the clock was that dated it: shown in every date of it, and lists go by it
+    began_by: str | None = None  #: the message or call that began it (SM…, CA…); None: a request
+    hides_address: bool = False  #: its contact_channel_address is null
     deleted: bool = False
 
     def status(self, now_us: int) -> ExecutionStatus:
@@ -44,9 +47,14 @@ class Execution:
         return self.revision.status == "draft" and self.to not in self.flow.test_users
 
     @property
+    def dated_us(self) -> int:
+        """When its date_created says that it was created."""
+        return self.created_us + self.skew_us
+
+    @property
     def key(self) -> tuple[int, int]:
         """Orders executions as lists show them, from old to new."""
-        return (self.created_us, self.n)
+        return (self.created_us + self.skew_us, self.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ class Executions:
         self._sweep_at = 1024
         self._senders: dict[str, str] = {}
         self._key_includes_flow = settings.conflict_key_includes_flow
-        self._lag_us = to_us(settings.list_lag_s)
+        self.list_lag_us = to_us(settings.list_lag_s)
+        #: The least and the most that any execution's date is off.
+        self._skews_us = (0, 0)
         self._retention_us = round(settings.retention_days * _DAY_US)
 
     def conflict(self, flow_sid: str, to: str, sender: str, now_us: int) -> Execution | None:
@@ -100,6 +110,9 @@ class Executions:
         created_us: int,
         request_n: int,
         planted: bool = False,
+        skew_us: int = 0,
+        began_by: str | None = None,
+        hides_address: bool = False,
     ) -> Execution:
         """A new execution, which does not end until `set_end` says when."""
         execution = Execution(
@@ -114,10 +127,14 @@ class Executions:
             ends_us=NEVER_US,
             request_n=request_n,
             planted=planted,
+            skew_us=skew_us,
+            began_by=began_by,
+            hides_address=hides_address,
         )
         self.log.append(execution)
+        self._skews_us = (min(self._skews_us[0], skew_us), max(self._skews_us[1], skew_us))
         listed = self._by_flow[flow.sid]
-        if listed and listed[-1].created_us > created_us:
+        if listed and listed[-1].dated_us > execution.dated_us:
             insort(listed, execution, key=_key)
         else:
             listed.append(execution)
@@ -165,10 +182,15 @@ class Executions:
         created_to_us: int | None = None,
         status: ExecutionStatus | None = None,
     ) -> Page:
-        """One page of a flow's executions. `created_from_us` is inclusive, `created_to_us` exclusive."""
+        """One page of a flow's executions. `created_from_us` is inclusive, `created_to_us` exclusive.
+
+        Lists are ordered and asked by date_created, with whatever was wrong with the clock that wrote it; how long an
+        execution is kept, and hidden at first, goes by the time that has passed.
+        """
         listed = self._by_flow[flow_sid]
-        first_us = now_us - self._retention_us + 1
-        end_us = now_us - self._lag_us + 1
+        oldest_us, newest_us = now_us - self._retention_us, now_us - self.list_lag_us
+        first_us = oldest_us + 1 + self._skews_us[0]
+        end_us = newest_us + 1 + self._skews_us[1]
         if created_from_us is not None:
             first_us = max(first_us, created_from_us)
         if created_to_us is not None:
@@ -184,6 +206,8 @@ class Executions:
         found: list[Execution] = []
         for index in indices:
             execution = listed[index]
+            if not oldest_us < execution.created_us <= newest_us:
+                continue
             if execution.deleted or (status is not None and execution.status(now_us) != status):
                 continue
             found.append(execution)

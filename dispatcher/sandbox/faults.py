@@ -42,8 +42,19 @@ class Effect(StrEnum):
     HTML_502 = "html_502"
     REDIRECT_307 = "redirect_307"
     BAD_PAGE_TOKEN = "page_token"
+    BAD_RETRY_AFTER = "bad_retry_after"
     UNPARSABLE = "unparsable"
     NO_SID = "no_sid"
+    BAD_SID = "bad_sid"
+    OTHER_SID = "other_sid"
+    OTHER_TO = "other_to"
+    OTHER_FLOW = "other_flow"
+    OTHER_ACCOUNT = "other_account"
+    OTHER_CONTEXT = "other_context"
+    NO_META = "no_meta"
+    EMPTY_LIST = "empty_list"
+    BAD_DATE = "bad_date"
+    HUGE = "huge"
 
     RESET = "reset"
     RESET_LATE = "reset_late"
@@ -54,6 +65,7 @@ class Effect(StrEnum):
     CUT_BODY = "cut_body"
     DRIP = "drip"
     SLOW = "slow"
+    SECOND_ANSWER = "second_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,7 @@ _WRITES = (Target.CREATE, Target.UPDATE)
 #: Answered instead of carrying the request out; the plain word is the name.
 _INSTEAD: tuple[tuple[Effect, tuple[Target, ...], str], ...] = (
     (Effect.THROTTLED, _ALL, "429/20429, with Retry-After if the sandbox has one set; not carried out"),
+    (Effect.BAD_RETRY_AFTER, _ALL, "429/20429 with a Retry-After that is no time, or one that no number holds"),
     (Effect.REJECTED, (Target.CREATE,), "400/21211: the To number is not valid; nothing created"),
     (Effect.UNAUTHENTICATED, _ALL, "401/20003: as if the credentials were wrong"),
     (Effect.FORBIDDEN, _ALL, "403/20403: as if the key lacked the permission"),
@@ -98,6 +111,17 @@ _SPOILED: tuple[tuple[Effect, tuple[Target, ...], str], ...] = (
     (Effect.CUT_BODY, _ALL, "the connection ends before the announced length of the body"),
     (Effect.UNPARSABLE, _ALL, "the right status with a body that is not JSON"),
     (Effect.NO_SID, (Target.CREATE,), "the right status with a JSON body that has no sid"),
+    (Effect.BAD_SID, (Target.CREATE, Target.READ), "the right answer, but for SIDs that are none (`FN/../…`)"),
+    (Effect.OTHER_SID, (Target.CREATE,), "the right answer, but for the SID: another execution's"),
+    (Effect.OTHER_TO, (Target.CREATE,), "the right answer, but about another contact's address"),
+    (Effect.OTHER_FLOW, (Target.CREATE,), "the right answer, but about another flow"),
+    (Effect.OTHER_ACCOUNT, (Target.CREATE,), "the right answer, but about another account"),
+    (Effect.OTHER_CONTEXT, (Target.READ,), "to a Context that was asked for: another execution's"),
+    (Effect.NO_META, (Target.READ,), "a list without its `meta`"),
+    (Effect.EMPTY_LIST, (Target.READ,), "a list without its `meta` and with nothing in it"),
+    (Effect.BAD_DATE, _ALL, "the right answer with a Date header that is no date, or one that no number holds"),
+    (Effect.HUGE, _ALL, "the right answer, followed by spaces: huge_bytes long"),
+    (Effect.SECOND_ANSWER, _ALL, "the right answer, and second_answer_s later the same again, unasked for"),
 )
 _SPOILED_WITH_AFTER = frozenset({Effect.SLOW, Effect.DRIP})
 

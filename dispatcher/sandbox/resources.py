@@ -14,7 +14,10 @@ from dispatcher.sandbox.sids import SidSpace, derived_sid
 
 
 class Resources:
-    """Writes one account's resources. `base`: scheme and host as the client wrote them, so URLs stay on the sandbox."""
+    """Writes one account's resources. `base`: scheme and host as the client wrote them, so URLs stay on the sandbox.
+
+    `initiated_by`: whether v2 says what began an execution (`given`), says null, or has no such field (`missing`).
+    """
 
     def __init__(self, account_sid: str, seed: int, executions: SidSpace, started_us: int) -> None:
         self._account_sid = account_sid
@@ -23,6 +26,7 @@ class Resources:
         self._steps = SidSpace("FT", seed)
         self._requests = SidSpace("RQ", seed)
         self._started_us = started_us
+        self.initiated_by = "given"
 
     def request_sid(self, request_n: int) -> str:
         return self._requests.at(request_n)
@@ -35,18 +39,20 @@ class Resources:
             "sid": sid,
             "account_sid": self._account_sid,
             "flow_sid": execution.flow.sid,
-            "contact_channel_address": execution.to,
+            "contact_channel_address": None if execution.hides_address else execution.to,
             "contact_sid": derived_sid("FC", self._account_sid, execution.to),
             "context": {},
             "status": "ended" if ended else "active",
-            "date_created": iso(execution.created_us),
-            "date_updated": iso(execution.ends_us) if ended else None,
+            "date_created": iso(execution.dated_us),
+            "date_updated": iso(execution.ends_us + execution.skew_us) if ended else None,
             "url": url,
             "links": {"steps": f"{url}/Steps", "execution_context": f"{url}/Context"},
         }
         if version == "v2":
             resource["flow_version"] = execution.revision.revision
-            resource["initiated_by"] = self._requests.at(execution.request_n)
+            if self.initiated_by != "missing":
+                began_by = execution.began_by or self._requests.at(execution.request_n)
+                resource["initiated_by"] = began_by if self.initiated_by == "given" else None
         return resource
 
     def execution_context(
@@ -83,7 +89,7 @@ class Resources:
             "transitioned_from": step.transitioned_from,
             "transitioned_to": step.transitioned_to,
             "type": step.type,
-            "date_created": iso(step.at_us),
+            "date_created": iso(step.at_us + execution.skew_us),
             "date_updated": None,
             "url": url,
             "links": {"step_context": f"{url}/Context"},

@@ -47,7 +47,7 @@ class FlowRunner:
     """Says for any execution which steps it has taken by some time, and when it ends."""
 
     def __init__(self, settings: SandboxSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._programs = {
             (flow.sid, revision.revision): (revision.definition["initial_state"], widgets_of(revision.definition))
             for flow in settings.flows
@@ -61,7 +61,7 @@ class FlowRunner:
             return execution.created_us
         if execution.flow.walks:
             return max(step.at_us for step in self._walk(execution, sid))
-        after_s = self._settings.ends_after_s
+        after_s = self.settings.ends_after_s
         return NEVER_US if after_s is None else execution.created_us + to_us(after_s)
 
     def steps(self, execution: Execution, sid: str, now_us: int) -> list[Step]:
@@ -92,8 +92,8 @@ class FlowRunner:
 
     def _walk(self, execution: Execution, sid: str) -> Iterator[Step]:
         """Every step that the execution takes if nobody ends it; the last leads to `Ended`."""
-        script = self._settings.contacts
-        contact = Contact(script, self._settings.seed, execution.to)
+        script = self.settings.contacts
+        contact = Contact(script, self.settings.seed, execution.to)
         initial, widgets = self._program(execution)
         widget, event, at_us = widgets[initial], _START, execution.created_us
         next_name = None if execution.is_of_a_draft else widget.follow(event)
@@ -132,8 +132,13 @@ def parameters_of(execution: Execution) -> Any:
 def first_context(execution: Execution, sid: str) -> dict[str, Any]:
     """The context at the start: the shape of recorded answers, with Parameters in both of their places."""
     parameters = parameters_of(execution)
+    trigger: dict[str, Any] = {"request": {"to": execution.to, "from": execution.sender, "parameters": parameters}}
+    if execution.began_by is not None:
+        # The contact wrote or called: From is the contact's.
+        kind, name = ("call", "CallSid") if execution.began_by.startswith("CA") else ("message", "MessageSid")
+        trigger = {kind: {name: execution.began_by, "From": execution.to, "To": execution.sender}}
     return {
-        "trigger": {"request": {"to": execution.to, "from": execution.sender, "parameters": parameters}},
+        "trigger": trigger,
         "contact": {"channel": {"address": execution.to}},
         "flow": {
             "sid": sid,

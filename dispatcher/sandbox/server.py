@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import socket
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -19,17 +21,20 @@ from dispatcher.sandbox import answers, control, routes
 from dispatcher.sandbox.answers import Answer
 from dispatcher.sandbox.credentials import authorized
 from dispatcher.sandbox.dates import http_date, to_us
+from dispatcher.sandbox.distortions import distorted, redirected, strikes
 from dispatcher.sandbox.faults import Effect, Fault, FaultPhase, FaultPlan, Target
 from dispatcher.sandbox.routes import Operation, Request, Route
 from dispatcher.sandbox.settings import SandboxSettings
 from dispatcher.sandbox.studio import Studio
 from dispatcher.sandbox.window import RateLimit
-from dispatcher.sandbox.wire import Wire, replaced
+from dispatcher.sandbox.wire import Wire
 
 Clock = Callable[[], float]
 _DEFAULTS = SandboxSettings()
 _BACKLOG = 4096
 _SHUTDOWN_S = 2.0
+#: Other spellings of 127.0.0.1.
+_NAMES = ("localhost", "LocalHost", "localhost.")
 #: Seen on recorded answers of the real API.
 _FIXED_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -55,12 +60,13 @@ class Sandbox:
     """
 
     def __init__(self, settings: SandboxSettings = _DEFAULTS, *, clock: Clock | None = None) -> None:
-        self.settings = settings
+        self._settings = settings
         self._clock = clock or steady_clock()
         self._runner: web.ServerRunner | None = None
         self._closing = asyncio.Event()
         self._wire = Wire(settings, self._closing)
         self._address: tuple[str, int] | None = None
+        self._listens_on_ipv6 = False
         self._in_flight = 0
         self._authorized: set[str | None] = set()
         self.reset()
@@ -93,6 +99,7 @@ class Sandbox:
             ) from error
         self._runner = runner
         self._address = runner.addresses[0][:2]
+        self._listens_on_ipv6 = self.settings.ipv6 and await _listen_beside(runner, self._address[1])
 
     async def stop(self) -> None:
         """Close every connection, also those that hang on purpose. What was counted stays readable."""
@@ -117,6 +124,32 @@ class Sandbox:
             raise SettingsError("The sandbox has not been started")
         host, port = self._address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def base_urls(self) -> list[str]:
+        """One account under many names: every spelling of `base_url` that leads here, `base_url` first."""
+        port = self.base_url.rpartition(":")[2]
+        urls = [self.base_url]
+        for name in _NAMES:
+            # Not every system knows its loopback by each of its names.
+            with contextlib.suppress(OSError):
+                found = await self._loop.getaddrinfo(name, int(port), family=socket.AF_INET, type=socket.SOCK_STREAM)
+                if any(address[0] == self._address[0] for *_, address in found if self._address):
+                    urls.append(f"http://{name}:{port}")
+        return [*urls, f"http://[::1]:{port}"] if self._listens_on_ipv6 else urls
+
+    @property
+    def settings(self) -> SandboxSettings:
+        """What holds now."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: SandboxSettings) -> None:
+        self._settings = self._wire.settings = settings
+        self.studio.change(settings)
+
+    def change(self, **changes: object) -> None:
+        """Go on with other settings: what `POST /_sandbox/settings` does. Raises SettingsError."""
+        self.settings = self._settings.changed(changes)
 
     def reset(self) -> None:
         """Back to the state at the start: no executions, no counts, the fault table and seed of the settings."""
@@ -148,13 +181,13 @@ class Sandbox:
             "faults": dict(self.fault_plan.injected),
         }
 
-    def creates(self, *, after: int = -1, page_size: int = 1000) -> dict[str, Any]:
+    def creates(self, *, after: int = -1, page_size: int = 1000, planted: bool = False) -> dict[str, Any]:
         """What `GET /_sandbox/creates` answers: `{"creates": […], "next": the next page's after, or None}`."""
-        return control.creates(self, after=after, size=page_size)
+        return control.creates(self, after=after, size=page_size, planted=planted)
 
     def now_us(self) -> int:
-        """The sandbox's time, its skew included."""
-        return to_us(self._clock() + self.settings.clock_skew_s)
+        """The true time; what the sandbox shows of it may be wrong (`clock_skew_s`)."""
+        return to_us(self._clock())
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -192,9 +225,10 @@ class Sandbox:
                 await self._wire.wait(self.settings.latency_s + self._jitter.random() * self.settings.latency_jitter_s)
             headers = self._headers(now_us, asked.n, time.perf_counter() - started)
             if fault is not None:
-                answer = replaced(fault, answer, request.raw_path, self.settings.retry_after_s) or answer
-                headers = self._headers_of(answer, headers)
-                if not await self._wire.spoil(request, fault.effect, answer, headers):
+                sids = self.studio.executions.sids
+                answer = distorted(fault, answer, path, asked, self.settings, sids) or answer
+                spoiled = self._headers_of(answer, headers)
+                if not await self._wire.spoil(request, fault.effect, answer, spoiled):
                     # The connection is closing; aiohttp finds that out when it writes this, and lets go.
                     return web.Response(status=500)
             assert answer is not None
@@ -224,7 +258,7 @@ class Sandbox:
     def _carry_out(self, route: Route, asked: Request, now_us: int) -> tuple[Answer | None, Fault | None]:
         target = route.operation.target
         fault = self.fault_plan.draw(target, now_us)
-        if fault is not None and fault.effect is Effect.BAD_PAGE_TOKEN and "PageToken=" not in asked.query:
+        if fault is not None and not strikes(fault, route, asked.query):
             fault = None
         refused = self._refuse(target, fault, now_us)
         if refused is not None:
@@ -235,6 +269,8 @@ class Sandbox:
             if fault.effect is Effect.RESET_LATE:
                 self.studio.creator.create_late(route, asked, now_us + to_us(self.settings.late_s))
             return None, fault
+        executions = self.studio.executions
+        route = redirected(fault, route, executions.sids, len(executions.log))
         return self.studio.carry_out(route, asked, now_us), fault
 
     def _refuse(self, target: Target, fault: Fault | None, now_us: int) -> Answer | None:
@@ -266,7 +302,7 @@ class Sandbox:
 
     def _headers(self, now_us: int, request_n: int, duration_s: float) -> dict[str, str]:
         return {
-            "Date": http_date(now_us),
+            "Date": http_date(now_us + to_us(self.settings.clock_skew_s + self.settings.date_header_skew_s)),
             "Twilio-Concurrent-Requests": str(self._in_flight),
             "Twilio-Request-Id": self.studio.resources.request_sid(request_n),
             "Twilio-Request-Duration": f"{duration_s:.3f}",
@@ -277,6 +313,15 @@ class Sandbox:
         if answer is None:
             return headers
         return headers | {"Content-Type": answer.content_type} | dict(answer.headers)
+
+
+async def _listen_beside(runner: web.ServerRunner, port: int) -> bool:
+    """Listen on [::1] too. False: this machine has none, or the port is taken there."""
+    try:
+        await web.TCPSite(runner, "::1", port, backlog=_BACKLOG).start()
+    except OSError:
+        return False
+    return True
 
 
 def _response(answer: Answer, headers: dict[str, str]) -> web.Response:

@@ -5,14 +5,51 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from dispatcher.errors import SettingsError
+from dispatcher.remedies import Option
 from dispatcher.sandbox.contacts import ContactScript
 from dispatcher.sandbox.dates import to_us
 from dispatcher.sandbox.faults import FaultPhase
 from dispatcher.sandbox.flows import SandboxFlow, default_flow
+
+#: What can be changed while requests come in: everything else is the account, or was counted by already.
+CHANGEABLE = frozenset(
+    {
+        "bare_conflict_share",
+        "clock_skew_s",
+        "context_lag_s",
+        "date_created_skew_s",
+        "date_header_skew_s",
+        "drip_s",
+        "ends_after_s",
+        "huge_bytes",
+        "initiated_by",
+        "late_s",
+        "latency_jitter_s",
+        "latency_s",
+        "list_lag_s",
+        "null_address_share",
+        "retry_after_s",
+        "second_answer_s",
+        "slow_s",
+    }
+)
+_MAY_BE_NONE = frozenset({"ends_after_s", "retry_after_s"})
+_INITIATED_BY = ("given", "null", "missing")
+
+
+def parse_change(text: str) -> tuple[str, object]:
+    """`"context_lag_s=5"` as written on a command line: a number, a word, or `none`. Raises SettingsError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError("A setting is written NAME=VALUE", found=text[:40], fix=Option("set", "context_lag_s=5"))
+    try:
+        return name, None if value == "none" else float(value)
+    except ValueError:
+        return name, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +58,7 @@ class SandboxSettings:
 
     host: str = "127.0.0.1"
     port: int = 0  #: 0: the operating system chooses a free one
+    ipv6: bool = False  #: listen on [::1] too, at the same port, where the machine has it
     account_sid: str = "AC" + "0" * 32
     credentials: Mapping[str, str] | None = None
     """Username → password. None accepts any AC… or SK… SID with a password that is not empty."""
@@ -62,6 +100,20 @@ class SandboxSettings:
     """Unknown: the undocumented form field ExternalId. Ignored, or 400/20001."""
     max_body_bytes: int = 1 << 20  #: a larger body is answered 413
 
+    # What the documents do not exclude, and what servers and proxies on the way have done: it proves nothing.
+    context_lag_s: float = 0.0
+    """The Context of an execution is 404 this long after it was created."""
+    null_address_share: float = 0.0
+    """Share of the executions whose contact_channel_address is null (the published description allows it)."""
+    bare_conflict_share: float = 0.0
+    """Share of the conflicts that do not say which execution is in the way."""
+    initiated_by: Literal["given", "null", "missing"] = "given"
+    """Whether v2 says what began an execution: older servers do not."""
+    date_header_skew_s: float = 0.0  #: added to the Date header alone, beside `clock_skew_s`
+    date_created_skew_s: float = 0.0  #: added to the dates of the executions that are created meanwhile, alone
+    huge_bytes: int = 34 << 20  #: size of the answers of a `huge` fault
+    second_answer_s: float = 0.0  #: how long after the first answer that of a `second_answer` fault comes
+
     contacts: ContactScript = field(default_factory=ContactScript)
     """Who answers what, in the flows that walk."""
     flows: tuple[SandboxFlow, ...] = field(default_factory=lambda: (default_flow(),))
@@ -73,7 +125,7 @@ class SandboxSettings:
     late_s: float = 2.0  #: how long after a `reset_late` fault its execution appears
     drip_s: float = 0.2  #: between two bytes of a `drip` fault
     seed: int = 0  #: the same seed and the same requests: the same SIDs, faults and contacts
-    clock_skew_s: float = 0.0  #: added to the Date header and every date
+    clock_skew_s: float = 0.0  #: added to the Date header and to every date; lists are asked by it, too
     keepalive_timeout_s: float = 75.0  #: an idle connection is closed after this long
 
     def __post_init__(self) -> None:
@@ -92,15 +144,25 @@ class SandboxSettings:
             "parameters_max_bytes",
             "slow_s",
             "late_s",
+            "context_lag_s",
+            "second_answer_s",
         ):
             self._at_least(name, 0, below=False)
-        for name in ("window_s", "retention_days", "drip_s", "keepalive_timeout_s", "max_body_bytes"):
+        for name in ("window_s", "retention_days", "drip_s", "keepalive_timeout_s", "max_body_bytes", "huge_bytes"):
             self._at_least(name, 0, below=True)
         for name in ("retry_after_s", "ends_after_s"):
             if getattr(self, name) is not None:
                 self._at_least(name, 0, below=False)
-        if not math.isfinite(self.clock_skew_s):
-            raise SettingsError("clock_skew_s is not a number of seconds", found=str(self.clock_skew_s))
+        for name in ("clock_skew_s", "date_header_skew_s", "date_created_skew_s"):
+            if not math.isfinite(getattr(self, name)):
+                raise SettingsError(f"{name} is not a number of seconds", found=str(getattr(self, name)))
+        for name in ("null_address_share", "bare_conflict_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is not between 0 and 1", found=f"{getattr(self, name):g}")
+        if self.initiated_by not in _INITIATED_BY:
+            raise SettingsError(
+                "initiated_by is not known", found=str(self.initiated_by)[:40], fix=f"one of {', '.join(_INITIATED_BY)}"
+            )
         if self.limit_per_s and self.limit_per_s * self.window_s < 1:
             raise SettingsError(
                 "limit_per_s · window_s is below 1: no create could ever pass",
@@ -115,6 +177,26 @@ class SandboxSettings:
         value = getattr(self, name)
         if not math.isfinite(value) or value < bound or (below and value == bound):
             raise SettingsError(f"{name} must be {'more than' if below else 'at least'} {bound:g}", found=f"{value:g}")
+
+    def changed(self, changes: Mapping[str, object]) -> SandboxSettings:
+        """These settings with some of them changed, as `POST /_sandbox/settings` asks for it. Raises SettingsError."""
+        if unknown := changes.keys() - CHANGEABLE:
+            raise SettingsError(
+                "Not a setting that can be changed while the sandbox runs",
+                found=", ".join(sorted(unknown))[:80],
+                fix=f"the settings are {', '.join(sorted(CHANGEABLE))}",
+            )
+        values: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name == "initiated_by" or (value is None and name in _MAY_BE_NONE):
+                values[name] = value
+            elif isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise SettingsError(
+                    f"{name} is a number", found=repr(value)[:40], fix=f"as it is: {getattr(self, name)}"
+                )
+            else:
+                values[name] = int(value) if name.endswith("_bytes") else float(value)
+        return replace(self, **values)
 
     @property
     def window_us(self) -> int:

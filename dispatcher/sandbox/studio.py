@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from dispatcher.sandbox import answers
 from dispatcher.sandbox.answers import Answer
 from dispatcher.sandbox.creating import Creator
-from dispatcher.sandbox.dates import parse_filter
+from dispatcher.sandbox.dates import parse_filter, to_us
 from dispatcher.sandbox.executions import Execution, Executions, ExecutionStatus
 from dispatcher.sandbox.flows import FlowRevision
 from dispatcher.sandbox.forms import parse_form
@@ -25,11 +25,11 @@ class Studio:
     """One account's Studio."""
 
     def __init__(self, settings: SandboxSettings, started_us: int) -> None:
-        self._settings = settings
         self._flows = {flow.sid: flow for flow in settings.flows}
         self._runner = FlowRunner(settings)
         self.executions = Executions(settings)
-        self.resources = Resources(settings.account_sid, settings.seed, self.executions.sids, started_us)
+        skew_us = to_us(settings.clock_skew_s)
+        self.resources = Resources(settings.account_sid, settings.seed, self.executions.sids, started_us + skew_us)
         self.tally = Tally()
         self.creator = Creator(settings, self.executions, self._runner, self.resources, self.tally)
         self._operations: Mapping[Operation, Callable[[Route, Request, int], Answer]] = {
@@ -48,6 +48,15 @@ class Studio:
             Operation.REVISION: self._fetch_revision,
             Operation.TEST_USERS: self._test_users,
         }
+
+        self.change(settings)
+
+    def change(self, settings: SandboxSettings) -> None:
+        """From now on these settings; what was created stays as it was."""
+        self._settings = self._runner.settings = self.creator.settings = settings
+        self.executions.list_lag_us = to_us(settings.list_lag_s)
+        self.resources.initiated_by = settings.initiated_by
+        self._context_lag_us = to_us(settings.context_lag_s)
 
     def carry_out(self, route: Route, request: Request, now_us: int) -> Answer:
         return self._operations[route.operation](route, request, now_us)
@@ -148,6 +157,8 @@ class Studio:
         execution = self._find(route, now_us)
         if isinstance(execution, Answer):
             return execution
+        if now_us - execution.created_us < self._context_lag_us:
+            return answers.not_found(route.path)
         context = self._walked(execution, now_us)[-1].entered
         return answers.ok(self.resources.execution_context(execution, context, route.version, request.base))
 

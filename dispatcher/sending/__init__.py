@@ -9,6 +9,7 @@ answer is classified -> recorded.
 
     account.py     who may send: the lease, the limiter and the breaker of an account, one per process
     limiter.py     how fast: the window that never holds too much; ceiling.py: what others leave of it; retry.py: pauses
+    departures.py  what left, for the next run; arrivals.py: until when it may arrive; window.py counts
     breaker.py     whether anything may leave: pauses after 429s and failures, and what stops a run
     sender.py      a run's life; claims.py, feeder.py, worker.py, recorder.py: a row's way through it
     busy.py        contacts in another execution

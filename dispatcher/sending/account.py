@@ -11,20 +11,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import zip_longest
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import AccountLocked, DispatcherError
+from dispatcher.errors import AccountLocked, AuthenticationError, DispatcherError
 from dispatcher.events import EventBus, RateChanged, WaitKind
+from dispatcher.ledger.account_files import account_file
+from dispatcher.ledger.identity import canonical_sid
 from dispatcher.ledger.records import Account
 from dispatcher.remedies import Advice, AnyOf, Option
 from dispatcher.sending.borrowers import Borrower, Borrowers
 from dispatcher.sending.breaker import Breaker
+from dispatcher.sending.departures import Departures, open_departures
 from dispatcher.sending.gate import ReadGate
-from dispatcher.sending.limiter import Limiter
+from dispatcher.sending.limiter import Limiter, Past
 from dispatcher.settings import Settings
 
 
@@ -44,6 +49,9 @@ class Leasing(Protocol):
     async def departures(self, account: Account, *, since_ms: int, now_ms: int) -> list[int]:
         """When create requests of the account were sent since then, in ms, ascending."""
 
+    async def has_sent(self, account: Account) -> bool:
+        """Whether anything was ever sent for the account by this ledger."""
+
 
 class _Shared:
     """What all borrowers of one account have in common."""
@@ -56,6 +64,7 @@ class _Shared:
         self.freed = asyncio.Event()
         self.limiter: Limiter | None = None
         self.making_limiter = asyncio.Lock()
+        self.is_checked = False
 
 
 #: The accounts that are open, by loop: its objects are of no use in another.
@@ -97,6 +106,8 @@ class OpenAccount:
         self._shared = shared
         self._bus = bus
         self._ledger: Leasing | None = None
+        #: What ends with the lease.
+        self._leased: contextlib.AsyncExitStack | None = None
 
     # --- the lease ---
 
@@ -127,11 +138,11 @@ class OpenAccount:
                     )
                 finally:
                     bus.resume(WaitKind.account)
-                self._ledger = ledger
+                self._ledger, self._leased = ledger, stack
                 shared.breaker.follow(self._settings.retry, window_s=self._settings.rate.window_s)
                 yield
         finally:
-            self._ledger = shared.limiter = shared.holder = None
+            self._ledger = self._leased = shared.limiter = shared.holder = None
             freed, shared.freed = shared.freed, asyncio.Event()
             freed.set()
 
@@ -153,27 +164,67 @@ class OpenAccount:
 
     async def limiter(self) -> Limiter:
         """The lease's limiter; the first call makes it. Raises: LedgerError."""
-        ledger, shared = self._ledger, self._shared
-        if ledger is None:
+        ledger, leased, shared = self._ledger, self._leased, self._shared
+        if ledger is None or leased is None:
             raise RuntimeError("permits are for whoever holds the account's lease")
         async with shared.making_limiter:
             if shared.limiter is None:
-                shared.limiter = await self._make_limiter(ledger)
+                path = account_file(self.record.account_sid, self.record.base_url, "departures")
+                # Not with the lease: who sends nothing must not take what an older program sent for known.
+                departures = leased.enter_context(open_departures(path, window_s=self._settings.rate.window_s))
+                shared.limiter = await self._make_limiter(ledger, departures)
             return shared.limiter
 
-    async def _make_limiter(self, ledger: Leasing) -> Limiter:
+    async def _make_limiter(self, ledger: Leasing, departures: Departures) -> Limiter:
         rate = self._settings.rate
+        history = departures.history
+        window_s = max(rate.window_s, history.longer_window_s)
         asked_ms = now_ms()
-        past_ms = await ledger.departures(self.record, since_ms=asked_ms - int(rate.window_s * 1000), now_ms=asked_ms)
+        known_ms = await ledger.departures(self.record, since_ms=asked_ms - int(window_s * 1000), now_ms=asked_ms)
+        undated_for_s = history.undated_for_s
+        if not history.found and await ledger.has_sent(self.record):
+            # An older program, another machine, a file that is gone: of what left just now only the ledger knows.
+            undated_for_s = rate.window_s
         now_s = asyncio.get_running_loop().time()
         return Limiter(
             per_second=rate.per_second,
             window_s=rate.window_s,
             headroom=rate.headroom,
             pace=rate.pace,
-            past_s=[now_s - (asked_ms - at_ms) / 1000 for at_ms in past_ms],
+            past=Past(
+                sent_at_s=[now_s - age_s for age_s in _newer(history.ages_s, known_ms, asked_ms)],
+                spread_s=history.spread_s,
+                undated_until_s=now_s + undated_for_s if undated_for_s else 0.0,
+                longer_window_s=history.longer_window_s,
+                longer_until_s=now_s + history.longer_for_s if history.longer_for_s else 0.0,
+            ),
+            arrivals=True,
+            departures=departures,
             bus=self._bus,
         )
+
+    # --- whose it is ---
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether Studio has said that the credentials are this account's."""
+        return self._shared.is_checked
+
+    def check_owner(self, account_sid: str | None) -> None:
+        """`account_sid`: whose the flow is, as Studio says to these credentials; None: it does not say.
+
+        The limit, the lock and what is remembered of contacts are the account's, by its SID: a key of another account
+        would send past them. Raises: AuthenticationError.
+        """
+        if account_sid is None:
+            return
+        if canonical_sid(account_sid) != canonical_sid(self.record.account_sid):
+            raise AuthenticationError(
+                "the credentials are another account's than TWILIO_ACCOUNT_SID says",
+                found=f"Studio answers for {account_sid}, TWILIO_ACCOUNT_SID is {self.record.account_sid}",
+                fix=Advice("set TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET of one account"),
+            )
+        self._shared.is_checked = True
 
     # --- reads ---
 
@@ -202,6 +253,16 @@ class OpenAccount:
 
     def _tell_rate(self, limiter: Limiter, reason: str) -> None:
         self._shared.borrowers.emit(RateChanged(rate_per_s=limiter.rate_per_s, reason=reason))
+
+
+def _newer(ages_s: Sequence[float], known_ms: Sequence[int], asked_ms: int) -> list[float]:
+    """Ages of what was sent, oldest first, by two accounts of it: one from the newest, each where it was later.
+
+    What only one of them knows is in it, too. Both are ascending in time.
+    """
+    by_ledger = [(asked_ms - at_ms) / 1000 for at_ms in known_ms]
+    pairs = zip_longest(reversed(ages_s), reversed(by_ledger), fillvalue=math.inf)
+    return [min(pair) for pair in pairs][::-1]
 
 
 async def _first_of(event: asyncio.Event, other: asyncio.Event | None) -> asyncio.Event:

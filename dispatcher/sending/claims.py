@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from dispatcher.clock import now_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import GrantedRow, Run
+from dispatcher.sending.plan import SendPlan
 
 #: So long after the ledger has said that the account is ours a request may leave; much less than the time that the list
 #: of executions gets, after which another holder of the account may send the row again.
@@ -15,14 +17,23 @@ CONFIRMED_FOR_S = 5.0
 
 
 class Claims:
-    """Claims of one round. `limit`: the most rows; None: all."""
+    """Claims of one round. `limit`: the most rows; None: all. `skipped` is told of rows that were left out."""
 
-    def __init__(self, ledger: Ledger, run: Run, *, input_id: int | None, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: Run,
+        plan: SendPlan,
+        *,
+        limit: int | None = None,
+        skipped: Callable[[int], None],
+    ) -> None:
         self.rows: deque[GrantedRow] = deque()
         self._ledger = ledger
         self._run = run
-        self._input_id = input_id
+        self._plan = plan
         self._limit = limit
+        self._skipped = skipped
         self._loop = asyncio.get_running_loop()
         self._claiming: asyncio.Task[list[GrantedRow]] | None = None
         self._total = 0
@@ -75,6 +86,16 @@ class Claims:
 
     async def _begin_rows(self, limit: int) -> list[GrantedRow]:
         asked_s = self._loop.time()
-        rows = await self._ledger.begin_rows(self._run, limit, now_ms=now_ms(), input_id=self._input_id)
+        plan = self._plan
+        rows = await self._ledger.begin_rows(
+            self._run,
+            limit,
+            now_ms=now_ms(),
+            input_id=plan.input_id,
+            dispatch_id=plan.dispatch_id,
+            repeat_after_ms=plan.repeat_after_ms,
+        )
         self._confirmed_s = max(self._confirmed_s, asked_s)
+        if rows.skipped:
+            self._skipped(rows.skipped)
         return rows

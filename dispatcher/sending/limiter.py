@@ -4,20 +4,24 @@ A permit goes through two gates. A leaky bucket (aiolimiter) spreads permits eve
 window: requests sent in the last one, and permits that are not used yet, are together never more than `cap`. The bucket
 alone would not do: a burst b and a refill r let b + r·window through. And a permit alone would not do: a request that
 has one may still have to connect, or its process may be suspended; so it counts until it is sent, and then a window
-long.
+long. That keeps departures under the cap. Arrivals are kept under the limit, too (`arrivals`): what the cap leaves of
+it is free for those that were long on their way.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
 from dispatcher.events import EventBus, WaitKind
+from dispatcher.sending.arrivals import Arrivals
 from dispatcher.sending.ceiling import Ceiling
+from dispatcher.sending.departures import Departures
 from dispatcher.sending.wait import Wait
+from dispatcher.sending.window import WindowLog
 
 #: A spike's requests need some time to leave; the next spike keeps that distance: the server, too, sees two windows.
 SPIKE_MARGIN_SHARE = 0.01
@@ -36,57 +40,26 @@ CLAIM_MAX = 200
 CEILING_REASON = "after 429s less than the limit is taken: others seem to use the account, too"
 
 
-class WindowLog:
-    """What was sent in the last window. Times are seconds on one monotonic clock, ascending.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What was sent before. Times are seconds on the loop's clock."""
 
-    Within a millisecond they are kept as one, at the latest of them: never too few are counted, and the log is small.
-    """
-
-    def __init__(self, window_s: float) -> None:
-        self.window_s = window_s
-        self._entries: deque[tuple[float, int]] = deque()
-        self._total = 0
-
-    def add(self, at_s: float, n: int = 1) -> None:
-        """Count `n` at `at_s`."""
-        entries = self._entries
-        self._total += n
-        if entries:
-            last_s, last_n = entries[-1]
-            if last_s >= at_s or int(last_s * 1000) == int(at_s * 1000):
-                entries[-1] = (max(last_s, at_s), last_n + n)
-                return
-        entries.append((at_s, n))
-
-    def count(self, now_s: float) -> int:
-        """How many in the window that ends now."""
-        entries, window_s = self._entries, self.window_s
-        while entries and entries[0][0] + window_s <= now_s:
-            self._total -= entries.popleft()[1]
-        return self._total
-
-    def since(self, at_s: float) -> int:
-        """How many at `at_s` or later."""
-        n = 0
-        for when_s, count in reversed(self._entries):
-            if when_s < at_s:
-                break
-            n += count
-        return n
-
-    def frees_at(self, n: int) -> float | None:
-        """When the oldest `n` will have left the window; None: there are not so many."""
-        for at_s, count in self._entries:
-            n -= count
-            if n <= 0:
-                return at_s + self.window_s
-        return None
+    #: Ascending.
+    sent_at_s: Sequence[float] = ()
+    #: It may have arrived so much later.
+    spread_s: float = 0.0
+    #: Until then there may be more of it in the window, which nobody can count.
+    undated_until_s: float = 0.0
+    #: It was sent under a longer window, which holds until then; 0: it was not.
+    longer_window_s: float = 0.0
+    longer_until_s: float = 0.0
 
 
 class Limiter:
     """Hands out permits, to one task. One permit is one create request, retries included.
 
-    Each permit must come back once: `record_sent` when the request leaves, or `release` when it never will.
+    Each permit must come back once: `record_sent` when the request leaves, or `release` when it never will. Where
+    arrivals count, each that was sent must be answered or given up once: `record_answer`.
     """
 
     def __init__(
@@ -96,13 +69,17 @@ class Limiter:
         window_s: float,
         headroom: float,
         pace: str,
-        past_s: Iterable[float] = (),
+        past: Past | None = None,
+        arrivals: bool = False,
+        departures: Departures | None = None,
         bus: EventBus | None = None,
     ) -> None:
-        """`past_s`: when earlier requests were sent (before a restart, say), on the loop's clock, ascending.
+        """`past`: what was sent before, by a run that has ended, say.
 
+        `arrivals`: whether these count, too. `departures`: where what leaves is kept for the next run.
         `bus`: who hears that the window is full, or what a ceiling leaves of it.
         """
+        past = past or Past()
         self._loop = asyncio.get_running_loop()
         self.window_s = window_s
         self.window_limit = max(1, int(per_second * window_s + 1e-9))
@@ -118,10 +95,21 @@ class Limiter:
         self._open = 0
         self._waiter: asyncio.Future[None] | None = None
         self._wait = Wait(bus if bus is not None else EventBus())
-        for at_s in past_s:
+        self._departures = departures
+        self._arrivals = (Arrivals(self.window_limit, window_s),) if arrivals else ()
+        #: The window of an earlier run was longer: it holds until nothing that left then is in it any more.
+        self._longer: Arrivals | None = None
+        self._longer_until_s = past.longer_until_s + past.spread_s
+        if past.longer_until_s:
+            longer_limit = int(int(per_second * past.longer_window_s + 1e-9) * (1 - headroom) + 1e-9)
+            self._longer = Arrivals(max(1, longer_limit), past.longer_window_s)
+        self._undated_until_s = past.undated_until_s
+        for at_s in past.sent_at_s:
             self._window.add(at_s)
             if self._spike:
                 self._sent.add(at_s)
+            for each in self._all_arrivals():
+                each.add_earlier(at_s + past.spread_s)
         self.worst_window = self.window_now()
         self._bucket = self._make_bucket()
         self._bucket_used = True
@@ -148,7 +136,7 @@ class Limiter:
             while True:
                 free = self._free(loop.time())
                 if free <= 0:
-                    await self._until_free(1 - free)
+                    await self._until_free()
                     continue
                 self._wait.over()
                 bucket = self._bucket
@@ -172,14 +160,28 @@ class Limiter:
 
     def record_sent(self) -> None:
         """A request with a permit leaves now."""
+        if self._departures is not None:
+            self._departures.add()
         now_s = self._loop.time()
         self._window.add(now_s)
         if self._spike:
             self._sent.add(now_s)
+        for arrivals in self._all_arrivals():
+            arrivals.sent()
         self._open -= 1
         sent = self._sent.count(now_s)
         if sent > self.worst_window:
             self.worst_window = sent
+        if self._waiter is not None:
+            self._wake()
+
+    def record_answer(self, sent_at_s: float, *, given_up: bool = False) -> None:
+        """A request that was sent at `sent_at_s` is answered now, or `given_up`."""
+        now_s, later_s = self._loop.time(), 0.0
+        for arrivals in self._all_arrivals():
+            later_s = arrivals.answered(sent_at_s, now_s)
+        if self._departures is not None and not given_up:
+            self._departures.note_spread(later_s)
         if self._waiter is not None:
             self._wake()
 
@@ -212,19 +214,40 @@ class Limiter:
         return self._sent.count(self._loop.time())
 
     def _free(self, now_s: float) -> int:
+        if now_s < self._undated_until_s:
+            return 0
         used = self._window.count(now_s) + self._open
         free = self.cap - used
+        if self._longer is not None and now_s >= self._longer_until_s:
+            self._longer = None
+        for arrivals in self._all_arrivals():
+            free = min(free, arrivals.free(now_s) - self._open)
         if self._ceiling.stands:
             free = min(free, self._ceiling.cap(now_s) - used + self._refused.count(now_s))
         return free
 
-    async def _until_free(self, n: int) -> None:
-        """Wait until `n` have left the window, the ceiling changes, or a permit comes back."""
+    def _all_arrivals(self) -> tuple[Arrivals, ...]:
+        return self._arrivals if self._longer is None else (*self._arrivals, self._longer)
+
+    async def _until_free(self) -> None:
+        """Wait until there is room in the window, the ceiling changes, or a permit or an answer comes back."""
         now_s = self._loop.time()
-        times = [at for at in (self._window.frees_at(n), self._ceiling.probes_at(now_s)) if at is not None]
-        self._tell(now_s, min(times, default=None))
+        full = self._full(now_s)
+        if full:
+            # Where one of them waits for no time, but for what is on its way, so does this.
+            at_s = None if None in full else max(at for at in full if at is not None)
+            reason = f"the limit of {self.window_limit:,} requests in {self.window_s:g} s is used up"
+            if now_s < self._undated_until_s:
+                reason = "what was sent shortly before cannot be counted, so a whole window is waited"
+            if at_s is not None:
+                self._wait.until(WaitKind.window, reason, at_s)
+        else:
+            times = [self._window.frees_at(1 - self._free(now_s)), self._ceiling.probes_at(now_s)]
+            at_s = min((at for at in times if at is not None), default=None)
+            if at_s is not None:
+                self._wait.until(WaitKind.ceiling, CEILING_REASON, at_s)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_at(min(times), self._wake) if times else None
+        timer = self._loop.call_at(at_s, self._wake) if at_s is not None else None
         try:
             await self._waiter
         finally:
@@ -232,18 +255,20 @@ class Limiter:
             if timer is not None:
                 timer.cancel()
 
-    def _tell(self, now_s: float, until_s: float | None) -> None:
+    def _full(self, now_s: float) -> list[float | None]:
+        """When each window that is full has room again; None: when something comes back."""
+        found: list[float | None] = []
+        if now_s < self._undated_until_s:
+            found.append(self._undated_until_s)
         over = self._window.count(now_s) + self._open - self.cap
         if over >= 0:
-            until_s = self._window.frees_at(over + 1)
-            kind, reason = (
-                WaitKind.window,
-                f"the limit of {self.window_limit:,} requests in {self.window_s:g} s is used up",
-            )
-        else:
-            kind, reason = WaitKind.ceiling, CEILING_REASON
-        if until_s is not None:
-            self._wait.until(kind, reason, until_s)
+            found.append(self._window.frees_at(over + 1))
+        found += [
+            arrivals.frees_at(self._open + 1, now_s)
+            for arrivals in self._all_arrivals()
+            if arrivals.free(now_s) <= self._open
+        ]
+        return found
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

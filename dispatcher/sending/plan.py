@@ -22,5 +22,9 @@ class SendPlan:
     stop_s: float
     #: The input whose rows are sent; None: all of the campaign.
     input_id: int | None = None
+    #: A row's key → the id that travels in its Parameters, kept with the attempt; None: there is none.
+    dispatch_id: Callable[[str], str] | None = None
+    #: A contact whom the account has reached on the flow in so many ms is skipped; 0: nobody is.
+    repeat_after_ms: int = 0
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

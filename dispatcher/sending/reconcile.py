@@ -1,40 +1,40 @@
 """Unknown rows, resolved by proof: the Executions list says who exists, the Context says whose it is.
 
-1. List the flow's executions since the earliest open intent, less the clocks' difference.
-2. Of those whose contact has an unknown row, read the Context and compare our id. Equal: `created`.
-3. Nothing found, and the list has had `settle_s` to show it: nothing was created; the row is `planned` again.
-4. Something found that proves neither: the row stays `unknown`, with the evidence in its message.
+1. List the flow's executions since the earliest open intent, and minutes further back: clocks jump.
+2. Of those that may be an unknown row's, read the Context and look for the id that was sent. Found: `created`.
+3. Nothing found, in a list that is seen to be up to date: nothing was created; the row is `planned` again.
+4. Nothing found, and nothing later either: `planned` once more, and after a second such round unknown for good.
+5. Something found that proves neither: the row stays `unknown`, with the evidence in its message.
 
-Claims no more than the list shows: an execution that the list hides for longer than `settle_s` would be sent twice.
+The rule is `evidence.decide`; here the list and the Contexts are read for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import ResourceNotFound, StudioUnavailable
 from dispatcher.events import EventBus, Reconciling
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import AttemptEnd, CampaignRecord, Run, UnknownRow
-from dispatcher.model import FoundBy, Outcome
+from dispatcher.ledger.records import AttemptEnd, CampaignRecord, LastCreated, Run, SentExecution, UnknownRow
+from dispatcher.model import Absence, FoundBy, Outcome, contact_of, is_dispatch_id
+from dispatcher.sending.evidence import Decision, Evidence, Skew, Window, decide, is_later, window
 from dispatcher.settings import ReconcileSettings
 from dispatcher.studio.client import Studio
-from dispatcher.studio.resources import Execution
+from dispatcher.studio.resources import Execution, ExecutionContext, began_by_contact
 
-#: Studio keeps executions for 30 days from their start (studio/user-guide); a day of margin.
-RETENTION_S = 29 * 24 * 3600.0
-#: So much further back the list is read for a program that is gone and never measured how wrong its clock was.
-UNKNOWN_CLOCK_S = 24 * 3600.0
-#: A skew is measured by the Date header, to half a second (`Studio.clock_skew_s`): two of one clock differ by less.
-SAME_CLOCK_MS = 1000
-#: Our ids begin with it (`model.dispatch_id`).
-ID_PREFIX = "d-"
+#: The newest of a list are looked for among our own executions, to see how far the list is up to date.
+NEWEST = 1000
+#: What is said of an attempt that counts as not sent.
+SENT_AGAIN = {
+    Absence.proved: "not found by reconcile: sent again",
+    Absence.assumed: "not found by reconcile, in a list that shows nothing later: sent again once",
+}
 
 
 @dataclass(slots=True)
@@ -57,81 +57,6 @@ class Reconciled:
         self.waiting, self.waiting_until_s = later.waiting, later.waiting_until_s
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known about one unknown row. Times are seconds since the epoch, on the server's clock."""
-
-    #: An execution that carries the row's id.
-    ours: Execution | None
-    #: Executions of the contact, as young as the intent or younger, that could not be told from ours.
-    ambiguous: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a row: an outcome, or (None) wait until then, or stay unknown with a note."""
-
-    outcome: Outcome | None
-    execution_sid: str | None = None
-    wait_until_s: float | None = None
-    note: str | None = None
-
-
-def decide(
-    row: UnknownRow,
-    evidence: Evidence,
-    *,
-    listed_s: float,
-    seen_s: float,
-    settle_s: float,
-    has_id: bool,
-) -> Decision:
-    """The rule, pure.
-
-    `listed_s`: when the list was asked for; `seen_s`: when this program first saw the row unknown. Both on our clock,
-    like the row's times (`on_our_clock`).
-    """
-    if evidence.ours is not None:
-        return Decision(Outcome.created, evidence.ours.sid)
-    if evidence.ambiguous:
-        seen = ", ".join(evidence.ambiguous[:3])
-        if has_id:
-            return Decision(None, note=f"an execution of this contact that is not known to be ours exists: {seen}")
-        return Decision(
-            None,
-            note=f"an execution of this contact exists ({seen}); without an id only address and time speak for it",
-        )
-    if listed_s - row.begun_at_ms / 1000 > RETENTION_S:
-        return Decision(None, note="too old: Studio keeps executions for 30 days, so the list proves nothing")
-    if not has_id:
-        return Decision(
-            None, note="no execution of this contact is listed; without an id in Parameters that is no proof"
-        )
-    # An end after the row was seen unknown was written by another clock: it may be hours away.
-    current_s = min(row.ended_at_ms / 1000, seen_s) + settle_s
-    if listed_s < current_s:
-        return Decision(None, wait_until_s=current_s)
-    return Decision(Outcome.not_sent)
-
-
-def on_our_clock(row: UnknownRow, *, run_id: int | None, skew_ms: int, now_ms: int) -> UnknownRow:
-    """A row of another run with its times as our clock would have shown them; that run's clock may have been wrong.
-
-    `skew_ms`: Studio's clock less ours. Where that run never measured its own it is taken to have been right, but for
-    an intent in the future: that one may be as old as anything that Studio still keeps.
-    """
-    if row.run_id == run_id:
-        return replace(row, clock_skew_ms=skew_ms)
-    if row.clock_skew_ms is None:
-        oldest_ms = now_ms - int((RETENTION_S - UNKNOWN_CLOCK_S) * 1000)
-        return row if row.begun_at_ms <= now_ms + 1000 else replace(row, begun_at_ms=oldest_ms)
-    moved_ms = row.clock_skew_ms - skew_ms
-    if abs(moved_ms) <= SAME_CLOCK_MS:
-        return row
-    # The end of a row whose program died was written by whoever found that out: it is never made earlier.
-    return replace(row, begun_at_ms=row.begun_at_ms + moved_ms, ended_at_ms=row.ended_at_ms + max(0, moved_ms))
-
-
 async def reconcile(
     campaign: CampaignRecord,
     *,
@@ -143,11 +68,13 @@ async def reconcile(
     id_parameter: str,
     bus: EventBus,
     seen_s: dict[int, float],
+    may_assume: bool,
 ) -> Reconciled:
     """One pass over the campaign's unknown rows; returns what it resolved and what must wait.
 
     Reads only what it takes: no list where no row is unknown, one Context per candidate. `seen_s`: attempt_id → when it
-    was first seen unknown; kept by the caller from pass to pass.
+    was first seen unknown; kept by the caller from pass to pass. `dispatch_id`: what the id of a row would be, for
+    attempts that did not keep theirs. `may_assume`: see `evidence.decide`.
     Raises: StudioError, AuthenticationError where Studio cannot be asked (the rows stay unknown).
     """
     result = Reconciled()
@@ -155,25 +82,37 @@ async def reconcile(
     if not rows:
         return result
     bus.emit(Reconciling(unknown=len(rows), resolved=0, detail="reading the list of executions"))
-    if studio.clock_skew_s is None:
+    if studio.clock_skews_s is None:
         # Any answer tells the server's clock, and this one tells early whether the flow is there.
         await studio.flow(campaign.flow_sid)
-    skew_s = studio.clock_skew_s or 0.0
-    rows = [on_our_clock(row, run_id=run.run_id, skew_ms=round(skew_s * 1000), now_ms=now_ms()) for row in rows]
+    skew = Skew(*(studio.clock_skews_s or (0.0, 0.0)))
     listed_s = now_s()
-    for row in rows:
-        seen_s.setdefault(row.attempt_id, listed_s)
-    evidence = await _gather(rows, campaign, studio, settings, dispatch_id, id_parameter, bus, skew_s)
+    windows = {
+        row.row_id: window(
+            row,
+            skew,
+            settings,
+            own_run=row.run_id == run.run_id,
+            seen_s=seen_s.setdefault(row.attempt_id, listed_s),
+            late_s=studio.late_s,
+        )
+        for row in rows
+    }
+    search = _Search(rows, windows, campaign, ledger, studio, dispatch_id if id_parameter else None)
+    await search.list_executions(bus)
+    await search.read_contexts(settings.concurrency)
     resolved_ms = now_ms()
     ends: list[AttemptEnd] = []
     for row in rows:
         decision = decide(
             row,
-            evidence[row.row_id],
+            search.evidence(row),
             listed_s=listed_s,
-            seen_s=seen_s[row.attempt_id],
+            begun_s=windows[row.row_id].begun_s,
+            ended_s=windows[row.row_id].ended_s,
             settle_s=settings.settle_s,
-            has_id=bool(id_parameter),
+            has_id=row.dispatch_id is not None or bool(id_parameter),
+            may_assume=may_assume,
         )
         if decision.outcome is not None:
             ends.append(_end(row, decision, resolved_ms))
@@ -200,63 +139,144 @@ async def reconcile(
     return result
 
 
-async def _gather(
-    rows: list[UnknownRow],
-    campaign: CampaignRecord,
-    studio: Studio,
-    settings: ReconcileSettings,
-    dispatch_id: Callable[[str], str],
-    id_parameter: str,
-    bus: EventBus,
-    skew_s: float,
-) -> dict[int, Evidence]:
-    """List and read; row_id → evidence. `skew_s`: Studio's clock less ours, which is the rows'."""
-    by_address: dict[str, list[UnknownRow]] = defaultdict(list)
-    for row in rows:
-        by_address[row.to_address].append(row)
-    # On the server's clock.
-    earliest_s = {row.row_id: row.begun_at_ms / 1000 + skew_s - settings.clock_skew_s for row in rows}
-    from_s = min(earliest_s[row.row_id] - (UNKNOWN_CLOCK_S if row.clock_skew_ms is None else 0) for row in rows)
-    created_from = datetime.fromtimestamp(from_s, UTC) if from_s > 0 else None
-    candidates: list[Execution] = []
-    listed = 0
-    async for execution in studio.executions(campaign.flow_sid, created_from=created_from):
-        listed += 1
-        if execution.contact_channel_address in by_address:
-            candidates.append(execution)
-        if listed % 5000 == 0:
-            bus.emit(Reconciling(unknown=len(rows), resolved=0, detail=f"{listed} executions listed"))
-    ours: dict[int, Execution] = {}
-    ambiguous: dict[int, list[str]] = defaultdict(list)
-    slots = asyncio.Semaphore(settings.concurrency)
+class _Search:
+    """Looks for the executions of unknown rows."""
 
-    async def look(execution: Execution) -> None:
-        found = None
-        if id_parameter:
-            async with slots:
-                # One that cannot be read now leaves its rows unknown, and does not keep the others so.
-                with contextlib.suppress(StudioUnavailable):
-                    found = await _parameter(studio, campaign.flow_sid, execution, id_parameter)
+    def __init__(
+        self,
+        rows: list[UnknownRow],
+        windows: dict[int, Window],
+        campaign: CampaignRecord,
+        ledger: Ledger,
+        studio: Studio,
+        derived_id: Callable[[str], str] | None,
+    ) -> None:
+        self._rows = rows
+        self._windows = windows
+        self._from_s = min(one.earliest_s for one in windows.values())
+        ends_s = [one.latest_s for one in windows.values()]
+        self._until_s = None if None in ends_s else max(one for one in ends_s if one is not None)
+        self._campaign = campaign
+        self._flow_sid = campaign.flow_sid
+        self._ledger = ledger
+        self._studio = studio
+        self._by_id = {one: row for row in rows for one in _ids(row, derived_id)}
+        self._by_contact: dict[str, list[UnknownRow]] = defaultdict(list)
+        for row in rows:
+            self._by_contact[contact_of(row.to_address)].append(row)
+        self._candidates: list[Execution] = []
+        self._ours: dict[int, Execution] = {}
+        self._ambiguous: dict[int, list[str]] = defaultdict(list)
+        self._unread: set[int] = set()
+        #: The newest that is listed: the executions of ours, and anybody's by its date.
+        self._newest: list[str] = []
+        self._newest_own: SentExecution | None = None
+        self._last_created: LastCreated | None = None
+        self._newest_s = float("-inf")
+
+    async def list_executions(self, bus: EventBus) -> None:
+        """Read the list; keep what may be a row's, and how new the newest is. Raises: StudioError."""
+        created_from = datetime.fromtimestamp(self._from_s, UTC) if self._from_s > 0 else None
+        listed = 0
+        async for execution in self._studio.executions(self._flow_sid, created_from=created_from):
+            listed += 1
+            if len(self._newest) < NEWEST:
+                self._newest.append(execution.sid)
+            if execution.date_created is not None:
+                self._newest_s = max(self._newest_s, execution.date_created.timestamp())
+            if self._may_be_a_row_s(execution):
+                self._candidates.append(execution)
+            if listed % 5000 == 0:
+                bus.emit(Reconciling(unknown=len(self._rows), resolved=0, detail=f"{listed} executions listed"))
+        after = min(row.attempt_id for row in self._rows)
+        self._last_created = await self._ledger.last_created(self._campaign, after=after)
+        if self._newest:
+            sent = await self._ledger.sent_executions(self._newest, after=after)
+            self._newest_own = max(sent.values(), default=None)
+
+    def _may_be_a_row_s(self, execution: Execution) -> bool:
+        if began_by_contact(execution):
+            return False
+        address = execution.contact_channel_address
+        if address is not None:
+            return contact_of(address) in self._by_contact
+        # Whose it is, only its Context tells.
         created = execution.date_created
-        for row in by_address[execution.contact_channel_address or ""]:
-            if found is not None and found == dispatch_id(row.row_key):
-                ours[row.row_id] = execution
-            elif found is not None and found.startswith(ID_PREFIX):
+        return created is None or _covers(self._from_s, created.timestamp(), self._until_s)
+
+    async def read_contexts(self, concurrency: int) -> None:
+        """Find out whose the candidates are, `concurrency` at once. Raises: StudioError."""
+        slots = asyncio.Semaphore(concurrency)
+
+        async def look(execution: Execution) -> None:
+            context: ExecutionContext | None = None
+            if self._by_id:
+                async with slots:
+                    context = await self._context(execution)
+            await self._judge(execution, context)
+
+        await asyncio.gather(*(look(execution) for execution in self._candidates))
+
+    async def _context(self, execution: Execution) -> ExecutionContext | None:
+        """None: it is not there, or cannot be read now. That leaves rows unknown, and does not keep the others so."""
+        try:
+            context = await self._studio.execution_context(self._flow_sid, execution.sid)
+        except (ResourceNotFound, StudioUnavailable):
+            return None
+        return context if context.is_there else None
+
+    async def _judge(self, execution: Execution, context: ExecutionContext | None) -> None:
+        ids = {text for text in context.texts() if is_dispatch_id(text) or text in self._by_id} if context else set()
+        found = next((self._by_id[one] for one in ids if one in self._by_id), None)
+        if found is not None:
+            self._ours[found.row_id] = execution
+            return
+        if context is not None and not context.began_by_api:
+            return  # the contact wrote or called
+        address = execution.contact_channel_address or (context.address if context else None)
+        rows = self._rows if address is None else self._by_contact.get(contact_of(address), ())
+        created = execution.date_created
+        for row in rows:
+            if ids and (None not in _sent_ids(row) or await self._is_recorded(execution)):
                 continue  # another row's
-            elif created is None or created.timestamp() >= earliest_s[row.row_id]:
-                # It carries no id of this program, or its Context is gone: it may be another program's, or ours.
-                ambiguous[row.row_id].append(execution.sid)
+            span = self._windows[row.row_id]
+            # One that is readable and carries no id is hardly ours; one that cannot be read may well be.
+            earliest_s = span.earliest_s if context is None else span.likely_s
+            if created is None or _covers(earliest_s, created.timestamp(), span.latest_s):
+                self._ambiguous[row.row_id].append(execution.sid)
+                if context is None:
+                    self._unread.add(row.row_id)
 
-    await asyncio.gather(*(look(execution) for execution in candidates))
-    return {row.row_id: Evidence(ours.get(row.row_id), tuple(ambiguous[row.row_id])) for row in rows}
+    async def _is_recorded(self, execution: Execution) -> bool:
+        """Whether the ledger has the execution: it is another row's then."""
+        return bool(await self._ledger.sent_executions([execution.sid], after=0))
+
+    def evidence(self, row: UnknownRow) -> Evidence:
+        """What was found about a row."""
+        late_s, last = self._studio.late_s, self._last_created
+        later = self._newest_s >= self._windows[row.row_id].later_s or is_later(row, self._newest_own, late_s=late_s)
+        return Evidence(
+            ours=self._ours.get(row.row_id),
+            ambiguous=tuple(self._ambiguous[row.row_id]),
+            unread=row.row_id in self._unread,
+            later=later,
+            missing=last if last is not None and not later and is_later(row, last.sent, late_s=late_s) else None,
+        )
 
 
-async def _parameter(studio: Studio, flow_sid: str, execution: Execution, name: str) -> str | None:
-    try:
-        context = await studio.execution_context(flow_sid, execution.sid)
-    except ResourceNotFound:
-        return None
-    return context.parameter(name)
+def _ids(row: UnknownRow, derived_id: Callable[[str], str] | None) -> set[str]:
+    """The ids that the row's attempts have carried; of an attempt that kept none, what it must have been."""
+    sent = _sent_ids(row)
+    ids = {one for one in sent if one is not None}
+    return ids | {derived_id(row.row_key)} if None in sent and derived_id is not None else ids
+
+
+def _sent_ids(row: UnknownRow) -> list[str | None]:
+    return [row.dispatch_id, *(one.dispatch_id for one in row.absent)]
+
+
+def _covers(earliest_s: float, created_s: float, latest_s: float | None) -> bool:
+    return earliest_s <= created_s and (latest_s is None or created_s <= latest_s)
 
 
 def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:
@@ -269,6 +289,7 @@ def _end(row: UnknownRow, decision: Decision, ended_ms: int) -> AttemptEnd:
         None,
         ended_ms,
         execution_sid=decision.execution_sid,
-        error_message="found by reconcile" if created else "not found by reconcile: sent again",
+        error_message=SENT_AGAIN[decision.absence] if decision.absence else "found by reconcile",
         found_by=FoundBy.reconcile if created else None,
+        absence=decision.absence,
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
-from dispatcher.events import EventBus, Stopping
+from dispatcher.events import EventBus, RowsSkipped, Stopping
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, Run, RunTotals
 from dispatcher.model import Outcome
@@ -100,7 +100,7 @@ class Sender:
             return
         ledger, run, plan = self._ledger, self._run, self._plan
         recorder = Recorder(ledger, run, totals=self.totals, trouble=self.stop, committed=self._committed)
-        claims = Claims(ledger, run, input_id=plan.input_id, limit=limit)
+        claims = Claims(ledger, run, plan, limit=limit, skipped=self._left_out)
         self._feeder = feeder = Feeder(
             claims=claims,
             limiter=self._limiter,
@@ -181,6 +181,9 @@ class Sender:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining_s, 0.5)):
                     await feeder.until_in_flight(0)
+
+    def _left_out(self, rows: int) -> None:
+        self._bus.emit(RowsSkipped(rows=rows))
 
     def _committed(self, ends: Sequence[AttemptEnd]) -> None:
         self._bus.emit(

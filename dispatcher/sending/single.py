@@ -10,7 +10,7 @@ from dispatcher.model import Outcome
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.breaker import Turn
 from dispatcher.studio.client import Studio
-from dispatcher.studio.outcomes import Answer, Verdict, classify
+from dispatcher.studio.outcomes import Answer, Asked, Verdict, classify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,9 @@ class Single:
     ended_at_ms: int
 
 
-async def send_single(account: OpenAccount, studio: Studio, flow_sid: str, form: bytes, *, api_version: str) -> Single:
+async def send_single(
+    account: OpenAccount, studio: Studio, flow_sid: str, form: bytes, *, to: str, api_version: str
+) -> Single:
     """Send it as soon as the limit allows, once, whatever comes. The account's lease must be held."""
     limiter, loop = await account.limiter(), asyncio.get_running_loop()
     sent_at_s: float | None = None
@@ -52,7 +54,10 @@ async def send_single(account: OpenAccount, studio: Studio, flow_sid: str, form:
     finally:
         if sent_at_s is None:
             limiter.release()
-    verdict = classify(answer, api_version=api_version)
+        else:
+            limiter.record_answer(sent_at_s, given_up=answer is None or answer.failure is not None)
+    asked = Asked(account.record.account_sid, flow_sid, to)
+    verdict = classify(answer, api_version=api_version, asked=asked)
     if verdict.outcome is Outcome.throttled and sent_at_s is not None:
         account.throttled(verdict.retry_after_s, sent_at_s)
     elif sent_at_s is None or verdict.trouble:

@@ -19,7 +19,7 @@ from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
 from dispatcher.sending.tally import Tally, is_planned_again
 from dispatcher.studio.client import Studio
-from dispatcher.studio.outcomes import Answer, Verdict, classify
+from dispatcher.studio.outcomes import Answer, Asked, Verdict, classify
 
 
 class Worker:
@@ -61,6 +61,8 @@ class Worker:
         #: When the present request was sent, on the loop's clock and on the wall's; None: it was not, or there is none.
         self._sent_at_s: float | None = None
         self._sent_at_ms: int | None = None
+        #: Whether the limiter has still to hear what became of the present row's permit.
+        self._permitted = False
         self._turn: Turn | None = None
         self.task: asyncio.Task[None] = asyncio.create_task(self._work(), name="worker")
 
@@ -80,6 +82,7 @@ class Worker:
         queue = self._feeder.queue
         while not self._stopped:
             row = await queue.get()
+            self._permitted = True
             try:
                 self._record(await self._send(row))
             except asyncio.CancelledError:
@@ -97,9 +100,9 @@ class Worker:
         """One request, and what became of it. Raises: LedgerError where it may not leave any more."""
         plan = self._plan
         answer = await self._create(plan.form(row))
-        verdict = classify(answer, api_version=plan.api_version, always_check=plan.always_check)
-        if self._sent_at_s is None:
-            self._limiter.release()
+        asked = Asked(self._account.record.account_sid, plan.flow_sid, row.to_address)
+        verdict = classify(answer, api_version=plan.api_version, asked=asked, always_check=plan.always_check)
+        self._end_permit(given_up=answer.failure is not None)
         self._learn(answer, verdict)
         found_by = FoundBy.answer
         not_before_ms: int | None = None
@@ -147,6 +150,16 @@ class Worker:
         self._sent_at_ms = now_ms()
         return True
 
+    def _end_permit(self, *, given_up: bool) -> None:
+        """Its request never left, was answered, or was given up."""
+        if not self._permitted:
+            return
+        self._permitted = False
+        if self._sent_at_s is None:
+            self._limiter.release()
+        else:
+            self._limiter.record_answer(self._sent_at_s, given_up=given_up)
+
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._breaker.end_turn(self._turn)
@@ -177,8 +190,8 @@ class Worker:
 
     def _given_up(self, row: GrantedRow) -> AttemptEnd:
         """The outcome of a row whose worker was told to stop."""
+        self._end_permit(given_up=True)
         if self._sent_at_s is None:
-            self._limiter.release()
             return AttemptEnd(row.row_id, row.attempt_id, Outcome.not_sent, None, now_ms())
         return AttemptEnd(
             row.row_id,

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice, Command, InTurn
 from dispatcher.settings.schema import Settings, setting_names, tables
+from dispatcher.settings.variables import misnamed, variable_names
 
 DEFAULT_CONFIG = "config.toml"
 
@@ -76,7 +77,8 @@ def load(
                 continue
             for name, value in values.items():
                 put(f"{table}.{name}", value, str(path))
-    for dotted, variable in _environment_names().items():
+    problems.extend(misnamed(environ))
+    for dotted, variable in variable_names().items():
         text = environ.get(variable)
         if text:
             put(dotted, _from_text(dotted, text), variable)
@@ -115,14 +117,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=f"chmod u+r {path}") from None
 
 
-def _environment_names() -> dict[str, str]:
-    return {
-        f"{table}.{name}": f"DISPATCHER_{table}_{name}".upper()
-        for table, model in tables()
-        for name in setting_names(model)
-    }
-
-
 def _from_text(dotted: str, text: str) -> Any:
     """A list or table in the environment is written as TOML; everything else as plain text."""
     if text[:1] in "[{":
@@ -139,7 +133,9 @@ def _explain(error: ValidationError, history: Mapping[str, list[str]]) -> Iterat
     known = {f"{table}.{name}" for table, model in tables() for name in setting_names(model)}
     known_tables = [table for table, _ in tables()]
     for item in error.errors():
-        location = [str(part) for part in item["loc"]]
+        context = item.get("ctx", {})
+        # What concerns several settings of a table says which of them is to be corrected.
+        location = [str(part) for part in item["loc"]] + [context[key] for key in ("setting",) if key in context]
         dotted = ".".join(location[:2])
         source = history.get(dotted, ["?"])[-1]
         name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
@@ -150,5 +146,6 @@ def _explain(error: ValidationError, history: Mapping[str, list[str]]) -> Iterat
             yield f"{name}: no such setting{hint} ({source})"
         else:
             message = item["msg"].removeprefix("Value error, ")
-            shown = "" if "credential" in message else f"; found {item['input']!r}"
+            found = context.get("found", item["input"])
+            shown = "" if "must not hold credentials" in message else f"; found {found!r}"
             yield f"{name}: {message}{shown} ({source})"

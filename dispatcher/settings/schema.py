@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from dispatcher.hosts import is_loopback
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
 
@@ -23,6 +26,11 @@ class AccountSettings(_Table):
     """Which Studio to talk to."""
 
     base_url: str = Field(DEFAULT_BASE_URL, description="Studio's address. Point it at a sandbox to rehearse.")
+    insecure_http: bool = Field(
+        False,
+        description="Allow a base_url of http:// that is not this machine's. Whoever is on the way reads the"
+        " credentials and the numbers: for a lab.",
+    )
     api_version: Literal["v1", "v2"] = Field(
         "v2", description="The API version. v2 tells a busy contact from a new execution."
     )
@@ -42,11 +50,27 @@ class AccountSettings(_Table):
             raise ValueError("/Engagements ceased in January 2019 and is called /Executions now; give only the host")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be http(s)://host[:port]")
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError("must be http(s)://host[:port], the port a number up to 65535") from None
         if parts.username or parts.password:
             raise ValueError("must not hold credentials; set TWILIO_API_KEY and TWILIO_API_SECRET instead")
         if parts.path or parts.query or parts.fragment:
             raise ValueError("must be the host alone, without a path")
         return value
+
+    @model_validator(mode="after")
+    def _check_encrypted(self) -> AccountSettings:
+        if not self.insecure_http and urlsplit(self.base_url).scheme == "http" and not is_loopback(self.base_url):
+            raise PydanticCustomError(
+                "insecure_http",
+                "http:// would send the credentials and the contacts' numbers unencrypted through the network;"
+                " use https://, or set insecure_http = true for a lab",
+                # For `loading`: whose error it is, and what was found.
+                {"setting": "base_url", "found": self.base_url},
+            )
+        return self
 
     @field_validator("region", "edge")
     @classmethod
@@ -78,6 +102,17 @@ class CampaignSettings(_Table):
         "dispatch_id",
         description="The name under which each row's id travels inside Parameters. It is the proof that reconcile looks"
         ' for; "" turns it off, and unknown rows then stay unknown.',
+    )
+
+    repeat_after_h: NotNegative = Field(
+        16.0,
+        description="A contact whom any campaign of this account has started on this flow within so many hours is"
+        " skipped; 0: nobody is.",
+    )
+    repeat_look_back_max: Annotated[int, Field(ge=1)] = Field(
+        100_000,
+        description="The most executions of the flow that are listed at the start of a run to find such contacts that"
+        " this ledger does not know of.",
     )
 
     @field_validator("flow")
@@ -187,7 +222,8 @@ class ReconcileSettings(_Table):
 
     settle_s: NotNegative = Field(
         60.0,
-        description="How long the Executions list may take to show an execution; then a missing one is sent again.",
+        description="How long the Executions list may take to show an execution; then a missing one is sent again if"
+        " the list shows later ones, else once. Must be above answer_s, but for a Studio on this machine.",
     )
     clock_skew_s: NotNegative = Field(
         5.0, description="Added to the measured difference between this clock and the server's."
@@ -264,7 +300,12 @@ class TrackingSettings(_Table):
 class StateSettings(_Table):
     """Where the ledger is."""
 
-    dir: str = Field(".dispatcher", description="The folder of the ledger. Keep it: it knows who was contacted.")
+    dir: str = Field(
+        "",
+        description="The folder of the ledger. Keep it: it knows who was contacted. Default: one for each user of the"
+        " machine, told by doctor and before the question (a systemd service: its StateDirectory); rehearsals have one"
+        " of their own beside it.",
+    )
 
 
 class Settings(_Table):
@@ -282,9 +323,19 @@ class Settings(_Table):
     state: StateSettings = StateSettings()
 
     @property
+    def repeat_after_ms(self) -> int:
+        """For how long nobody is reached a second time; 0: as often as there are rows."""
+        return int(self.campaign.repeat_after_h * 3_600_000)
+
+    @property
     def window_limit(self) -> int:
         """The most create requests in any window, by the account's limit (headroom not taken off)."""
         return max(1, int(self.rate.per_second * self.rate.window_s + 1e-9))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host to call is this machine: a sandbox."""
+        return is_loopback(self.studio_url)
 
     @property
     def studio_url(self) -> str:

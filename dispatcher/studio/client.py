@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -29,19 +28,30 @@ from dispatcher.errors import (
     StudioError,
     StudioUnavailable,
 )
+from dispatcher.hosts import is_loopback
 from dispatcher.studio.listing import resumed
 from dispatcher.studio.outcomes import (
     UNTRUSTED,
     Answer,
     Failure,
     describe_status,
+    is_execution_sid,
     parse_retry_after,
     server_time_s,
     stop_reason,
 )
 from dispatcher.studio.payloads import json_object, page_items, refusal_code
+from dispatcher.studio.proxies import proxy_of
 from dispatcher.studio.resources import Execution, ExecutionContext, Flow, Resource, Step, StepContext
-from dispatcher.studio.wire import ANSWER_MAX_BYTES, CleanConnector, Deadlines, Poster, failed, plain
+from dispatcher.studio.wire import (
+    ANSWER_MAX_BYTES,
+    HAS_USER_TIMEOUT,
+    CleanConnector,
+    Deadlines,
+    Poster,
+    failed,
+    plain,
+)
 from dispatcher.version import __version__
 
 if TYPE_CHECKING:
@@ -54,6 +64,8 @@ R = TypeVar("R", bound=Resource)
 PAGE_SIZE_MAX = 1000
 #: Twilio's error dictionary: the page token is not valid (any more).
 BAD_PAGE_TOKEN = 21481
+#: So long a proxy, or a kernel that has not been told otherwise, may go on delivering what was given up.
+LATE_S = 120.0
 #: Idle connections are given up before a load balancer would close them under a request.
 KEEPALIVE_S = 20.0
 
@@ -76,6 +88,7 @@ class Studio:
     """One account's Studio. Use as an async context manager.
 
     `retrying` wraps each read, so that it is tried again on StudioUnavailable.
+    Raises: SettingsError where the environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -94,6 +107,8 @@ class Studio:
         self.gate = gate
         #: How far the server's clock is ahead of ours, in seconds, by its Date header; None before the first answer.
         self.clock_skew_s: float | None = None
+        #: The least and the most that it has been: clocks are put right, and the header may be wrong for a while.
+        self.clock_skews_s: tuple[float, float] | None = None
         self._skew_date: str | None = None
         self._retrying = retrying
         self._connect_s = connect_s
@@ -114,10 +129,12 @@ class Studio:
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
         self._posters: dict[str, Poster] = {}
+        #: A page may be large: one at a time is in memory, however many lists are read.
+        self._page_turn = asyncio.Lock()
 
     async def __aenter__(self) -> Studio:
         # The pool is bounded by the number of workers; aiohttp's own limit of 100 would only add a second queue.
-        connector = CleanConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=300)
+        connector = CleanConnector(answer_s=self._answer_s, limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=300)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -142,6 +159,17 @@ class Studio:
             self._session = None
         if self._deadlines is not None:
             self._deadlines.close()
+
+    @property
+    def late_s(self) -> float:
+        """How long after a request was given up it may still reach Studio, at the most, in seconds.
+
+        Not at all where its socket drops it. A proxy has it already and delivers it when it likes, and so does a kernel
+        without TCP_USER_TIMEOUT; but not on a way that does not leave this machine.
+        """
+        if self._proxy is None and (HAS_USER_TIMEOUT or is_loopback(self.base_url)):
+            return 0.0
+        return LATE_S
 
     # --- creating ---
 
@@ -217,7 +245,9 @@ class Studio:
         self._skew_date = date
         server_s = server_time_s(date)
         if server_s is not None:
-            self.clock_skew_s = server_s + 0.5 - now_s()
+            self.clock_skew_s = skew_s = server_s + 0.5 - now_s()
+            least_s, most_s = self.clock_skews_s or (skew_s, skew_s)
+            self.clock_skews_s = min(least_s, skew_s), max(most_s, skew_s)
 
     # --- reading ---
 
@@ -263,11 +293,11 @@ class Studio:
 
     async def execution(self, flow_sid: str, execution_sid: str) -> Execution:
         """One execution. Raises: ResourceNotFound (deleted, or past its 30 days)."""
-        return Execution.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}"))
+        return Execution.from_json(await self._get(_execution_path(flow_sid, execution_sid)))
 
     async def execution_context(self, flow_sid: str, execution_sid: str) -> ExecutionContext:
         """What an execution knows, our Parameters among it."""
-        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Context"
+        path = f"{_execution_path(flow_sid, execution_sid)}/Context"
         context = ExecutionContext.from_json(await self._get(path))
         if context.execution_sid not in (None, execution_sid):
             # Whose an execution is depends on it: an answer that went astray must not decide.
@@ -276,21 +306,21 @@ class Studio:
 
     def steps(self, flow_sid: str, execution_sid: str) -> AsyncIterator[Step]:
         """An execution's steps, newest first."""
-        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Steps"
+        path = f"{_execution_path(flow_sid, execution_sid)}/Steps"
         return self._pages(path, "steps", {"PageSize": str(PAGE_SIZE_MAX)}, Step)
 
     async def step(self, flow_sid: str, execution_sid: str, step_sid: str) -> Step:
         """One step."""
-        return Step.from_json(await self._get(f"Flows/{flow_sid}/Executions/{execution_sid}/Steps/{step_sid}"))
+        return Step.from_json(await self._get(f"{_execution_path(flow_sid, execution_sid)}/Steps/{quote(step_sid)}"))
 
     async def step_context(self, flow_sid: str, execution_sid: str, step_sid: str) -> StepContext:
         """What an execution knew at a step."""
-        path = f"Flows/{flow_sid}/Executions/{execution_sid}/Steps/{step_sid}/Context"
+        path = f"{_execution_path(flow_sid, execution_sid)}/Steps/{quote(step_sid)}/Context"
         return StepContext.from_json(await self._get(path))
 
     async def end_execution(self, flow_sid: str, execution_sid: str) -> Execution | None:
         """End an execution (`Status=ended`). None: it had ended already (409). Asking twice does no harm."""
-        url = self._url(f"Flows/{flow_sid}/Executions/{execution_sid}")
+        url = self._url(_execution_path(flow_sid, execution_sid))
 
         async def call() -> Execution | None:
             answer = await self._ask("POST", url, self._form_headers, b"Status=ended", accept=(409,))
@@ -353,7 +383,8 @@ class Studio:
             here = url
 
             async def call(url: URL = here) -> tuple[list[dict[str, Any]], str | None]:
-                return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
+                async with self._page_turn:
+                    return page_items(json_object(await self._ask("GET", url, self._headers, None)), key)
 
             page: tuple[list[dict[str, Any]], str | None] = await self._retrying(call)
             items, following = page
@@ -377,6 +408,13 @@ class Studio:
             return URL(f"{self.base_url}{path}" + (f"?{parts.query}" if parts.query else ""), encoded=True)
         except ValueError:
             raise StudioError("Studio's list names a next page that is no address") from None
+
+
+def _execution_path(flow_sid: str, execution_sid: str) -> str:
+    """Raises: StudioUnavailable for what is no SID: it came from an answer, and may be anything."""
+    if not is_execution_sid(execution_sid):
+        raise StudioUnavailable("Studio has named an execution by something that is no SID")
+    return f"Flows/{flow_sid}/Executions/{execution_sid}"
 
 
 async def _with_status(executions: AsyncIterator[Execution], status: str) -> AsyncIterator[Execution]:
@@ -405,9 +443,5 @@ def _time_text(moment: datetime) -> str:
 
 
 def _proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host, looked up once instead of at every request."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
+    """The environment's proxy; a rehearsal on this machine never goes through one. Raises: SettingsError."""
+    return None if is_loopback(base_url) else proxy_of(base_url)

@@ -4,6 +4,7 @@
 |----------------------------------------------------|-----------|-------------------------------------------------|
 | 200/201 with an execution SID                      | created   | v1: busy where the execution is an older one    |
 | 2xx without one, cut or unparsable                 | unknown   |                                                 |
+| 2xx about another contact, flow or account         | unknown   | it went astray; its SID is used for nothing     |
 | 429                                                | throttled | never processed (docs/api/errors/20429)         |
 | 409                                                | busy      | created where the conflicting one carries our id|
 | 401, 403, 404, 407                                 | not_sent  | the run stops: it would be the same for all     |
@@ -17,11 +18,11 @@
 
 from __future__ import annotations
 
-import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
@@ -32,7 +33,7 @@ from dispatcher.errors import (
     FlowNotFound,
     PermissionRefused,
 )
-from dispatcher.model import Outcome
+from dispatcher.model import Outcome, contact_of
 from dispatcher.remedies import Advice, AnyOf, Command, Setting
 from dispatcher.studio.advice import meaning
 
@@ -41,6 +42,9 @@ DATE_GRANULARITY_S = 1.0
 MESSAGE_MAX = 300
 #: Twilio's codes have five digits. A larger number is not one, and the ledger's integers end at 2**63.
 CODE_MAX = 2**31 - 1
+_EXECUTION_SID = re.compile("FN[0-9a-fA-F]{32}", re.ASCII)
+#: Retry-After in seconds: digits (RFC 9110 §10.2.3), and fractions, which some servers send.
+_SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{0,9})?", re.ASCII)
 
 
 class Failure(StrEnum):
@@ -73,6 +77,14 @@ class Answer(NamedTuple):
     elapsed_s: float = 0.0
 
 
+class Asked(NamedTuple):
+    """What a create request asked for: an answer about anything else is no answer to it."""
+
+    account_sid: str
+    flow_sid: str
+    to: str
+
+
 class Verdict(NamedTuple):
     """What an answer proved about its row."""
 
@@ -103,15 +115,20 @@ NO_SUCH_FLOW = AnyOf(Command("flows", does="lists the account's flows"), Setting
 UNTRUSTED = AnyOf(Setting("account.base_url"), Advice("check the clock and the machine's certificates (SSL_CERT_FILE)"))
 
 
-def classify(answer: Answer, *, api_version: str, always_check: bool = False) -> Verdict:
-    """What `answer` proves. `always_check`: on v1, confirm every 200 by its Context (two rows may share a contact)."""
+def classify(answer: Answer, *, api_version: str, asked: Asked | None = None, always_check: bool = False) -> Verdict:
+    """What `answer` proves of the request `asked`; None: it is not known what was asked for.
+
+    `always_check`: on v1, confirm every 200 by its Context (two rows may share a contact).
+    """
     if answer.failure is not None:
         return _failure(answer)
     status = answer.status
     if status in _CREATED_STATUS:
         payload = _object(answer.body)
         sid = payload.get("sid")
-        if isinstance(sid, str) and sid.startswith("FN"):
+        if is_execution_sid(sid):
+            if asked is not None and (astray := _astray(payload, asked)) is not None:
+                return Verdict(Outcome.unknown, http_status=status, message=astray, trouble=True)
             if api_version == "v1" and (always_check or _is_older(answer, payload)):
                 return Verdict(Outcome.busy, http_status=status, check_sid=sid, message=_v1_message(sid))
             return Verdict(Outcome.created, sid, status)
@@ -130,7 +147,7 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
     if status == 409:
         details = payload.get("details")
         conflicting = details.get("conflicting_execution_sid") if isinstance(details, dict) else None
-        check = conflicting if isinstance(conflicting, str) and conflicting.startswith("FN") else None
+        check = conflicting if is_execution_sid(conflicting) else None
         return Verdict(Outcome.busy, http_status=status, error_code=code, message=message, check_sid=check)
     stop = stop_reason(status, code)
     if stop is not None:
@@ -138,6 +155,30 @@ def classify(answer: Answer, *, api_version: str, always_check: bool = False) ->
     if 400 <= status < 500 and status != 408:
         return Verdict(Outcome.rejected, http_status=status, error_code=code, message=message)
     return Verdict(Outcome.unknown, http_status=status, error_code=code, message=message, trouble=True)
+
+
+def is_execution_sid(value: object) -> TypeGuard[str]:
+    """Whether it is `FN` and 32 hex digits: anything else names no execution, and never gets into an address."""
+    return isinstance(value, str) and _EXECUTION_SID.fullmatch(value) is not None
+
+
+def _astray(payload: dict[str, Any], asked: Asked) -> str | None:
+    """What of the answer is not what was asked for; None: all that it tells is. (Fields may be null or left out.)"""
+    account_sid, flow_sid, to = asked
+    told = payload.get("account_sid")
+    if told != account_sid and told is not None and not _is_same_sid(told, account_sid):
+        return "the answer is about another account"
+    told = payload.get("flow_sid")
+    if told != flow_sid and told is not None and not _is_same_sid(told, flow_sid):
+        return "the answer is about another flow"
+    told = payload.get("contact_channel_address")
+    if told != to and told is not None and not (isinstance(told, str) and contact_of(told) == contact_of(to)):
+        return "the answer is about another contact"
+    return None
+
+
+def _is_same_sid(told: object, wanted: str) -> bool:
+    return isinstance(told, str) and told.lower() == wanted.lower()
 
 
 def describe_status(status: int, code: int | None) -> str:
@@ -203,9 +244,9 @@ def parse_time(text: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _http_date(text: str | None) -> datetime | None:
@@ -213,9 +254,10 @@ def _http_date(text: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        # In UTC, so that no later arithmetic leaves the calendar.
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None  # the parser has more ways to refuse than its documentation tells
 
 
 def server_time_s(date: str | None) -> float | None:
@@ -228,12 +270,10 @@ def parse_retry_after(text: str | None, date: str | None = None) -> float | None
     """Retry-After in seconds (RFC 9110 §10.2.3: seconds, or a date read against the answer's own Date)."""
     if not text:
         return None
-    try:
-        seconds = float(text)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    except ValueError:
-        until, now = _http_date(text), _http_date(date) or datetime.now(UTC)
-        return max(0.0, (until - now).total_seconds()) if until else None
+    if _SECONDS.fullmatch(text.strip()):
+        return max(0.0, float(text))
+    until, now = _http_date(text), _http_date(date) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds()) if until else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

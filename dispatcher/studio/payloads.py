@@ -11,15 +11,21 @@ from dispatcher.studio.outcomes import Answer, error_code
 
 
 def page_items(payload: dict[str, Any], key: str) -> tuple[list[dict[str, Any]], str | None]:
-    """A page's items and the next one's address. Raises: StudioUnavailable."""
+    """A page's items and the next one's address. Raises: StudioUnavailable.
+
+    A page says itself whether another follows (`meta.next_page_url`, null on the last). One that does not is cut: what
+    it lacks proves nothing.
+    """
     meta = payload.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    named = meta.get("key")
+    if not isinstance(meta, dict) or "next_page_url" not in meta:
+        raise StudioUnavailable("Studio's answer is no whole page of a list", found="it has no next_page_url")
+    named, following = meta.get("key"), meta["next_page_url"]
     items = payload.get(named if isinstance(named, str) else key)
-    following = meta.get("next_page_url")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise StudioUnavailable("Studio's answer is no page of a list")
-    return items, following if isinstance(following, str) and following else None
+    if following is not None and not isinstance(following, str):
+        raise StudioUnavailable("Studio's answer is no page of a list", found="its next_page_url is no address")
+    return items, following or None
 
 
 def json_object(answer: Answer) -> dict[str, Any]:

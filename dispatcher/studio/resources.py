@@ -34,8 +34,8 @@ class Resource:
                 extra[name] = value
             elif known[name].startswith("datetime"):
                 values[name] = parse_time(value)
-            elif value is not None:
-                values[name] = value
+            elif isinstance(value, str) if known[name].startswith("str") else value is not None:
+                values[name] = value  # a text that is none is as good as not told
         return cls(**values, extra=extra)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,15 +95,61 @@ class ExecutionContext(Resource):
 
     def parameter(self, name: str) -> str | None:
         """A Parameter as it was sent, from `flow.data` or `trigger.request.parameters`; None where neither has it."""
-        context = self.context or {}
         for path in (("flow", "data"), ("trigger", "request", "parameters")):
-            place: Any = context
-            for part in path:
-                place = place.get(part) if isinstance(place, Mapping) else None
-            if isinstance(place, Mapping) and isinstance(place.get(name), str):
-                value: str = place[name]
+            value = self._at(*path, name)
+            if isinstance(value, str):
                 return value
         return None
+
+    def texts(self) -> set[str]:
+        """All texts among its Parameters, whatever their names."""
+        found: set[str] = set()
+        for path in (("flow", "data"), ("trigger", "request", "parameters")):
+            place = self._at(*path)
+            if isinstance(place, Mapping):
+                found.update(value for value in place.values() if isinstance(value, str))
+        return found
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it says how the execution began. Where it does not (yet), it proves nothing."""
+        return any(isinstance(self._at(*path), Mapping) for path in (("flow", "data"), ("trigger",)))
+
+    @property
+    def address(self) -> str | None:
+        """The contact's address; None where it is not told."""
+        for path in (("contact", "channel", "address"), ("trigger", "request", "to")):
+            value = self._at(*path)
+            if isinstance(value, str) and value:
+                return value
+        return None
+
+    @property
+    def began_by_api(self) -> bool:
+        """Whether a create request began it, and no incoming message or call; also where neither is told."""
+        if self._at("flow", "data") or self._at("trigger", "request"):
+            return True
+        return not (self._at("trigger", "message") or self._at("trigger", "call"))
+
+    def _at(self, *path: str) -> Any:
+        place: Any = self.context
+        for part in path:
+            place = place.get(part) if isinstance(place, Mapping) else None
+        return place
+
+
+#: Of what began an execution (`initiated_by`): a message, a media message, a call.
+_BY_CONTACT = ("SM", "MM", "CA")
+
+
+def began_by_contact(execution: Execution) -> bool:
+    """Whether an incoming message or call began it, for all that the list says."""
+    return execution.initiated_by is not None and execution.initiated_by.startswith(_BY_CONTACT)
+
+
+def began_by_request(execution: Execution) -> bool:
+    """Whether a create request began it, for all that the list says."""
+    return execution.initiated_by is not None and execution.initiated_by.startswith("RQ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,8 +31,76 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.streams import StreamReader
 
-#: The most bytes of an answer that are read: a Context may be large, a create's answer is about 1 KB.
+#: The most bytes of an answer that are read: of a list, or a Context, which may be large,
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
+#: and of a create's, which is about 1 KB, and of which as many may be read at once as there are requests in flight.
+CREATED_MAX_BYTES = 1024 * 1024
+#: Whether the system gives up a connection on which nothing is acknowledged any more (RFC 5482; Linux has it).
+HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")
+#: A socket that is closed while it has something to deliver drops it, and tells the other side so (RST).
+_DROP = struct.pack("ii", 1, 0)
+_DELIVER = struct.pack("ii", 0, 0)
+
+
+class Sockets:
+    """Makes the sockets of a client: a request that is given up is not delivered afterwards.
+
+    By itself a kernel goes on delivering what was written, for a quarter of an hour if need be, also for a program that
+    has been killed. The row would be looked for, found nowhere and sent again, and then the first request would arrive.
+    So what is not acknowledged after `answer_s` is given up, and a socket that is closed, by whomever, delivers nothing
+    more. Connections on which nothing is under way are closed in peace (`close_in_peace`).
+    """
+
+    def __init__(self, answer_s: float) -> None:
+        self._answer_ms = max(1, min(int(answer_s * 1000), 2**31 - 1))
+
+    def __call__(self, address: tuple[Any, ...]) -> socket.socket:
+        """A socket for an address (aiohttp's `socket_factory`)."""
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
+            if HAS_USER_TIMEOUT:
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._answer_ms)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+
+def close_in_peace(connection: Connection) -> None:
+    """Close a connection on which nothing is under way."""
+    protocol = connection.protocol
+    transport = protocol.transport if protocol is not None else None
+    used: Any = transport.get_extra_info("socket") if transport is not None else None
+    if used is not None and used.fileno() >= 0:
+        used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DELIVER)
+    connection.close()
+
+
+class Looker:
+    """Sees whether something lies on a connection that has not been read: bytes, or its end."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+
+    def is_quiet(self, protocol: ResponseHandler) -> bool:
+        """Whether it is open, and the server has said nothing on it since its last answer.
+
+        aiohttp knows what has been read. What has arrived since the loop last looked lies in the kernel: there it is
+        asked for, or it would be read as the answer to the next request.
+        """
+        transport = protocol.transport
+        if protocol.should_close or transport is None or transport.is_closing():
+            return False
+        descriptor: int = transport.get_extra_info("socket").fileno()
+        if descriptor < 0:
+            return False
+        self._poll.register(descriptor, select.POLLIN)
+        try:
+            return not self._poll.poll(0)
+        finally:
+            self._poll.unregister(descriptor)
 
 
 class CleanConnector(aiohttp.TCPConnector):
@@ -40,9 +111,10 @@ class CleanConnector(aiohttp.TCPConnector):
     used do not come here again; `Idle` looks at them in the same way.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, *, answer_s: float, **settings: Any) -> None:
+        super().__init__(socket_factory=Sockets(answer_s), **settings)
         self._used: WeakSet[ResponseHandler] = WeakSet()
+        self._looker = Looker()
 
     async def connect(
         self,
@@ -58,7 +130,7 @@ class CleanConnector(aiohttp.TCPConnector):
             if protocol not in self._used:
                 self._used.add(protocol)
                 return connection
-            if not protocol.should_close:
+            if self._looker.is_quiet(protocol):
                 return connection
             connection.close()
 
@@ -117,6 +189,7 @@ class Idle:
         self._loop = loop
         self._keepalive_s = keepalive_s
         self._waiting: deque[tuple[float, Connection, bytes]] = deque()
+        self._looker = Looker()
 
     def put(self, connection: Connection, head: bytes) -> None:
         """Keep a connection whose answer has been read."""
@@ -127,11 +200,11 @@ class Idle:
         waiting = self._waiting
         oldest_s = self._loop.time() - self._keepalive_s
         while waiting and waiting[0][0] < oldest_s:
-            waiting.popleft()[1].close()
+            close_in_peace(waiting.popleft()[1])
         while waiting:
             _, connection, head = waiting.pop()
             protocol = connection.protocol
-            if protocol is not None and not protocol.should_close and protocol.is_connected():
+            if protocol is not None and self._looker.is_quiet(protocol):
                 return connection, head
             connection.close()
         return None
@@ -139,7 +212,7 @@ class Idle:
     def close(self) -> None:
         """Close them all."""
         while self._waiting:
-            self._waiting.pop()[1].close()
+            close_in_peace(self._waiting.pop()[1])
 
 
 class Poster:
@@ -205,6 +278,7 @@ class Poster:
                 self._deadlines.end(protocol)
             except BaseException:
                 self._deadlines.end(protocol)
+                _abort(protocol)
                 connection.close()
                 raise
             self._idle.put(connection, head)
@@ -242,14 +316,21 @@ class Poster:
         parts = bytearray()
         while part := await body.readany():
             parts += part
-            if len(parts) > ANSWER_MAX_BYTES:
-                raise ValueError(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
+            if len(parts) > CREATED_MAX_BYTES:
+                raise ValueError(f"an answer of more than {CREATED_MAX_BYTES} bytes")
         return bytes(parts)
 
     def _new_target(self) -> aiohttp.ClientRequest:
         return aiohttp.ClientRequest(
             hdrs.METH_POST, self._url, headers=self._headers, proxy=self._proxy, loop=self._loop, session=self._session
         )
+
+
+def _abort(protocol: ResponseHandler) -> None:
+    """Give a request up: what of it has not left yet, never will."""
+    transport = protocol.transport
+    if transport is not None:
+        transport.abort()
 
 
 def _head(request: aiohttp.ClientRequest) -> bytes:

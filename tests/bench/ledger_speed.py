@@ -20,13 +20,19 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, Run, RunTotals
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
-from dispatcher.model import FoundBy, Outcome
+from dispatcher.model import FoundBy, Outcome, dispatch_id
 
 BATCH_ROWS = 10_000
+#: As sending asks: each row's id is kept, and nobody is reached twice in 16 hours.
+ASKED: Any = {
+    "dispatch_id": lambda key: dispatch_id("AC", "FW", "speed", key),
+    "repeat_after_ms": 16 * 3_600_000,
+}
 HEADER = ("phone", "first_name", "last_name", "city", "appointment", "notes", "customer_id")
 
 
@@ -113,7 +119,7 @@ async def _send_nearly_all(ledger: SqliteLedger, campaign: CampaignRecord, rows:
     run = await ledger.start_run(campaign, window_limit=200, now_ms=1)
     done, started_s = 0, time.perf_counter()
     while done < rows:
-        granted = await ledger.begin_rows(run, min(5_000, rows - done), now_ms=1_000, input_id=None)
+        granted = await ledger.begin_rows(run, min(5_000, rows - done), now_ms=1_000, input_id=None, **ASKED)
         await ledger.end_rows(run, [_created(row) for row in granted], now_ms=2_000, totals=RunTotals())
         done += len(granted)
     if rows > 0:
@@ -126,7 +132,7 @@ async def _send(ledger: SqliteLedger, run: Run, lot: int, lots: int) -> None:
     longest_s = 0.0
     for _ in range(lots):
         at = [(await _thread_s(ledger), time.perf_counter())]
-        granted = await ledger.begin_rows(run, lot, now_ms=1_000, input_id=None)
+        granted = await ledger.begin_rows(run, lot, now_ms=1_000, input_id=None, **ASKED)
         at.append((await _thread_s(ledger), time.perf_counter()))
         ends = [_created(row) for row in granted]
         at.append((await _thread_s(ledger), time.perf_counter()))
@@ -153,7 +159,7 @@ async def _resume(state: Path) -> None:
     run = await ledger.start_run(campaign, window_limit=200, now_ms=10_000_000)
     await ledger.departures(campaign.account, since_ms=9_990_000, now_ms=10_000_000)
     times.append(time.perf_counter())
-    granted = await ledger.begin_rows(run, 100, now_ms=10_000_000, input_id=campaign.input_id)
+    granted = await ledger.begin_rows(run, 100, now_ms=10_000_000, input_id=campaign.input_id, **ASKED)
     times.append(time.perf_counter())
     await ledger.close()
     names = ("open", "find and status", "start_run and departures", "first begin_rows")

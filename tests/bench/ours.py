@@ -19,7 +19,9 @@ from pathlib import Path
 
 from dispatcher.campaign import open_campaign, view_campaign
 from dispatcher.ledger import open_ledger
+from dispatcher.ledger.account_files import account_file
 from dispatcher.ledger.records import NewInput, RowBatch
+from dispatcher.sending.departures import open_departures
 from dispatcher.settings import Credentials, Settings, StateSettings, load
 
 FLOW = "FW0123456789abcdef0123456789abcdef"
@@ -71,6 +73,9 @@ async def plan(state_dir: str, port: int, rows: int, sent: int) -> None:
     await ledger.close()
     if sent:
         _mark_sent(Path(state_dir) / "ledger.sqlite3", made.input_id, sent)
+        # Whose departures nobody can read would wait a window first.
+        with open_departures(account_file(ACCOUNT, account.base_url, "departures"), window_s=10.0):
+            pass
 
 
 def _mark_sent(path: Path, input_id: int, sent: int) -> None:

@@ -17,7 +17,7 @@ from collections import deque
 WINDOW_S = 10.0
 BODY = (
     b'{"sid": "FN%032x", "account_sid": "AC00000000000000000000000000000000", "flow_sid":'
-    b' "FW0123456789abcdef0123456789abcdef", "context": {}, "contact_channel_address": "+12025550100", "contact_sid":'
+    b' "FW0123456789abcdef0123456789abcdef", "context": {}, "contact_channel_address": null, "contact_sid":'
     b' "FC00000000000000000000000000000000", "status": "active", "date_created": "2026-01-01T00:00:00Z",'
     b' "date_updated": null, "url": "https://studio.twilio.com/v2/Flows/FW0123456789abcdef0123456789abcdef/Executions/'
     b'FN00000000000000000000000000000000", "links": {"steps": "https://studio.twilio.com/v2/Flows/'

@@ -1,6 +1,6 @@
 """`make chaos`: the long kill loop, its table, and then the long form of every other fault test.
 
-python -m tests.chaos [--kills 500] [--seed N] [--minutes 30] [--only-kills]
+python -m tests.chaos [--kills 500] [--seed N] [--minutes 30] [--worlds all] [--only-kills]
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from tests.chaos.killing import Plan, Tally, kill_loop
+from tests.chaos import worlds
+from tests.chaos.killing import kill_loop
+from tests.chaos.plan import WORLDS, Tally, long
 from tests.chaos.program import ROOT, zygote
 from tests.chaos.seeds import VARIABLE, drawn
 
@@ -21,22 +24,34 @@ from tests.chaos.seeds import VARIABLE, drawn
 def table(tally: Tally, chosen: int) -> str:
     """The run as a table in Markdown."""
     killed = ", ".join(f"{n} in {phase}" for phase, n in tally.killed_in.most_common())
-    faults = ", ".join(f"{n} {name}" for name, n in tally.faults.most_common())
+    faults = counted(tally.faults)
     rows = {
         "kills (SIGKILL)": f"{tally.kills}: {killed}",
         "processes, campaigns": f"{tally.processes:,}, {tally.campaigns}",
+        "worlds": counted(tally.worlds),
+        "the same people again": counted(tally.ways),
         "faults of the server and the network": f"{sum(tally.faults.values()):,}: {faults}",
         "valid rows": f"{tally.rows:,}",
         "create requests that arrived": f"{tally.create_requests:,}",
         "executions": f"{tally.creates:,}",
-        "rows with two executions": f"**{tally.duplicates}**",
-        "rows without one": f"**{tally.lost}**",
+        "contacts started twice": f"**{tally.contacts_twice}**",
+        "rows with two executions": f"**{tally.rows_twice}**",
+        "executions that the ledgers do not hold as they are": f"**{tally.books_differ}**",
+        "rows with neither an execution nor a reason": f"**{tally.lost}**",
+        "rows left out, with their reason": counted(tally.not_sent),
         "rows left unknown, resolved": f"{tally.resolved:,}: {tally.found:,} found, {tally.sent_again:,} not created",
-        "rows still unknown at the end": f"**{tally.unknown_left}**",
+        "rows unknown when their campaign was done": f"{tally.unknown:,}",
+        "of them with a later witness": f"**{tally.unknown_with_a_witness}**",
+        "unknown to the end": f"**{tally.unknown_left}**, and {tally.unknown_by_others} by another's execution",
         "most requests in any window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
         "seed, minutes": f"{chosen}, {tally.seconds / 60:.1f}",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def counted(what: Counter[str]) -> str:
+    """Counts, the largest first."""
+    return ", ".join(f"{n:,} {name}" for name, n in what.most_common()) or "none"
 
 
 def tell(tally: Tally) -> None:
@@ -50,21 +65,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=None, help=f"repeats a run; also {VARIABLE}")
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long")
+    names = ["all", *(world.name for world in worlds.WORLDS)]
+    parser.add_argument("--worlds", choices=names, default=WORLDS, metavar="NAME", help=", ".join(names))
     parser.add_argument("--only-kills", action="store_true", help="the kill loop alone")
     options = parser.parse_args()
     chosen = drawn() if options.seed is None else options.seed
     say(f"{VARIABLE}={chosen}: {options.kills} kills …")
-    plan = Plan(
-        kills=options.kills,
-        seed=chosen,
-        rows=500,
-        per_second=150,
-        window_s=10,
-        headroom=0.1,
-        stop_killing_after_s=options.minutes * 60,
-        timeout_s=options.minutes * 60 + 900,
-    )
+    plan = long(chosen, kills=options.kills, minutes=options.minutes, worlds=options.worlds)
     with tempfile.TemporaryDirectory() as folder, zygote() as program:
+        # What the program keeps for all of a user's folders lies there, and not in this user's own.
+        os.environ["TESTS_HOME"] = folder
         tally = asyncio.run(kill_loop(plan, Path(folder), program, tell))
     say(table(tally, chosen))
     for problem in tally.problems():

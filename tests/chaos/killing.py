@@ -1,7 +1,8 @@
 """The kill loop: the program is killed with SIGKILL at random instants, again and again, until nothing is left to do.
 
-What is checked afterwards is the sandbox's own count of what it was asked, against the files and the ledger: each valid
-row has exactly one execution, whatever was cut off.
+What is checked afterwards is the sandbox's own log of what it was asked, against the files and the ledgers: nobody was
+started twice, whatever was cut off, whatever world it was (`worlds.py`), and however the same people came again; each
+valid row has its execution, or a reason that is stated.
 """
 
 from __future__ import annotations
@@ -10,133 +11,41 @@ import asyncio
 import csv
 import json
 import math
-import random
-import signal
-import sqlite3
+import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
-from tests.chaos.program import Process, Zygote
+from dispatcher.sandbox import DEFAULT_FLOW_SID, FaultPhase, Sandbox, SandboxSettings
+from dispatcher.sandbox.dates import SECOND_US
+from tests.chaos import books, worlds
+from tests.chaos.lives import Campaign, Lives, Place
+from tests.chaos.plan import Plan, Tally
+from tests.chaos.program import Zygote
+from tests.chaos.worlds import PLAIN, World
 
 #: Numbers in the middle of a real area code's range: well-formed, and never called by anything here.
 FIRST_NUMBER = 14152000000
-
-CONFIG = """\
-[account]
-base_url = "{base_url}"
-[campaign]
-flow = "{flow}"
-from = "+15550001111"
-[columns]
-to = "phone"
-[rate]
-per_second = {per_second}
-window_s = {window_s}
-in_flight = {in_flight}
-headroom = {headroom}
-[retry]
-backoff_base_s = 0.05
-backoff_max_s = 0.5
-breaker_failures = 1000
-connect_attempts = 1000
-[timeouts]
-connect_s = 1.0
-answer_s = {answer_s}
-stop_s = 3.0
-[reconcile]
-settle_s = {settle_s}
-"""
-
+SENDER = "+15550001111"
 #: The most rows that are claimed in one go.
 CLAIMED_AT_ONCE = 200
-
-#: Shares of the creates that go wrong, before and after creating.
-FAULTS = {
-    "reset_after": 0.02,
-    "reset_before": 0.01,
-    "disconnect_after": 0.01,
-    "500_after": 0.02,
-    "500_before": 0.01,
-    "cut_body": 0.01,
-    "hang_after": 0.005,
-    "hang_before": 0.005,
-    "429": 0.02,
-    "read_429": 0.02,
-    "read_500": 0.02,
-    "read_reset": 0.02,
-}
+#: Share of a campaign's people for whom another program, or they themselves, begin an execution.
+OTHERS_SHARE = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What the loop does."""
+@dataclass(frozen=True)
+class Other:
+    """An execution that was not begun by this program."""
 
-    kills: int
-    seed: int
-    rows: int = 400
-    per_second: float = 120.0
-    window_s: float = 2.0
-    in_flight: int = 40
-    #: More than usual: the sandbox counts arrivals, and a busy machine brings some late.
-    headroom: float = 0.3
-    settle_s: float = 0.3
-    answer_s: float = 0.4
-    #: The sandbox's answers come this late: so that requests are in flight when the program dies.
-    latency_s: float = 0.03
-    #: A process that is to be killed while sending lives at most so long from its first claim on.
-    life_s: float = 1.2
-    faults: dict[str, float] = field(default_factory=lambda: dict(FAULTS))
-    #: No more kills after so long; what is under way is finished.
-    stop_killing_after_s: float = math.inf
-    #: Gives up, so that a bug that makes no progress ends.
-    timeout_s: float = 600.0
-
-
-@dataclass
-class Tally:
-    """What came of it."""
-
-    kills: int = 0
-    processes: int = 0
-    campaigns: int = 0
-    rows: int = 0
-    #: By what the ledger said when the process was dead.
-    killed_in: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
-    create_requests: int = 0
-    creates: int = 0
-    duplicates: int = 0
-    lost: int = 0
-    #: Rows left unknown by a crash or a fault, and how they were resolved.
-    resolved: int = 0
-    found: int = 0
-    sent_again: int = 0
-    unknown_left: int = 0
-    worst_window: int = 0
-    window_limit: int = 0
-    seconds: float = 0.0
-
-    def problems(self) -> list[str]:
-        """What broke a promise."""
-        found = []
-        if self.duplicates:
-            found.append(f"{self.duplicates} rows were sent twice")
-        if self.lost:
-            found.append(f"{self.lost} rows were lost")
-        if self.worst_window > self.window_limit:
-            found.append(f"{self.worst_window} requests in a window of {self.window_limit}")
-        if self.unknown_left:
-            found.append(f"{self.unknown_left} rows stayed unknown")
-        return found
+    at_s: float
+    #: Whether the contact began it: such a one never counts.
+    by_contact: bool
 
 
 class Killing:
-    """One kill loop in one folder: campaign after campaign on one ledger and one account."""
+    """One kill loop in one folder: campaign after campaign, on one account."""
 
     def __init__(
         self, plan: Plan, folder: Path, sandbox: Sandbox, program: Zygote, tell: Callable[[Tally], None]
@@ -144,253 +53,282 @@ class Killing:
         self.tally = Tally()
         self._tell = tell
         self._plan = plan
-        self._folder = folder
         self._sandbox = sandbox
-        self._program = program
-        self._chance = random.Random(plan.seed)
-        self._expected: dict[str, list[str]] = {}
+        self._usual = sandbox.settings
+        self._folder = folder
+        self._lives = Lives(plan, sandbox, program, self.tally, folder / "home")
+        self._chance = self._lives.chance
+        self._worlds = worlds.deck(self._chance, plan.worlds)
+        self._ways = worlds.Deck(self._chance, worlds.WAYS)
+        self._here = Place(folder=folder, state=folder / "state")
+        self._others: dict[str, list[Other]] = defaultdict(list)
+        self._done: list[Campaign] = []
         self._started_s = 0.0
 
     async def run(self) -> Tally:
         """Kill until the plan's number is reached, then let the last campaign finish. Raises AssertionError."""
-        started = time.monotonic()
-        config = CONFIG.format(
-            base_url=self._sandbox.base_url,
-            flow=DEFAULT_FLOW_SID,
-            **{
-                name: getattr(self._plan, name)
-                for name in ("per_second", "window_s", "in_flight", "headroom", "answer_s", "settle_s")
-            },
-        )
-        (self._folder / "config.toml").write_text(config, encoding="utf-8")
+        self._started_s = time.monotonic()
+        (self._folder / "home").mkdir()
         async with asyncio.timeout(self._plan.timeout_s):
-            self._started_s = started
-            while self._killing:
-                await self._campaign(f"c{self.tally.campaigns:03}")
-                self.tally.campaigns += 1
-                self.tally.seconds = time.monotonic() - started
+            while self._killing():
+                await self._people(f"c{self.tally.campaigns:03}")
+                self.tally.seconds = time.monotonic() - self._started_s
                 self._tell(self.tally)
-        self._count()
-        self.tally.seconds = time.monotonic() - started
+            if self._plan.worlds != "plain":
+                await self._witness()
+        await self._count()
+        self.tally.seconds = time.monotonic() - self._started_s
         return self.tally
 
-    @property
     def _killing(self) -> bool:
         plan = self._plan
         return self.tally.kills < plan.kills and time.monotonic() - self._started_s < plan.stop_killing_after_s
 
-    # --- one campaign ---
+    # --- some people, and the world that they are sent to in ---
 
-    async def _campaign(self, name: str) -> None:
-        self._write_contacts(name)
-        finished = False
-        while not finished:
-            finished = await self._life(name)
-        await self._check_report(name)
+    async def _people(self, name: str) -> None:
+        world = self._worlds.draw()
+        self._enter(world)
+        first = self._write_contacts(name)
+        if world.others:
+            await self._begin_others(first, world)
+        await self._send(first, world)
+        if self._plan.worlds == "all":
+            for way in (self._ways.draw(), self._ways.draw()):
+                # What the list hides, another ledger cannot know of.
+                await asyncio.sleep(world.list_lag_s)
+                await self._send(self._again(first, way), world)
+                self.tally.ways[way] += 1
 
-    def _write_contacts(self, name: str) -> None:
+    def _enter(self, world: World) -> None:
+        self.tally.worlds[world.name] += 1
+        self._sandbox.change(**worlds.settings_of(world, self._usual))
+        self._fault({**self._plan.faults, **world.faults})
+
+    def _fault(self, faults: dict[str, float]) -> None:
+        self._sandbox.fault_plan.replace((FaultPhase(faults=faults),), self._sandbox.now_us())
+
+    async def _send(self, campaign: Campaign, world: World) -> None:
+        most = self._plan.kills_per_campaign
+        until = math.inf if most is None else self.tally.kills + most
+        await self._lives.through(campaign, world, kills=lambda: self._killing() and self.tally.kills < until)
+        self._done.append(campaign)
+        self.tally.campaigns += 1
+        await self._check_report(campaign)
+        self._check_open(campaign, world)
+
+    def _write_contacts(self, name: str) -> Campaign:
         """Valid rows, and some that are wrong, doubled or empty: none of those is ever sent."""
         rows: list[list[str]] = []
         valid: list[str] = []
         while len(valid) < self._plan.rows:
             kind = self._chance.random()
             if kind < 0.01:
-                rows.append(["not a number", "x"])
+                rows.append(["not a number", f"x {len(rows)}"])
             elif kind < 0.02 and valid:
-                rows.append([self._chance.choice(valid), "again"])
+                rows.append([self._chance.choice(valid), f"again {len(rows)}"])
             else:
                 valid.append(f"+{FIRST_NUMBER + self.tally.rows + len(valid) + 1}")
                 rows.append([valid[-1], f"Name {len(rows)}"])
         self.tally.rows += len(valid)
-        self._expected[name] = valid
-        with (self._folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([["phone", "first_name"], *rows])
+        file = self._folder / f"{name}.csv"
+        with file.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([["phone", "first_name"], *rows])
+        return Campaign(name=name, file=file, place=self._here, people=valid)
 
-    async def _life(self, name: str) -> bool:
-        """Start the program and kill it after a while. True: it ended by itself, with everything done."""
-        self.tally.processes += 1
-        process = await self._program.start(self._folder, *self._arguments(name))
-        if self._killing and not await self._ended_before_its_time(name, process):
-            process.signal(signal.SIGKILL)
-            code = await process.wait()
-            if code == -signal.SIGKILL:
-                self.tally.kills += 1
-                self.tally.killed_in[self._phase(name, process.pid)] += 1
-                return False
-        code = await process.wait(120)
-        return self._is_done(name, process, code)
+    async def _begin_others(self, campaign: Campaign, world: World) -> None:
+        """Executions of some of the people that end at once: other programs', and such that they began themselves."""
+        orders: list[tuple[str | None, str | None]] = [
+            (None, "SM" + "0" * 32),
+            (None, "CA" + "0" * 32),
+            ('{"by":"another program"}', None),
+            ('{"dispatch_id":"d-0123456789abcdef01234567"}', None),
+            (None, None),
+        ]
+        some = self._chance.sample(campaign.people, int(len(campaign.people) * OTHERS_SHARE))
+        for at, contact in enumerate(some):
+            parameters, began_by = orders[at % len(orders)]
+            self._begin(contact, parameters, began_by)
+        await asyncio.sleep(world.list_lag_s + 0.05)
 
-    async def _ended_before_its_time(self, name: str, process: Process) -> bool:
-        """Wait for the instant of the kill: somewhere in the start and intake, in the sending, or at the end.
-
-        True: the process ended by itself before that.
-        """
-        chance = self._chance
-        match chance.choice(["start", "sending", "sending", "end"]):
-            case "start":
-                return await process.ends_within(chance.uniform(0, 0.4))
-            case "sending":
-                if await self._ended_before(process, lambda: self._run_of(process.pid) is not None):
-                    return True
-                return await process.ends_within(chance.uniform(0, self._plan.life_s))
-            case _:
-                if await self._ended_before(process, lambda: self._is_at_its_end(name, process.pid)):
-                    return True
-                return await process.ends_within(chance.uniform(0, self._plan.settle_s * 1.5))
-
-    async def _ended_before(self, process: Process, moment: Callable[[], bool]) -> bool:
-        while not moment():
-            if await process.ends_within(0.02):
-                return True
-        return False
-
-    def _run_of(self, pid: int) -> tuple[Any, ...] | None:
-        """The run that this process has begun; (stopped_at_ms,)."""
-        runs = self._query("SELECT stopped_at_ms FROM runs WHERE pid = ? ORDER BY run_id DESC LIMIT 1", pid)
-        return runs[0] if runs else None
-
-    def _is_at_its_end(self, name: str, pid: int) -> bool:
-        """Everything is sent: what is left is looking up unknown rows, and the report."""
-        return self._run_of(pid) is not None and not self._states(name)["planned"]
-
-    def _arguments(self, name: str) -> list[str]:
-        common = ["--config", "config.toml"]
-        drawn = self._chance.random()
-        if self._has_rows(name):
-            if drawn < 0.15:
-                return ["resume", name, "--yes", "--report", f"{name}-report.csv", "--pace", self._pace(), *common]
-            if drawn < 0.25:
-                return ["reconcile", name, *common]
-            if drawn < 0.3:
-                return ["report", name, "--report", f"{name}-report.csv", *common]
-        report = ["--report", f"{name}-report.csv", "--pace", self._pace()]
-        return ["run", f"{name}.csv", "--campaign", name, "--yes", "--json", *report, *common]
-
-    def _pace(self) -> str:
-        return self._chance.choice(["even", "spike"])
-
-    def _is_done(self, name: str, process: Process, code: int) -> bool:
-        # 3: the file has rows that are invalid. 5, 6: stopped by faults, or rows left unknown: the next life goes on.
-        if code not in (0, 3, 5, 6):
-            raise AssertionError(f"exit code {code}, seed {self._plan.seed}:\n{process.stderr.read_text()[-3000:]}")
-        states = self._states(name)
-        open_rows = sum(states[state] for state in ("planned", "sending", "unknown"))
-        return self._has_rows(name) and open_rows == 0 and (self._folder / f"{name}-report.csv").exists()
-
-    # --- what the ledger says ---
-
-    def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        path = self._folder / ".dispatcher" / "ledger.sqlite3"
-        if not path.exists():
-            return []
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-        try:
-            return db.execute(sql, values).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return []  # killed before the schema was there
-            raise
-        finally:
-            db.close()
-
-    def _has_rows(self, name: str) -> bool:
-        return bool(self._query("SELECT input_id FROM campaigns WHERE name = ? AND input_id IS NOT NULL", name))
-
-    def _states(self, name: str) -> Counter[str]:
-        return Counter(
-            dict(
-                self._query(
-                    "SELECT state, count(*) FROM rows JOIN inputs ON inputs.input_id = row_id >> 32"
-                    " JOIN campaigns USING (campaign_id) WHERE name = ? AND ready_at_ms IS NOT NULL GROUP BY state",
-                    name,
-                )
-            )
+    def _begin(self, contact: str, parameters: str | None = None, began_by: str | None = None) -> None:
+        now_us = self._sandbox.now_us()
+        sid = self._sandbox.studio.creator.plant(
+            DEFAULT_FLOW_SID,
+            contact,
+            SENDER,
+            parameters,
+            now_us=now_us,
+            age_us=0,
+            ends_after_us=1,
+            began_by=began_by,
         )
+        assert sid is not None, "the contact was busy"
+        self._others[contact].append(Other(now_us / SECOND_US, began_by is not None))
 
-    def _phase(self, name: str, pid: int) -> str:
-        """What the process was doing when it died."""
-        run = self._run_of(pid)
-        if run is None:
-            return "start and intake"
-        if run[0] is not None:
-            return "report"
-        states = self._states(name)
-        if states["sending"]:
-            return "sending"
-        return "looking up" if states["unknown"] else "between"
+    def _again(self, first: Campaign, way: str) -> Campaign:
+        """The same people once more."""
+        number = len(self._done)
+        match way:
+            case "the report":
+                file = self._folder / first.report
+                return Campaign(
+                    name=first.name, file=file, place=self._here, people=first.people, way=way, is_named=False
+                )
+            case "another name":
+                # And no name on the command line: the file's own.
+                file = self._folder / f"{first.name} FINAL {number}.csv"
+                shutil.copyfile(first.file, file)
+                return Campaign(
+                    name=file.stem, file=file, place=self._here, people=first.people, way=way, is_named=False
+                )
+            case "another folder" | "another ledger":
+                folder = self._folder / f"elsewhere-{number}"
+                folder.mkdir()
+                state = folder / "state" if way == "another ledger" else self._here.state
+                file = folder / first.file.name
+                shutil.copyfile(first.file, file)
+                place = Place(folder=folder, state=state)
+                return Campaign(name=f"{first.name}-{number}", file=file, place=place, people=first.people, way=way)
+            case "another spelling":
+                file = self._folder / f"{first.name}-spelled-{number}.csv"
+                with first.file.open(newline="", encoding="utf-8") as source, file.open("w", newline="") as target:
+                    rows = list(csv.reader(source))
+                    csv.writer(target).writerows([rows[0], *([_spelled(to), name] for to, name in rows[1:])])
+                return Campaign(name=file.stem, file=file, place=self._here, people=first.people, way=way)
+            case _:
+                key = "first_name" if way == "another key" else None
+                return Campaign(
+                    name=f"{first.name}-{number}",
+                    file=first.file,
+                    place=self._here,
+                    people=first.people,
+                    way=way,
+                    key=key,
+                )
 
-    # --- what must be true at the end ---
+    # --- what must be true when a campaign is done ---
 
-    async def _check_report(self, name: str) -> None:
-        """Every input row once, in order, and every valid one created, with the sandbox's own SID."""
-        with (self._folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+    async def _check_report(self, campaign: Campaign) -> None:
+        """Every input row once, in order; the valid ones created with the sandbox's own SID, or with their reason."""
+        folder = campaign.place.folder
+        with campaign.file.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         # A life that was killed may have left a report of an earlier moment.
-        assert (
-            await self._program.run(
-                self._folder, "report", name, "--report", f"{name}-report.csv", "--config", "config.toml"
-            )
-            == 0
-        )
-        with (self._folder / f"{name}-report.csv").open(newline="", encoding="utf-8") as file:
+        written = f"checked-{campaign.report}"
+        assert await self._lives.command(campaign, "report", campaign.name, "--report", written) == 0
+        with (folder / written).open(newline="", encoding="utf-8") as file:
             report = list(csv.DictReader(file))
         assert [row["phone"] for row in report] == [row["phone"] for row in rows]
         assert [row["first_name"] for row in report] == [row["first_name"] for row in rows]
-        created = {row["phone"]: row["dispatch_execution_sid"] for row in report if row["dispatch_status"] == "created"}
-        assert set(created) == set(self._expected[name])
-        others = Counter(row["dispatch_status"] for row in report if row["dispatch_status"] != "created")
-        assert set(others) <= {"invalid", "skipped"}, others
-        assert await self._program.run(self._folder, "status", name, "--json", "--config", "config.toml") == 0
-        status = json.loads((self._folder / "stdout.txt").read_text())
-        assert status["rows"]["created"] == len(created)
-        assert sum(status["rows"].values()) == len(rows)
-
-    def _count(self) -> None:
-        """The sandbox's books against the files and the ledger."""
-        tally = self.tally
-        stats = self._sandbox.stats()
-        by_id: Counter[str] = Counter()
-        sids: dict[str, str] = {}
-        after: int | None = -1
-        while after is not None:
-            page = self._sandbox.creates(after=after)
-            for create in page["creates"]:
-                by_id[create["dispatch_id"]] += 1
-                sids[create["sid"]] = create["to"]
-            after = page["next"]
-        reached = Counter(sids.values())
-        expected = {to for valid in self._expected.values() for to in valid}
-        tally.duplicates = sum(n - 1 for n in by_id.values()) + sum(n - 1 for n in reached.values() if n > 1)
-        tally.lost = len(expected - set(reached))
-        assert set(reached) <= expected, "somebody was reached who is in no file"
-        recorded = dict(
-            self._query(
-                "SELECT execution_sid, coalesce(rows.to_address, row_key) FROM rows"
-                " JOIN attempts ON attempt_id = last_attempt WHERE state = 'created'"
-            )
+        created = {row["dispatch_to"]: row for row in report if row["dispatch_status"] == "created"}
+        others = [row for row in report if row["dispatch_status"] != "created"]
+        assert {row["dispatch_status"] for row in others} <= {"invalid", "skipped", "busy", "unknown"}, Counter(
+            row["dispatch_status"] for row in others
         )
-        assert recorded == sids, "the ledger's executions are not the sandbox's"
+        if self._plan.worlds == "plain":
+            assert set(created) == set(campaign.people)
+        for row in others:
+            if row["dispatch_to"] in campaign.people and row["dispatch_to"] not in created:
+                reason = row["dispatch_error_message"] or row["dispatch_advice"]
+                assert reason, f"{row['dispatch_status']} without a reason"
+                self.tally.not_sent[row["dispatch_status"]] += campaign.way is None
+        assert await self._lives.command(campaign, "status", campaign.name, "--json") == 0
+        if campaign.way is None:
+            status = json.loads((folder / "stdout.txt").read_text())
+            assert status["rows"]["created"] == len(created)
+            assert sum(status["rows"].values()) == len(rows)
+
+    def _check_open(self, campaign: Campaign, world: World) -> None:
+        """Each row that stays unknown has no witness: nothing that was begun clearly later is listed."""
+        states = books.states(campaign.place.ledger, campaign.name)
+        assert not states["planned"] + states["sending"]
+        if self._plan.worlds == "plain":
+            assert not states["unknown"]
+        left = books.unknown(campaign.place.ledger, campaign.name, self._lives.clock_off_s)
+        self.tally.unknown += len(left)
+        if not left:
+            return
+        log = books.log(self._sandbox)
+        listed_until_s = time.time() - world.list_lag_s - 2 * self._plan.settle_s
+        for row in left:
+            if not self._others.get(row.contact) and log.after(row.begun_s + books.LATER_S, listed_until_s):
+                self.tally.unknown_with_a_witness += 1
+
+    # --- what must be true at the end ---
+
+    async def _witness(self) -> None:
+        """A world without any fault, in which a later execution is listed: now every unknown row can be resolved."""
+        self._enter(PLAIN)
+        self._fault({})
+        # Later than everything on whatever clock it was begun by.
+        self._sandbox.change(date_created_skew_s=2 * worlds.HOUR_S)
+        self._begin(f"+{FIRST_NUMBER}")
+        self._sandbox.change(date_created_skew_s=0)
+        await asyncio.sleep(2 * self._plan.settle_s)
+        for campaign in self._done:
+            if not books.states(campaign.place.ledger, campaign.name)["unknown"]:
+                continue
+            await self._lives.command(campaign, "reconcile", campaign.name)
+            await self._lives.command(campaign, "resume", campaign.name, "--yes", "--report", campaign.report)
+            for row in books.unknown(campaign.place.ledger, campaign.name, self._lives.clock_off_s):
+                if self._others.get(row.contact):
+                    self.tally.unknown_by_others += 1
+                else:
+                    self.tally.unknown_left += 1
+
+    async def _count(self) -> None:
+        """The sandbox's log against the files and the ledgers."""
+        tally, stats, log = self.tally, self._sandbox.stats(), books.log(self._sandbox)
+        expected = {to for campaign in self._done for to in campaign.people}
+        assert set(log.created_s) <= expected, "somebody was reached who is in no file"
+        ledgers = sorted({campaign.place.ledger for campaign in self._done})
+        tally.books_differ = len(books.recorded(ledgers).items() ^ log.ours.items())
+        tally.rows_twice = sum(n - 1 for n in log.rows_twice.values())
+        tally.contacts_twice = sum(n - 1 for n in log.contacts_twice.values()) + self._after_others(log)
+        missing = expected - set(log.created_s)
+        explained = {to for campaign in self._done for to in self._explained(campaign)}
+        tally.lost = len(missing - explained)
         tally.creates = stats["creates"]
         tally.create_requests = stats["creates_total_requests"]
         tally.faults = Counter(stats["faults"])
         tally.worst_window = stats["worst_window_requests"]
         tally.window_limit = int(self._plan.per_second * self._plan.window_s)
-        explained = dict(
-            self._query(
+        for ledger in ledgers:
+            sql = (
                 "SELECT coalesce(found_by, outcome), count(*) FROM attempts WHERE error_message IS NOT NULL GROUP BY 1"
             )
-        )
-        tally.found = explained.get("reconcile", 0) + explained.get("conflict", 0)
-        (tally.sent_again,) = self._query(
-            "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND error_message LIKE 'not found%'"
-        )[0]
+            found = dict(books.query(ledger, sql))
+            tally.found += found.get("reconcile", 0) + found.get("conflict", 0)
+            sql = "SELECT count(*) FROM attempts WHERE outcome = 'not_sent' AND error_message LIKE 'not found%'"
+            tally.sent_again += books.query(ledger, sql)[0][0]
         tally.resolved = tally.found + tally.sent_again
-        (tally.unknown_left,) = self._query(
-            "SELECT count(*) FROM rows WHERE state IN ('unknown', 'sending', 'planned')"
-        )[0]
-        # Only what was in flight, or claimed for the next moment, can be unknown after a kill.
-        at_once = self._plan.in_flight + 2 * CLAIMED_AT_ONCE
-        assert tally.resolved <= at_once * tally.kills + sum(tally.faults.values())
+        if self._plan.worlds == "plain":
+            # Only what was in flight, or claimed for the next moment, can be unknown after a kill.
+            at_once = self._plan.in_flight + 2 * CLAIMED_AT_ONCE
+            assert tally.resolved <= at_once * tally.kills + sum(tally.faults.values())
+
+    def _after_others(self, log: books.Log) -> int:
+        """Contacts whom we have started although another program had done so before, and Studio showed it."""
+        return sum(
+            any(created_s > other.at_s for created_s in log.created_s.get(contact, ()))
+            for contact, others in self._others.items()
+            for other in others
+            if not other.by_contact
+        )
+
+    def _explained(self, campaign: Campaign) -> set[str]:
+        """The contacts of a campaign's rows that were left out, or are unknown; the report states why."""
+        sql = (
+            "SELECT coalesce(rows.to_address, row_key) FROM rows JOIN inputs ON inputs.input_id = row_id >> 32"
+            " JOIN campaigns USING (campaign_id) WHERE name = ? AND state IN ('skipped', 'busy', 'unknown')"
+        )
+        return {to for (to,) in books.query(campaign.place.ledger, sql, campaign.name)}
+
+
+def _spelled(to: str) -> str:
+    """The same number as somebody else would write it."""
+    return f"{to[:2]} ({to[2:5]}) {to[5:8]}-{to[8:]}" if to.startswith("+1") else to
 
 
 async def kill_loop(
@@ -405,6 +343,8 @@ async def kill_loop(
         latency_s=plan.latency_s,
         latency_jitter_s=plan.latency_s,
         ends_after_s=0.05,
+        huge_bytes=2 << 20,
+        ipv6=True,
     )
     async with Sandbox(settings) as sandbox:
         return await Killing(plan, folder, sandbox, program, tell).run()

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.guard import home
+
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT_SID = "AC" + "0" * 32
 ENVIRONMENT = {"TWILIO_ACCOUNT_SID": ACCOUNT_SID, "TWILIO_AUTH_TOKEN": "not-a-real-token", "NO_COLOR": "1"}
@@ -99,6 +101,9 @@ class Zygote:
     async def start(self, folder: Path, *arguments: str | Path, **order: Any) -> Process:
         """Start the program in `folder` with these arguments; `order`: see `zygote.become`."""
         stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
+        # The zygote is older than the test that asks.
+        own = {name: os.environ.get(name, "") for name in (home.VARIABLE, "XDG_DATA_HOME")}
+        order["env"] = {**own, **order.get("env", {})}
         order |= {"arguments": [str(item) for item in arguments], "cwd": str(folder)}
         order = {"stdout": str(stdout), "stderr": str(stderr)} | order
         assert self._process.stdin is not None

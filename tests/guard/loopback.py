@@ -32,7 +32,8 @@ def is_local(host: object) -> bool:
     """Whether a host, as given to connect or getaddrinfo, is this machine's loopback (or means "any" or "here")."""
     if isinstance(host, bytes):
         host = host.decode("ascii", "replace")
-    if host is None or host in ("", "localhost"):
+    # With a dot at its end or in capitals it is the same name: the spellings of one account are tested.
+    if host is None or str(host).lower().removesuffix(".") in ("", "localhost"):
         return True
     try:
         address = ipaddress.ip_address(str(host).partition("%")[0])

@@ -1,7 +1,8 @@
-"""Python imports this at start where this folder is on PYTHONPATH: the tests' child processes stay on loopback too."""
+"""Python imports this at start where this folder is on PYTHONPATH: a test's child processes are guarded, too."""
 
 from __future__ import annotations
 
-from tests.guard import loopback
+from tests.guard import home, loopback
 
 loopback.install()
+home.install()

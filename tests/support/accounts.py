@@ -30,6 +30,10 @@ class EmptyLedger:
         """Nobody else has it."""
         yield
 
+    async def has_sent(self, account: Account) -> bool:
+        """Nothing that it does not know when."""
+        return False
+
     async def departures(self, account: Account, *, since_ms: int, now_ms: int) -> list[int]:
         """As `ages_s` says."""
         return sorted(at_ms for age_s in self.ages_s if (at_ms := now_ms - round(age_s * 1000)) >= since_ms)

@@ -223,6 +223,9 @@ _NEVER = {
     "an execution whose row is not created": """
         SELECT a.attempt_id FROM attempts AS a LEFT JOIN rows AS r ON r.last_attempt = a.attempt_id
         WHERE a.outcome = 'created' AND a.row_id >= 0 AND coalesce(r.state, '') <> 'created'""",
+    "an attempt that counts and whose contact is not known": """
+        SELECT attempt_id FROM attempts WHERE row_id >= 0 AND (outcome IS NULL OR outcome IN ('created', 'unknown'))
+        EXCEPT SELECT attempt_id FROM contacted""",
     "an attempt of another row": """
         SELECT r.row_id, a.row_id FROM rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt
         WHERE coalesce(r.identity, r.row_id) <> a.row_id""",

@@ -14,7 +14,7 @@ import orjson
 from dispatcher.errors import DispatcherError
 from dispatcher.events import Event, EventBus, Resumed, Waiting, WaitKind
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import Account, Run
+from dispatcher.ledger.records import Account, GrantedRow, Run
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import RowState
 from dispatcher.sending.account import OpenAccount, open_account
@@ -99,6 +99,9 @@ class StillLedger:
             found = await self._ledger.departures(account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
         return sorted([*found, *(now_ms - int(age_s * 1000) for age_s in self.sent_before_s)])
 
+    async def has_sent(self, account: Account) -> bool:
+        return False
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
 
@@ -115,6 +118,10 @@ def real_work() -> contextlib.AbstractContextManager[None]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     return loop.real_work()
+
+
+async def _not_ours(row: GrantedRow, execution_sid: str) -> bool:
+    return False
 
 
 class Rig:
@@ -134,7 +141,7 @@ class Rig:
         self.studio = ScriptedStudio(options.pop("answer"))
         studio = cast(Studio, self.studio)
         policy = {"policy": "skip", "wait_s": 60, "give_up_s": 600, **options.pop("busy", {})}
-        policy |= {"flow_sid": "FW", "id_parameter": "", "dispatch_id": lambda row: ""}
+        policy |= {"flow_sid": "FW", "id_parameter": "", "dispatch_id": lambda row: "", "is_campaigns": _not_ours}
         plan = {"form": lambda row: row.row_key.encode(), "in_flight": 10, "stop_s": 5.0, **options}
         self.sender = Sender(
             SendPlan(flow_sid="FW", api_version="v2", **plan),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dispatcher.errors import DispatcherError
 from dispatcher.events import EventBus
@@ -18,6 +19,7 @@ from tests.support import virtual_time
 from tests.support.accounts import ACCOUNT, EmptyLedger
 
 WINDOW_S = 10.0
+_NUMBERS = itertools.count(1)
 
 
 def worst_window(times_s: Sequence[float], window_s: float = WINDOW_S) -> int:
@@ -55,6 +57,8 @@ class Sent:
     """What happened, in seconds since sending began."""
 
     sent_at_s: list[float] = field(default_factory=list)
+    #: When requests arrived, accepted or not.
+    arrived_s: list[float] = field(default_factory=list)
     passed_s: list[float] = field(default_factory=list)
     throttled_s: list[float] = field(default_factory=list)
     duration_s: float = 0.0
@@ -107,6 +111,10 @@ def simulate(
     random.seed(3)
 
     async def main() -> Sent:
+        with virtual_time.machine_clock(asyncio.get_running_loop()):
+            return await simulated()
+
+    async def simulated() -> Sent:
         loop = asyncio.get_running_loop()
         server = ExactServer(int(per_second * WINDOW_S), refuse=refuse)
         rival = asyncio.create_task(_rival(server, others)) if others else None
@@ -116,12 +124,14 @@ def simulate(
         rate = {"per_second": per_second, "window_s": WINDOW_S, "headroom": headroom, "pace": pace}
         settings = Settings.model_validate({"rate": rate})
         sent = Sent()
+        # An account of its own: what one simulation sends is nothing to the next.
+        record = replace(ACCOUNT, account_sid=f"AC{next(_NUMBERS):032x}")
 
         def stop(error: DispatcherError) -> None:
             sent.stopped = error
 
         async with (
-            open_account(ACCOUNT, settings, bus=EventBus(), stop=stop) as account,
+            open_account(record, settings, bus=EventBus(), stop=stop) as account,
             account.lease(EmptyLedger(), wait=False),
         ):
             await _send(sent, account, server, seconds, rows, latency_s, jitter_s, in_flight, retry_after_s)
@@ -168,7 +178,9 @@ async def _send(
         sent.sent_at_s.append(sent_at_s - started_s)
         await asyncio.sleep(latency_s / 2 + chance.uniform(0, jitter_s))
         accepted = server.accepts()
+        sent.arrived_s.append(loop.time() - started_s)
         await asyncio.sleep(latency_s / 2)
+        limiter.record_answer(sent_at_s)
         if accepted:
             sent.passed_s.append(sent_at_s - started_s)
             account.answered(sent_at_s)
@@ -201,3 +213,7 @@ async def _send(
             tasks.add(task)
             task.add_done_callback(tasks.discard)
     sent.duration_s = loop.time() - started_s
+    # Whoever gives the account back sends nothing more.
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

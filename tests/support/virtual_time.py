@@ -12,6 +12,8 @@ import selectors
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
+from dispatcher import clock
+
 T = TypeVar("T")
 
 #: Nothing is ready, no timer is set: how long a thread may still bring something before that counts as a deadlock.
@@ -72,6 +74,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self._real_work -= 1
+
+
+@contextlib.contextmanager
+def machine_clock(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """What the machine has counted since its start, and with it the wall clock, is this loop's time."""
+    real = clock._counted_ns
+    clock._counted_ns = lambda: int(loop.time() * 1e9)
+    try:
+        yield
+    finally:
+        clock._counted_ns = real
 
 
 def run(main: Coroutine[Any, Any, T], *, late_s: float = 0.0) -> T:

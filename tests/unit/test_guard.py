@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
@@ -114,3 +115,18 @@ def test_a_forking_process_takes_default_signals() -> None:
         [sys.executable, "-c", program], preexec_fn=ignore_all, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str([str(signal.default_int_handler), *[str(signal.SIG_DFL)] * 3])
+
+
+WHERE = "import os, pwd; print(pwd.getpwuid(os.getuid()).pw_dir)"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system is asked otherwise there")
+def test_a_home_of_its_own(tmp_path: Path) -> None:
+    """Each test has its own, whatever $HOME says, in this process and in its children."""
+    import pwd
+
+    own = str(tmp_path.with_name(f"{tmp_path.name}-home"))
+    assert pwd.getpwuid(os.getuid()).pw_dir == own
+    environment = os.environ | {"HOME": "/elsewhere"}
+    done = subprocess.run([sys.executable, "-c", WHERE], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == own

@@ -87,3 +87,13 @@ def test_tests_run_with_the_versions_that_users_run(root: Path) -> None:
     """Every entry of requirements.lock, version and marker and hashes, stands in requirements-dev.lock too."""
     runtime, dev = ({entry.group() for entry in _entries(root / name)} for name in LOCKS)
     assert runtime - dev == set()
+
+
+def test_every_range_ends_somewhere(root: Path) -> None:
+    """Every dependency has an upper bound, and aiohttp stays within the minor series that its inside is tested with."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {requirement.name: requirement for requirement in map(Requirement, project["dependencies"])}
+    assert [name for name, one in wanted.items() if not any(bound.operator == "<" for bound in one.specifier)] == []
+    (locked,) = map(Version, _versions(root / "requirements.lock")["aiohttp"])
+    assert Version(f"{locked.major}.{locked.minor}.999") in wanted["aiohttp"].specifier
+    assert Version(f"{locked.major}.{locked.minor + 1}") not in wanted["aiohttp"].specifier

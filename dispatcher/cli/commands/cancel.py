@@ -19,7 +19,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def cancel(
     session: options.Session,
     campaign: options.CampaignName,
@@ -47,7 +47,7 @@ async def cancel(
             ask(planned, "take these rows out", yes)
             planned = await opened.cancel(reason)
         if json:
-            print_status_object(await opened.status())
+            print_status_object(await opened.status(), await opened.reasons())
         else:
             print_line(f"{planned:,} rows cancelled")
     return ExitCode.OK

@@ -12,7 +12,7 @@ from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import err, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
-from dispatcher.model import RowState
+from dispatcher.model import Reason, RowState
 
 EPILOG = options.examples(
     ("dispatcher check contacts.csv", "the first 20 problems"),
@@ -43,22 +43,25 @@ async def check(
     Shows each row that would not be sent: its number, column, value, the reason and what to do. With credentials,
     Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
-    from dispatcher.campaign import flow_check, naming, problems
+    from dispatcher.campaign import destination, flow_check, naming, problems
+    from dispatcher.campaign.launch import repeats_expected
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
     from dispatcher.cli.render.progress import reading
 
-    name = naming.campaign_name(file, campaign or ("check" if file == naming.STANDARD_INPUT else None))
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
-    async with session.rehearsing(name) as opened:
+    chosen = campaign or ("check" if file == naming.STANDARD_INPUT else None)
+    into = await destination.look(file, chosen, session.settings)
+    async with session.rehearsing(into.name) as opened:
+        await destination.refuse_other_folder(opened, into)
         async with reading(session.bus, file):
-            counts = await opened.plan(file)
+            counts = await opened.plan(file, into.plan_options())
         left_out = problems.left_out(counts)
         rows = await problems.bad_rows(opened, limit=None if all_ else SHOWN_FIRST) if left_out else []
         flow = await flow_check.check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
     invalid = counts.rows[RowState.invalid]
     if json:
-        print_json({**problems.check_object(file, name, counts, rows), "flow": flow.as_json(remedy_text)})
+        print_json({**problems.check_object(file, into.name, counts, rows), "flow": flow.as_json(remedy_text)})
     else:
         err().print(planned(file, counts))
         print_bad_rows(rows)
@@ -67,4 +70,5 @@ async def check(
         if invalid:
             say(f"{invalid:,} rows are wrong and would not be sent; the others can be", "yellow")
         say_flow_check(flow)
-    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid else ExitCode.OK)
+    contacted = 0 if repeats_expected(session.settings) else counts.reasons.get(Reason.contacted, 0)
+    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or contacted else ExitCode.OK)

@@ -28,10 +28,12 @@ async def reconcile(
     from dispatcher.cli.render import live
 
     session.require_credentials()
-    async with session.working(campaign, wait=wait) as opened, live.view(session.bus):
-        found, status = await opened.reconcile()
+    async with session.working(campaign, wait=wait) as opened:
+        async with live.view(session.bus):
+            found, status = await opened.reconcile()
+        reasons = await opened.reasons()
     if json:
-        print_status_object(status)
+        print_status_object(status, reasons)
     else:
         text = f"{found.created:,} exist, {found.planned:,} do not and wait, {found.unresolved:,} stay unknown"
         print_pairs([("looked up", text), *status_lines(status, None)])

@@ -23,14 +23,15 @@ _WHERE_TO = "Where to: .csv, .csv.gz, .xlsx, .parquet or .html."
 _ONLY = "Only these rows: a state, or failed (rejected, busy, invalid)."
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def report(
     session: options.Session,
     campaign: options.CampaignName,
     report: Annotated[
         Path | None,
-        typer.Option("--report", "-o", help=_WHERE_TO, show_default="CAMPAIGN-report.csv"),
+        typer.Option("--report", "-o", help=_WHERE_TO, show_default=options.REPORT_DEFAULT),
     ] = None,
+    overwrite: options.Overwrite = False,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="STATES", help=_ONLY)] = None,
     format: Annotated[
         str | None, typer.Option("--format", help="csv, csv.gz, xlsx, parquet or html, for the default name.")
@@ -41,7 +42,7 @@ async def report(
     Every row of its latest file with its answer, in the file's order, the file's columns untouched; as .html the
     numbers instead: states, rate, reasons, outcomes. The path is printed on stdout.
     """
-    from dispatcher.campaign.naming import part_report_path, report_path
+    from dispatcher.campaign.naming import part_report_path
     from dispatcher.reporting.report import is_page
     from dispatcher.reporting.selection import Selection
 
@@ -51,13 +52,15 @@ async def report(
         raise UsageError("--report names the format by its suffix", fix=ways)
     if report is None and (format or only):
         report = part_report_path(campaign, only or (), format)
-    path = report_path(campaign, report, page=True)
-    page = is_page(path)
-    if page and only:
+    if report is not None and is_page(report) and only:
         ways = AnyOf(Advice("leave --only out"), Option("format", "csv"))
         raise UsageError("the page shows the whole campaign", fix=ways)
     async with session.viewing(campaign) as opened:
-        rows = await (opened.page(path) if page else opened.report(path, only=selection))
+        path = await opened.report_target(report, page=True, overwrite=overwrite)
+        if is_page(path):
+            rows = await opened.page(path, overwrite=overwrite)
+        else:
+            rows = await opened.report(path, only=selection, overwrite=overwrite)
     say(f"{rows:,} rows", "bright_black")
     print_line(str(path))
     return ExitCode.OK

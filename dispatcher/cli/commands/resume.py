@@ -23,8 +23,10 @@ async def resume(
     session: options.Session,
     campaign: options.CampaignName,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
+    again: options.Again = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -33,8 +35,21 @@ async def resume(
     Sends every row of it that still waits. Rows left unknown are looked up first.
     Rows that were refused are left: see `dispatcher retry`.
     """
+    from dispatcher.campaign.retry_choice import RetryChoice
+    from dispatcher.campaign.retry_choices import count_rows, plan_again
     from dispatcher.cli import launching
+    from dispatcher.model import Reason
 
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+    choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
-        return await launching.send(opened, prepared, yes=yes, as_json=json)
+        extra = await count_rows(opened, choice) if choice else 0
+        return await launching.send(
+            opened,
+            await prepared(opened),
+            yes=yes,
+            as_json=json,
+            extra=extra,
+            repeats=max(extra, await opened.count_repeats(choice)),
+            before=(lambda: plan_again(opened, choice)) if choice else None,
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,15 +12,33 @@ from dispatcher.cli.render.campaign import print_status_object
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import say
 from dispatcher.errors import ExitCode, UsageError
-from dispatcher.remedies import AnyOf, Option
+from dispatcher.model import Reason, RowState
+from dispatcher.remedies import Advice, AnyOf, Option
+
+if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign
+
+
+class Skipped(StrEnum):
+    """Reasons for which rows are left out and can be put back."""
+
+    cancelled = "cancelled"
+    contacted = "contacted"
+    removed = "removed"
+    reported = "reported"
+
 
 EPILOG = options.examples(
     ("dispatcher retry spring --code 21211 --code 21614", "rows that Studio refused with these codes"),
     ("dispatcher retry spring --all-rejected", "once the cause is removed"),
     ("dispatcher retry spring --busy", "contacts in another execution"),
     ("dispatcher retry spring --cancelled", "rows that `cancel` took out"),
+    ("dispatcher retry spring --skipped removed", "rows that the file had no more"),
+    ("dispatcher retry spring --unknown", "rows of which nothing could be proved, at your own risk"),
 )
 FACETS_SHOWN = 10
+#: Rows whose evidence is shown before they are risked.
+EVIDENCE_SHOWN = 20
 
 
 @options.reads_settings("rate.per_second", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir")
@@ -32,9 +51,20 @@ async def retry(
     all_rejected: Annotated[bool, typer.Option("--all-rejected", help="Every refused row.")] = False,
     busy: Annotated[bool, typer.Option("--busy", help="Rows whose contact was in another execution.")] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Rows that were cancelled.")] = False,
+    skipped: Annotated[
+        list[Skipped] | None,
+        typer.Option(
+            "--skipped", metavar="REASON", help="Rows left out for this reason; again for more.", show_default=False
+        ),
+    ] = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Rows that may have been created: some may be reached twice.")
+    ] = False,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
+    again: options.Again = False,
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> int:
@@ -43,25 +73,63 @@ async def retry(
     A new attempt on the same row; its history is kept. Nothing changes before the number of rows is
     confirmed. Where no row matches, nothing is sent; the exit code is 0.
     """
-    from dispatcher.campaign.retry_choices import RetryChoice, count_rows, facets, plan_again
+    from dispatcher.campaign.retry_choice import RetryChoice
+    from dispatcher.campaign.retry_choices import count_rows, facets, plan_again
     from dispatcher.cli import launching
+    from dispatcher.cli.render import live
 
-    choice = RetryChoice(codes=tuple(code or ()), all_rejected=all_rejected, busy=busy, cancelled=cancelled)
+    choice = RetryChoice(
+        codes=tuple(code or ()),
+        all_rejected=all_rejected,
+        busy=busy,
+        cancelled=cancelled,
+        unknown=unknown,
+        skipped=tuple(Reason(reason.value) for reason in skipped or ()),
+    )
     if not choice:
-        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("cancelled"))
-        raise UsageError("retry needs to know which rows", fix=AnyOf(*ways))
-    prepared = launching.prepare(session, campaign, report=report, limit=limit, yes=yes)
+        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("skipped", "REASON"))
+        raise UsageError("retry needs to know which rows", fix=AnyOf(*ways, Option("unknown")))
+    if unknown and yes:
+        raise UsageError(
+            "sending unknown rows again may reach people twice: a person has to confirm how many",
+            fix=Advice("leave out the answer that was given beforehand, and type the number when it is asked for"),
+        )
+    prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
+        if unknown:
+            # What can be found is found first.
+            async with live.view(session.bus):
+                await opened.reconcile()
+            await _say_evidence(opened)
         count = await count_rows(opened, choice)
         if count:
             say(f"{count:,} rows are sent again")
+            launch = await prepared(opened)
             return await launching.send(
-                opened, prepared, yes=yes, as_json=json, extra=count, before=lambda: plan_again(opened, choice)
+                opened,
+                launch,
+                yes=yes,
+                as_json=json,
+                extra=count,
+                repeats=await opened.count_repeats(choice),
+                risked=await opened.count_unknown() if unknown else 0,
+                before=lambda: plan_again(opened, choice),
             )
         say("no row matches: nothing is sent", "yellow")
         there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
         if there_are:
             say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
         if json:
-            print_status_object(await opened.status())
+            print_status_object(await opened.status(), await opened.reasons())
     return ExitCode.OK
+
+
+async def _say_evidence(campaign: Campaign) -> None:
+    """Why rows are unknown: what would be risked."""
+    from dispatcher.reporting.selection import Selection
+
+    shown = 0
+    async for batch in campaign.rows(only=Selection(frozenset({RowState.unknown}))):
+        for row in batch[: EVIDENCE_SHOWN - shown]:
+            say(f"row {row.row_number}: {row.error_message or 'nothing is known'}", "yellow")
+        shown = min(EVIDENCE_SHOWN, shown + len(batch))

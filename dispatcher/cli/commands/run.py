@@ -13,7 +13,7 @@ from dispatcher.remedies import AnyOf, Option
 EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
     ("dispatcher run contacts.csv --dry-run", "what would be sent"),
-    ("dispatcher run contacts.csv --test-to +15550100", "the first row's values, to your own phone"),
+    ("dispatcher run contacts.csv --test-to -", "the first row's values, to your own phone"),
     ("dispatcher run contacts.csv --limit 100", "the first hundred"),
     (
         "dispatcher run contacts.csv --campaign spring --yes --wait --json",
@@ -22,6 +22,9 @@ EPILOG = options.examples(
     "zcat big.csv.gz | dispatcher run - --campaign big --yes",
     ("dispatcher run contacts.csv --base-url http://127.0.0.1:8700", "a rehearsal: see `dispatcher sandbox`"),
 )
+
+
+_TEST_TO = "Send the first row's values to this number instead, once; - asks for it."
 
 
 @options.reads_settings(
@@ -46,13 +49,17 @@ async def run(
         typer.Option("--campaign", help="The campaign's name.", show_default="the file's, without its suffix"),
     ] = None,
     report: options.Report = None,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     limit: options.Limit = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
     test_to: Annotated[
         str | None,
-        typer.Option("--test-to", metavar="NUMBER", help="Send the first row's values to this number instead, once."),
+        typer.Option("--test-to", metavar="NUMBER", help=_TEST_TO),
     ] = None,
+    again: options.Again = False,
+    add: options.Add = False,
+    remove: options.Remove = False,
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
     ] = False,
@@ -61,25 +68,33 @@ async def run(
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
 
-    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are.
+    Running the same campaign again goes on with it: created rows are never sent again, new and corrected ones are, and
+    rows that the file has no more are left out. Nor is anybody reached again whom this account has reached on this flow
+    a short time ago, under whatever name or key: [bold]--again[/bold] does that.
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
-    from dispatcher.campaign.naming import campaign_name
-
     if dry_run and test_to:
         ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
-    name = campaign_name(file, campaign)
+    if add and remove:
+        raise UsageError("a file that is added takes nothing out", fix=AnyOf(Option("add"), Option("remove")))
     if dry_run or test_to:
         from dispatcher.cli import rehearsing
 
         if not test_to:
-            return await rehearsing.dry_run(session, file, name, limit=limit, as_json=json)
-        return await rehearsing.send_test(session, file, name, to=test_to, wait=wait, as_json=json)
+            return await rehearsing.dry_run(session, file, campaign, again=again, add=add, limit=limit, as_json=json)
+        return await rehearsing.send_test(session, file, campaign, to=test_to, wait=wait, as_json=json)
     from dispatcher.cli import launching
 
-    prepared = launching.prepare(session, name, report=report, limit=limit, yes=yes, file=file)
-    async with session.working(name, create=True, wait=wait) as opened:
-        await launching.plan(opened, file, prepared, yes=yes, check=not no_preflight, as_json=json)
-        return await launching.send(opened, prepared, yes=yes, as_json=json)
+    into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)
+    prepared = launching.prepare(
+        session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again, file=file
+    )
+    planning = into.plan_options(again=again, add=add, guard=yes and not remove)
+    async with session.working(into.name, create=True, wait=wait) as opened:
+        launch = await prepared(opened)
+        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight, as_json=json)
+        return await launching.send(
+            opened, launch, yes=yes, as_json=json, repeats=repeats if again else 0, removal_agreed=True
+        )

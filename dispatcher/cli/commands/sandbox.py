@@ -20,6 +20,7 @@ EPILOG = options.examples(
     ("dispatcher sandbox --port 8700 --limit 20", "an account with the usual limit"),
     ("dispatcher sandbox --fault 429=0.1 --fault reset_after=0.02", "a bad day"),
     ("dispatcher sandbox --fault list", "every fault by its name"),
+    ("dispatcher sandbox --set null_address_share=0.3 --set context_lag_s=5", "answers that prove nothing"),
     ("dispatcher sandbox --walk --speed 60", "contacts answer, a minute a second"),
     more="[bold]Then[/bold], in another terminal\n"
     "export TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000 TWILIO_AUTH_TOKEN=rehearsal\n"
@@ -65,6 +66,10 @@ def sandbox(
         list[str] | None,
         _fails("--fault", "A fault and how often, 0 to 1; again for more. `list` shows all.", metavar="NAME=SHARE"),
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        _fails("--set", "Any setting that can be changed while it runs; again for more.", metavar="NAME=VALUE"),
+    ] = None,
     retry_after: Annotated[float | None, _fails("--retry-after", "Send Retry-After with each 429.", min=0)] = None,
     slow: Annotated[float, _fails("--slow", "How late a `slow` answer comes.", min=0)] = 5.0,
     seed: Annotated[int, _fails("--seed", "The same seed: the same faults, SIDs and contacts.")] = 0,
@@ -81,6 +86,11 @@ def sandbox(
     if fault == ["list"]:
         for known in local.FAULTS.values():
             print_line(f"{known.name:24} {known.text}")
+        return ExitCode.OK
+    if change == ["list"]:
+        usual = local.SandboxSettings()
+        for name in sorted(local.CHANGEABLE):
+            print_line(f"{name:24} {getattr(usual, name)}")
         return ExitCode.OK
     sid = flow_sid or local.DEFAULT_FLOW_SID
     settings = local.SandboxSettings(
@@ -102,7 +112,7 @@ def sandbox(
             if flow_file
             else local.default_flow(sid=sid, status=flow_status, walks=walk),
         ),
-    )
+    ).changed(dict(map(local.parse_change, change or ())))
     if account is not None:
         settings = replace(settings, account_sid=account)
     if require_env:

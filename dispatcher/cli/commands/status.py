@@ -18,7 +18,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def status(
     session: options.Session, campaign: options.OptionalCampaignName = None, json: options.Json = False
 ) -> int:
@@ -32,8 +32,9 @@ async def status(
 async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
     async with session.viewing(name) as campaign:
         status, inputs = await campaign.status(), await campaign.inputs()
+        reasons = await campaign.reasons()
     if as_json:
-        print_status_object(status)
+        print_status_object(status, reasons)
         return ExitCode.OK
     lines = [
         ("campaign", Text(status.campaign.name, style="bold")),
@@ -54,7 +55,7 @@ async def _all(session: options.Session, as_json: bool) -> ExitCode:
     from dispatcher.campaign.next_steps import rows_of_all_files
     from dispatcher.reporting.summary import status_object
 
-    statuses = await campaign_statuses(session.settings.state)
+    statuses = await campaign_statuses(session.settings)
     if as_json:
         print_json([status_object(status, status.report_path) for status in statuses])
         return ExitCode.OK

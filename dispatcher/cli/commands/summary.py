@@ -24,7 +24,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings("state.dir")
+@options.reads_settings("account.base_url", "state.dir")
 async def summary(session: options.Session, campaign: options.CampaignName, json: options.Json = False) -> int:
     """Show a campaign's numbers.
 

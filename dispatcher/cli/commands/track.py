@@ -34,6 +34,7 @@ async def track(
         bool, typer.Option("--status-only", help="Only who is active and who has ended: much fewer reads.")
     ] = False,
     report: Annotated[Path | None, typer.Option("--report", "-o", help="Write the report afterwards.")] = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
     """Read what became of a campaign's executions.
@@ -41,18 +42,18 @@ async def track(
     Status, the way through the widgets, delivery errors, and what \\[tracking] variables names; `report` shows them.
     Only what is not known yet is read. Nothing is sent; it may run beside a run.
     """
-    from dispatcher.campaign.naming import report_path
     from dispatcher.campaign.objects import track_object
     from dispatcher.cli.render.progress import tracking
     from dispatcher.reporting.report import is_page
 
     session.require_credentials()
-    path = report_path(campaign, report, page=True) if report is not None else None
     async with session.viewing(campaign) as opened:
+        path = await opened.report_target(report, page=True, overwrite=overwrite) if report is not None else None
         async with tracking(session.bus, "tracking"):
             result = await opened.track(details=not status_only, follow=follow)
         if path is not None:
-            await (opened.page(path) if is_page(path) else opened.report(path))
+            write = opened.page if is_page(path) else opened.report
+            await write(path, overwrite=overwrite)
     if json:
         print_json(track_object(campaign, result, path))
     else:

@@ -9,11 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
-from dispatcher.cli.render.remedies import say_step
-from dispatcher.cli.render.terminal import pairs, print_json
+from dispatcher.cli.render.remedies import remedy_text, say_step
+from dispatcher.cli.render.terminal import pairs, print_json, say
+from dispatcher.remedies import Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
+    from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
 
@@ -30,6 +32,10 @@ def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int
     for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
         lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
         label = ""
+    if counts.repeats:
+        lines.append(("again", f"{counts.repeats:,} rows whose contacts were reached a short time ago"))
+    if counts.missing:
+        lines.append(("removed", f"{counts.missing:,} rows that wait are not in the file any more: not sent"))
     if counts.left_planned:
         text = f"{counts.left_planned:,} rows of earlier files wait; `dispatcher resume` sends them"
         lines.append(("elsewhere", text))
@@ -52,7 +58,10 @@ def identity(record: CampaignRecord) -> list[tuple[str, Text | str]]:
 
 def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     """What sending would do."""
+    from dispatcher.reporting.ledger_place import place_text
+
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
+    lines.append(("ledger", place_text(ahead.ledger)))
     if ahead.most:
         lines.append(("to send", Text(f"{ahead.most:,} rows", style="bold")))
         if ahead.unresolved:
@@ -60,9 +69,15 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
                 f"{ahead.unresolved:,} rows are looked up first; sent only where it is proved that nothing was created"
             )
             lines.append(("unknown", text))
+        if ahead.again:
+            lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
     else:
         lines.append(("to send", "nothing: every row has its answer"))
+    if ahead.contacted:
+        lines.append(("contacted", f"{ahead.contacted:,} rows are left out: reached a short time ago"))
+    if ahead.removed:
+        lines.append(("removed", f"{ahead.removed:,} rows are not in the latest file any more: not sent"))
     return pairs(lines)
 
 
@@ -73,6 +88,14 @@ def result_lines(result: RunResult, report: str | None) -> list[tuple[str, Text 
         text = f"{result.found_by_reconcile:,} rows without an answer were found to exist"
         lines.insert(1, ("looked up", text))
     return lines
+
+
+def say_contacted(launched: Launched) -> None:
+    """How to reach those who were left out as reached a short time ago."""
+    if launched.contacted:
+        setting, option = Setting("campaign.repeat_after_h"), Option("again")
+        text = f"{launched.contacted:,} rows were left out: their contacts were reached a short time ago"
+        say(f"{text} ({remedy_text(setting)}; {remedy_text(option)} sends to them all the same)", "yellow")
 
 
 def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:
@@ -99,11 +122,11 @@ def say_next_steps(name: str, status: CampaignStatus) -> None:
         say_step(step)
 
 
-def print_status_object(status: CampaignStatus) -> None:
+def print_status_object(status: CampaignStatus, reasons: Mapping[str, int]) -> None:
     """The campaign as JSON, with the report that it had last."""
     from dispatcher.reporting.summary import status_object
 
-    print_json(status_object(status, status.report_path))
+    print_json(status_object(status, status.report_path, reasons))
 
 
 def state_text(status: CampaignStatus) -> Text:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dispatcher.cli import logs
 from dispatcher.cli.render.remedies import say_fix
 from dispatcher.cli.render.terminal import say, say_labelled
 from dispatcher.errors import DispatcherError
+
+if TYPE_CHECKING:
+    from dispatcher.settings.notices import Notice
 
 
 def print_error(error: DispatcherError) -> None:
@@ -18,6 +23,14 @@ def print_error(error: DispatcherError) -> None:
     if error.fix:
         say_fix(error.fix)
     _tell_more(error)
+
+
+def say_notices(notices: Sequence[Notice]) -> None:
+    """What is not wrong and should be known."""
+    for notice in notices:
+        say_labelled("warning", "yellow", notice.text)
+        if notice.fix:
+            say_fix(notice.fix)
 
 
 def print_usage(error: Exception) -> None:

@@ -28,10 +28,12 @@ _PHASES = {
     Phase.planning: "reading",
     Phase.sending: "sending",
     Phase.reconciling: "looking up unknown rows",
+    Phase.looking_back: "looking for people reached elsewhere",
     Phase.tracking: "tracking",
     Phase.recalling: "ending executions",
     Phase.finished: "done",
 }
+_LOOKING = (Phase.reconciling, Phase.looking_back)
 #: Always shown; the others only where there are such rows.
 _ALWAYS = (RowState.created, RowState.rejected, RowState.unknown, RowState.planned)
 
@@ -114,7 +116,7 @@ def _why(now: Snapshot, width: int) -> Text:
     """Why nothing leaves, with a countdown that is always whole; else how far looking up is."""
     wait = now.waiting
     if wait is None:
-        text = Text((now.detail or "") if now.phase is Phase.reconciling else "", style="bright_black")
+        text = Text((now.detail or "") if now.phase in _LOOKING else "", style="bright_black")
         text.truncate(width, overflow="ellipsis")
         return text
     text = Text.assemble(("waits: ", "bold yellow"), (wait.reason, "yellow"))

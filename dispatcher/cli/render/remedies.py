@@ -6,9 +6,23 @@ import json
 import shlex
 from dataclasses import replace
 
-from dispatcher.cli.flags import FLAGS
+from dispatcher.cli.flags import FLAGS, Asked
 from dispatcher.cli.render.terminal import say, say_labelled
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
+
+#: The flags of this command without which another one would not find the same ledger and account; `carry` sets them.
+_carried: list[Option] = []
+#: The commands that take them.
+_OF_A_CAMPAIGN = frozenset(
+    ("run", "check", "resume", "status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall")
+)
+
+
+def carry(asked: Asked) -> None:
+    """From now on commands that are told name, too, what this one was told of host, ledger and settings' file."""
+    found = [("config", None if asked.config is None else str(asked.config))]
+    found += [(FLAGS[name].name[2:], asked.flags.get(name)) for name in ("account.base_url", "state.dir")]
+    _carried[:] = [Option(name, value) for name, value in found if value]
 
 
 def remedy_text(remedy: Remedy | str) -> str:
@@ -57,7 +71,7 @@ def _setting(setting: Setting) -> list[str]:
     return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
 
 
-def _toml(value: str | float) -> str:
+def _toml(value: str | float | tuple[str, ...]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -66,7 +80,9 @@ def _option(option: Option) -> str:
 
 
 def _command(command: Command) -> str:
-    words = ["dispatcher", command.name, *map(_quoted, command.arguments), *map(_option, command.options)]
+    carried = _carried if command.name in _OF_A_CAMPAIGN else ()
+    words = ["dispatcher", command.name, *map(_quoted, command.arguments)]
+    words += map(_option, (*command.options, *carried))
     return " ".join(words) + (f" ({command.does})" if command.does else "")
 
 

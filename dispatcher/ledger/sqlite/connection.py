@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
+from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
+from dispatcher.model import dispatch_id
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 7
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -40,7 +42,7 @@ def ledger_path(state_dir: Path, *, create: bool) -> Path:
             fix=AnyOf(Command("run", ("FILE",)), Setting("state.dir")),
         )
     try:
-        _make_folder(state_dir)
+        make_folder(state_dir)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         check_not_cut(path)
@@ -95,9 +97,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
-        db.execute("PRAGMA foreign_keys = ON")
+        # Off while tables are made anew: sqlite.org/lang_altertable.html#otheralter
+        db.execute("PRAGMA foreign_keys = OFF")
         if version < SCHEMA_VERSION:
             upgrade(db)
+        db.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         db.close()
         raise
@@ -135,6 +139,8 @@ def upgrade(db: sqlite3.Connection) -> None:
             if version == 0
             else [f"migrations/{number:04}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
         )
+        if version:
+            _lend_functions(db)
         for script in scripts:
             for statement in statements(script):
                 db.execute(statement)
@@ -147,12 +153,19 @@ def upgrade(db: sqlite3.Connection) -> None:
         raise
 
 
-def _make_folder(folder: Path) -> None:
+def _lend_functions(db: sqlite3.Connection) -> None:
+    """What migrations need that SQL cannot say."""
+    db.create_function("canonical_sid", 1, canonical_sid, deterministic=True)
+    db.create_function("canonical_url", 1, canonical_url, deterministic=True)
+    db.create_function("made_id", 4, dispatch_id, deterministic=True)
+
+
+def make_folder(folder: Path) -> None:
     """Make it, for this user alone, and what is missing above it; a power cut must not take them away again."""
     if folder.is_dir():
         return
     if folder.parent != folder:
-        _make_folder(folder.parent)
+        make_folder(folder.parent)
     folder.mkdir(exist_ok=True, mode=0o700)
     if os.name == "posix":
         # A folder's name is on disk when the folder above is (fsync(2)); SQLite sees to the files in it.

@@ -46,7 +46,11 @@ def mapped(error: BaseException) -> BaseException:
             "the ledger's disk failed", found=text, fix=InTurn(Advice("check the disk"), RESUME)
         )
     elif is_busy(error) or name == "SQLITE_PROTOCOL":
-        mapping = LedgerUnreachable("another process kept the ledger locked", found=text, fix="try again")
+        mapping = LedgerUnreachable(
+            "another process kept the ledger locked",
+            found=text,
+            fix=InTurn(Advice("close what has it open, such as a database viewer with unsaved changes"), RESUME),
+        )
     else:
         mapping = LedgerError("the ledger refused an operation", found=f"{name or type(error).__name__}: {text}")
     mapping.__cause__ = error

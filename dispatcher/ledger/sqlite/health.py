@@ -32,6 +32,7 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
             if application_id != APPLICATION_ID:
                 problems.insert(0, "the file is another program's, not a ledger")
             campaigns = 0 if problems else len(db.execute(queries()["campaign_list"]).fetchall())
+            (since_ms,) = (None,) if problems else db.execute(queries()["ledger_since"]).fetchone()
     except sqlite3.Error as error:
         raise mapped(error) from error
     return LedgerHealth(
@@ -40,5 +41,6 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
         version=version,
         version_known=SCHEMA_VERSION,
         campaigns=campaigns,
+        since_ms=since_ms,
         problems=tuple(problems),
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from dispatcher.clock import now_ms
+from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
@@ -20,6 +23,7 @@ from dispatcher.ledger.records import (
 from dispatcher.ledger.snapshot import Snapshot
 from dispatcher.ledger.sqlite import lease
 from dispatcher.ledger.sqlite.connection import connect, ledger_path
+from dispatcher.ledger.sqlite.holder import holder
 from dispatcher.ledger.sqlite.presence import Presence
 from dispatcher.ledger.sqlite.reader import reader
 from dispatcher.ledger.sqlite.rehearsal import rehearse
@@ -27,6 +31,9 @@ from dispatcher.ledger.sqlite.writer import Writer
 from dispatcher.ledger.store import Store
 
 T = TypeVar("T")
+
+#: Processes that share a ledger wait for each other for milliseconds: that is not worth a word.
+BLOCKED_TOLD_S = 1.0
 
 
 class _SqliteStore(Store):
@@ -68,6 +75,12 @@ class SqliteLedger(_SqliteStore):
     def location(self) -> str:
         return str(self.path)
 
+    def blocked_by(self) -> str | None:
+        since_s = self._writer.blocked_since_s
+        if since_s is None or time.monotonic() - since_s < BLOCKED_TOLD_S:
+            return None
+        return holder(self.path) or "another program"
+
     def lease(
         self,
         account: Account,
@@ -98,13 +111,17 @@ class SqliteRehearsal(_SqliteStore):
     """See `protocol.Ledger`. A private database that knows one campaign and ends with its connection."""
 
     @classmethod
-    def open(cls, state_dir: Path, campaign: str) -> SqliteRehearsal:
+    def open(cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0) -> SqliteRehearsal:
         """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
-        return cls(rehearse(state_dir, campaign))
+        since_ms = now_ms() - repeat_after_ms - RUN_SLACK_MS if repeat_after_ms else None
+        return cls(rehearse(state_dir, campaign, since_ms))
 
     @property
     def location(self) -> str:
         return "a rehearsal's own ledger, which is thrown away"
+
+    def blocked_by(self) -> str | None:
+        return None
 
     @contextlib.asynccontextmanager
     async def lease(

@@ -21,8 +21,10 @@ INSERT INTO main.accounts SELECT * FROM source.accounts;
 INSERT INTO main.campaigns SELECT * FROM source.campaigns;
 
 -- name: rehearsal_inputs
+-- The campaign's, and those of others that may have reached somebody since then: who was reached is asked by the campaign.
 INSERT INTO main.inputs SELECT * FROM source.inputs
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+WHERE campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign)
+  OR campaign_id IN (SELECT campaign_id FROM source.runs WHERE coalesce(stopped_at_ms, seen_at_ms) > :since_ms);
 
 -- name: rehearsal_rows
 INSERT INTO main.rows SELECT r.* FROM main.inputs AS i CROSS JOIN source.rows AS r
@@ -30,21 +32,39 @@ ON r.row_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
 
 -- name: rehearsal_chunks
 INSERT INTO main.chunks SELECT c.* FROM main.inputs AS i CROSS JOIN source.chunks AS c
-ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1;
+ON c.chunk_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1
+WHERE i.campaign_id IN (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
 
 -- name: rehearsal_row_keys
-INSERT INTO main.row_keys SELECT * FROM source.row_keys
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+INSERT INTO main.row_keys SELECT * FROM source.row_keys WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
 
 -- name: rehearsal_tallies
 INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
 
 -- name: rehearsal_runs
-INSERT INTO main.runs SELECT * FROM source.runs
-WHERE campaign_id = (SELECT campaign_id FROM main.campaigns WHERE name = :campaign);
+INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
 
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
+
+-- name: rehearsal_contacts
+-- Made anew from the rows that are here: to look for them in the ledger would take as long as all its contacts do.
+INSERT OR IGNORE INTO main.contacts (account_id, contact, campaign_id, row_key)
+SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM (
+  SELECT account_id, campaign_id, row_key, CASE WHEN instr(address, ':') = 0 THEN address
+    WHEN lower(substr(address, 1, instr(address, ':') - 1)) IN (
+      'client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp') THEN substr(address, instr(address, ':') + 1)
+    ELSE address END AS contact
+  FROM (
+    SELECT c.account_id, c.campaign_id, r.row_key, coalesce(a.to_address, r.to_address, r.row_key) AS address
+    FROM main.rows AS r JOIN main.inputs AS i ON i.input_id = r.row_id >> 32 JOIN main.campaigns AS c USING (campaign_id)
+      LEFT JOIN main.attempts AS a ON a.attempt_id = r.last_attempt
+    WHERE r.row_key IS NOT NULL
+    UNION ALL
+    SELECT c.account_id, c.campaign_id, r.row_key, r.to_address
+    FROM main.rows AS r JOIN main.inputs AS i ON i.input_id = r.row_id >> 32 JOIN main.campaigns AS c USING (campaign_id)
+    WHERE r.row_key IS NOT NULL AND r.to_address IS NOT NULL))
+ORDER BY 1, 2, 3, 4;
 
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
@@ -54,6 +74,9 @@ INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON
 
 -- name: account_get
 SELECT account_id, account_sid, base_url FROM accounts WHERE account_sid = :account_sid AND base_url = :base_url;
+
+-- name: account_list
+SELECT account_sid, base_url FROM accounts ORDER BY account_id;
 
 -- name: account_epoch
 SELECT epoch FROM accounts WHERE account_id = :account_id;
@@ -67,29 +90,60 @@ VALUES (:name, :account_id, :flow_sid, :now_ms) ON CONFLICT DO NOTHING;
 
 -- name: campaign_get
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
-FROM campaigns JOIN accounts USING (account_id) WHERE name = :name;
+FROM campaigns JOIN accounts USING (account_id) WHERE account_id = :account_id AND name = :name;
+
+-- name: campaigns_named
+-- Of all accounts, oldest first.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
+FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
+
+-- name: campaign_is_begun
+-- Whether anything of it was ever to be sent, or is about to be.
+SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
+  OR EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL);
+
+-- name: campaign_move
+UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
 
 -- name: campaign_list
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 
+-- name: ledger_since
+SELECT min(created_at_ms) FROM campaigns;
+
 -- name: campaign_set_input
 UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
 
+-- name: campaign_key
+SELECT key_columns FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: campaign_set_key
+UPDATE campaigns SET key_columns = :key_columns WHERE campaign_id = :campaign_id;
+
+-- name: campaigns_of_file
+-- Those of an account's that were fed these bytes, the newest first.
+SELECT DISTINCT name FROM inputs JOIN campaigns AS c USING (campaign_id)
+WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256 AND ready_at_ms IS NOT NULL ORDER BY c.campaign_id DESC;
+
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
+
+-- name: input_files
+SELECT DISTINCT folder, source FROM inputs;
 
 -- name: campaign_report_path
 SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
-INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms)
-VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms)
+INSERT INTO inputs (campaign_id, source, header, parameter_columns, parameter_constants, from_address, begun_at_ms, folder, key_columns)
+VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants, :from_address, :now_ms, :folder, :key_columns)
 RETURNING input_id;
 
 -- name: input_get
-SELECT campaign_id, campaigns.input_id, keyed FROM inputs JOIN campaigns USING (campaign_id)
+SELECT name, account_id, campaigns.input_id, keyed, inputs.key_columns, campaigns.key_columns
+FROM inputs JOIN campaigns USING (campaign_id)
 WHERE inputs.input_id = :input_id;
 
 -- name: input_loaded
@@ -104,14 +158,38 @@ SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS 
   AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEEN inputs.input_id << 32 AND (inputs.input_id + 1 << 32) - 1);
 
 -- name: inputs_ready
-SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address
+SELECT input_id, campaign_id, source, sha256, header, parameter_columns, parameter_constants, from_address, folder
 FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER BY input_id;
 
 -- name: inputs_planned
--- Inputs with rows to send, oldest first.
+-- Inputs with rows to send, oldest first; but for rows that a later file has no more.
 SELECT input_id FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL
+  AND input_id >= coalesce((SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes), 0)
   AND EXISTS (SELECT 1 FROM rows WHERE state = 'planned' AND row_id >> 32 = +inputs.input_id)
 ORDER BY input_id;
+
+-- name: input_set_removes
+UPDATE inputs SET removes = 1 WHERE input_id = :input_id;
+
+-- name: inputs_removing
+-- The newest file that takes out what earlier ones have and it has not, where that is not done yet.
+SELECT max(input_id) FROM inputs WHERE campaign_id = :campaign_id AND removes AND ready_at_ms IS NOT NULL;
+
+-- name: inputs_removed
+UPDATE inputs SET removes = 0 WHERE campaign_id = :campaign_id;
+
+-- name: rows_remove
+UPDATE rows SET state = 'skipped', reason_code = 'removed', reason_column = NULL,
+  reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id BETWEEN :first AND :last AND state = :state AND row_key IS NOT NULL;
+
+-- name: rows_remove_open
+-- On the wire or unknown: taken out as soon as it is known that nothing was created.
+UPDATE rows SET reason_code = 'removed', reason_column = NULL, reason = 'the campaign''s latest file does not have this row any more'
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_sending WHERE state = 'sending' AND row_id BETWEEN :first AND :last
+  UNION ALL
+  SELECT row_id FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND row_id BETWEEN :first AND :last);
 
 -- name: input_delete_rows
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last;
@@ -194,6 +272,13 @@ CREATE TEMP TABLE corrected AS SELECT value AS new_id FROM json_each(:new_ids);
 
 -- name: corrected_drop
 DROP TABLE IF EXISTS temp.corrected;
+
+-- name: continued_known
+-- A report says of some rows that they were sent. Of those that the campaign has tried to send, it knows itself.
+UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
+FROM (SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+      WHERE old.last_attempt IS NOT NULL) AS o
+WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported';
 
 -- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.
@@ -303,14 +388,14 @@ WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 -- name: planned_rows
 -- packed
 -- Rows whose time has come go first.
-SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) FROM (
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts)) FROM (
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address FROM rows
+    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
     ORDER BY not_before_ms LIMIT :limit)
   UNION ALL
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address FROM rows
+    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0
     ORDER BY row_id LIMIT :limit)
   LIMIT :limit);
@@ -319,10 +404,101 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address)) F
 SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0;
 
 -- name: attempts_begin
--- The database numbers them, in this order.
-INSERT INTO attempts (row_id, number, run_id, begun_at_ms)
-SELECT coalesce(r.identity, r.row_id), r.attempts + 1, :run_id, :now_ms
-FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value;
+-- Each of {values}: identity, number, dispatch_id. The database numbers them, in this order.
+INSERT INTO attempts (row_id, number, run_id, begun_at_ms, dispatch_id)
+SELECT v.column1, v.column2, :run_id, :now_ms, nullif(v.column3, '') FROM (VALUES {values}) AS v WHERE v.column1 <> 0;
+
+-- name: campaigns_recent
+-- Those of the account on the flow that may have sent since then.
+SELECT DISTINCT campaign_id FROM runs JOIN campaigns AS c USING (campaign_id)
+WHERE runs.account_id = :account_id AND c.flow_sid = :flow_sid AND coalesce(stopped_at_ms, seen_at_ms) > :since_ms;
+
+-- name: contacted_again
+-- packed
+-- Of these contacts, those whom these campaigns have begun to reach since then: the contact's place, a sentence, and for a
+-- row of the same campaign where that stands now. A contact may come several times. :keyed_by_contact: the rows that are asked
+-- for have no other key than their contact, so what the campaign knows of that is themselves.
+SELECT json_group_array(json_array(j.key,
+  CASE WHEN c.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || g.name
+    || CASE WHEN c.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
+    || strftime('%Y-%m-%d at %H:%M UTC', c.begun_at_ms / 1000, 'unixepoch'),
+  CASE WHEN c.campaign_id = :campaign_id THEN c.row_id END))
+FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id
+WHERE c.campaign_id IN (SELECT value FROM json_each(:campaigns))
+  AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '')
+  AND c.begun_at_ms > :since_ms;
+
+-- name: reaching_create
+-- A file's rows in the order of their contacts.
+CREATE TEMP TABLE reaching AS
+SELECT row_id, row_key, CASE WHEN instr(address, ':') = 0 THEN address
+    WHEN lower(substr(address, 1, instr(address, ':') - 1)) IN (
+      'client', 'messenger', 'mms', 'rcs', 'sip', 'sips', 'sms', 'tel', 'viber', 'whatsapp') THEN substr(address, instr(address, ':') + 1)
+    ELSE address END AS contact
+FROM (SELECT row_id, row_key, coalesce(to_address, row_key) AS address FROM rows
+      WHERE row_id BETWEEN :first AND :last AND row_key IS NOT NULL)
+ORDER BY contact;
+
+-- name: reaching_drop
+DROP TABLE IF EXISTS temp.reaching;
+
+-- name: contacts_insert
+INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
+SELECT :account_id, contact, :campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM temp.reaching;
+
+-- name: repeats_create
+-- The planned rows of a file whose contact these campaigns have begun to reach since then, but not by a row of the same file:
+-- rows of one file with keys of their own are not each other's repeat.
+CREATE TEMP TABLE repeats AS
+SELECT DISTINCT t.row_id, c.attempt_id
+FROM temp.reaching AS t CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = t.contact
+  CROSS JOIN rows AS r ON r.row_id = t.row_id
+WHERE c.begun_at_ms > :since_ms AND c.campaign_id IN (SELECT value FROM json_each(:campaigns)) AND r.state = 'planned'
+  AND NOT (c.campaign_id = :campaign_id AND c.row_id BETWEEN :first AND :last);
+
+-- name: repeats_drop
+DROP TABLE IF EXISTS temp.repeats;
+
+-- name: repeats_count
+SELECT count(DISTINCT row_id) FROM temp.repeats;
+
+-- name: repeats_skip
+UPDATE rows SET state = 'skipped', reason_code = 'contacted', reason_column = NULL, reason =
+  CASE WHEN s.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || s.name
+    || CASE WHEN s.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
+    || strftime('%Y-%m-%d at %H:%M UTC', s.begun_at_ms / 1000, 'unixepoch')
+FROM (SELECT t.row_id, a.outcome, a.begun_at_ms, g.name FROM temp.repeats AS t CROSS JOIN attempts AS a USING (attempt_id)
+        CROSS JOIN runs USING (run_id) CROSS JOIN campaigns AS g USING (campaign_id)) AS s
+WHERE rows.row_id = s.row_id;
+
+-- name: rows_skip
+-- Each of {values}: row_id, sentence.
+UPDATE rows SET state = 'skipped', reason_code = :reason_code, reason_column = NULL, reason = v.column2
+FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'planned';
+
+-- name: executions_of_contacts
+-- The executions that this account's campaigns have begun for these contacts, and those of its test sends. '': an attempt of
+-- the contact may have begun one that is not known yet.
+SELECT j.value, coalesce(c.execution_sid, '') FROM json_each(:contacts) AS j
+  CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+UNION ALL
+SELECT NULL, a.execution_sid FROM attempts AS a JOIN runs USING (run_id)
+WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id AND a.execution_sid IS NOT NULL;
+
+-- name: own_execution
+-- Whether another row of the campaign has begun this execution for the contact, or may have.
+SELECT EXISTS (
+  SELECT 1 FROM contacted
+  WHERE account_id = :account_id AND contact = :contact AND campaign_id = :campaign_id AND attempt_id <> :attempt_id
+    AND (execution_sid = :execution_sid OR outcome IS NULL OR outcome = 'unknown'));
+
+-- name: planned_addresses
+-- packed
+-- The planned rows of an input behind a row, and where they go.
+SELECT json_group_array(json_array(row_id, address)) FROM (
+  SELECT row_id, coalesce(to_address, row_key) AS address FROM rows
+  WHERE row_id > :after AND row_id <= :last AND state = 'planned' ORDER BY row_id LIMIT :limit);
 
 -- name: rows_begin
 -- A row's live attempt is found by the index that allows only one.
@@ -361,12 +537,21 @@ UNION ALL
 SELECT row_id, state, reason_code FROM rows INDEXED BY rows_unknown WHERE state = 'unknown' AND last_attempt = :attempt_id
 LIMIT 1;
 
+-- name: account_has_sent
+SELECT EXISTS (SELECT 1 FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id WHERE r.account_id = :account_id);
+
+-- name: departures_runs
+-- Of an account: the runs of which anything can have left since then, newest first. A run that was killed was dead when the
+-- next one began.
+SELECT run_id FROM (
+  SELECT run_id, seen_at_ms, stopped_at_ms, lead(started_at_ms, 1, 0) OVER (ORDER BY run_id) AS next_at_ms
+  FROM runs WHERE account_id = :account_id)
+WHERE stopped_at_ms IS NULL OR max(seen_at_ms, stopped_at_ms, next_at_ms) >= :since_ms ORDER BY run_id DESC;
+
 -- name: departures
--- An account's newest attempts, test sends included, older than the one given: newest run first, newest attempt first.
-SELECT r.run_id, a.attempt_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome
-FROM runs AS r CROSS JOIN attempts AS a ON a.run_id = r.run_id
-WHERE r.account_id = :account_id AND r.run_id <= :run_id AND (r.run_id < :run_id OR a.attempt_id < :before)
-ORDER BY r.run_id DESC, a.attempt_id DESC LIMIT :limit;
+-- A run's attempts that are older than the one given, newest first.
+SELECT attempt_id, begun_at_ms, sent_at_ms, ended_at_ms, outcome FROM attempts
+WHERE run_id = :run_id AND attempt_id < :before ORDER BY attempt_id DESC LIMIT :limit;
 
 -- name: departures_unresolved
 -- Of an account: what is on the wire, and of what it is not known whether it was created, however old.
@@ -405,14 +590,79 @@ UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = 'interrupted: the process
 WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NULL;
 
 -- name: unknown_rows
-SELECT r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
-  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms
+SELECT a.row_id, r.row_id, r.last_attempt, r.row_key, coalesce(a.to_address, r.to_address, r.row_key),
+  a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), a.run_id, runs.clock_skew_ms, a.dispatch_id, a.http_status
 FROM rows AS r INDEXED BY rows_unknown JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN runs USING (run_id)
 WHERE r.state = 'unknown' AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id;
 
 -- name: note_unknown
 UPDATE attempts SET error_message = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'unknown';
+
+-- name: absent_attempts
+-- Of rows, by their identity: their attempts that were unknown once and count as not sent, oldest first.
+SELECT a.row_id, a.absence, a.begun_at_ms, a.dispatch_id
+FROM json_each(:identities) AS j CROSS JOIN attempts AS a INDEXED BY attempts_absent ON a.row_id = j.value
+WHERE a.absence IS NOT NULL ORDER BY a.attempt_id;
+
+-- name: attempts_absence
+-- Each of {values}: attempt_id, absence.
+UPDATE attempts SET absence = v.column2 FROM (VALUES {values}) AS v
+WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'not_sent';
+
+-- name: sent_executions
+-- Of these executions, those that attempts after one have created.
+SELECT execution_sid, run_id, coalesce(sent_at_ms, begun_at_ms) FROM attempts
+WHERE attempt_id > :after AND execution_sid IN (SELECT value FROM json_each(:sids));
+
+-- name: last_created
+-- The newest attempt of an account on a flow, after one, whose answer was an execution.
+SELECT a.execution_sid, a.run_id, coalesce(a.sent_at_ms, a.begun_at_ms), a.ended_at_ms
+FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c USING (campaign_id)
+WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
+ORDER BY a.attempt_id DESC LIMIT 1;
+
+-- name: look_last
+-- The last look at an account's executions on a flow, and the last request of its run.
+SELECT l.looked_at_ms, l.clock_skew_ms, l.since_ms, (
+  SELECT a.sent_at_ms FROM attempts AS a WHERE a.run_id = l.run_id AND a.sent_at_ms IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1)
+FROM looks AS l WHERE l.account_id = :account_id AND l.flow_sid = :flow_sid;
+
+-- name: look_keep
+INSERT OR REPLACE INTO looks (account_id, flow_sid, run_id, looked_at_ms, clock_skew_ms, since_ms)
+VALUES (:account_id, :flow_sid, :run_id, :looked_at_ms, :clock_skew_ms, :since_ms);
+
+-- name: foreign_keep
+-- Each of {values}: contact, execution_sid, created_at_ms, by_api (2: not known).
+INSERT OR REPLACE INTO foreign_executions (account_id, flow_sid, contact, execution_sid, created_at_ms, by_api)
+SELECT :account_id, :flow_sid, v.column1, v.column2, v.column3, nullif(v.column4, 2) FROM (VALUES {values}) AS v
+WHERE v.column1 <> 0;
+
+-- name: foreign_forget
+DELETE FROM foreign_executions WHERE created_at_ms < :before_ms;
+
+-- name: foreign_since
+-- packed
+SELECT json_group_array(json_array(contact, execution_sid, created_at_ms, by_api)) FROM foreign_executions
+WHERE account_id = :account_id AND flow_sid = :flow_sid AND created_at_ms >= :since_ms;
+
+-- name: risk_attempts
+-- Attempts of unknown rows count as not sent, because a person says so. When they left is not known: at the latest when their
+-- answer was given up.
+UPDATE attempts SET outcome = 'not_sent', absence = :absence, sent_at_ms = coalesce(sent_at_ms, ended_at_ms),
+  error_message = :risked || coalesce(error_message, 'nothing is known')
+WHERE outcome = 'unknown' AND attempt_id IN (
+  SELECT last_attempt FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
+
+-- name: risk_count
+SELECT count(*) FROM rows INDEXED BY rows_unknown
+WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last;
+
+-- name: risk_rows
+UPDATE rows SET state = 'planned' WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_unknown
+  WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
 -- name: retry_rejected
 -- A ledger of version 3 may have refused rows with a reason not to be sent: those that the user took out are sent now.
@@ -425,13 +675,15 @@ WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (reason_code IS
 UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL
 WHERE row_id BETWEEN :first AND :last AND state = 'busy' AND (reason_code IS NULL OR reason_code = 'cancelled');
 
--- name: retry_cancelled
+-- name: retry_skipped
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND row_key IS NOT NULL
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
--- name: uncancel_open
+-- name: retry_skipped_open
 UPDATE rows SET reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown') AND reason_code = 'cancelled';
+WHERE row_id BETWEEN :first AND :last AND state IN ('sending', 'unknown')
+  AND reason_code IN (SELECT value FROM json_each(:reasons));
 
 -- name: cancel_rows
 UPDATE rows SET state = 'skipped', reason_code = 'cancelled', reason = :reason

@@ -20,12 +20,25 @@ from dispatcher.ledger.sqlite.failures import mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries
 
 #: What is copied, in this order, and by which query: the accounts and the campaigns' names, and one campaign's rows.
-TABLES = ["accounts", "campaigns", "inputs", "rows", "chunks", "row_keys", "tallies", "runs", "attempts", "executions"]
+TABLES = [
+    "accounts",
+    "campaigns",
+    "inputs",
+    "rows",
+    "chunks",
+    "row_keys",
+    "tallies",
+    "runs",
+    "attempts",
+    "contacts",
+    "executions",
+]
 
 
-def rehearse(state_dir: Path, campaign: str) -> sqlite3.Connection:
+def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Connection:
     """A private temporary database with what the ledger knows of a campaign; empty where that is nothing. Blocking.
 
+    Of other campaigns what tells whom they have reached after `since_ms`; None: nothing.
     SQLite removes the file's name as soon as it is open: whatever kills the process, nothing is left.
     Raises: LedgerFull, LedgerUnwritable, LedgerCorrupt, LedgerTooNew, LedgerError.
     """
@@ -39,7 +52,7 @@ def rehearse(state_dir: Path, campaign: str) -> sqlite3.Connection:
             path = state_dir / FILE_NAME
             if path.exists():
                 check_not_cut(path)
-                _copy(path, campaign, db)
+                _copy(path, campaign, since_ms, db)
             upgrade(db)
         except BaseException:
             db.close()
@@ -51,7 +64,7 @@ def rehearse(state_dir: Path, campaign: str) -> sqlite3.Connection:
     return db
 
 
-def _copy(path: Path, campaign: str, db: sqlite3.Connection) -> None:
+def _copy(path: Path, campaign: str, since_ms: int | None, db: sqlite3.Connection) -> None:
     """Make the ledger's tables, of whatever version it is, and bring the campaign's rows over; all as of one moment."""
     with contextlib.closing(connect_readonly(path)) as source:
         if file_version(source) == 0:
@@ -69,9 +82,9 @@ def _copy(path: Path, campaign: str, db: sqlite3.Connection) -> None:
     names = {name for kind, name, _ in made if kind == "table"}
     for table in TABLES:
         if table in names:
-            db.execute(sql[f"rehearsal_{table}"], {"campaign": campaign})
+            db.execute(sql[f"rehearsal_{table}"], {"campaign": campaign, "since_ms": since_ms})
     for kind, _, statement in made:
-        if kind == "index":
+        if kind in ("index", "view"):
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

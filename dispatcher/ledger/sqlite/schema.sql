@@ -1,8 +1,8 @@
--- The ledger, version 4. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 7. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
-  account_sid  TEXT NOT NULL,
+  account_sid  TEXT NOT NULL,              -- both in their one spelling (ledger/identity.py)
   base_url     TEXT NOT NULL,              -- a rehearsal against another host is another account
   epoch        INTEGER NOT NULL DEFAULT 0, -- raised by each run that takes the account over; fences the runs before it
   UNIQUE (account_sid, base_url)
@@ -10,12 +10,14 @@ CREATE TABLE accounts (
 
 CREATE TABLE campaigns (
   campaign_id   INTEGER PRIMARY KEY,
-  name          TEXT NOT NULL UNIQUE,
+  name          TEXT NOT NULL,
   account_id    INTEGER NOT NULL REFERENCES accounts,
   flow_sid      TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,
   input_id      INTEGER,                   -- the latest file that was planned whole
-  report_path   TEXT
+  report_path   TEXT,
+  key_columns   TEXT,                      -- JSON array: what makes a row the same row; []: its address; NULL: not known
+  UNIQUE (account_id, name)
 );
 
 -- A file as it was planned into a campaign. Its rows count only once ready_at_ms is set: a load that was cut short is removed.
@@ -30,7 +32,10 @@ CREATE TABLE inputs (
   from_address        TEXT,
   keyed               INTEGER NOT NULL DEFAULT 0, -- rows loaded that have a key
   begun_at_ms         INTEGER NOT NULL,
-  ready_at_ms         INTEGER
+  ready_at_ms         INTEGER,
+  folder              TEXT NOT NULL DEFAULT '',  -- where the file lay, absolute; '': not known, or standard input
+  key_columns         TEXT,                      -- JSON array, as campaigns.key_columns; NULL: not known
+  removes             INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are to be taken out, and are not yet
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
@@ -111,13 +116,61 @@ CREATE TABLE attempts (
   request_id    TEXT,
   found_by      TEXT,
   to_address    TEXT,                      -- where it went, once a newer file gives the row another address; NULL: the row's
-  from_address  TEXT
+  from_address  TEXT,
+  dispatch_id   TEXT,                      -- the id that travelled in Parameters; NULL: none, or written before version 5
+  absence       TEXT CHECK (absence = 'proved' OR absence = 'assumed' OR absence = 'risked')
+                                           -- was unknown and counts as not sent: why; NULL: was not, or was found
 );
 -- Never twice, held by the database itself: while an attempt of a row is open, unknown or created, no other can be begun.
 CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
   WHERE outcome IS NULL OR outcome = 'unknown' OR outcome = 'created';
+-- Few: a row's attempts that were unknown once.
+CREATE INDEX attempts_absent ON attempts (row_id) WHERE absence IS NOT NULL;
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
+
+-- The rows by whom they reach: a contact is an address without its channel (`whatsapp:`). Filled in the order of contacts when
+-- a file is planned: a write for each intent would touch a page of its own.
+CREATE TABLE contacts (
+  account_id  INTEGER NOT NULL,
+  contact     TEXT NOT NULL,
+  campaign_id INTEGER NOT NULL,
+  row_key     TEXT NOT NULL,               -- '': the contact itself
+  PRIMARY KEY (account_id, contact, campaign_id, row_key)
+) WITHOUT ROWID;
+
+-- Whom an account's campaigns have begun to reach: attempts that created an execution, may have, or are on their way, each
+-- written before its request leaves. Test sends are not here. A row may have gone to another address than it has now.
+CREATE VIEW contacted AS
+SELECT c.account_id, c.contact, c.campaign_id, c.row_key, k.row_id, a.attempt_id, a.begun_at_ms, a.outcome, a.execution_sid
+FROM contacts AS c
+  CROSS JOIN row_keys AS k ON k.campaign_id = c.campaign_id AND k.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END
+  CROSS JOIN rows AS r ON r.row_id = k.row_id CROSS JOIN attempts AS a ON a.attempt_id = r.last_attempt
+WHERE (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
+  AND c.contact IN (coalesce(a.to_address, r.to_address, k.row_key),
+    substr(coalesce(a.to_address, r.to_address, k.row_key), instr(coalesce(a.to_address, r.to_address, k.row_key), ':') + 1));
+
+-- Executions that Studio has shown and this ledger has not begun: another folder's, machine's or program's. Times by Studio's clock.
+CREATE TABLE foreign_executions (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  contact       TEXT NOT NULL,
+  execution_sid TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  by_api        INTEGER,                   -- 1: begun by a create request, 0: by the contact; NULL: not known
+  PRIMARY KEY (account_id, flow_sid, contact, execution_sid)
+) WITHOUT ROWID;
+
+-- The last look for them: from since_ms on none is missing, up to when its run has sent its last request.
+CREATE TABLE looks (
+  account_id    INTEGER NOT NULL,
+  flow_sid      TEXT NOT NULL,
+  run_id        INTEGER NOT NULL,
+  looked_at_ms  INTEGER NOT NULL,          -- by our clock
+  clock_skew_ms INTEGER NOT NULL,          -- Studio's less that
+  since_ms      INTEGER NOT NULL,          -- by Studio's
+  PRIMARY KEY (account_id, flow_sid)
+) WITHOUT ROWID;
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

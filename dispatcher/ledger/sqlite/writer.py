@@ -53,6 +53,8 @@ class Writer:
         #: Nothing may be put behind the end of the queue: it would wait for ever.
         self._closing = threading.Lock()
         self._closed = False
+        #: Since when another process keeps it from writing, by `time.monotonic`; None: nobody does.
+        self.blocked_since_s: float | None = None
         self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -135,6 +137,7 @@ class Writer:
         while True:
             try:
                 connection.execute(begin)
+                self.blocked_since_s = None
                 results = [operation.work(self._db) for operation in group]
                 connection.execute("COMMIT")
                 return results
@@ -143,4 +146,7 @@ class Writer:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 if not is_busy(error) or time.monotonic() > end_s:
+                    self.blocked_since_s = None
                     raise
+                if self.blocked_since_s is None:
+                    self.blocked_since_s = time.monotonic()

@@ -171,6 +171,7 @@ def write_settings(folder: Path, base_url: str, **tables: dict[str, Any]) -> Non
         "rate": {"per_second": LIMIT_PER_S},
         "retry": {"backoff_base_s": 0.05},
         "reconcile": {"settle_s": 0.3},
+        "state": {"dir": ".dispatcher"},
     }
     for table, values in tables.items():
         merged[table] = {**merged.get(table, {}), **values}

@@ -56,7 +56,7 @@ def test_retry_asks_before_it_changes_anything(ready: Program, sandbox: SandboxP
 
 
 def test_a_busy_contact_is_told_and_retried_as_asked(ready: Program, sandbox: SandboxProcess) -> None:
-    sandbox.plant({"to": phone(100), "from": "+15550001111", "ends_after_s": None})
+    sandbox.plant({"to": phone(100), "from": "+15550001111", "ends_after_s": None, "began_by": "message"})
     busy = ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--json")
     assert (busy.code, busy.json["rows"]["busy"], busy.json["rows"]["created"]) == (3, 1, 1), busy.err
     assert "dispatcher retry spring --busy" in ready("status", "spring").err
@@ -66,6 +66,13 @@ def test_a_busy_contact_is_told_and_retried_as_asked(ready: Program, sandbox: Sa
     done = ready("retry", "spring", "--busy", "--yes", "--json", "--on-busy", "end")
     assert (done.code, done.json["rows"]["created"]) == (0, 2), done.err
     assert sandbox.stats()["created_by_to"] == {phone(100): 1, phone(101): 1}
+
+
+def test_unknown_rows_are_risked_by_a_person(ready: Program) -> None:
+    """`retry --unknown` takes no answer that was given beforehand."""
+    result = ready("retry", "spring", "--unknown", "--yes")
+    assert result.code == 2
+    assert "a person has to confirm" in result.err
 
 
 def test_reconcile_resolves_unknown_rows(ready: Program, sandbox: SandboxProcess) -> None:
@@ -111,4 +118,4 @@ def test_a_part_of_the_report(ready: Program, sandbox: SandboxProcess) -> None:
     workbook = ready("report", "spring", "--format", "xlsx")
     assert workbook.out == "spring-report.xlsx\n"
     # The campaign's report is the whole one.
-    assert ready("status", "spring", "--json").json["report"] == "spring-report.xlsx"
+    assert ready("status", "spring", "--json").json["report"] == str(ready.folder / "spring-report.xlsx")

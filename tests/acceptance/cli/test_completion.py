@@ -22,7 +22,10 @@ def test_commands_and_options_are_completed(program: Program) -> None:
 
 def test_campaigns_are_completed_from_the_ledger(ready: Program, sandbox: SandboxProcess) -> None:
     for name in ("spring", "summer", "autumn"):
-        assert ready("run", write_contacts(ready.folder / f"{name}.csv", 1), "--yes", "--on-busy", "end").code == 0
+        assert (
+            ready("run", write_contacts(ready.folder / f"{name}.csv", 1), "--yes", "--on-busy", "end", "--again").code
+            == 0
+        )
     assert completed(ready, "dispatcher status s") == ["spring", "summer"]
     assert completed(ready, "dispatcher retry au") == ["autumn"]
 

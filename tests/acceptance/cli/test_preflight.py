@@ -123,6 +123,10 @@ def test_a_studio_that_cannot_be_asked(ready: Program, sandbox: SandboxProcess) 
     assert result.code == 5
     assert "--no-preflight" in result.err
     assert sandbox.stats()["creates"] == 0
+    # Nor can it be asked whom others have reached; who does without both may go on.
+    assert ready("run", contacts, "--yes", "--no-preflight").code == 5
+    assert sandbox.stats()["creates"] == 0
+    write_settings(ready.folder, sandbox.base_url, retry={"read_attempts": 2}, campaign={"repeat_after_h": 0})
     assert ready("run", contacts, "--yes", "--no-preflight").code == 0
 
 

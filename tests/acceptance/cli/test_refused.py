@@ -122,7 +122,7 @@ def test_an_unknown_flow_stops_the_run(ready: Program, sandbox: SandboxProcess) 
 def test_a_campaign_belongs_to_one_flow(ready: Program, sandbox: SandboxProcess) -> None:
     contacts = write_contacts(ready.folder / "c.csv", 1)
     assert ready("run", contacts, "--yes").code == 0
-    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, "--campaign")
+    check_error(ready("run", contacts, "--yes", "--flow", OTHER_FLOW), 2, "campaign_mismatch", FLOW, f"--flow {FLOW}")
 
 
 def test_a_server_that_only_fails(ready: Program, sandbox: SandboxProcess) -> None:
@@ -200,7 +200,7 @@ def test_a_report_that_could_not_be_written(ready: Program, sandbox: SandboxProc
     contacts = write_contacts(ready.folder / "c.csv", 1)
     check_error(ready("run", contacts, "--yes", "--report", "nowhere/r.csv"), 2, "report", "nowhere")
     check_error(ready("run", contacts, "--yes", "--report", "r.pdf"), 2, "report", ".pdf")
-    check_error(ready("run", contacts, "--yes", "--report", contacts), 2, "usage", "file that is read")
+    check_error(ready("run", contacts, "--yes", "--report", contacts), 2, "report", "made from", "--report")
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
@@ -244,6 +244,9 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
         (["cancel", "c"], "--reason"),
         (["report", "c", "--only", "faild"], "failed"),
         (["sandbox", "--fault", "428=1"], "429"),
+        (["sandbox", "--set", "context_lag=1"], "context_lag_s"),
+        (["sandbox", "--set", "context_lag_s"], "NAME=VALUE"),
+        (["sandbox", "--set", "context_lag_s=long"], "is a number"),
     ],
 )
 def test_a_wrong_command_line_is_refused(program: Program, arguments: list[str], text: str) -> None:

@@ -21,7 +21,9 @@ from tests.acceptance.cli.program import (
 KEYS = {
     "campaign",
     "state",
+    "ledger",
     "rows",
+    "skipped",
     "worst_window",
     "window_limit",
     "attempts",
@@ -234,5 +236,5 @@ def test_the_format_of_the_report(ready: Program, sandbox: SandboxProcess, suffi
     """The report is written in the format of its name."""
     path = ready.folder / f"out.{suffix}"
     assert ready("run", write_contacts(ready.folder / "spring.csv", 2), "--yes", "--report", path).code == 0
-    starts = {"csv": b"phone,first_name,dispatch_row_number", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
+    starts = {"csv": b"phone,first_name,dispatch_campaign", "csv.gz": b"\x1f\x8b", "xlsx": b"PK", "parquet": b"PAR1"}
     assert path.read_bytes().startswith(starts[suffix])

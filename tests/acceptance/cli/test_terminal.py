@@ -24,6 +24,8 @@ from tests.acceptance.cli.program import (
     Program,
     SandboxProcess,
     check_clean,
+    phone,
+    read_report,
     sandbox_process,
     write_contacts,
     write_settings,
@@ -149,6 +151,57 @@ def test_retry_asks_for_the_number(spring: Program, sandbox: SandboxProcess) -> 
     agreed.type("5\n")
     assert agreed.end()[0] == 0
     assert sandbox.stats()["creates"] == 12
+
+
+def test_retry_of_unknown_rows(spring: Program, sandbox: SandboxProcess) -> None:
+    """`retry --unknown` looks them up, shows why they are unknown, and sends what is left once the number is typed."""
+    lost = {"500_after": 1, "for_requests": 3}
+    sandbox.faults(**lost, then={"500_before": 1})
+    # What is planted without an id, for contacts whose request created nothing, may be theirs.
+    write_settings(spring.folder, sandbox.base_url, campaign={"repeat_after_h": 0}, retry={"breaker_failures": 50})
+    assert spring("run", "spring.csv", "--yes", "--limit", "5").code == 6
+    for n in (103, 104):
+        sandbox.plant({"to": phone(n), "from": "+15550001111", "ends_after_s": 0.01})
+    sandbox.faults()
+    refused = terminal(spring, "retry", "spring", "--unknown")
+    shown = ESCAPE.sub("", refused.read(until="to send: "))
+    assert "row 5: an execution exists that may be this row's or another's: FN" in " ".join(shown.split())
+    # Seven wait besides.
+    assert "Type 9 to send: " in shown
+    refused.type("no\n")
+    assert refused.end()[0] == 2
+    rows = spring("status", "spring", "--json").json["rows"]
+    assert (rows["created"], rows["unknown"], rows["planned"]) == (3, 2, 7)
+    agreed = terminal(spring, "retry", "spring", "--unknown")
+    agreed.read(until="Type 9 to send: ")
+    agreed.type("9\n")
+    code, shown = agreed.end()
+    assert code == 0, shown
+    assert sandbox.stats()["creates"] == 12
+    report = {row["phone"]: row for row in read_report(spring.folder / "spring-report.csv")}
+    assert report[phone(103)]["dispatch_status"] == "created"
+
+
+def test_a_look_that_was_cut_short(spring: Program, sandbox: SandboxProcess) -> None:
+    """A terminal asks whether to go on where Studio lists too many; those that were found are left out."""
+    write_settings(spring.folder, sandbox.base_url, campaign={"repeat_look_back_max": 5})
+    for n in range(8):
+        sandbox.plant({"to": phone(100 + n), "from": "+15550001111", "ends_after_s": 0.01, "age_s": 100 - n})
+    stopped = spring("run", "spring.csv", "--yes", "--json")
+    assert stopped.code == 5
+    assert "[campaign] repeat_look_back_max" in stopped.err
+    assert sandbox.stats()["creates"] == 0
+    refused = terminal(spring, "run", "spring.csv")
+    refused.read(until="anything else stops: ")
+    refused.type("\n")
+    assert refused.end()[0] == 2
+    agreed = terminal(spring, "run", "spring.csv")
+    agreed.read(until="anything else stops: ")
+    agreed.type("on\n")
+    agreed.read(until="Type 7 to send: ")
+    agreed.type("7\n")
+    assert agreed.end()[0] == 3
+    assert sandbox.stats()["creates"] == 7
 
 
 def test_cancel_asks_for_the_number(spring: Program, sandbox: SandboxProcess) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox
 from dispatcher.sandbox.faults import parse_phases
-from tests.chaos.killing import CONFIG
+from tests.chaos.plan import CONFIG
 from tests.chaos.program import PATIENCE_S, Process, Zygote
 from tests.support.rehearsal import phone, write_contacts
 

@@ -1,4 +1,4 @@
-"""SIGKILL at random instants: each valid row has exactly one execution afterwards, by the sandbox's own count.
+"""SIGKILL at random instants: nobody is started twice and no row is lost, by the sandbox's own log.
 
 The long form is `python -m tests.chaos`, which prints a table.
 """
@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.killing import Plan, Tally, kill_loop
+from tests.chaos.killing import kill_loop
+from tests.chaos.plan import Tally, short
 from tests.chaos.program import Zygote
 from tests.chaos.seeds import VARIABLE, seed
 
-SHORT_KILLS = 25
 
-
-def check(tally: Tally, kills: int) -> None:
+def check(tally: Tally, kills: int, worlds: str) -> None:
     assert tally.problems() == []
     assert tally.kills == kills
-    assert tally.creates == tally.rows
+    if worlds == "plain":
+        assert tally.creates == tally.rows
     assert tally.found > 0, "no kill left a row unknown that existed: the loop tests nothing"
     assert tally.sent_again > 0
 
 
-async def test_25_kills_lose_nothing_and_repeat_nothing(tmp_path: Path, programs: Zygote) -> None:
-    chosen = seed()
-    print(f"{VARIABLE}={chosen}")  # noqa: T201 - shown where the test fails
-    tally = await kill_loop(Plan(kills=SHORT_KILLS, seed=chosen), tmp_path, programs)
-    check(tally, SHORT_KILLS)
+async def test_25_kills(tmp_path: Path, programs: Zygote) -> None:
+    """25 kills lose nothing and repeat nothing."""
+    plan = short(seed())
+    print(f"{VARIABLE}={plan.seed}")  # noqa: T201 - shown where the test fails
+    check(await kill_loop(plan, tmp_path, programs), plan.kills, plan.worlds)

@@ -15,14 +15,16 @@ from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.sending.claims import CONFIRMED_FOR_S
 from tests.acceptance.crash.stage import NAME, Stage
 from tests.chaos.program import ENVIRONMENT, PATIENCE_S, Zygote
+from tests.guard import home
 
 
 def settings(**more: Any) -> SandboxSettings:
     return SandboxSettings(limit_per_s=100, window_s=2.0, latency_s=0.03, ends_after_s=0.05, **more)
 
 
-async def test_a_program_that_is_suspended(tmp_path: Path, programs: Zygote) -> None:
-    """A program that is suspended for longer than any timeout goes on as if nothing had been."""
+async def test_a_program_that_is_suspended_for_longer_than_any_timeout_goes_on_as_if_nothing_had_been(
+    tmp_path: Path, programs: Zygote
+) -> None:
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs)
         process = await stage.start("--pace", "spike")
@@ -36,11 +38,10 @@ async def test_a_program_that_is_suspended(tmp_path: Path, programs: Zygote) -> 
         stage.assert_within_the_limit()
 
 
-async def test_permits_from_before_a_suspension(tmp_path: Path, programs: Zygote) -> None:
-    """Requests that were permitted before a suspension do not crowd the window after it.
-
-    Each stop falls into the sending of a spike; what had its permit then must not add to the next window.
-    """
+async def test_requests_that_were_permitted_before_a_suspension_do_not_crowd_the_window_after_it(
+    tmp_path: Path, programs: Zygote
+) -> None:
+    """Each stop falls into the sending of a spike; what had its permit then must not add to the next window."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=400)
         process = await stage.start("--pace", "spike")
@@ -54,8 +55,7 @@ async def test_permits_from_before_a_suspension(tmp_path: Path, programs: Zygote
         stage.assert_within_the_limit()
 
 
-async def test_a_restart_right_after_a_kill(tmp_path: Path, programs: Zygote) -> None:
-    """A restart right after a kill does not start a new window."""
+async def test_a_restart_right_after_a_kill_does_not_start_a_new_window(tmp_path: Path, programs: Zygote) -> None:
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=400)
         for _ in range(4):
@@ -71,8 +71,7 @@ async def test_a_restart_right_after_a_kill(tmp_path: Path, programs: Zygote) ->
         stage.assert_within_the_limit()
 
 
-async def test_a_second_process_and_its_turn(tmp_path: Path, programs: Zygote) -> None:
-    """A second process refuses, and with `--wait` waits for its turn."""
+async def test_a_second_process_refuses_and_with_wait_waits_for_its_turn(tmp_path: Path, programs: Zygote) -> None:
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs)
         first = await stage.start()
@@ -89,8 +88,7 @@ async def test_a_second_process_and_its_turn(tmp_path: Path, programs: Zygote) -
         assert sandbox.stats()["creates_total_requests"] == stage.rows
 
 
-async def test_a_process_that_waits_takes_over(tmp_path: Path, programs: Zygote) -> None:
-    """A process that waits takes over from one that is killed."""
+async def test_a_process_that_waits_takes_over_from_one_that_is_killed(tmp_path: Path, programs: Zygote) -> None:
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs)
         first = await stage.start("--pace", "spike")
@@ -105,19 +103,17 @@ async def test_a_process_that_waits_takes_over(tmp_path: Path, programs: Zygote)
         stage.assert_within_the_limit()
 
 
-async def test_a_process_that_was_taken_over(tmp_path: Path, programs: Zygote) -> None:
-    """A suspended process whose account another has taken over sends nothing more.
-
-    A lock keeps two processes apart; should it be lost (a network disk, a hand), the ledger's epoch does.
-    """
+async def test_a_suspended_process_whose_account_another_has_taken_over_sends_nothing_more(
+    tmp_path: Path, programs: Zygote
+) -> None:
+    """A lock keeps two processes apart; should it be lost (a network disk, a hand), the ledger's epoch does."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs)
         first = await stage.start("--pace", "spike")
         await stage.until_created(20, first)
         first.signal(signal.SIGSTOP)
         stopped_s = time.monotonic()
-        for lock in (tmp_path / ".dispatcher").glob("*.lock"):
-            lock.unlink()  # the next process makes and locks another file
+        lose_locks(tmp_path / ".dispatcher", Path(os.environ[home.VARIABLE]))
         second = await stage.start(stderr=str(tmp_path / "second.txt"), stdout=str(tmp_path / "second.out"))
         assert await second.wait() == ExitCode.OK
         # From here on the first one's word is too old, whatever it had been granted.
@@ -128,11 +124,15 @@ async def test_a_process_that_was_taken_over(tmp_path: Path, programs: Zygote) -
         stage.assert_sent_once()
 
 
-async def test_kills_from_the_first_instruction_on(tmp_path: Path, programs: Zygote) -> None:
-    """Kills from the interpreter's first instruction on lose and repeat nothing.
+def lose_locks(*folders: Path) -> None:
+    """Whoever locks next makes and locks other files."""
+    for folder in folders:
+        for lock in folder.rglob("*.lock"):
+            lock.unlink()
 
-    Processes of their own, from `python -m dispatcher` on: also what is killed while it still imports.
-    """
+
+async def test_kills_from_the_interpreter_s_first_instruction_on(tmp_path: Path, programs: Zygote) -> None:
+    """Processes of their own, from `python -m dispatcher` on: also what is killed while it still imports."""
     async with Sandbox(settings()) as sandbox:
         stage = Stage(tmp_path, sandbox, programs, rows=100)
         arguments = ["run", stage.source.name, "--campaign", NAME, "--yes", "--json", "--report", "report.csv"]

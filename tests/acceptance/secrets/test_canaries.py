@@ -48,6 +48,8 @@ answer_s = 0.3
 stop_s = 1.0
 [reconcile]
 settle_s = 0.1
+[state]
+dir = ".dispatcher"
 """
 
 

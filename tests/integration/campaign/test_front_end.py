@@ -200,11 +200,13 @@ async def test_test_sends_count(tmp_path: Path) -> None:
 async def test_every_wait_ends(tmp_path: Path) -> None:
     """Every `Waiting` is followed by its `Resumed`, whatever was waited for and however the run ended."""
     options = SandboxSettings(
-        limit_per_s=0, list_lag_s=0.2, faults={"429": 0.1, "reset_after": 0.1, "500_before": 0.1}, seed=3
+        limit_per_s=0, list_lag_s=1.0, faults={"429": 0.1, "reset_after": 0.1, "500_before": 0.1}, seed=3
     )
     async with Sandbox(options) as sandbox:
         front = Front("spring", sandbox, tmp_path)
-        front.settings = settings_of(sandbox, tmp_path, retry={"backoff_base_s": 0.05, "breaker_failures": 500})
+        front.settings = settings_of(
+            sandbox, tmp_path, retry={"backoff_base_s": 0.05, "breaker_failures": 500}, reconcile={"settle_s": 1.5}
+        )
         async with open_campaign("spring", front.settings, CREDENTIALS, bus=front.bus) as campaign:
             await campaign.plan(contacts(tmp_path / "contacts.csv"))
             result = await campaign.send()

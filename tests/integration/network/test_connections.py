@@ -51,7 +51,7 @@ async def test_a_run_with_429s(tmp_path: Path) -> None:
 
     async with serve(handler) as server:
         rate = {"in_flight": IN_FLIGHT, "pace": "spike", "per_second": 5000, "window_s": 1.0}
-        overrides: dict[str, Any] = {"rate": rate, "retry": {"backoff_base_s": 0.01}}
+        overrides: dict[str, Any] = {"rate": rate, "retry": {"backoff_base_s": 0.01}, "campaign": {"repeat_after_h": 0}}
         rehearsal = Rehearsal(tmp_path, cast(Any, SimpleNamespace(base_url=server.url)), overrides=overrides)
         result = await rehearsal.run(rehearsal.contacts(600))
         assert result.exit_code is ExitCode.OK

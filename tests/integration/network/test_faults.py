@@ -7,15 +7,20 @@ nothing had been read: the client cannot know.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import random
+import socket
+import struct
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from dispatcher.model import Outcome
-from dispatcher.studio import wire
+from dispatcher.studio import client, wire
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Verdict, classify
 from tests.integration.network.servers import (
@@ -496,6 +501,147 @@ async def test_bytes_that_nobody_asked_for(data: bytes, delay_s: float) -> None:
     # It went over a new connection, whose first answer is its own.
     assert (second.outcome, second.execution_sid) == (Outcome.created, EXECUTION_SID)
     assert (server.connections, len(server.seen)) == (2, 2)
+
+
+class Threaded:
+    """A server in a thread: it goes on while the client's loop stands still."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        self._answers = answers
+        self._held: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        """The first connection gets all the answers to its first request, each later one the last answer."""
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._held.append(connection)
+                self.connections += 1
+                connection.recv(65536)
+                for answer in self._answers if self.connections == 1 else self._answers[-1:]:
+                    connection.sendall(answer)
+                    time.sleep(0.05)
+
+    def close(self) -> None:
+        for one in (self._listener, *self._held):
+            one.close()
+        self._thread.join(20)
+
+
+@pytest.mark.parametrize("data", [UNASKED, http(409, b"{}"), b""])
+@pytest.mark.parametrize("by_a_read", [True, False])
+async def test_bytes_that_were_not_read_yet(data: bytes, by_a_read: bool) -> None:
+    """They lie in the kernel, because the loop was busy: the connection is not used for the next request."""
+    server = Threaded(http(), data, http())
+    try:
+        async with Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
+            ask = partial(studio.flow, FLOW_SID) if by_a_read else partial(studio.create, FLOW_SID, FORM)
+            await ask()
+            time.sleep(0.3)  # noqa: ASYNC251 - nothing is read meanwhile
+            await ask()
+    finally:
+        server.close()
+    assert server.connections == 2
+
+
+async def test_a_request_that_is_given_up(short: None) -> None:
+    """What of it has not been delivered by then, never will be."""
+    given_up = asyncio.Event()
+    form = b"x=" + b"y" * 8_000_000
+    received = -1
+
+    async def handler(connection: Connection) -> None:
+        nonlocal received
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await given_up.wait()
+        connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        received = 0
+        with contextlib.suppress(OSError):
+            while data := await connection.reader.read(1 << 20):
+                received += len(data)
+
+    async with serve(handler) as server:
+        async with Studio(CREDENTIALS, base_url=server.url, connect_s=CONNECT_S, answer_s=ANSWER_S) as studio:
+            verdict = classify(await studio.create(FLOW_SID, form), api_version="v2")
+        given_up.set()
+        await asyncio.sleep(0.5)
+        assert_unknown(verdict, server, seen=0)
+    assert 0 <= received < len(form)
+
+
+@pytest.mark.skipif(not wire.HAS_USER_TIMEOUT, reason="the system has no TCP_USER_TIMEOUT")
+async def test_what_a_kernel_goes_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every socket to Studio gives up by itself after `answer_s`, and is dropped with the program that had it."""
+    made: list[socket.socket] = []
+    make = wire.Sockets.__call__
+
+    def watched(self: wire.Sockets, address: tuple[object, ...]) -> socket.socket:
+        made.append(make(self, address))
+        return made[-1]
+
+    monkeypatch.setattr(wire.Sockets, "__call__", watched)
+
+    async def handler(connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            await connection.answer(http())
+
+    async with serve(handler) as server, Studio(CREDENTIALS, base_url=server.url, answer_s=7.5) as studio:
+        await studio.create(FLOW_SID, FORM)
+        await studio.flow(FLOW_SID)
+        for one in made:
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
+            assert struct.unpack("ii", one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)) == (1, 0)
+    assert len(made) == 2
+
+
+async def test_connections_are_closed_in_peace() -> None:
+    """Where nothing is under way the server is told by a FIN, not by a reset."""
+    ended: list[bytes | OSError] = []
+
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http())
+        try:
+            ended.append(await connection.reader.read())
+        except OSError as error:
+            ended.append(error)
+
+    async with serve(handler) as server:
+        async with Studio(CREDENTIALS, base_url=server.url) as studio:
+            await studio.create(FLOW_SID, FORM)
+        await asyncio.sleep(0.2)
+        assert ended == [b""]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("base_url", "proxy", "option", "late_s"),
+    [
+        ("http://127.0.0.1:1", False, True, 0),
+        ("http://127.0.0.1:1", True, False, 0),
+        ("http://localhost.:1", True, False, 0),
+        ("http://[::1]:1", True, False, 0),
+        ("https://studio.invalid", False, True, 0),
+        ("https://studio.invalid", False, False, 120),
+        ("https://studio.invalid", True, True, 120),
+    ],
+)
+def test_how_late_a_request_may_arrive(
+    base_url: str, proxy: bool, option: bool, late_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy, and a kernel that was not told otherwise, deliver what was given up."""
+    if proxy:
+        monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(client, "HAS_USER_TIMEOUT", option)
+    assert Studio(CREDENTIALS, base_url=base_url).late_s == late_s
 
 
 async def test_many_requests_at_once() -> None:

@@ -96,6 +96,15 @@ async def test_pages_that_lead_back_to_themselves_end() -> None:
         page(None, items=[None]),
         page("http://[bad"),
         http(200, b'{"meta": {}, "executions": [{"sid": "FN'),
+        # A page that does not say whether another follows may be cut.
+        http(200, b'{"executions": []}'),
+        http(200, b'{"meta": {}, "executions": []}'),
+        http(200, b'{"meta": null, "executions": [{"sid": "FN00000000000000000000000000000000"}]}'),
+        http(200, b'{"meta": {"key": "executions", "page": 0}, "executions": []}'),
+        page(5),
+        page(True),
+        page({}),
+        page([]),
     ],
 )
 async def test_a_page_that_cannot_be_used(answer: bytes) -> None:
@@ -106,11 +115,30 @@ async def test_a_page_that_cannot_be_used(answer: bytes) -> None:
             await listed(server)
 
 
-@pytest.mark.parametrize("odd", [5, True, {}, []])
-async def test_a_next_page_that_is_no_text_is_none(odd: object) -> None:
-    """A next page whose address is no text is taken for none: the list ends there."""
-    async with serve(answering(page(odd))) as server:
+@pytest.mark.parametrize("last", [None, ""])
+async def test_the_last_page_says_so(last: object) -> None:
+    """A page without a next one ends the list."""
+    async with serve(answering(page(last))) as server:
         assert len(await listed(server)) == 1
+
+
+async def test_texts_that_are_none() -> None:
+    """What Studio gives in the place of a text is as good as not told."""
+    item = {"sid": EXECUTION_SID, "contact_channel_address": ["+1"], "initiated_by": 7, "flow_sid": {}}
+    async with serve(answering(page(None, items=[item]))) as server:
+        (execution,) = await listed(server)
+    assert (execution.contact_channel_address, execution.initiated_by, execution.flow_sid) == (None, None, None)
+
+
+@pytest.mark.parametrize("sid", ["FN1", "../Flows/FW1", "FN" + "0" * 31 + "?", "FN" + "0" * 33, "", "FN" + "٣" * 32])
+async def test_a_sid_that_is_none(sid: str) -> None:
+    """It never gets into an address."""
+    async with serve(answering(page(None, sid=sid))) as server, studio(server.url) as client:
+        (execution,) = [execution async for execution in client.executions(FLOW_SID)]
+        for ask in (client.execution_context, client.execution, client.end_execution):
+            with pytest.raises(StudioError, match="no SID"):
+                await ask(FLOW_SID, execution.sid)
+    assert len(server.seen) == 1
 
 
 # --- proxies ---

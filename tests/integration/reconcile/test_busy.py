@@ -19,7 +19,8 @@ VERSIONS = pytest.mark.parametrize("version", ["v2", "v1"])
 def rehearse(folder: Path, sandbox: Sandbox, version: str = "v2", policy: str = "skip", **campaign: Any) -> Rehearsal:
     overrides: dict[str, dict[str, Any]] = {
         "account": {"api_version": version},
-        "campaign": {"on_busy": policy, "busy_wait_s": 0.15, "busy_give_up_s": 1.0, **campaign},
+        # Else whom somebody has reached a moment ago would not be asked for at all.
+        "campaign": {"on_busy": policy, "busy_wait_s": 0.15, "busy_give_up_s": 1.0, "repeat_after_h": 0, **campaign},
     }
     return Rehearsal(folder, sandbox, overrides=overrides)
 
@@ -140,13 +141,14 @@ async def test_a_conflict_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 async def test_a_conflict_without_its_context(tmp_path: Path) -> None:
-    """A conflict whose Context is gone is somebody else's: the row is `busy`."""
-    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
-        rehearsal = rehearse(tmp_path, sandbox)
+    """A conflict whose Context is not there may be the row's own: the row is `unknown`, and nothing is ended."""
+    async with Sandbox(SandboxSettings(limit_per_s=0, context_lag_s=60)) as sandbox:
+        rehearsal = rehearse(tmp_path, sandbox, policy="end")
         rehearsal.plant(phone(1), age_us=10_000_000, ends_after_us=NEVER_US)
-        rehearsal.faults({"read_404": 1.0})
-        await rehearsal.run(rehearsal.contacts(1))
-        assert rehearsal.states() == {"busy": 1}
+        result = await rehearsal.run(rehearsal.contacts(1))
+        assert result.exit_code is ExitCode.SOME_UNKNOWN
+        assert rehearsal.states() == {"unknown": 1}
+        assert "update" not in sandbox.stats()["requests"]
 
 
 # --- two rows with one contact ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,12 @@ async def test_an_execution_without_its_context(tmp_path: Path) -> None:
         rehearsal.faults({"reset_after": 1.0, "for_requests": 1})
         await rehearsal.run(rehearsal.contacts(1))
         sid = sandbox.creates()["creates"][0]["sid"]
-        # The flow and the list are answered, the context is gone.
-        rehearsal.faults({"read_404": 0.0, "for_requests": 2, "then": {"read_404": 1.0}})
+        sandbox.change(context_lag_s=60)
         found, status = await rehearsal.reconcile()
         assert (found.unresolved, found.created, found.planned, status.rows[RowState.unknown]) == (1, 0, 0, 1)
         assert sid in rehearsal.report()[0]["dispatch_error_message"]
         # When it can be read again, the row is resolved.
-        rehearsal.faults({})
+        sandbox.change(context_lag_s=0)
         found, status = await rehearsal.reconcile()
         assert (found.created, status.rows[RowState.created]) == (1, 1)
         rehearsal.assert_books_balance()
@@ -139,3 +139,23 @@ async def test_unknown_rows_of_an_earlier_file(tmp_path: Path) -> None:
         assert result.found_by_reconcile == 3
         assert rehearsal.states() == {"created": 8}
         assert sandbox.stats()["creates"] == 8
+
+
+async def test_a_context_of_another_execution_decides_nothing(tmp_path: Path) -> None:
+    """An answer that went astray names another row's id: taken for this row's, it would hide its execution."""
+    async with Sandbox(SandboxSettings(limit_per_s=0, ends_after_s=0.01)) as sandbox:
+        overrides: dict[str, dict[str, Any]] = {"reconcile": {"at_end": False, "settle_s": 0.2}}
+        rehearsal = Rehearsal(tmp_path, sandbox, overrides=overrides)
+        rehearsal.faults({"reset_after": 1.0, "for_requests": 2})
+        await rehearsal.run(rehearsal.contacts(2))
+        # Later than any time that a list may take: an empty one would be believed.
+        await asyncio.sleep(0.5)
+        rehearsal.faults({"read_other_context": 1.0})
+        await run_again(rehearsal)
+        assert sandbox.stats()["faults"]["read_other_context"] >= 2
+        assert rehearsal.states()[RowState.unknown] == 2
+        assert sandbox.stats()["creates"] == 2
+        rehearsal.faults({})
+        assert await run_again(rehearsal) is ExitCode.OK
+        assert sandbox.stats()["creates"] == 2
+        rehearsal.assert_books_balance()

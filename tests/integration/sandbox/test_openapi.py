@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,18 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxSettings, default_flow
-from tests.integration.sandbox.conftest import FLOW_PATH, FakeClock, Http
+from dispatcher.sandbox import (
+    DEFAULT_FLOW_SID,
+    FAULTS,
+    ContactScript,
+    Fault,
+    FaultPhase,
+    Sandbox,
+    SandboxSettings,
+    default_flow,
+)
+from dispatcher.sandbox.faults import Effect
+from tests.integration.sandbox.conftest import FLOW_PATH, FakeClock, Http, Reply
 
 DESCRIPTIONS = Path(__file__).parents[4] / "shared" / "openapi"
 FORM = {"To": "+15550000001", "From": "+15550001111", "Parameters": '{"first_name":"Ann"}'}
@@ -144,3 +155,94 @@ async def follow(http: Http, resource: dict[str, Any]) -> None:
     for name, url in {"url": resource["url"], **resource["links"]}.items():
         expected = 404 if name == "engagements" else 200
         assert (await http.call("GET", url)).status == expected, url
+
+
+#: The answers that are meant to fall outside of the description; docs/sandbox.md names the same.
+OUTSIDE = {
+    "no_sid",
+    "unparsable",
+    "bad_sid",
+    "read_bad_sid",
+    "read_unparsable",
+    "read_no_meta",
+    "read_empty_list",
+    "update_unparsable",
+}
+#: Settings that change answers, and whether those fit.
+WORLDS: list[tuple[dict[str, Any], bool]] = [
+    ({"null_address_share": 1.0}, True),
+    ({"initiated_by": "null"}, True),
+    ({"initiated_by": "missing"}, False),
+    ({"clock_skew_s": 3600.0, "date_created_skew_s": -7200.0, "date_header_skew_s": 9.0}, True),
+]
+#: Done to the connection: there is no whole answer, or only a late one.
+UNANSWERED = {
+    Effect.RESET,
+    Effect.DISCONNECT,
+    Effect.HANG,
+    Effect.GARBAGE,
+    Effect.CUT_HEAD,
+    Effect.CUT_BODY,
+    Effect.DRIP,
+    Effect.SLOW,
+}
+ANSWERED = [fault for fault in FAULTS.values() if fault.after and fault.effect not in UNANSWERED]
+
+
+async def succeeded(http: Http, sandbox: Sandbox, version: str, fault: Fault | None) -> list[tuple[str, str, Reply]]:
+    """Method, path in the description and answer of the operations that a campaign needs, where they succeed."""
+    executions = "/Flows/{FlowSid}/Executions"
+    url = f"{sandbox.base_url}/{version}{executions.format(FlowSid=DEFAULT_FLOW_SID)}"
+    one = (await http.call("POST", url, form=FORM | {"To": "+15550000003"})).json
+    await http.call("POST", url, form=FORM | {"To": "+15550000004"})
+    if fault is not None:
+        sandbox.fault_plan.replace((FaultPhase(faults={fault.name: 1.0}),), sandbox.now_us())
+    asked: list[tuple[str, str, str, dict[str, str] | None]] = [
+        ("POST", executions, url, FORM),
+        ("GET", executions, url, None),
+        ("GET", executions + "/{Sid}", one["url"], None),
+        ("GET", executions + "/{ExecutionSid}/Context", one["links"]["execution_context"], None),
+        ("POST", executions + "/{Sid}", one["url"], {"Status": "ended"}),
+    ]
+    replies = [
+        (method, f"/{version}{path}", await http.call(method, to, form=form)) for method, path, to, form in asked
+    ]
+    return [answered for answered in replies if answered[2].status < 300]
+
+
+def fits(description: dict[str, Any], method: str, path: str, reply: Reply) -> bool:
+    """Whether an answer is as the description says."""
+    try:
+        answer = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return False
+    schema = schema_of(description, method, path, reply.status)
+    is_valid: bool = Draft202012Validator(schema, format_checker=FormatChecker()).is_valid(answer)
+    return is_valid
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in ANSWERED])
+async def test_what_is_outside_is_named(version: str, description: dict[str, Any], fault: Fault, http: Http) -> None:
+    """A fault's answers that say success fit the description, or the fault is named as meant to be outside of it."""
+    async with Sandbox(SandboxSettings(huge_bytes=5_000, ends_after_s=None)) as sandbox:
+        seen = await succeeded(http, sandbox, version, fault)
+        assert sandbox.stats()["faults"].get(fault.name), "the fault struck nothing"
+    assert all(fits(description, *one) for one in seen) is (fault.name not in OUTSIDE)
+
+
+@pytest.mark.parametrize(("world", "within"), WORLDS)
+async def test_worlds_against_the_description(
+    version: str, description: dict[str, Any], world: dict[str, Any], within: bool, http: Http
+) -> None:
+    """What may be null is so by the description; a field that older servers lack is missed on v2 alone."""
+    async with Sandbox(SandboxSettings(**world, ends_after_s=None)) as sandbox:
+        seen = await succeeded(http, sandbox, version, None)
+    assert len(seen) == 5
+    assert all(fits(description, *one) for one in seen) is (within or version == "v1")
+
+
+def test_the_document_names_what_is_outside(root: Path) -> None:
+    """docs/sandbox.md names the same faults as OUTSIDE."""
+    text = (root / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    named = text.partition("outside of Twilio's published description:")[2].partition(";")[0]
+    assert set(re.findall(r"`(\w+)`", named)) == OUTSIDE

@@ -14,7 +14,8 @@ from dispatcher.campaign import Campaign, open_campaign
 from dispatcher.campaign.flow_check import NotChecked, check_flow, stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch
 from dispatcher.campaign.outlook import Outlook
-from dispatcher.campaign.retry_choices import Facet, RetryChoice, count_rows, facets, plan_again
+from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.campaign.retry_choices import Facet, count_rows, facets, plan_again
 from dispatcher.errors import ExitCode, PreflightFailed, UsageError
 from dispatcher.model import RowState
 from dispatcher.remedies import Option

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.campaign.naming import campaign_name, part_report_path, report_path
-from dispatcher.errors import ReportError, UsageError
+from dispatcher.campaign.naming import campaign_name, part_report_path
+from dispatcher.errors import UsageError
 from dispatcher.remedies import Option
 
 
@@ -36,24 +36,6 @@ def test_standard_input_has_no_name() -> None:
         campaign_name("-", None)
     assert caught.value.fix == Option("campaign", "NAME")
     assert campaign_name("-", "spring") == "spring"
-
-
-def test_a_report_is_named_after_its_campaign() -> None:
-    """Whatever the campaign's name holds, the report is a file in this folder."""
-    assert report_path("spring", None) == Path("spring-report.csv")
-    assert report_path("a/b:c\x07", None) == Path("a_b_c_-report.csv")
-    assert report_path("spring", Path("out.xlsx")) == Path("out.xlsx")
-
-
-def test_a_report_never_replaces_the_file_read() -> None:
-    """The default name steps aside, a chosen one is refused."""
-    Path("spring-report.csv").write_text("phone\n", encoding="utf-8")
-    assert report_path("spring", None, "spring-report.csv") == Path("spring-report-2.csv")
-    with pytest.raises(UsageError):
-        report_path("spring", Path("spring-report.csv"), "./spring-report.csv")
-    assert report_path("spring", None, "-") == Path("spring-report.csv")
-    with pytest.raises(ReportError):
-        report_path("spring", Path("nowhere/r.csv"))
 
 
 @pytest.mark.parametrize(

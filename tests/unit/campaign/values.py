@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace
 from dispatcher.model import RowState, empty_counts
 
 
@@ -12,6 +12,7 @@ def status(rows: dict[RowState, int], earlier: dict[RowState, int] | None = None
     record = CampaignRecord(campaign_id=1, name="spring", account=account, flow_sid="FW" + "0" * 32, input_id=1)
     return CampaignStatus(
         campaign=record,
+        ledger=LedgerPlace(location="/home/ann/ledger.sqlite3", since_ms=None),
         rows=empty_counts() | rows,
         earlier_rows=earlier or {},
         attempts=0,

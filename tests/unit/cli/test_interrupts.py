@@ -17,8 +17,9 @@ from dispatcher.events import EventBus, Phase, PhaseChanged
 class Campaign:
     """Notes how it is stopped."""
 
-    def __init__(self, answer: bool) -> None:
+    def __init__(self, answer: bool, *, blocked: bool = False) -> None:
         self.answer = answer
+        self.is_blocked = blocked
         self.stops: list[bool] = []
 
     def stop(self, *, hard: bool = False) -> bool:
@@ -81,6 +82,25 @@ async def test_a_second_signal_gives_up_requests(left: list[int]) -> None:
     assert (campaign.stops, left) == ([False, True], [])
     await signalled(campaign, 3, Phase.sending)
     assert left == [1]
+
+
+async def test_a_second_signal_and_a_locked_ledger(left: list[int]) -> None:
+    """What cannot be written is not waited for: not where the ledger is locked, nor where it becomes so."""
+    await signalled(Campaign(True, blocked=True), 2, Phase.sending)
+    assert left == [1]
+    left.clear()
+    campaign, bus = Campaign(True), EventBus()
+    bus.emit(PhaseChanged(phase=Phase.sending))
+    task = asyncio.create_task(asyncio.sleep(10))
+    found = Interrupts(task)
+    with found.watching(campaign, bus):
+        found.handle()
+        found.handle()
+        assert left == []
+        campaign.is_blocked = True
+        await asyncio.sleep(2 * interrupts.LOOK_S)
+    assert left
+    task.cancel()
 
 
 async def test_a_second_signal_leaves_when_not_sending(left: list[int]) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from dispatcher.cli.flags import FLAGS, Asked
 from dispatcher.cli.options import reads_settings
-from dispatcher.cli.render.remedies import remedy_text, step_text
+from dispatcher.cli.render.remedies import carry, remedy_text, step_text
 from dispatcher.cli.session import Session
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.settings import setting_names, tables
@@ -52,6 +52,18 @@ def test_each_kind_has_its_words(remedy: Remedy | str, text: str | None) -> None
     """Flags, lines of config.toml, commands, and plain sentences."""
     expected = text or 'dispatcher flows, then [campaign] id_parameter = "id"'
     assert remedy_text(remedy) == expected
+
+
+def test_the_next_command_finds_the_same_ledger() -> None:
+    """A rehearsal's next command names the host, the folder and the settings' file that this one was told."""
+    asked = Asked(Path("my config.toml"), {"account.base_url": "http://127.0.0.1:8700", "state.dir": None})
+    carry(asked)
+    try:
+        text = remedy_text(Command("resume", ("spring",), does="goes on"))
+        assert text == ("dispatcher resume spring --config 'my config.toml' --base-url http://127.0.0.1:8700 (goes on)")
+        assert remedy_text(Command("flows")) == "dispatcher flows"
+    finally:
+        carry(Asked(None, {}))
 
 
 @pytest.mark.parametrize("name", ["spring", "Spring 2026", "it's", "$(rm -rf)", "a;b", "-x", "é", "a\tb", ""])

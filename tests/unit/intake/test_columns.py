@@ -126,11 +126,22 @@ def test_a_parameter_may_not_be_set_twice() -> None:
 
 def test_the_reports_own_columns_are_dropped() -> None:
     """The report's own columns are dropped, and other columns of that prefix are the user's."""
-    header = ["Phone", "dispatch_status", "dispatch_note", "dispatch_outcome_reply", " dispatch_to ", "a"]
+    header = ["Phone", "dispatch_error_code", "dispatch_note", "dispatch_outcome_reply", " dispatch_to ", "a"]
     columns = mapped(header)
     assert columns.header == ("Phone", "dispatch_note", "a")
     assert columns.kept == (0, 2, 5)
+    assert (columns.status, columns.campaign) == (None, None)
     assert columns.parameters == {"dispatch_note": 1, "a": 2}
+
+
+def test_what_a_report_says_is_read_behind_the_cells() -> None:
+    """Its states and campaigns are no cells of the row: they are neither sent nor kept."""
+    columns = mapped(["dispatch_status", "Phone", "dispatch_campaign", "a"])
+    assert (columns.header, columns.kept) == (("Phone", "a"), (1, 3, 0, 2))
+    assert (columns.status, columns.campaign) == (2, 3)
+    assert columns.parameters == {"a": 1}
+    columns = mapped(["Phone", "dispatch_campaign", "a"])
+    assert (columns.kept, columns.status, columns.campaign) == ((0, 2, 1), None, 2)
 
 
 def test_to_may_not_be_a_column_of_the_report() -> None:

@@ -63,7 +63,7 @@ def table_rows(path: Path, data: bytes, block: int) -> list[tuple[int, Sequence[
         table = DelimitedTable(Source(str(path)), delimiter=",", encoding=None, quoted_max_bytes=10**6)
         rows: list[tuple[int, Sequence[str], str | None]] = []
         for chunk in table.chunks(None):
-            cells, _ = chunk.encode()
+            cells, _ = chunk.encode(len(table.header))
             columns = zip(*map(chunk.column, range(len(table.header))), strict=True)
             for position, (number, row) in enumerate(zip(chunk.row_numbers, columns, strict=True)):
                 assert orjson.loads(cells[position]) == list(row)

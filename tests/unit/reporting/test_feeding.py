@@ -16,7 +16,7 @@ from dispatcher.errors import LedgerCorrupt, ReportError
 from dispatcher.ledger.records import ReportRow
 from dispatcher.reporting.feeding import in_thread
 from dispatcher.reporting.report import write_report
-from tests.unit.reporting.support import HEADER, row
+from tests.unit.reporting.support import HEADER, OLD, row
 
 
 class Source:
@@ -114,7 +114,7 @@ async def test_an_error_of_the_work_ends_the_source() -> None:
 async def test_a_cancelled_report_leaves_nothing(tmp_path: Path) -> None:
     """The old report stays, nothing lies beside it, and the rows' source is closed before the caller goes on."""
     path = tmp_path / "r.csv"
-    path.write_text("old")
+    path.write_text(OLD)
     is_closed = False
     begun = asyncio.Event()
 
@@ -131,7 +131,7 @@ async def test_a_cancelled_report_leaves_nothing(tmp_path: Path) -> None:
 
     async def report() -> None:
         async with contextlib.aclosing(rows()) as batches:  # type: ignore[type-var]
-            await write_report(path, HEADER, batches)
+            await write_report(path, HEADER, batches, campaign="spring")
 
     writing = asyncio.create_task(report())
     await begun.wait()
@@ -139,5 +139,5 @@ async def test_a_cancelled_report_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await writing
     assert is_closed
-    assert path.read_text() == "old"
+    assert path.read_text() == OLD
     assert os.listdir(tmp_path) == ["r.csv"]  # noqa: PTH208

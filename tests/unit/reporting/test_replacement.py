@@ -19,7 +19,7 @@ from dispatcher.ledger.records import ReportRow
 from dispatcher.remedies import Advice
 from dispatcher.reporting.replacement import LEFT_OVER_S
 from dispatcher.reporting.report import check_report_path
-from tests.unit.reporting.support import HEADER, batches, read_csv, row, write
+from tests.unit.reporting.support import HEADER, OLD, batches, read_csv, row, write
 
 FORMATS = ["r.csv", "r.csv.gz", "r.parquet", "r.xlsx"]
 as_user = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
@@ -37,10 +37,10 @@ def test_a_failure_in_the_middle(tmp_path: Path, name: str) -> None:
     The ledger may fail while it is read; its error passes through as it is.
     """
     path = tmp_path / name
-    path.write_bytes(b"old")
+    path.write_text(OLD)
     with pytest.raises(LedgerCorrupt, match="in the middle"):
         write(path, HEADER, _failing())
-    assert path.read_bytes() == b"old"
+    assert path.read_text() == OLD
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
@@ -58,13 +58,13 @@ def small_disk() -> Iterator[None]:
 def test_a_full_disk_leaves_the_old_report_and_says_so(tmp_path: Path, name: str) -> None:
     """Every format's library fails in its own way; the user sees one error with the fix."""
     path = tmp_path / name
-    path.write_bytes(b"old")
+    path.write_text(OLD)
     many = batches(*[row(number, (os.urandom(20).hex(), os.urandom(20).hex())) for number in range(2, 3000)], size=500)
     with pytest.raises(ReportError) as caught:
         write(path, HEADER, many)
     assert caught.value.found == os.strerror(errno.EFBIG)
     assert "space" in str(caught.value.fix)
-    assert path.read_bytes() == b"old"
+    assert path.read_text() == OLD
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
@@ -74,7 +74,7 @@ def test_a_disk_that_fills_late(tmp_path: Path, small_disk: None) -> None:
     Its rows have waited in a file of their own; the archive is written at the end.
     """
     path = tmp_path / "r.xlsx"
-    path.write_bytes(b"old")
+    path.write_text(OLD)
 
     def rows() -> Iterator[list[ReportRow]]:
         yield [row(2)]
@@ -83,7 +83,7 @@ def test_a_disk_that_fills_late(tmp_path: Path, small_disk: None) -> None:
     with pytest.raises(ReportError) as caught:
         write(path, HEADER, rows())
     assert caught.value.found == os.strerror(errno.EFBIG)
-    assert path.read_bytes() == b"old"
+    assert path.read_text() == OLD
     assert [file.name for file in tmp_path.iterdir()] == ["r.xlsx"]
 
 
@@ -93,7 +93,7 @@ def test_a_new_report_is_on_disk_first(tmp_path: Path, monkeypatch: pytest.Monke
     Otherwise a power cut could leave an empty file under the report's name.
     """
     path = tmp_path / "r.csv"
-    path.write_text("old")
+    path.write_text(OLD)
     synced: list[tuple[bool, str]] = []
     fsync = os.fsync
 
@@ -103,7 +103,7 @@ def test_a_new_report_is_on_disk_first(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "fsync", watched)
     write(path, HEADER, batches(row()))
-    assert synced == [(False, "old"), (True, "phone")]
+    assert synced == [(False, "dispa"), (True, "phone")]
 
 
 def test_a_new_report_may_be_read_by_its_owner_alone(tmp_path: Path) -> None:
@@ -145,11 +145,11 @@ def test_a_reader_sees_a_whole_report(tmp_path: Path) -> None:
     While the rows are written, the name leads to the old file.
     """
     path = tmp_path / "r.csv"
-    path.write_text("old")
+    path.write_text(OLD)
 
     def rows() -> Iterable[list[ReportRow]]:
         for number in range(2, 2000):
-            assert path.read_text() == "old"
+            assert path.read_text() == OLD
             yield [row(number)]
 
     write(path, HEADER, rows())

@@ -35,6 +35,7 @@ from tests.unit.reporting.support import (
 def test_the_columns_are_those_of_the_contract() -> None:
     """The names scripts use, in this order."""
     assert REPORT_COLUMNS == (
+        "dispatch_campaign",
         "dispatch_row_number",
         "dispatch_to",
         "dispatch_status",
@@ -66,14 +67,15 @@ def test_every_row_is_there_once(tmp_path: Path) -> None:
     ]
     assert write(tmp_path / "r.csv", HEADER, batches(*rows)) == 3
     assert (tmp_path / "r.csv").read_bytes().decode() == (
-        "phone,name,dispatch_row_number,dispatch_to,dispatch_status,dispatch_execution_sid,dispatch_http_status,"
-        "dispatch_error_code,dispatch_error_message,dispatch_advice,dispatch_attempts,dispatch_sent_at,dispatch_finished_at\r\n"
-        "+15550100001,Zoë,2,+15550100001,created,FN00000000000000000000000000000002,201,,,,1,"
+        "phone,name,dispatch_campaign,dispatch_row_number,dispatch_to,dispatch_status,dispatch_execution_sid,dispatch_http_status,"
+        "dispatch_error_code,dispatch_error_message,dispatch_advice,dispatch_attempts,dispatch_sent_at,"
+        "dispatch_finished_at\r\n"
+        "+15550100001,Zoë,spring,2,+15550100001,created,FN00000000000000000000000000000002,201,,,,1,"
         "2026-01-31T09:05:00.007Z,2026-01-31T09:05:00.100Z\r\n"
-        '+15550100002,"O\'Neill, ""Pat""",3,+15550100001,rejected,,400,21211,The \'To\' number is not valid,'
+        '+15550100002,"O\'Neill, ""Pat""",spring,3,+15550100001,rejected,,400,21211,The \'To\' number is not valid,'
         "Correct the phone number or take the contact off the list. Then run again.,1,"
         "2026-01-31T09:05:00.007Z,2026-01-31T09:05:00.100Z\r\n"
-        ' 007,"two\r\nlines",5,,invalid,,,to_invalid,phone: it is too short,'
+        ' 007,"two\r\nlines",spring,5,,invalid,,,to_invalid,phone: it is too short,'
         "Correct the phone number and run again.,0,,\r\n"
     )
 

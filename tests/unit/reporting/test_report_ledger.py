@@ -77,7 +77,7 @@ async def _report(ledger: SqliteLedger, campaign: CampaignRecord, path: Path, on
     record = (await ledger.inputs(campaign))[-1]
     async with ledger.snapshot() as snapshot:
         rows = snapshot.rows(record.input_id)
-        return await write_report(path, record.header, rows, only=Selection.parse(only))
+        return await write_report(path, record.header, rows, campaign=campaign.name, only=Selection.parse(only))
 
 
 async def test_a_dirty_file(ledger: SqliteLedger, tmp_path: Path) -> None:

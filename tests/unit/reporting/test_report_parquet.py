@@ -116,7 +116,7 @@ check_report_path(Path("r.parquet")), check_report_path(Path("r.xlsx"))
 async def nothing():
     for batch in ():
         yield batch
-asyncio.run(write_report(Path({name!r}), ("phone",), nothing()))
+asyncio.run(write_report(Path({name!r}), ("phone",), nothing(), campaign="spring"))
 print(sorted({{"pyarrow", "xlsxwriter", "pandas", "numpy", "aiohttp"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
 from dispatcher.model import REPORT_COLUMNS, RowState, empty_counts
 from dispatcher.reporting import summary
 from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object
@@ -29,6 +29,7 @@ def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> Campai
             flow_sid="FW" + "0" * 32,
             input_id=1,
         ),
+        "ledger": LedgerPlace(location="/home/ann/ledger.sqlite3", since_ms=SENT_MS),
         "rows": {**empty_counts(), **(rows or {})},
         "earlier_rows": {},
         "attempts": 190,
@@ -48,10 +49,11 @@ def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> Campai
 def test_the_object_is_that_of_the_contract() -> None:
     """These names, every state present, numbers that JSON has."""
     status = status_of({RowState.created: 185, RowState.rejected: 5})
-    found = json.loads(json.dumps(status_object(status, "spring-report.csv")))
+    found = json.loads(json.dumps(status_object(status, "spring-report.csv", {"contacted": 3, "to_invalid": 1})))
     assert found == {
         "campaign": "spring",
         "state": "finished",
+        "ledger": {"path": "/home/ann/ledger.sqlite3", "since": "2026-01-31T09:05:00Z"},
         "rows": {
             "planned": 0,
             "sending": 0,
@@ -62,6 +64,7 @@ def test_the_object_is_that_of_the_contract() -> None:
             "invalid": 0,
             "skipped": 0,
         },
+        "skipped": {"contacted": 3},
         "worst_window": 198,
         "window_limit": 200,
         "attempts": 190,
@@ -79,7 +82,7 @@ def test_the_documentation_shows_the_object(root: Path) -> None:
     """
     text = (root / "docs" / "report.md").read_text(encoding="utf-8")
     shown = json.loads(text.split("```json\n")[1].split("```")[0])
-    assert shown == status_object(status_of({RowState.created: 185, RowState.rejected: 5}), "spring-report.csv")
+    assert shown == status_object(status_of({RowState.created: 185, RowState.rejected: 5}), "spring-report.csv", {})
     for word in (*REPORT_COLUMNS, *CampaignState, *RowState, "earlier_rows"):
         assert f"`{word}`" in text, word
 

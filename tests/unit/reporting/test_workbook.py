@@ -31,8 +31,8 @@ def test_every_cell_is_text(tmp_path: Path) -> None:
     sheet = _sheet(tmp_path / "r.xlsx")
     header, first, *_ = ([cell.value for cell in cells] for cells in sheet.iter_rows())
     assert header == [*HEADER, *REPORT_COLUMNS]
-    assert first[:7] == ["+15550100001", "007", "2", "+15550100001", "created", f"FN{2:032x}", "201"]
-    assert first[7:] == [None, None, None, "1", "2026-01-31T09:05:00.007Z", "2026-01-31T09:05:00.100Z"]
+    assert first[:8] == ["+15550100001", "007", "spring", "2", "+15550100001", "created", f"FN{2:032x}", "201"]
+    assert first[8:] == [None, None, None, "1", "2026-01-31T09:05:00.007Z", "2026-01-31T09:05:00.100Z"]
     cells = [cell for cells in sheet.iter_rows() for cell in cells if cell.value is not None]
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
     assert {cell.number_format for cell in cells} == {"@"}
@@ -143,13 +143,13 @@ def test_what_is_seen_at_a_glance(tmp_path: Path) -> None:
     write(tmp_path / "r.xlsx", HEADER, batches(*rows))
     sheet = _sheet(tmp_path / "r.xlsx")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == f"A1:M{len(rows) + 1}"
+    assert sheet.auto_filter.ref == f"A1:N{len(rows) + 1}"
     column = 3 + REPORT_COLUMNS.index("dispatch_status")
     papers = {state: sheet.cell(number, column).fill.fgColor.rgb for number, state in enumerate(RowState, 2)}
     assert papers[RowState.created] != papers[RowState.rejected] == papers[RowState.invalid]
     assert len(set(papers.values())) == 6
-    assert sheet.column_dimensions["F"].width > len(f"FN{2:032x}")
-    assert sheet.column_dimensions["F"].width < 48
+    assert sheet.column_dimensions["G"].width > len(f"FN{2:032x}")
+    assert sheet.column_dimensions["G"].width < 48
 
 
 @pytest.mark.parametrize(("ink", "paper"), sorted(set(workbook._COLOURS.values())))

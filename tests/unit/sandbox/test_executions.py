@@ -17,8 +17,12 @@ FLOW = default_flow()
 DAY_US = 86_400 * SECOND_US
 
 
-def add(store: Executions, created_us: int, *, to: str = "+15550000001", ends_us: int = NEVER_US) -> Execution:
-    execution = store.add(FLOW, FLOW.latest, to, "+15550001111", None, created_us=created_us, request_n=0)
+def add(
+    store: Executions, created_us: int, *, to: str = "+15550000001", ends_us: int = NEVER_US, skew_us: int = 0
+) -> Execution:
+    execution = store.add(
+        FLOW, FLOW.latest, to, "+15550001111", None, created_us=created_us, request_n=0, skew_us=skew_us
+    )
     store.set_end(execution, ends_us)
     return execution
 
@@ -35,7 +39,8 @@ def all_pages(store: Executions, now_us: int, **query: Any) -> list[list[Executi
 
 
 created = st.lists(
-    st.tuples(st.integers(0, 40), st.integers(1, 60), st.booleans()),  # created, ends, deleted
+    # created, ends, deleted, how wrong the clock was that dated it
+    st.tuples(st.integers(0, 40), st.integers(1, 60), st.booleans(), st.sampled_from([0, 0, 0, -20, 3, 30])),
     max_size=40,
 )
 bounds = st.one_of(st.none(), st.integers(-1, 61))
@@ -44,7 +49,7 @@ bounds = st.one_of(st.none(), st.integers(-1, 61))
 @settings(max_examples=300)
 @given(created, st.integers(1, 7), bounds, bounds, st.sampled_from([None, "active", "ended"]), st.integers(0, 10))
 def test_pages_against_a_model(
-    rows: list[tuple[int, int, bool]],
+    rows: list[tuple[int, int, bool, int]],
     size: int,
     created_from_us: int | None,
     created_to_us: int | None,
@@ -55,8 +60,8 @@ def test_pages_against_a_model(
     now_us = 45
     store = Executions(SandboxSettings(list_lag_s=lag_us / SECOND_US, retention_days=40 / DAY_US))
     every = []
-    for created_us, ends_us, deleted in rows:
-        execution = add(store, created_us, ends_us=ends_us)
+    for created_us, ends_us, deleted, skew_us in rows:
+        execution = add(store, created_us, ends_us=ends_us, skew_us=skew_us)
         if deleted:
             store.delete(execution, now_us)
         every.append(execution)
@@ -66,11 +71,11 @@ def test_pages_against_a_model(
             for one in every
             if not one.deleted
             and now_us - 40 < one.created_us <= now_us - lag_us
-            and (created_from_us is None or one.created_us >= created_from_us)
-            and (created_to_us is None or one.created_us < created_to_us)
+            and (created_from_us is None or one.dated_us >= created_from_us)
+            and (created_to_us is None or one.dated_us < created_to_us)
             and (status is None or one.status(now_us) == status)
         ),
-        key=lambda one: (-one.created_us, -one.n),
+        key=lambda one: (-one.dated_us, -one.n),
     )
     query: dict[str, Any] = {"created_from_us": created_from_us, "created_to_us": created_to_us, "status": status}
     pages = all_pages(store, now_us, size=size, **query)

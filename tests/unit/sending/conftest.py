@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.rig import Rigs
-from tests.support.virtual_time import VirtualTimeLoop
+from tests.support.virtual_time import VirtualTimeLoop, machine_clock
 
 
 def pytest_asyncio_loop_factories(
@@ -20,11 +20,16 @@ def pytest_asyncio_loop_factories(
     return {"virtual": partial(VirtualTimeLoop, late_s=0.0003)}
 
 
+@pytest.fixture(autouse=True)
+async def _machine_clock() -> AsyncIterator[None]:
+    """The wall clock is virtual, too, and what the machine has counted since its start."""
+    with machine_clock(asyncio.get_running_loop()):
+        yield
+
+
 @pytest.fixture
-async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rigs]:
-    """`await rig(100)` makes a sender with a hundred planned rows; see `Rigs`. The wall clock is virtual, too."""
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr("dispatcher.clock._counted_ns", lambda: int(loop.time() * 1e9))
+async def rig(tmp_path: Path) -> AsyncIterator[Rigs]:
+    """`await rig(100)` makes a sender with a hundred planned rows; see `Rigs`."""
     rigs = Rigs(tmp_path)
     yield rigs
     await rigs.close()

@@ -11,6 +11,7 @@ import pytest
 
 from dispatcher.errors import AccountLocked, DispatcherError, Interrupted
 from dispatcher.events import Event, EventBus, RateChanged, Resumed, Waiting, WaitKind
+from dispatcher.ledger.account_files import account_file
 from dispatcher.ledger.records import Account
 from dispatcher.model import Outcome, RowState
 from dispatcher.remedies import Option
@@ -211,6 +212,85 @@ class TestLimiter:
                 assert again is not limiters[0]
                 assert again.window_now() == 0
 
+    async def test_what_a_run_before_has_sent(self) -> None:
+        """It counts, whichever ledger that had: the ledger of this one knows nothing of it."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter = await one.account.limiter()
+            for _ in range(3):
+                await limiter.acquire(1)
+                limiter.record_sent()
+        await asyncio.sleep(4)
+        async with borrow() as again, again.account.lease(EmptyLedger(), wait=False):
+            assert (await again.account.limiter()).window_now() == 3
+        await asyncio.sleep(6)
+        async with borrow() as later, later.account.lease(EmptyLedger(), wait=False):
+            assert (await later.account.limiter()).window_now() == 0
+
+    async def test_two_accounts_of_one_past(self) -> None:
+        """The ledger and the file tell of the same departures: each counts once, where it was later."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter = await one.account.limiter()
+            for _ in range(3):
+                await limiter.acquire(1)
+                limiter.record_sent()
+        ledger = EmptyLedger()
+        ledger.ages_s = [0.0, 7.0, 8.0, 9.0]
+        async with borrow() as again, again.account.lease(ledger, wait=False):
+            limiter = await again.account.limiter()
+            assert limiter.window_now() == 4
+            await asyncio.sleep(2)
+            assert limiter.window_now() == 3
+
+    @pytest.mark.parametrize("sent", [True, False])
+    async def test_a_past_that_nobody_can_read(self, sent: bool) -> None:
+        """A ledger that has sent, and no file that says when: a window is waited, and said. A first run waits not."""
+
+        class Older(EmptyLedger):
+            async def has_sent(self, account: Account) -> bool:
+                return sent
+
+        async with borrow() as one, one.account.lease(Older(), wait=False):
+            limiter, started_s = await one.account.limiter(), now_s()
+            await limiter.acquire(1)
+            limiter.record_sent()
+            assert now_s() - started_s == pytest.approx(10.0 if sent else 0.0, abs=0.01)
+            told = waits(one.events, WaitKind.window)
+            assert len(told) == sent
+            assert not told or "cannot be counted" in told[0].reason
+        async with borrow() as again, again.account.lease(Older(), wait=False):
+            limiter, started_s = await again.account.limiter(), now_s()
+            await limiter.acquire(1)
+            assert now_s() - started_s < 1
+
+    async def test_a_file_that_is_damaged(self) -> None:
+        """What it knew may all have left just now."""
+        async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
+            await one.account.limiter()
+        account_file(ACCOUNT.account_sid, ACCOUNT.base_url, "departures").write_bytes(b"dspdep01")
+        async with borrow() as again, again.account.lease(EmptyLedger(), wait=False):
+            limiter, started_s = await again.account.limiter(), now_s()
+            await limiter.acquire(1)
+            assert now_s() - started_s == pytest.approx(10.0, abs=0.01)
+
+    async def test_a_window_that_was_longer(self) -> None:
+        """200 of 10 s have left; then the window is 1 s: what 10 s may hold stays the law until they are out of it."""
+        left_s: list[float] = []
+        for window_s, seconds in ((10.0, 0.5), (1.0, 25.0)):
+            rate = {"per_second": 20, "window_s": window_s, "pace": "spike", "headroom": 0}
+            async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
+                limiter, started_s = await one.account.limiter(), now_s()
+                while now_s() - started_s < seconds:
+                    for _ in range(await limiter.acquire(200)):
+                        limiter.record_sent()
+                        limiter.record_answer(now_s())
+                        left_s.append(now_s())
+                    await asyncio.sleep(0.01)
+                    if window_s == 10:
+                        break
+        assert worst_window(left_s) <= 200
+        # The shorter one is used to the full afterwards.
+        assert len([at_s for at_s in left_s if at_s > left_s[0] + 15]) >= 180
+
     async def test_429s_lower_the_rate(self) -> None:
         """A rate that 429s lower is told, and so is the way back."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
@@ -219,7 +299,8 @@ class TestLimiter:
             async def sent() -> float:
                 await limiter.acquire(1)
                 limiter.record_sent()
-                return now_s()
+                limiter.record_answer(at_s := now_s())
+                return at_s
 
             for _ in range(60):
                 await sent()
@@ -264,7 +345,7 @@ class TestSingle:
     """A test send: one create outside of a run."""
 
     async def send(self, one: Borrowed, studio: ScriptedStudio, key: str = "+1") -> Any:
-        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), api_version="v2")
+        return await send_single(one.account, cast(Studio, studio), "FW", key.encode(), to=key, api_version="v2")
 
     async def test_the_limit_is_kept(self) -> None:
         """A test send takes a permit, and is counted when it is sent."""

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sending.limiter import CLAIM_MAX, Limiter, WindowLog
+from dispatcher.sending.arrivals import Arrivals
+from dispatcher.sending.ceiling import PAUSE
+from dispatcher.sending.limiter import CLAIM_MAX, SPIKE_MARGIN_SHARE, Limiter, Past
+from dispatcher.sending.window import WindowLog
 from tests.support import virtual_time
 from tests.support.simulation import WINDOW_S, worst_window
 from tests.support.virtual_time import VirtualTimeLoop
@@ -73,10 +76,11 @@ class TestNeverAboveTheLimit:
         headroom=st.sampled_from([0.0, 0.01, 0.3]),
         pace=st.sampled_from(["even", "spike"]),
         past_s=st.lists(st.floats(0, 9.9), max_size=30),
+        arrivals=st.booleans(),
         chance=st.randoms(use_true_random=False),
     )
     async def test_never_above_the_cap(
-        self, per_second: float, headroom: float, pace: str, past_s: list[float], chance: Random
+        self, per_second: float, headroom: float, pace: str, past_s: list[float], arrivals: bool, chance: Random
     ) -> None:
         """No window holds more than the cap.
 
@@ -86,7 +90,7 @@ class TestNeverAboveTheLimit:
         cap = max(1, int(int(max(1, per_second * WINDOW_S + 1e-9)) * (1 - headroom) + 1e-9))
         # What left before this start did so under the same limit.
         before = sorted(loop.time() - age_s for age_s in past_s)[:cap]
-        tested = limiter(per_second, pace=pace, headroom=headroom, past_s=before)
+        tested = limiter(per_second, pace=pace, headroom=headroom, past=Past(sent_at_s=before), arrivals=arrivals)
         left_s, tasks = list(before), set()
 
         async def one(connecting_s: float, fate: str) -> None:
@@ -96,6 +100,9 @@ class TestNeverAboveTheLimit:
                 return
             tested.record_sent()
             left_s.append(at_s := loop.time())
+            if arrivals:
+                await asyncio.sleep(connecting_s / 8)
+                tested.record_answer(at_s)
             if fate == "refused":
                 tested.refused(at_s)
             else:
@@ -141,7 +148,7 @@ class TestNeverAboveTheLimit:
         """What was sent before a restart counts."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        tested = limiter(past_s=[started_s - 4.0] * 198, pace=pace)
+        tested = limiter(past=Past(sent_at_s=[started_s - 4.0] * 198), pace=pace)
         assert tested.worst_window == tested.window_now() == 198
         await take(tested, 1)
         assert 6.0 <= loop.time() - started_s <= 6.11
@@ -158,6 +165,101 @@ class TestNeverAboveTheLimit:
                 tested.refused(left_s[-1])
         # A hundred, the one that was refused, and a probe.
         assert worst_window(left_s) <= 102
+
+    async def test_spikes_keep_their_distance(self) -> None:
+        """A hundredth of a window more than the law asks for: a spike takes a while to leave, and to arrive."""
+        loop = asyncio.get_running_loop()
+        tested = limiter(pace="spike")
+        await take(tested, 198)
+        last_s = loop.time()
+        await take(tested, 1)
+        assert loop.time() - last_s >= WINDOW_S * 1.01
+        assert SPIKE_MARGIN_SHARE == 0.01
+
+    async def test_a_ceiling_that_comes_while_the_bucket_fills(self) -> None:
+        """A permit that was waited for at the bucket is not handed out above a ceiling that has come down meanwhile."""
+        loop = asyncio.get_running_loop()
+        tested, left_s = limiter(per_second=1), list[float]()
+        for _ in range(4):
+            await tested.acquire(1)
+            tested.record_sent()
+            left_s.append(loop.time())
+        waiting = asyncio.create_task(tested.acquire(1))
+        # At 0.9 a second, the bucket has its next permit in 0.1 s; the ceiling asks for a pause of 0.2.
+        await asyncio.sleep(1.0)
+        assert not waiting.done()
+        refused_s = loop.time()
+        tested.refused(left_s[-1])
+        await waiting
+        assert loop.time() - refused_s >= PAUSE * WINDOW_S
+
+    async def test_past_that_cannot_be_counted(self) -> None:
+        """Nothing leaves until it cannot be in the window any more."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 7
+        tested = limiter(past=Past(undated_until_s=until_s))
+        await tested.acquire(1)
+        assert until_s <= loop.time() <= until_s + 0.01
+
+
+class TestArrivals:
+    async def test_on_its_way_it_may_arrive(self) -> None:
+        """However long it takes: what is not answered counts; what is, as if it had taken the longest way there."""
+        loop = asyncio.get_running_loop()
+        tested = limiter(per_second=1, headroom=0, pace="spike", arrivals=True)
+        started_s = loop.time()
+        for _ in range(10):
+            await tested.acquire(1)
+            tested.record_sent()
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(0.1)
+        for _ in range(9):
+            tested.record_answer(started_s)
+        await asyncio.sleep(20)
+        # Nine are long gone, one is not answered: nine may leave.
+        await waiting
+        tested.record_sent()
+        for _ in range(8):
+            await tested.acquire(1)
+            tested.record_sent()
+        waiting = asyncio.create_task(tested.acquire(1))
+        await asyncio.sleep(9)
+        assert not waiting.done()
+        tested.record_answer(started_s)
+        answered_s = loop.time()
+        await waiting
+        # It took 19 s longer than the quickest, which took 0.1 s, and so may have arrived 0.1 s ago.
+        assert loop.time() - answered_s <= 10
+
+    async def test_a_run_before_may_arrive_late(self) -> None:
+        """What earlier runs sent counts for as much longer as their requests took."""
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        past = Past(sent_at_s=[started_s - 4.0] * 200, spread_s=3.0)
+        tested = limiter(headroom=0, past=past, arrivals=True)
+        await take(tested, 1)
+        assert 9.0 <= loop.time() - started_s <= 9.01
+
+    @given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 3), st.floats(0, 1)), min_size=1, max_size=60))
+    def test_never_more_in_any_window(self, requests: list[tuple[float, float, float]]) -> None:
+        """Wherever between its way there and back each arrived, if one of them was as quick as can be."""
+        least_s, window_s, limit = 0.2, 1.0, 5
+        tested, now_s, arrived_s = Arrivals(limit, window_s), 100.0, list[float]()
+        tested.sent()
+        tested.answered(now_s, now_s + least_s)
+        events = list[tuple[float, float]]()
+        now_s += 2
+        for pause_s, longer_s, share in requests:
+            now_s += pause_s
+            for answer_s, sent_s in sorted(event for event in events if event[0] <= now_s):
+                tested.answered(sent_s, answer_s)
+                events.remove((answer_s, sent_s))
+            if tested.free(now_s) > 0:
+                tested.sent()
+                # Half of the least is the way there at its quickest; of the rest any share.
+                arrived_s.append(now_s + least_s / 2 + longer_s * share)
+                events.append((now_s + least_s + longer_s, now_s))
+        assert worst_window(sorted(arrived_s), window_s) <= limit
 
 
 class TestPermits:

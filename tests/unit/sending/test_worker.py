@@ -64,6 +64,25 @@ class TestLeaving:
         assert r.studio.sent == []
         assert await r.states() == {PLANNED: 50}
 
+    async def test_a_lease_lost_by_who_only_connects(self, rig: Rigs) -> None:
+        """The last rows of a run take long to connect, and nobody else asks the ledger meanwhile: they ask it."""
+        r = await rig(3, per_second=10_000)
+        r.studio.connect_s = lambda: CONFIRMED_FOR_S + 1
+        asked_s: list[float] = []
+
+        def fault(method: str) -> None:
+            if method == "begin_rows" and r.loop.time() > begun_s + CONFIRMED_FOR_S:
+                asked_s.append(r.loop.time())
+                raise LeaseLost(fix="nothing")
+
+        begun_s = r.loop.time()
+        r.still.fault = fault
+        await r.send()
+        assert asked_s, "nobody asked: the test tests nothing"
+        assert r.studio.sent == []
+        assert isinstance(r.sender.error, LeaseLost)
+        assert await r.states() == {PLANNED: 3}
+
 
 class TestProbe:
     async def test_a_probe_that_is_given_up(self, rig: Rigs) -> None:

@@ -23,6 +23,7 @@ from dispatcher.model import STATE_AFTER, Outcome, RowState
 from dispatcher.studio.outcomes import (
     MESSAGE_MAX,
     Answer,
+    Asked,
     Failure,
     classify,
     parse_retry_after,
@@ -100,6 +101,64 @@ def test_a_success_without_an_execution(version: str, body: bytes) -> None:
         verdict = classify(Answer(status, body), api_version=version)
         assert (verdict.outcome, verdict.execution_sid) == (Outcome.unknown, None)
         assert verdict.trouble
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "sid", ["FN", "FN1", "FN" + "0" * 31, "FN" + "0" * 33, "FN" + "g" * 32, "fn" + "0" * 32, SID + "\n", "FN../" * 7]
+)
+def test_a_success_with_an_odd_sid(version: str, sid: str) -> None:
+    """What is not `FN` and 32 hex digits names no execution."""
+    verdict = classify(Answer(201, execution_body(sid=sid)), api_version=version, always_check=True)
+    assert (verdict.outcome, verdict.execution_sid, verdict.check_sid) == (Outcome.unknown, None, None)
+    assert verdict.trouble
+
+
+ASKED = Asked("AC" + "a" * 32, "FW" + "b" * 32, "+14155550100")
+OUR_OWN: dict[str, Any] = {
+    "account_sid": ASKED.account_sid,
+    "flow_sid": ASKED.flow_sid,
+    "contact_channel_address": ASKED.to,
+}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("contact_channel_address", "+14155550101"),
+        ("contact_channel_address", ""),
+        ("contact_channel_address", ["+14155550100"]),
+        ("flow_sid", "FW" + "c" * 32),
+        ("flow_sid", 5),
+        ("account_sid", "AC" + "c" * 32),
+        ("account_sid", True),
+    ],
+)
+def test_a_success_about_something_else(version: str, name: str, value: object) -> None:
+    """An answer about another contact, flow or account is no answer to this request."""
+    body = execution_body(**OUR_OWN | {name: value})
+    verdict = classify(Answer(201, body), api_version=version, asked=ASKED, always_check=True)
+    assert (verdict.outcome, verdict.execution_sid, verdict.check_sid) == (Outcome.unknown, None, None)
+    assert verdict.trouble
+    assert verdict.message is not None
+    assert "another" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        OUR_OWN,
+        dict.fromkeys(OUR_OWN),
+        OUR_OWN | {"account_sid": ASKED.account_sid.upper(), "flow_sid": ASKED.flow_sid.upper()},
+        OUR_OWN | {"contact_channel_address": "sms:+14155550100"},
+    ],
+)
+def test_a_success_about_what_was_asked(told: dict[str, Any]) -> None:
+    """Fields may be null or left out, SIDs in another case, and the address may name its channel."""
+    verdict = classify(Answer(201, execution_body(**told)), api_version="v2", asked=ASKED)
+    assert (verdict.outcome, verdict.execution_sid) == (Outcome.created, SID)
 
 
 @pytest.mark.parametrize("status", [202, 203, 204, 205, 206, 207, 226, 299])
@@ -271,6 +330,8 @@ def test_a_429_is_throttled(version: str) -> None:
         ({"conflicting_execution_sid": None}, None),
         ({"conflicting_execution_sid": 7}, None),
         ({"conflicting_execution_sid": "CA" + "0" * 32}, None),
+        ({"conflicting_execution_sid": "FN1"}, None),
+        ({"conflicting_execution_sid": "FN" + "/" * 32}, None),
         ({}, None),
         (None, None),
         ([OTHER_SID], None),
@@ -356,7 +417,26 @@ JSON = st.recursive(
     max_leaves=12,
 )
 BODIES = st.binary(max_size=200) | JSON.map(lambda value: orjson.dumps(value, default=str))
-HEADERS = st.none() | st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 2024 00:00:00 GMT", "5", "nan", "inf"])
+#: Dates with something wrong in one of their places, and what stands in a header by mistake.
+ODD_NUMBERS = st.integers(-(10**22), 10**22).map(str) | st.sampled_from(["", "0", "00", "٣", "+9" * 9, "1e9", "GMT"])
+ODD_DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Mon", "Xyz", ""]),
+    ODD_NUMBERS | st.integers(0, 32).map(str),
+    st.sampled_from(["Jan", "Dec", "Foo", ""]),
+    ODD_NUMBERS | st.sampled_from(["2024", "1", "9999"]),
+    ODD_NUMBERS | st.integers(0, 24).map(str),
+    ODD_NUMBERS | st.integers(0, 60).map(str),
+    ODD_NUMBERS | st.integers(0, 61).map(str),
+    ODD_NUMBERS | st.sampled_from(["GMT", "+0100", "-2359", "+99999999999999999999", "UT", "EST"]),
+)
+HEADERS = (
+    st.none()
+    | st.text(max_size=40)
+    | ODD_DATES
+    | ODD_NUMBERS
+    | st.sampled_from(["Mon, 01 Jan 2024 00:00:00 GMT", "5", "nan", "inf"])
+)
 
 
 @given(
@@ -409,6 +489,12 @@ def test_any_answer(
         (formatdate(NOW_S - 30, usegmt=True), 0.0),
         (formatdate(NOW_S + 30).replace("-0000", "+0100"), 0.0),
         ("Mon, 99 Foo 2024 00:00:00 GMT", None),
+        ("+99999999999999999999", None),
+        ("9" * 30, None),
+        ("1_000", None),
+        ("٣", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
     ],
 )
 def test_retry_after(text: str | None, seconds: float | None) -> None:
@@ -425,11 +511,15 @@ def test_retry_after_without_a_date() -> None:
     assert 90 < seconds <= 101
 
 
-@given(st.text(max_size=60))
-def test_no_header_text_makes_the_parsers_raise(text: str) -> None:
-    parse_retry_after(text, text)
-    parse_time(text)
-    server_time_s(text)
+@given(st.text(max_size=60) | ODD_DATES | ODD_NUMBERS, st.text(max_size=60) | ODD_DATES)
+def test_no_header_text_makes_the_parsers_raise(text: str, date: str) -> None:
+    """Whatever stands in them, and what they say can be reckoned with."""
+    for retry_after_s in (parse_retry_after(text, date), parse_retry_after(date, text)):
+        assert retry_after_s is None or 0 <= retry_after_s < 1e12
+    parsed = parse_time(text)
+    assert parsed is None or abs(parsed.timestamp()) < 1e12
+    at_s = server_time_s(date)
+    assert at_s is None or abs(at_s) < 1e12
 
 
 @pytest.mark.parametrize(

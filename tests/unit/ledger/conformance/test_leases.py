@@ -9,7 +9,7 @@ import pytest
 from dispatcher.errors import AccountLocked, LeaseLost
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import RunTotals
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import ACCOUNT_SID, NONE, account, campaign, end, lines, planned
 from tests.unit.ledger.conformance.harness import Harness
 
@@ -46,7 +46,7 @@ async def test_an_error_gives_the_account_back(ledger: Ledger) -> None:
 async def test_accounts_and_hosts_have_leases_of_their_own(ledger: Ledger) -> None:
     """Another account, or the same one at another host, is not held by this one's lease."""
     first = await account(ledger)
-    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://localhost")]
+    others = [await account(ledger, "AC" + "1" * 32), await ledger.account(ACCOUNT_SID, "http://127.0.0.1:81")]
     async with ledger.lease(first, wait=False):
         for other in others:
             assert not await ledger.is_leased(other)
@@ -147,7 +147,7 @@ async def test_a_campaign_without_rows(ledger: Ledger) -> None:
     assert await ledger.begin_rows(run, 5, now_ms=2, input_id=None) == []
     assert await ledger.next_due_ms(spring, None) is None
     assert await ledger.unknown_rows(spring) == []
-    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, cancelled=True) == 0
+    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, skipped=[Reason.cancelled]) == 0
     assert await ledger.cancel_rows(spring, "called off") == 0
     await ledger.resolve_rows(run, [])
     await ledger.note_unknown([])

@@ -231,7 +231,7 @@ async def test_retry_respects_the_new_file(ledger: Ledger, outcome: Outcome | No
     else:
         await ledger.cancel_rows(spring, "called off")
     await planned(ledger, spring, [suppressed("a"), invalid("b")])
-    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, cancelled=True) == 0
+    assert await ledger.retry_rows(spring, all_rejected=True, busy=True, skipped=[Reason.cancelled]) == 0
     told = await _told(ledger, spring)
     assert [(row.state.value, row.reason_code) for row in told] == [
         ("skipped", "suppressed"),
@@ -301,7 +301,7 @@ async def test_cancel_takes_out_what_is_not_sent(ledger: Ledger) -> None:
     told = await _told(ledger, spring)
     assert _states(told) == ["skipped", "skipped", "created", "skipped", "skipped"]
     assert [row.reason for row in told] == ["called off", "called off", None, "called off", "called off"]
-    assert await ledger.retry_rows(spring, cancelled=True) == 4
+    assert await ledger.retry_rows(spring, skipped=[Reason.cancelled]) == 4
     assert _states(await _told(ledger, spring)) == ["planned", "planned", "created", "planned", "planned"]
 
 
@@ -313,7 +313,7 @@ async def test_what_is_refused_too_late_stays_out(ledger: Ledger, outcome: Outco
     run = await _run(ledger, spring)
     rows = await ledger.begin_rows(run, 9, now_ms=5, input_id=None)
     await ledger.cancel_rows(spring, "called off")
-    await ledger.retry_rows(spring, cancelled=True)
+    await ledger.retry_rows(spring, skipped=[Reason.cancelled])
     await planned(ledger, spring, [suppressed("suppressed"), invalid("wrong"), Line("cancelled")])
     await ledger.end_rows(run, [end(row, outcome) for row in rows[:2]], now_ms=6, totals=NONE)
     await ledger.cancel_rows(spring, "called off")
@@ -328,7 +328,7 @@ async def test_what_is_refused_too_late_stays_out(ledger: Ledger, outcome: Outco
     # A corrected line does not bring back what was taken out; the user does.
     await planned(ledger, spring, [Line("cancelled", name="Bob")])
     assert _states(await _told(ledger, spring)) == ["skipped"]
-    assert await ledger.retry_rows(spring, cancelled=True) == 2
+    assert await ledger.retry_rows(spring, skipped=[Reason.cancelled]) == 2
 
 
 async def test_a_cancelled_row_stays_out(ledger: Ledger) -> None:
@@ -343,7 +343,7 @@ async def test_a_cancelled_row_stays_out(ledger: Ledger) -> None:
     await ledger.end_rows(run, [end(a, Outcome.throttled)], now_ms=6, totals=NONE)
     told = await _told(ledger, spring)
     assert [(row.state.value, row.reason) for row in told[:2]] == [("skipped", "called off")] * 2
-    assert await ledger.retry_rows(spring, cancelled=True) == 2
+    assert await ledger.retry_rows(spring, skipped=[Reason.cancelled]) == 2
     # The time that its line gave it still holds.
     assert await ledger.next_due_ms(spring, None) == 50
 

@@ -10,7 +10,7 @@ from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import AttemptEnd, GrantedRow, RunTotals
 from dispatcher.model import FoundBy, Outcome, RowState
-from tests.support.ledgers import NONE, Line, batch, campaign, end, lines, new_input, planned, report
+from tests.support.ledgers import NONE, Line, account, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
 
 
@@ -293,6 +293,37 @@ async def test_departures_of_several_runs(ledger: Ledger) -> None:
         await ledger.end_rows(run, [_sent_at(row, at_ms)], now_ms=50_000 + part, totals=NONE)
         expected += [at_ms] if part % 3 else []
     assert await ledger.departures(spring.account, since_ms=50_000, now_ms=60_000) == expected
+
+
+async def test_departures_behind_other_runs(ledger: Ledger) -> None:
+    """However many attempts of newer runs lie between, an hour behind, those of the window are found."""
+    spring, summer = await campaign(ledger), await campaign(ledger, "summer")
+    await planned(ledger, spring, lines(*(f"k{number}" for number in range(200))))
+    await planned(ledger, summer, lines(*(f"k{number}" for number in range(2_000))))
+    hour_ms = 3_600_000
+    run = await ledger.start_run(spring, window_limit=200, now_ms=hour_ms)
+    rows = await ledger.begin_rows(run, 200, now_ms=hour_ms, input_id=None)
+    await ledger.end_rows(run, [_sent_at(row, hour_ms + 1) for row in rows], now_ms=hour_ms + 2, totals=NONE)
+    await ledger.stop_run(run, now_ms=hour_ms + 2, reason=None, totals=NONE)
+    behind = await ledger.start_run(summer, window_limit=200, now_ms=100)
+    rows = await ledger.begin_rows(behind, 2_000, now_ms=100, input_id=None)
+    await ledger.end_rows(behind, [_sent_at(row, 200) for row in rows], now_ms=300, totals=NONE)
+    await ledger.stop_run(behind, now_ms=300, reason=None, totals=NONE)
+    found = await ledger.departures(spring.account, since_ms=hour_ms - 5_000, now_ms=hour_ms + 5_000)
+    assert found == [hour_ms + 1] * 200
+
+
+async def test_what_was_ever_sent(ledger: Ledger) -> None:
+    """By an account of its own, a test send too; a run that sent nothing is nothing."""
+    spring, other = await campaign(ledger), await account(ledger, "AC" + "1" * 32)
+    await planned(ledger, spring, lines("a"))
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1)
+    assert not await ledger.has_sent(spring.account)
+    await ledger.begin_rows(run, 1, now_ms=2, input_id=None)
+    assert await ledger.has_sent(spring.account)
+    assert not await ledger.has_sent(other)
+    await ledger.begin_test(other, to_address="+15550100099", now_ms=3)
+    assert await ledger.has_sent(other)
 
 
 async def test_an_old_attempt_on_the_wire_departs_now(ledger: Ledger) -> None:

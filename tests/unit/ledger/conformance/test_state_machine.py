@@ -239,7 +239,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(rejected=st.booleans(), busy=st.booleans(), cancelled=st.booleans())
     def retry(self, rejected: bool, busy: bool, cancelled: bool) -> None:
-        count = self.do(self.ledger.retry_rows(self.record, all_rejected=rejected, busy=busy, cancelled=cancelled))
+        count = self.do(
+            self.ledger.retry_rows(
+                self.record, all_rejected=rejected, busy=busy, skipped=[Reason.cancelled] * cancelled
+            )
+        )
         expected = 0
         for row in self.model.rows.values():
             taken_out = row.state == "skipped" and row.reason is Reason.cancelled

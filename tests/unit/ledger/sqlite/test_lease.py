@@ -1,4 +1,4 @@
-"""The account's lock in the state folder: the kernel's, so it dies with its holder, and looking does not take it."""
+"""The account's locks: the kernel's, so they die with their holder, and looking does not take them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import pytest
 
 from dispatcher.errors import AccountLocked, LedgerUnwritable
 from dispatcher.ledger.records import Account
-from dispatcher.ledger.sqlite.lease import PATIENCE_S, is_held, lease
+from dispatcher.ledger.sqlite.lease import PATIENCE_S, is_held, is_held_by_any, lease
 from dispatcher.remedies import Advice, AnyOf, Option
+from tests.guard import home
 from tests.support.ledgers import ACCOUNT_SID, BASE_URL
 
 ACCOUNT = Account(account_id=1, account_sid=ACCOUNT_SID, base_url=BASE_URL)
@@ -66,6 +67,35 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     async with lease(tmp_path, ACCOUNT, wait=False):
         assert is_held(tmp_path, ACCOUNT)
     assert not is_held(tmp_path, ACCOUNT)
+
+
+async def test_another_state_folder(tmp_path: Path) -> None:
+    """One process for an account, whatever ledger it sends from, and however it is spelled."""
+    spelled = Account(account_id=7, account_sid=ACCOUNT_SID.lower(), base_url="http://LOCALHOST.:80/")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    async with lease(tmp_path, ACCOUNT, wait=False):
+        with pytest.raises(AccountLocked):
+            async with lease(elsewhere, spelled, wait=False):
+                pass
+        assert is_held_by_any(spelled.account_sid, spelled.base_url)
+        # By that folder's ledger nobody sends.
+        assert not is_held(elsewhere, spelled)
+    async with lease(elsewhere, spelled, wait=False):
+        pass
+    assert not is_held_by_any(ACCOUNT_SID, BASE_URL)
+
+
+async def test_one_folder_of_two_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who shares a ledger, as another user or from another container, is kept apart by its lock."""
+    async with lease(tmp_path, ACCOUNT, wait=False):
+        monkeypatch.setenv(home.VARIABLE, str(tmp_path))
+        assert not is_held_by_any(ACCOUNT_SID, BASE_URL)
+        with pytest.raises(AccountLocked):
+            async with lease(tmp_path, ACCOUNT, wait=False):
+                pass
+        # Refused, it has given back what it had.
+        assert not is_held_by_any(ACCOUNT_SID, BASE_URL)
 
 
 async def test_waiting_uses_no_thread(tmp_path: Path) -> None:

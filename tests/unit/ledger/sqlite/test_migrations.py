@@ -15,7 +15,7 @@ from dispatcher.errors import LedgerError, LedgerTooNew
 from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
 from dispatcher.ledger.sqlite.queries import statements
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import Outcome, RowState, dispatch_id
 from tests.support.ledgers import NONE, end, flaws, killed, opened, raw, report
 
 
@@ -188,3 +188,50 @@ async def test_departures_of_an_old_ledger_are_found(old: Path) -> None:
     assert set(known) == {2_100}
     assert await ledger.departures(summer.account, since_ms=2_000, now_ms=9_000) == [9_000]
     await ledger.close()
+
+
+#: One account of the old ledger as an older program may have kept it: under several spellings.
+SPELLINGS = {
+    "spring": ("AC" + "AB" * 16, "http://LOCALHOST:80"),
+    "summer": ("AC" + "ab" * 16, "http://127.0.0.1"),
+}
+
+
+async def test_spellings_of_one_account_become_one(old: Path) -> None:
+    """Its campaigns, runs and contacts are one account's; what is unknown is looked for under the id that was sent."""
+    with raw(old / FILE_NAME) as db:
+        for name, (account_sid, base_url) in SPELLINGS.items():
+            (account_id,) = db.execute(
+                "INSERT INTO accounts (account_sid, base_url, epoch) VALUES (?, ?, 5) RETURNING account_id",
+                (account_sid, base_url),
+            ).fetchone()
+            db.execute(
+                "UPDATE runs SET account_id = ? WHERE campaign_id = (SELECT campaign_id FROM campaigns WHERE name = ?)",
+                (account_id, name),
+            )
+            db.execute("UPDATE campaigns SET account_id = ? WHERE name = ?", (account_id, name))
+        unknown = db.execute(
+            "SELECT last_attempt, row_key FROM rows WHERE state = 'unknown' AND row_id >> 32 ="
+            " (SELECT input_id FROM campaigns WHERE name = 'spring')"
+        ).fetchall()
+        flow_sid = db.execute("SELECT flow_sid FROM campaigns WHERE name = 'spring'").fetchone()[0]
+    assert unknown
+    ledger = await opened(old)
+    spring, summer = await ledger.find_campaign("spring"), await ledger.find_campaign("summer")
+    assert spring.account == summer.account == await ledger.account("AC" + "aB" * 16, "http://[::1]:80/")
+    assert (spring.account.account_sid, spring.account.base_url) == ("AC" + "ab" * 16, "http://127.0.0.1")
+    sent = {row.attempt_id: row.dispatch_id for row in await ledger.unknown_rows(spring)}
+    for attempt_id, row_key in unknown:
+        assert sent[attempt_id] == dispatch_id(SPELLINGS["spring"][0], flow_sid, "spring", row_key)
+    # No run of before holds it, and what any of them left behind is its.
+    run = await ledger.start_run(spring, window_limit=200, now_ms=10_000)
+    assert run.recovered == 21
+    assert run.epoch == 7
+    await ledger.close()
+    assert flaws(old / FILE_NAME) == []
+    with raw(old / FILE_NAME) as db:
+        for table in ("campaigns", "runs", "contacts"):
+            found = {account_id for (account_id,) in db.execute(f"SELECT DISTINCT account_id FROM {table}")}
+            known = {account_id for (account_id,) in db.execute("SELECT account_id FROM accounts")}
+            assert found <= known
+            assert spring.account.account_id in found

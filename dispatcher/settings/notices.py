@@ -1,0 +1,76 @@
+"""What is not wrong and should be known before anything is sent: where the secrets go, and who may read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from urllib.parse import urlsplit
+
+from dispatcher.hosts import is_twilio
+from dispatcher.remedies import Advice, Remedy
+from dispatcher.settings.credentials import SECRET_NAMES
+from dispatcher.settings.loading import DEFAULT_CONFIG, LoadedSettings
+from dispatcher.settings.variables import unused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something to be told, and what can be done about it."""
+
+    #: What it is about, in one word.
+    about: str
+    text: str
+    fix: Remedy | None = None
+
+
+def settings_notices(environ: Mapping[str, str] | None = None) -> list[Notice]:
+    """Of the variables: those that begin as this program's do and set nothing."""
+    names = unused(os.environ if environ is None else environ)
+    if not names:
+        return []
+    fix = Advice("remove them, or correct their names")
+    return [Notice(about="environment", text=f"no setting of this program: {', '.join(names)}", fix=fix)]
+
+
+def credentials_notices(loaded: LoadedSettings, environ: Mapping[str, str] | None = None) -> list[Notice]:
+    """Of the secrets: to whom a file that lies in the folder sends them, and which files of them anybody may read."""
+    environ = os.environ if environ is None else environ
+    return [*_sent_elsewhere(loaded), *_readable_secrets(environ)]
+
+
+def others_may_read(path: Path) -> bool:
+    """Whether any user of the machine may read a file, or look into a folder; False where it cannot be told."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _sent_elsewhere(loaded: LoadedSettings) -> list[Notice]:
+    """Whoever puts a config.toml into a folder is sent the credentials of whoever works there."""
+    path, origin = loaded.config_path, loaded.provenance.get("account.base_url")
+    url = loaded.settings.studio_url
+    if path is None or origin is None or origin.source != str(path) or is_twilio(url):
+        return []
+    if path.absolute() != Path(DEFAULT_CONFIG).absolute():
+        return []
+    to = f"{DEFAULT_CONFIG} in this folder sends the credentials to {urlsplit(url).netloc}"
+    if loaded.settings.is_loopback:
+        return [Notice(about="host", text=f"{to}, this machine: a rehearsal")]
+    text = f"{to}, which is not Twilio's"
+    fix = Advice(f"if that is not wanted: remove base_url from {path.absolute()}, and change the credentials")
+    return [Notice(about="host", text=text, fix=fix)]
+
+
+def _readable_secrets(environ: Mapping[str, str]) -> list[Notice]:
+    found = []
+    for name in SECRET_NAMES:
+        file = environ.get(f"{name}_FILE")
+        if file and others_may_read(Path(file)):
+            text = f"any user of this machine may read {file} ({name}_FILE)"
+            found.append(Notice(about="secrets", text=text, fix=Advice(f"chmod 600 {quote(file)}")))
+    return found
