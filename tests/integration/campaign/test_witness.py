@@ -104,7 +104,7 @@ async def test_without_the_rule_nothing_is_asked(tmp_path: Path) -> None:
         rehearsal = folder(tmp_path, "a", sandbox, repeat_after_h=0)
         rehearsal.plant(phone(1), age_us=60_000_000, ends_after_us=1)
         await rehearsal.run(rehearsal.contacts(1))
-        assert sandbox.stats()["requests"] == {"create": 1}
+        assert sandbox.stats()["requests"] == {"flow": 1, "create": 1}
 
 
 async def test_another_channel_s_address(tmp_path: Path) -> None:
