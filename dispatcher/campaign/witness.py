@@ -98,13 +98,15 @@ def _since(last: Look | None, wanted_ms: int, looked_ms: int, skew_ms: int) -> t
     What was created up to the last request of the last look's run is known. A look on a clock that was ahead is not
     believed, nor one that did not go back as far as is asked for now.
     """
+    # A little further than it takes: measured once more, the period may begin a second earlier.
+    whole_ms = wanted_ms - SLACK_MS
     if last is None or last.since_ms > wanted_ms:
-        return wanted_ms, wanted_ms
+        return whole_ms, whole_ms
     covered_ms = max(last.looked_at_ms, last.departed_at_ms or 0)
     if covered_ms > looked_ms:
-        return wanted_ms, wanted_ms
+        return whole_ms, whole_ms
     known_ms = covered_ms + min(last.clock_skew_ms, skew_ms) - SLACK_MS
-    return max(wanted_ms, known_ms), last.since_ms
+    return max(whole_ms, known_ms), last.since_ms
 
 
 async def _list(studio: Studio, run: Run, since_ms: int, most: int, bus: EventBus) -> _Listed:
