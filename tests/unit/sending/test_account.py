@@ -272,6 +272,25 @@ class TestLimiter:
             await limiter.acquire(1)
             assert now_s() - started_s == pytest.approx(10.0, abs=0.01)
 
+    async def test_a_run_before_whose_answers_took_long(self) -> None:
+        """Its requests may have arrived as late as that: they count for so much longer. One given up tells nothing."""
+        rate = {"per_second": 1, "pace": "spike", "headroom": 0}
+        async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter, sent_at_s = await one.account.limiter(), now_s()
+            for _ in range(await limiter.acquire(10)):
+                limiter.record_sent()
+            await asyncio.sleep(0.1)
+            limiter.record_answer(sent_at_s)
+            await asyncio.sleep(3)
+            for _ in range(8):
+                limiter.record_answer(sent_at_s)
+            await asyncio.sleep(4)
+            limiter.record_answer(sent_at_s, given_up=True)
+        async with borrow(rate=rate) as again, again.account.lease(EmptyLedger(), wait=False):
+            limiter = await again.account.limiter()
+            await limiter.acquire(1)
+            assert now_s() - sent_at_s == pytest.approx(13, abs=0.1)
+
     async def test_a_window_that_was_longer(self) -> None:
         """200 of 10 s have left; then the window is 1 s: what 10 s may hold stays the law until they are out of it."""
         left_s: list[float] = []
