@@ -37,7 +37,7 @@ async def view_campaign(
     """
     async with _opened(settings, create=False) as ledger:
         with _rehearsals_told(settings):
-            record = await _existing(ledger, name, settings, credentials)
+            record = await _found(ledger, name, settings, credentials)
         yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
 
 
@@ -144,12 +144,17 @@ def _context(
 
 
 async def _existing(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
-    """A campaign that is there. Its flow is the ledger's where the settings name none; its account the credentials'."""
-    found = await ledger.find_campaign(name)
+    """A campaign that is there, to work on. Its flow is the ledger's where the settings name none."""
+    found = await _found(ledger, name, settings, credentials)
+    flow = settings.campaign.flow
+    return found if flow in (None, found.flow_sid) else await ledger.open_campaign(name, found.account, flow)
+
+
+async def _found(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+    """A campaign that is there, of the credentials' account. Nothing of it is changed."""
     if credentials is None:
-        return found
-    account = await ledger.account(credentials.account_sid, settings.studio_url)
-    return await ledger.open_campaign(name, account, settings.campaign.flow or found.flow_sid)
+        return await ledger.find_campaign(name)
+    return await ledger.find_campaign(name, await ledger.account(credentials.account_sid, settings.studio_url))
 
 
 async def _created(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
@@ -169,10 +174,16 @@ async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials:
     if flow is not None and credentials is not None:
         return await _created(ledger, name, settings, credentials)
     # Checking a file needs neither: a campaign of that name, if there is one, else one that nobody sees.
-    known = {record.name: record for record in await ledger.campaigns()}
+    records = [record for record in await ledger.campaigns() if flow in (None, record.flow_sid)]
+    known = {record.name: record for record in records}
     if name in known:
         return known[name]
-    account = await ledger.account(NO_ACCOUNT, settings.studio_url)
+    # Whom an account has reached is told where there is one alone.
+    owners = {record.account: record.flow_sid for record in records}
+    if len(owners) == 1:
+        ((account, flow),) = owners.items()
+    else:
+        account = await ledger.account(NO_ACCOUNT, settings.studio_url)
     return await ledger.open_campaign(name, account, flow or NO_FLOW)
 
 

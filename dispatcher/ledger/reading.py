@@ -28,15 +28,20 @@ def account(db: Db, account_sid: str, base_url: str) -> Account:
     return Account(account_id=row[0], account_sid=row[1], base_url=row[2])
 
 
-def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int) -> CampaignRecord:
-    """See `protocol.Ledger.open_campaign`."""
-    known = [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+def campaigns_named(db: Db, name: str) -> list[CampaignRecord]:
+    """All accounts' campaigns of that name, oldest first."""
+    return [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+
+
+def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int, *, leased: bool) -> CampaignRecord:
+    """See `protocol.Ledger.open_campaign`. `leased`: somebody may be at work on it."""
+    known = campaigns_named(db, name)
     own = [record for record in known if record.account == owner]
     # A rehearsal's campaign and a real one may have one name.
     others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
     found = next(iter(own or others), None)
     if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
-        if db.one("campaign_is_begun", campaign_id=found.campaign_id)[0]:
+        if db.one("campaign_is_begun", campaign_id=found.campaign_id, leased=leased)[0]:
             raise _mismatch(found, owner)
         db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
     elif found is None:
@@ -61,7 +66,7 @@ def _mismatch(campaign: CampaignRecord, owner: Account) -> CampaignMismatch:
 
 def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRecord:
     """Raises: CampaignNotFound, naming the nearest that there is; CampaignMismatch where it is another account's."""
-    found = [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+    found = campaigns_named(db, name)
     if owner is not None and found:
         own = [record for record in found if record.account == owner]
         if not own:

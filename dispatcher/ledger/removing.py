@@ -27,7 +27,7 @@ def check_key(db: Db, campaign: CampaignRecord, key_columns: str | None) -> None
     (known,) = db.one("campaign_key", campaign_id=campaign.campaign_id)
     if None in (known, key_columns) or known == key_columns:
         return
-    if db.one("campaign_is_begun", campaign_id=campaign.campaign_id)[0]:
+    if db.one("campaign_is_begun", campaign_id=campaign.campaign_id, leased=False)[0]:
         columns = tuple(orjson.loads(known))
         raise CampaignMismatch(
             f"campaign {campaign.name!r} tells its rows apart by another key; by this one all would be sent again",

@@ -83,7 +83,10 @@ class Store(ABC):
         return await self._do(lambda db: reading.account(db, account_sid, base_url))
 
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
-        return await self._do(lambda db: reading.open_campaign(db, name, account, flow_sid, clock_ms()))
+        named = await self._read(lambda db: reading.campaigns_named(db, name))
+        # A run that has not stopped and whose account nobody holds is dead.
+        leased = any([await self.is_leased(record.account) for record in named])
+        return await self._do(lambda db: reading.open_campaign(db, name, account, flow_sid, clock_ms(), leased=leased))
 
     async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
         return await self._read(lambda db: reading.find_campaign(db, name, account))

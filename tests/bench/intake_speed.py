@@ -2,6 +2,7 @@
 
     python -m tests.bench.intake_speed                        CSV and Parquet of a million rows, XLSX of 100,000
     python -m tests.bench.intake_speed --rows 5000000 --formats csv
+    python -m tests.bench.intake_speed --formats csv --known 1000000      and with a million contacts known
 
 Each measurement is a process of its own, so that its peak memory is its own; the best of `--repeat` counts. "per core"
 divides by CPU time, that of the workbook reader's process included, start and all. Loading pandas (most of a second)
@@ -21,8 +22,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dispatcher import Campaign
 
 COLUMNS = ("customer_id", "first_name", "last_name", "phone", "city", "appointment", "notes")
 SENDER = "+12025550100"
@@ -94,13 +99,62 @@ def plan(path: Path) -> int:
         return asyncio.run(planned(folder))
 
 
+def remember(path: Path) -> None:
+    """A ledger beside the file, whose account has just reached everybody in it."""
+
+    async def reached() -> None:
+        async with _opened("old", path) as campaign:
+            await campaign.plan(path)
+            ledger, record = campaign._context.ledger, await campaign._context.current()
+            now_ms = int(time.time() * 1000)
+            run = await ledger.start_run(record, window_limit=200, now_ms=now_ms)
+            while rows := await ledger.begin_rows(run, 10_000, now_ms=now_ms, input_id=None):
+                ends = [
+                    AttemptEnd(row.row_id, row.attempt_id, Outcome.created, now_ms, now_ms, f"FN{row.attempt_id:032x}")
+                    for row in rows
+                ]
+                await ledger.end_rows(run, ends, now_ms=now_ms, totals=RunTotals())
+            await ledger.stop_run(run, now_ms=now_ms, reason=None, totals=RunTotals())
+
+    from dispatcher.ledger.records import AttemptEnd, RunTotals
+    from dispatcher.model import Outcome
+
+    asyncio.run(reached())
+
+
+def known(path: Path) -> int:
+    """As `plan`, into the ledger beside the file, which knows whom the account has reached; how many rows."""
+
+    async def planned() -> int:
+        async with _opened("bench", path) as campaign:
+            return (await campaign.plan(path)).total
+
+    return asyncio.run(planned())
+
+
+def _opened(name: str, path: Path) -> AbstractAsyncContextManager[Campaign]:
+    from dispatcher import Credentials, load_settings, open_campaign
+
+    account_sid = "AC" + "0" * 32
+    flags = {
+        "account.base_url": "http://127.0.0.1:9",
+        "campaign.flow": "FW" + "0" * 32,
+        "campaign.from": SENDER,
+        "columns.to": "phone",
+        "columns.region": "US",
+        "state.dir": str(path.parent / "known"),
+    }
+    credentials = Credentials(account_sid=account_sid, username=account_sid, password="none")
+    return open_campaign(name, load_settings(flags=flags).settings, credentials)
+
+
 def one(what: str, path: Path) -> dict[str, Any]:
     """Measure in this very process."""
     # The program's start is measured elsewhere; what a format's reader needs is loaded when the file is opened.
     import dispatcher.campaign  # noqa: F401
 
     began_s, started_s = time.process_time(), time.perf_counter()
-    rows = {"read": read, "plan": plan}[what](path)
+    rows = {"read": read, "plan": plan, "known": known}[what](path)
     wall_s, own_s = time.perf_counter() - started_s, time.process_time() - began_s
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = own_s + children.ru_utime + children.ru_stime
@@ -122,7 +176,7 @@ def itself(*arguments: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
 
 
-def lines(formats: list[str], rows: int | None, repeat: int) -> Iterator[str]:
+def lines(formats: list[str], rows: int | None, repeat: int, known_rows: int) -> Iterator[str]:
     """The table, a line as soon as it is measured."""
     yield f"{'file':<12}{'rows':>10}  {'':<5}{'rows/s':>9}{'per core':>10}{'us/row':>8}{'peak MB':>9}"
     with tempfile.TemporaryDirectory(prefix="dispatcher-bench-") as folder:
@@ -139,24 +193,47 @@ def lines(formats: list[str], rows: int | None, repeat: int) -> Iterator[str]:
                     f"{cpu_s / count * 1e6:>8.2f}{run['peak_mb']:>9.0f}"
                 )
             path.unlink()
+        if known_rows:
+            yield from _known_lines(Path(folder), known_rows, repeat)
+
+
+def _known_lines(folder: Path, rows: int, repeat: int) -> Iterator[str]:
+    """Planned with so many contacts known: other people, and the same ones."""
+    path, others = folder / "contacts.csv", folder / "others.csv"
+    itself("--one", "make", "--path", str(path), "--formats", "csv", "--rows", str(rows))
+    itself("--one", "make", "--path", str(others), "--formats", "csv", "--rows", str(2 * rows))
+    text = others.read_text(encoding="utf-8").splitlines(keepends=True)
+    others.write_text("".join([text[0], *text[rows + 1 :]]), encoding="utf-8")
+    itself("--one", "remember", "--path", str(path))
+    for name, file in (("other people", others), ("the same", path)):
+        run = measure("known", file, repeat)
+        wall_s, cpu_s = run["wall_s"], run["cpu_s"]
+        yield (
+            f"{name:<12}{run['rows']:>10,}  {'known':<5}{rows / wall_s:>9,.0f}{rows / cpu_s:>10,.0f}"
+            f"{cpu_s / rows * 1e6:>8.2f}{run['peak_mb']:>9.0f}"
+        )
 
 
 def main() -> None:
     """Print the table, or with `--one` a single measurement as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, help="rows per file; default: a million, XLSX 100,000")
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--formats", nargs="*", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--one", choices=("read", "plan", "make"), help=argparse.SUPPRESS)
+    parser.add_argument("--known", type=int, default=0, help="also with so many contacts that were just reached")
+    parser.add_argument("--one", choices=("read", "plan", "known", "remember", "make"), help=argparse.SUPPRESS)
     parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one == "make":
         make(arguments.path, arguments.formats[0], arguments.rows)
         return
+    if arguments.one == "remember":
+        remember(arguments.path)
+        return
     if arguments.one:
         sys.stdout.write(json.dumps(one(arguments.one, arguments.path)) + "\n")
         return
-    for line in lines(arguments.formats, arguments.rows, arguments.repeat):
+    for line in lines(arguments.formats, arguments.rows, arguments.repeat, arguments.known):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

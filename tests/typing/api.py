@@ -28,6 +28,7 @@ from dispatcher import (
     Outlook,
     PlanCounts,
     PlannedRequest,
+    PlanOptions,
     Rehearsal,
     RetryChoice,
     RowState,
@@ -64,7 +65,7 @@ async def send(path: Path) -> int:
     bus = EventBus()
     async with open_campaign("spring", settings, credentials, bus=bus) as campaign:
         assert_type(campaign, Campaign)
-        counts = assert_type(await campaign.plan(path), PlanCounts)
+        counts = assert_type(await campaign.plan(path, PlanOptions(add=True)), PlanCounts)
         assert_type(counts.rows[RowState.planned], int)
         result = assert_type(await campaign.send(limit=5), RunResult)
         assert_type(result.exit_code, ExitCode)

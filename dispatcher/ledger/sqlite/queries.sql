@@ -100,7 +100,7 @@ FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY camp
 -- name: campaign_is_begun
 -- Whether anything of it was ever to be sent, or is about to be.
 SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
-  OR EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL);
+  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL));
 
 -- name: campaign_move
 UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
@@ -282,15 +282,17 @@ WHERE rows.row_id = o.new_id AND rows.reason_code = 'reported';
 
 -- name: continued_keep_addresses
 -- A request that was or may have been answered by an execution went where the old line said.
+-- (MATERIALIZED, here and below: else SQLite walks through the whole table for each row.)
+WITH o AS MATERIALIZED (
+  SELECT old.last_attempt, coalesce(old.to_address, old.row_key) AS to_address,
+    coalesce(old.from_address, oi.from_address) AS from_address
+  FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+    CROSS JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 CROSS JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
+  WHERE old.state IN ('created', 'sending', 'unknown')
+    AND (coalesce(old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
+      OR coalesce(old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address)))
 UPDATE attempts SET to_address = o.to_address, from_address = o.from_address
-FROM (SELECT old.last_attempt, coalesce(old.to_address, old.row_key) AS to_address,
-        coalesce(old.from_address, oi.from_address) AS from_address
-      FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
-        JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
-      WHERE old.state IN ('created', 'sending', 'unknown')
-        AND (coalesce(old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
-          OR coalesce(old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address))) AS o
-WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
+FROM o WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
 
 -- name: continued_keep
 -- What has been sent, refused or taken out stays so under its new row number. What the new file says against a row that
@@ -315,9 +317,9 @@ FROM (SELECT t.new_id, coalesce(old.identity, old.row_id) AS identity, old.attem
 WHERE rows.row_id = o.new_id AND rows.identity IS NULL;
 
 -- name: continued_rekey
-UPDATE row_keys SET row_id = t.new_id
-FROM (SELECT t.new_id, r.row_key FROM temp.continued AS t CROSS JOIN rows AS r ON r.row_id = t.new_id) AS t
-WHERE row_keys.campaign_id = :campaign_id AND row_keys.row_key = t.row_key;
+WITH t AS MATERIALIZED (
+  SELECT t.new_id, r.row_key FROM temp.continued AS t CROSS JOIN rows AS r ON r.row_id = t.new_id ORDER BY r.row_key)
+UPDATE row_keys SET row_id = t.new_id FROM t WHERE row_keys.campaign_id = :campaign_id AND row_keys.row_key = t.row_key;
 
 -- name: continued_untally
 INSERT INTO tallies (input_id, state, n)

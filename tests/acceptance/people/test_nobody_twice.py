@@ -107,6 +107,29 @@ def test_checks_tell_who_was_reached(program: Program, sandbox: SandboxProcess) 
     assert (again.json["would_send"], again.json["repeats"]) == (5, 3)
 
 
+def test_keys_in_another_case_are_the_same_people(program: Program, sandbox: SandboxProcess) -> None:
+    """By them all rows are new ones, and the old ones gone: but whom those reached was reached."""
+    settings_in(program, sandbox, columns={"key": ["first_name"]})
+    contacts = write_contacts(program.folder / "a.csv", 5)
+    assert program("run", contacts, "--yes").code == 0
+    contacts.write_text(contacts.read_text(encoding="utf-8").replace("Name", "NAME"), encoding="utf-8")
+    left_out_rows = program("run", contacts, "--yes", "--json")
+    assert (left_out_rows.code, left_out_rows.json["skipped"]) == (3, {"contacted": 5}), left_out_rows.err
+    assert reached(sandbox) == (5, 1)
+
+
+def test_the_flow_can_be_put_right_before(program: Program, sandbox: SandboxProcess) -> None:
+    """A wrong flow that stopped the run before its first request costs no new name; after it, it is refused."""
+    settings_in(program, sandbox)
+    contacts = write_contacts(program.folder / "a.csv", 2)
+    wrong = "FW" + "9" * 32
+    assert program("run", contacts, "--yes", "--flow", wrong).code == 2
+    assert program("run", contacts, "--yes").code == 0
+    refused = program("run", contacts, "--yes", "--flow", wrong)
+    assert (refused.code, "--campaign" in refused.err) == (2, False), refused.err
+    assert reached(sandbox) == (2, 1)
+
+
 def test_a_test_send_counts_for_nothing(program: Program, sandbox: SandboxProcess) -> None:
     """Neither held back, though the contact was just reached, nor a reason to hold anybody back."""
     settings_in(program, sandbox)

@@ -18,6 +18,7 @@ from dispatcher.events import (
     Reconciling,
     ReportWritten,
     RowsCounted,
+    RowsSkipped,
     RunStopped,
     Snapshot,
     Stopping,
@@ -47,6 +48,15 @@ def test_answers_move_rows_out_of_planned(watched: Watched) -> None:
         RowState.unknown: 1,
     }
     assert (now.done, now.to_send, now.requests, now.throttled, now.in_flight) == (6, 10, 7, 1, 3)
+
+
+def test_rows_left_out_are_done(watched: Watched) -> None:
+    """A row that is skipped where it would be sent leaves `planned` too: what is shown as done comes to its end."""
+    watched.bus.emit(started(3))
+    watched.bus.emit(ended(0, created=1))
+    watched.bus.emit(RowsSkipped(rows=2))
+    now = watched.bus.snapshot()
+    assert (now.done, now.to_send, now.rows[RowState.planned], now.rows[RowState.skipped]) == (3, 3, 0, 2)
 
 
 def test_a_count_of_the_ledger_corrects_the_fold(watched: Watched) -> None:

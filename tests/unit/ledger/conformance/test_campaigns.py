@@ -69,6 +69,16 @@ async def test_flow_and_account_can_change_before(ledger: Ledger) -> None:
     assert [record.account for record in await ledger.campaigns()] == [other]
 
 
+async def test_a_killed_run_that_sent_nothing(ledger: Ledger) -> None:
+    """It is no first attempt; one that may be at work is."""
+    spring = await campaign(ledger)
+    await ledger.start_run(spring, window_limit=200, now_ms=1)
+    async with ledger.lease(spring.account, wait=False):
+        with pytest.raises(CampaignMismatch, match="another flow"):
+            await ledger.open_campaign("spring", spring.account, "FW" + "1" * 32)
+    assert (await ledger.open_campaign("spring", spring.account, "FW" + "1" * 32)).campaign_id == spring.campaign_id
+
+
 async def test_a_rehearsal_may_have_the_same_name(ledger: Ledger) -> None:
     """Names are unique per account: a campaign of this machine's sandbox is in no real one's way."""
     rehearsed = await campaign(ledger)

@@ -33,6 +33,7 @@ HOT = (
     "campaigns_recent",
     "contacted_again",
     "own_execution",
+    "rows_skip",
     "rows_end",
     "attempts_end",
     "row_of_attempt",
@@ -101,6 +102,30 @@ def test_hot_queries_find_their_rows(db: sqlite3.Connection, name: str) -> None:
         # The index of rows on the wire, or unknown, holds those alone.
         small = re.search(r"USING (COVERING )?INDEX (rows_sending|rows_unknown|runs_open)", step)
         assert not scanned or harmless or small, _plan(db, name)
+
+
+@pytest.fixture
+def joining(db: sqlite3.Connection) -> sqlite3.Connection:
+    """With the tables in which a file's rows are compared with its campaign's."""
+    for name in ("clashes_create", "continued_create", "continued_index", "corrected_create", "reaching_create"):
+        db.execute(
+            queries()[name], {value: "[]" if value == "new_ids" else 1 for value in _parameters(queries()[name])}
+        )
+    db.execute(queries()["repeats_create"], dict.fromkeys(_parameters(queries()["repeats_create"]), "[]"))
+    return db
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in queries() if re.match("(continued|repeats)_(?!drop|index)", name))
+)
+def test_a_file_planned_again_walks_through_nothing(joining: sqlite3.Connection, name: str) -> None:
+    """For each of its rows the campaign's is found: to walk through a table for each would take hours for 100,000."""
+    if name.endswith("_create"):
+        joining.execute(queries()[name.replace("create", "drop")])
+    steps = _plan(joining, name)
+    walks = re.compile(r"SCAN (rows|attempts|row_keys|contacts|inputs|old|new|[acgkr])\b")
+    assert not list(filter(walks.match, steps)), steps
+    assert "SEARCH row_keys USING PRIMARY KEY (campaign_id=?)" not in steps
 
 
 def test_departures_are_read_from_the_newest_on(db: sqlite3.Connection) -> None:
