@@ -37,7 +37,7 @@ settle_s = {settle_s}
 dir = ".dispatcher"
 """
 #: Which worlds a loop draws from where nothing else is said.
-WORLDS = "plain"
+WORLDS = "all"
 SHORT_KILLS = 25
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -159,7 +160,9 @@ async def test_kills_from_the_interpreter_s_first_instruction_on(tmp_path: Path,
                 takes_s = time.monotonic() - started
             else:
                 await asyncio.sleep(life_s * (takes_s or 1.0))
-            process.kill()
+            # A start that was slow only once made its time longer than a whole run takes.
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
         assert await stage.run() == ExitCode.OK
         stage.assert_sent_once()
