@@ -8,8 +8,6 @@ from typing import Any
 from dispatcher.clock import now_ms
 from dispatcher.ledger.records import LedgerPlace
 
-#: A ledger whose first campaign is so young was made for it.
-_NEW_MS = 60_000
 _DAY_MS = 86_400_000
 
 
@@ -26,10 +24,9 @@ def place_object(place: LedgerPlace) -> dict[str, Any]:
 
 def age_text(since_ms: int | None) -> str:
     """Since when a ledger knows, in words."""
-    age_ms = 0 if since_ms is None else now_ms() - since_ms
-    if since_ms is None or age_ms < _NEW_MS:
+    if since_ms is None:
         return "new: it knows nobody yet"
-    days = age_ms // _DAY_MS
+    days = (now_ms() - since_ms) // _DAY_MS
     age = f"{days:,} days" if days > 1 else "1 day" if days else "less than a day"
     return f"since {_moment(since_ms):%Y-%m-%d}, {age}"
 

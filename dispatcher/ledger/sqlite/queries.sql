@@ -110,7 +110,8 @@ SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 
 -- name: ledger_since
-SELECT min(created_at_ms) FROM campaigns;
+-- Before its first run it knows nobody, whatever was planned.
+SELECT min(started_at_ms) FROM runs;
 
 -- name: campaign_set_input
 UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;

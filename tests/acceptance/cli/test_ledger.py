@@ -39,6 +39,7 @@ def test_another_folder_meets_the_same_ledger(usual: Program, sandbox: SandboxPr
     write_settings(other.folder, sandbox.base_url, state={"dir": None})
     again = other("run", "../spring.csv", "--yes", "--json")
     assert again.json["ledger"] == place
+    assert "knows nobody" not in again.err, "it has just sent"
     assert again.json["rows"]["created"] == 3
     assert sandbox.stats()["creates"] == 3
     assert again.json["report"] == str(usual.folder / "spring-report.csv")  # where it was before
