@@ -16,12 +16,13 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,15 +49,20 @@ def contact(number: int, quoted: bool = False) -> tuple[str, ...]:
     )
 
 
+def make_csv(path: Path, numbers: Iterable[int], quoted: bool = False) -> None:
+    """Write a CSV file of these contacts."""
+    import csv
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(contact(number, quoted) for number in numbers)
+
+
 def make(path: Path, kind: str, rows: int) -> None:
     """Write a file of so many rows."""
     if kind.endswith("csv"):
-        import csv
-
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(contact(number, kind.startswith("quoted")) for number in range(rows))
+        make_csv(path, range(rows), kind.startswith("quoted"))
     elif kind == "parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -198,14 +204,13 @@ def lines(formats: list[str], rows: int | None, repeat: int, known_rows: int) ->
 
 
 def _known_lines(folder: Path, rows: int, repeat: int) -> Iterator[str]:
-    """Planned with so many contacts known: other people, and the same ones."""
-    path, others = folder / "contacts.csv", folder / "others.csv"
+    """Planned with so many contacts known: other people, the same ones, and the same as a re-sorted export has them."""
+    path, others, sorted_anew = folder / "contacts.csv", folder / "others.csv", folder / "sorted-anew.csv"
     itself("--one", "make", "--path", str(path), "--formats", "csv", "--rows", str(rows))
-    itself("--one", "make", "--path", str(others), "--formats", "csv", "--rows", str(2 * rows))
-    text = others.read_text(encoding="utf-8").splitlines(keepends=True)
-    others.write_text("".join([text[0], *text[rows + 1 :]]), encoding="utf-8")
+    itself("--one", "others", "--path", str(others), "--rows", str(rows))
+    itself("--one", "sort-anew", "--path", str(sorted_anew), "--rows", str(rows))
     itself("--one", "remember", "--path", str(path))
-    for name, file in (("other people", others), ("the same", path)):
+    for name, file in (("other people", others), ("the same", path), ("re-sorted", sorted_anew)):
         run = measure("known", file, repeat)
         wall_s, cpu_s = run["wall_s"], run["cpu_s"]
         yield (
@@ -221,11 +226,19 @@ def main() -> None:
     parser.add_argument("--formats", nargs="*", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--known", type=int, default=0, help="also with so many contacts that were just reached")
-    parser.add_argument("--one", choices=("read", "plan", "known", "remember", "make"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--one", choices=("read", "plan", "known", "remember", "make", "others", "sort-anew"), help=argparse.SUPPRESS
+    )
     parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one == "make":
         make(arguments.path, arguments.formats[0], arguments.rows)
+        return
+    if arguments.one == "others":
+        make_csv(arguments.path, range(arguments.rows, 2 * arguments.rows))
+        return
+    if arguments.one == "sort-anew":
+        make_csv(arguments.path, random.Random(0).sample(range(arguments.rows), arguments.rows))
         return
     if arguments.one == "remember":
         remember(arguments.path)

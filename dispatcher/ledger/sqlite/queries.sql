@@ -452,28 +452,27 @@ SELECT :account_id, contact, :campaign_id, CASE row_key WHEN contact THEN '' ELS
 
 -- name: repeats_create
 -- The planned rows of a file whose contact these campaigns have begun to reach since then, but not by a row of the same file:
--- rows of one file with keys of their own are not each other's repeat.
+-- rows of one file with keys of their own are not each other's repeat. In the order of the rows, each with its latest.
 CREATE TEMP TABLE repeats AS
-SELECT DISTINCT t.row_id, c.attempt_id
+SELECT t.row_id, max(c.attempt_id) AS attempt_id, c.outcome, c.begun_at_ms, c.campaign_id
 FROM temp.reaching AS t CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = t.contact
   CROSS JOIN rows AS r ON r.row_id = t.row_id
 WHERE c.begun_at_ms > :since_ms AND c.campaign_id IN (SELECT value FROM json_each(:campaigns)) AND r.state = 'planned'
-  AND NOT (c.campaign_id = :campaign_id AND c.row_id BETWEEN :first AND :last);
+  AND NOT (c.campaign_id = :campaign_id AND c.row_id BETWEEN :first AND :last)
+GROUP BY t.row_id;
 
 -- name: repeats_drop
 DROP TABLE IF EXISTS temp.repeats;
 
 -- name: repeats_count
-SELECT count(DISTINCT row_id) FROM temp.repeats;
+SELECT count(*) FROM temp.repeats;
 
 -- name: repeats_skip
 UPDATE rows SET state = 'skipped', reason_code = 'contacted', reason_column = NULL, reason =
-  CASE WHEN s.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || s.name
-    || CASE WHEN s.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
-    || strftime('%Y-%m-%d at %H:%M UTC', s.begun_at_ms / 1000, 'unixepoch')
-FROM (SELECT t.row_id, a.outcome, a.begun_at_ms, g.name FROM temp.repeats AS t CROSS JOIN attempts AS a USING (attempt_id)
-        CROSS JOIN runs USING (run_id) CROSS JOIN campaigns AS g USING (campaign_id)) AS s
-WHERE rows.row_id = s.row_id;
+  CASE WHEN t.outcome = 'created' THEN 'campaign "' ELSE 'it is not known whether campaign "' END || g.name
+    || CASE WHEN t.outcome = 'created' THEN '" reached' ELSE '" has reached' END || ' this contact on '
+    || strftime('%Y-%m-%d at %H:%M UTC', t.begun_at_ms / 1000, 'unixepoch')
+FROM temp.repeats AS t CROSS JOIN campaigns AS g USING (campaign_id) WHERE rows.row_id = t.row_id;
 
 -- name: rows_skip
 -- Each of {values}: row_id, sentence.
