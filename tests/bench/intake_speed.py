@@ -204,6 +204,15 @@ def lines(formats: list[str], rows: int | None, repeat: int, known_rows: int) ->
 
 
 def _known_lines(folder: Path, rows: int, repeat: int) -> Iterator[str]:
+    for name, run in known_contacts(folder, rows, repeat):
+        wall_s, cpu_s = run["wall_s"], run["cpu_s"]
+        yield (
+            f"{name:<12}{run['rows']:>10,}  {'known':<5}{rows / wall_s:>9,.0f}{rows / cpu_s:>10,.0f}"
+            f"{cpu_s / rows * 1e6:>8.2f}{run['peak_mb']:>9.0f}"
+        )
+
+
+def known_contacts(folder: Path, rows: int, repeat: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Planned with so many contacts known: other people, the same ones, and the same as a re-sorted export has them."""
     path, others, sorted_anew = folder / "contacts.csv", folder / "others.csv", folder / "sorted-anew.csv"
     itself("--one", "make", "--path", str(path), "--formats", "csv", "--rows", str(rows))
@@ -211,12 +220,7 @@ def _known_lines(folder: Path, rows: int, repeat: int) -> Iterator[str]:
     itself("--one", "sort-anew", "--path", str(sorted_anew), "--rows", str(rows))
     itself("--one", "remember", "--path", str(path))
     for name, file in (("other people", others), ("the same", path), ("re-sorted", sorted_anew)):
-        run = measure("known", file, repeat)
-        wall_s, cpu_s = run["wall_s"], run["cpu_s"]
-        yield (
-            f"{name:<12}{run['rows']:>10,}  {'known':<5}{rows / wall_s:>9,.0f}{rows / cpu_s:>10,.0f}"
-            f"{cpu_s / rows * 1e6:>8.2f}{run['peak_mb']:>9.0f}"
-        )
+        yield name, measure("known", file, repeat)
 
 
 def main() -> None:
