@@ -52,15 +52,20 @@ def apart(
         since_ms=since_ms,
         keyed_by_contact=contacts == [row[1] for row in found],
     ):
-        row_id = found[place][0]
-        if other_id is None or other_id >> ROW_NUMBER_BITS != row_id >> ROW_NUMBER_BITS:
+        row_id, key, *_ = found[place]
+        beside = other_id is not None and other_id >> ROW_NUMBER_BITS == row_id >> ROW_NUMBER_BITS
+        if not (beside and contact_of(key) != contacts[place]):
             repeats.setdefault(row_id, sentence)
-    inputs: dict[str, int] = {}
+    firsts: dict[str, int] = {}
     rows: list[Sequence[Any]] = []
     for row, contact in zip(found, contacts, strict=True):
-        input_id = row[0] >> ROW_NUMBER_BITS
-        # Of two files' rows of one contact the second is asked for once the first has its intent.
-        if row[0] not in repeats and inputs.setdefault(contact, input_id) == input_id:
+        row_id, key, *_ = row
+        if row_id in repeats:
+            continue
+        first_id = firsts.setdefault(contact, row_id)
+        beside = first_id >> ROW_NUMBER_BITS == row_id >> ROW_NUMBER_BITS
+        # Of two others of one contact the second is asked for once the first has its intent.
+        if first_id == row_id or (beside and contact_of(key) != contact):
             rows.append(row)
     return rows, repeats
 
@@ -76,6 +81,7 @@ def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, 
     db.run("repeats_drop")
     db.run("reaching_create", **ids)
     db.run("contacts_insert", account_id=account_id, campaign_id=campaign_id)
+    _skip_duplicates(db, input_id)
     count = 0
     campaigns = [] if since_ms is None else recent(db, campaign, since_ms)
     if campaigns:
@@ -94,6 +100,12 @@ def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, 
         db.run("repeats_drop")
     db.run("reaching_drop")
     return count
+
+
+def _skip_duplicates(db: Db, input_id: int) -> None:
+    """Rows that differ only in the channel (`whatsapp:`), and have no keys of their own, are one person twice."""
+    if db.one("reaching_has_channels")[0] and (count := db.run("same_contacts_skip")):
+        tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, count))
 
 
 def count_repeats(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since_ms: int) -> int:

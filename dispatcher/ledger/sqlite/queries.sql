@@ -450,6 +450,20 @@ DROP TABLE IF EXISTS temp.reaching;
 INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
 SELECT :account_id, contact, :campaign_id, CASE row_key WHEN contact THEN '' ELSE row_key END FROM temp.reaching;
 
+-- name: reaching_has_channels
+-- Whether a row's key is its address with a channel before the contact.
+SELECT EXISTS (SELECT 1 FROM temp.reaching WHERE row_key <> contact AND substr(row_key, instr(row_key, ':') + 1) = contact);
+
+-- name: same_contacts_skip
+-- Of rows whose key is their address the first of each contact stays: one that was sent or may have been, else the first planned.
+UPDATE rows SET state = 'skipped', reason_code = 'duplicate', reason_column = NULL,
+  reason = 'the same contact as row ' || (s.first_id & 4294967295)
+FROM (SELECT t.row_id, r.state, first_value(t.row_id) OVER (PARTITION BY t.contact ORDER BY r.state = 'planned', t.row_id) AS first_id
+      FROM temp.reaching AS t CROSS JOIN rows AS r ON r.row_id = t.row_id
+      WHERE r.state IN ('planned', 'sending', 'created', 'unknown')
+        AND t.contact IN (t.row_key, substr(t.row_key, instr(t.row_key, ':') + 1))) AS s
+WHERE rows.row_id = s.row_id AND s.state = 'planned' AND s.first_id <> s.row_id;
+
 -- name: repeats_create
 -- The planned rows of a file whose contact these campaigns have begun to reach since then, but not by a row of the same file:
 -- rows of one file with keys of their own are not each other's repeat. In the order of the rows, each with its latest.

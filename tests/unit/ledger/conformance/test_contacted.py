@@ -131,6 +131,33 @@ async def test_rows_of_one_file_are_not_repeats(ledger: Ledger, now_ms: int) -> 
     assert counts.reasons == {"contacted": 1}
 
 
+async def test_one_person_under_two_channels(ledger: Ledger, now_ms: int) -> None:
+    """Without keys of their own they are one row twice: the first is sent, whatever the second is spelled like."""
+    spring = await campaign(ledger)
+    counts = await plan(ledger, spring, lines(f"whatsapp:{ANN}", ANN, BOB, f"sms:{BOB}"), after_ms=0)
+    assert (counts.rows[RowState.planned], counts.reasons) == (2, {"duplicate": 2})
+    told = await report(ledger, counts.input_id)
+    assert [row.reason for row in told] == [None, "the same contact as row 2", None, "the same contact as row 4"]
+    assert await sent(ledger, spring, now_ms) == [f"whatsapp:{ANN}", BOB]
+    # In another order the one that was reached is the first, however long ago that was.
+    counts = await plan(ledger, spring, lines(ANN, f"whatsapp:{ANN}", CYD), after_ms=0)
+    assert [row.state for row in await report(ledger, counts.input_id)] == ["skipped", "created", "planned"]
+
+
+async def test_another_channel_after_a_refusal(ledger: Ledger, now_ms: int) -> None:
+    """A number that was refused may be tried by another channel; both are not sent, whatever is put back."""
+    spring = await campaign(ledger)
+    await plan(ledger, spring, lines(ANN))
+    await sent(ledger, spring, now_ms - HOUR_MS, Outcome.rejected)
+    counts = await plan(ledger, spring, lines(ANN, f"whatsapp:{ANN}"))
+    assert (counts.rows[RowState.rejected], counts.rows[RowState.planned]) == (1, 1)
+    await ledger.retry_rows(spring, all_rejected=True)
+    run = await ledger.start_run(spring, window_limit=200, now_ms=now_ms)
+    assert [row.to_address for row in await claim(ledger, run, now_ms)] == [ANN]
+    assert await claim(ledger, run, now_ms + 1) == []
+    assert [row.state for row in await report(ledger, counts.input_id)] == ["sending", "skipped"]
+
+
 async def test_it_is_asked_again_with_the_intent(ledger: Ledger, now_ms: int) -> None:
     """Hours may lie between a file's check and its sending: the row is skipped where it would be claimed."""
     spring, final = await campaign(ledger), await campaign(ledger, "FINAL")
