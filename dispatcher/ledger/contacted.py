@@ -160,6 +160,8 @@ def skip_contacts(db: Db, input_ids: Collection[int], sentences: Mapping[str, st
 
 def known_executions(db: Db, account: Account, executions: Mapping[str, str]) -> set[str]:
     """Of executions (SID -> address) those that this ledger began, or may have: an attempt has no answer yet."""
+    if not executions:
+        return set()
     contacts: dict[str, set[str]] = {}
     for sid, address in executions.items():
         contacts.setdefault(contact_of(address), set()).add(sid)

@@ -499,7 +499,7 @@ FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'plan
 SELECT j.value, coalesce(c.execution_sid, '') FROM json_each(:contacts) AS j
   CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
 UNION ALL
-SELECT NULL, a.execution_sid FROM attempts AS a JOIN runs USING (run_id)
+SELECT NULL, a.execution_sid FROM attempts AS a INDEXED BY attempts_live CROSS JOIN runs USING (run_id)
 WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id AND a.execution_sid IS NOT NULL;
 
 -- name: own_execution

@@ -133,6 +133,12 @@ def test_departures_are_read_from_the_newest_on(db: sqlite3.Connection) -> None:
     assert _plan(db, "departures") == ["SEARCH attempts USING INDEX attempts_of_run (run_id=? AND rowid<?)"]
 
 
+def test_test_sends_are_found_among_millions(db: sqlite3.Connection) -> None:
+    """By their rows, below zero: not by walking through every attempt of the account's runs."""
+    found = [step for step in _plan(db, "executions_of_contacts") if "attempts_live" in step]
+    assert found == ["SEARCH a USING INDEX attempts_live (row_id<?)"]
+
+
 @pytest.mark.parametrize("name", ["planned_rows", "planned_next", "inputs_planned", "cancel_rows"])
 def test_planned_rows_are_found_by_their_input(db: sqlite3.Connection, name: str) -> None:
     """One campaign's waiting rows do not slow another's."""
