@@ -20,6 +20,7 @@ from typing import Any
 from tests.bench import intake_speed
 from tests.bench.page import Line, at_least, at_most
 
+FLOW = "FW0123456789abcdef0123456789abcdef"
 ROOT = Path(__file__).parents[2]
 PY = sys.executable
 WINDOW_S = 10.0
@@ -258,7 +259,7 @@ def start(quick: bool) -> list[Line]:
             file = Path(folder) / "contacts.csv"
             numbers = "".join(f"Ann{n},+1202{2_000_000 + n:07d}\n" for n in range(1000))
             file.write_text("first_name,phone\n" + numbers, encoding="utf-8")
-            command = ["run", str(file), "--to", "phone", "--from", "+12025550100", "--flow", "FW" + "0" * 32, "--yes"]
+            command = ["run", str(file), "--to", "phone", "--from", "+12025550100", "--flow", FLOW, "--yes"]
             command += ["--base-url", f"http://127.0.0.1:{port}", "--rate", "10000", "--no-preflight"]
             began_s = time.time()
             _dispatcher(command, folder)
