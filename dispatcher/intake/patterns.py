@@ -13,6 +13,7 @@ phonenumberutil.py.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, REGION_CODE_FOR_NON_GEO_ENTITY, PhoneMetadata
@@ -50,10 +51,23 @@ def international_pattern(calling_code: str) -> re.Pattern[str]:
     return re.compile(f"{plus}{no_prefix}{_valid(calling_code)}", re.ASCII)
 
 
-def national_pattern(region: str) -> re.Pattern[str] | None:
-    """A pattern for the digits of a number without calling code; its one group that took part is the number.
+def begins_with_trunk(digits: str) -> bool:
+    """Whether, behind their calling code, digits begin as if they were dialled within that country."""
+    code = calling_code_of(digits)
+    return code is not None and _trunk_pattern(code).match(digits, len(code)) is not None
 
-    Group 1: without the trunk prefix. Group 2: after it. None: the region's rules are too special for a pattern.
+
+@lru_cache
+def _trunk_pattern(calling_code: str) -> re.Pattern[str]:
+    prefix = _metadata(COUNTRY_CODE_TO_REGION_CODE[int(calling_code)][0], calling_code).national_prefix_for_parsing
+    return re.compile(prefix or r"(?!)", re.ASCII)
+
+
+def national_pattern(region: str) -> re.Pattern[str] | None:
+    """A pattern for the digits of a number without calling code; the one of two groups that took part is the number.
+
+    `bare`: without the trunk prefix; `behind`: after it. (phonenumbers' own patterns have groups, too.) None: the
+    region's rules are too special for a pattern.
     """
     metadata: Any = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -66,11 +80,26 @@ def national_pattern(region: str) -> re.Pattern[str] | None:
     no_dial_out = f"(?!{dial_out})" if dial_out else ""
     prefix = metadata.national_prefix_for_parsing
     no_prefix = rf"(?!(?:{prefix})(?!\A))" if prefix else ""
-    alternatives = [rf"{no_prefix}{lengths}{general}({valid})"]
+    alternatives = [rf"{no_prefix}{lengths}{general}(?P<bare>{valid})"]
     trunk = metadata.national_prefix
     if trunk and _is_literal(prefix, trunk):
-        alternatives.append(rf"{trunk}{lengths}{general}({valid})")
+        alternatives.append(rf"{trunk}{lengths}{general}(?P<behind>{valid})")
     return re.compile(f"{no_dial_out}(?:{'|'.join(alternatives)})", re.ASCII)
+
+
+def trunk_of(region: str) -> str | None:
+    """What is dialled before a number within the region; None: nothing."""
+    metadata: Any = PhoneMetadata.metadata_for_region(region)
+    return None if metadata is None else metadata.national_prefix
+
+
+def usual_digits(region: str) -> frozenset[int]:
+    """How many digits the region's mobile and fixed numbers usually have: those of its examples."""
+    metadata: Any = PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        return frozenset()
+    usual = (metadata.mobile, metadata.fixed_line)
+    return frozenset(len(kind.example_number) for kind in usual if kind is not None and kind.example_number)
 
 
 def has_optional_trunk(region: str) -> bool:

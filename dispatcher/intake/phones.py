@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import phonenumbers
 
@@ -36,6 +37,10 @@ _EXTENSION = re.compile(
     r"(?:(?<![a-z])(?:ext\w*|x|poste|anexo|int|durchwahl|доб)|#)\.?\s*:?\s*\d{1,7}\s*#?\Z", re.IGNORECASE
 )
 _BETWEEN_NUMBERS = re.compile(r"[/,;|&\n\r]|\bor\b|\band\b|\bund\b|\bou\b|\bet\b", re.IGNORECASE)
+#: A part of a cell with fewer digits is no number by itself, whatever numbering plans say of short ones.
+_WHOLE_DIGITS = 7
+#: So few digits after a slash are the end of a second number, instead of its end the first one's.
+_END_DIGITS = 3
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"\d{5,6}", re.ASCII)
@@ -44,6 +49,14 @@ _SIP = re.compile(
     re.IGNORECASE,
 )
 _CLIENT = re.compile(r"client:\S+", re.IGNORECASE)
+#: Schemes of SIP, which need not be written; `tel:` is a number's (RFC 3966).
+_SIP_SCHEMES = ("sip", "sips")
+_TEL = re.compile(r"tel:(?://)?([^;]+)(;.*)?", re.IGNORECASE)
+#: What is dialled before a country code, in most countries, in North America, in Australia.
+_DIALLED = ("00", "011", "0011")
+#: Marks that a spreadsheet is told with to keep a text, or that typing makes of them.
+_GUARDS = ("'", "\u2019", "\u2018", "`", "\u00b4", "\u2032")
+_OPTIONAL_ZERO = re.compile(r"(\d[\s./\-]*)\(\s*0\s*\)", re.ASCII)
 #: Words that people and programs write where there is nothing.
 _NOTHING = frozenset({"-", "--", "n/a", "na", "nan", "none", "null", "nil", "nat", "unknown", "tbd", "?"})
 
@@ -71,6 +84,9 @@ class Addresses:
         self.region = region
         self._calling_code = str(phonenumbers.country_code_for_region(region)) if region else ""
         self._optional_trunk = patterns.has_optional_trunk(region) if region else False
+        self._usual_digits = patterns.usual_digits(region) if region else frozenset()
+        # Not in North America, where 1 is what one dials before a number of the country itself.
+        self._code_is_trunk = bool(region) and patterns.trunk_of(region) == self._calling_code
         #: The number's first three digits -> the matcher of its calling code; filled as codes are met.
         self._international: dict[str, Fullmatch] = {}
 
@@ -146,6 +162,14 @@ class Addresses:
             if _CLIENT.fullmatch(text):
                 return f"client:{rest}"
             return Refusal(Reason.to_invalid, "client: must be followed by a name without spaces")
+        tel = _TEL.fullmatch(text)
+        if tel and ";ext=" in (tel[2] or "").lower():
+            return Refusal(Reason.to_invalid, f"{_shown(text)} has an extension, which cannot be reached")
+        if tel:
+            return self._read_number(_clean(tel[1]))
+        if kind.isalpha() and kind not in _SIP_SCHEMES:
+            what = f"{_shown(kind)}: is no kind of address that Studio takes"
+            return Refusal(Reason.to_invalid, "is an e-mail address" if kind == "mailto" else what)
         sip = _SIP.fullmatch(text)
         if sip:
             # Names may differ by case, schemes and hosts do not.
@@ -153,17 +177,18 @@ class Addresses:
             return f"{scheme.lower()}{user}@{host.lower()}{port}{rest}"
         if "@" in text:
             return Refusal(Reason.to_invalid, "is neither a phone number nor a SIP address (name@host)")
-        if kind.isalpha():
-            return Refusal(Reason.to_invalid, f"{_shown(kind)}: is no kind of address that Studio takes")
         return self._read_number(text)
 
     def _read_number(self, text: str) -> str | Refusal:
         mangled = _mangled(text)
         if mangled:
             return Refusal(Reason.to_mangled, mangled)
-        unusable = _unusable(text)
+        several = self._several(text)
+        unusable = f"the cell holds {several} numbers" if several else _unusable(text)
         if unusable:
             return Refusal(Reason.to_invalid, unusable)
+        if _OPTIONAL_ZERO.search(text):
+            return self._read_optional_zero(text)
         digits = text.translate(_PUNCTUATION)
         if digits[:1] == "+":
             if self._is_international(digits):
@@ -174,43 +199,108 @@ class Addresses:
                 return number
         return self._read_special(text, digits)
 
+    def _read_optional_zero(self, text: str) -> str | Refusal:
+        """A number with (0) in it: a country code stands before it, and the 0 is only for calls within the country."""
+        before = text[: text.index("(", 1)].translate(_PUNCTUATION)
+        if before[:1] not in ("+", "0"):
+            return Refusal(
+                Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it has a country code before (0))"
+            )
+        kept = text.translate(_PUNCTUATION)
+        left_out = _OPTIONAL_ZERO.sub(r"\1", text, 1).translate(_PUNCTUATION)
+        with_zero, without = self._read_special(text, kept), self._read_special(text, left_out)
+        if isinstance(without, Refusal):
+            return with_zero
+        if isinstance(with_zero, str) and with_zero != without:
+            return Refusal(Reason.to_invalid, f"{_shown(text)} is one number with its (0), and another without")
+        return without
+
+    def _several(self, text: str) -> int:
+        """How many numbers the text holds, if more than one.
+
+        A slash may stand in one number, after the area code (0049151/12345678), and between two, of which the second
+        may be short (0151 1234567/8): what stands before it is then a number by itself.
+        """
+        parts = [part for part in _BETWEEN_NUMBERS.split(text) if any(map(str.isdigit, part))]
+        if len(parts) < 2:
+            return 0
+        if text.count("/") == len(parts) - 1:
+            digits = ""
+            for part, following in pairwise(part.translate(_PUNCTUATION) for part in parts):
+                digits += part
+                is_end = len(following) <= _END_DIGITS and len(digits) + len(following) > _WHOLE_DIGITS + _END_DIGITS
+                if is_end or self._is_whole(digits):
+                    return len(parts)
+            return 0
+        whole = [part for part in parts if sum(map(str.isdigit, part)) >= _WHOLE_DIGITS]
+        return len(parts) if whole else 0
+
+    def _is_whole(self, digits: str) -> bool:
+        try:
+            number = phonenumbers.parse(digits, self.region)
+        except phonenumbers.NumberParseException:
+            return self.region is None and len(digits) > _WHOLE_DIGITS + 2
+        return phonenumbers.is_valid_number(number) and len(str(number.national_number)) >= _WHOLE_DIGITS
+
     def _read_national(self, digits: str) -> str | None:
         match = self._national(digits)
         if match is None:
             return None
-        group = match.lastindex or 0
-        if group == 1 and self._optional_trunk and self._is_foreign(digits):
+        bare: str | None = match["bare"]
+        if bare is not None and self._is_ambiguous(digits):
             return None
-        return f"+{self._calling_code}{match[group]}"
+        return f"+{self._calling_code}{bare or match['behind']}"
 
     def _read_special(self, text: str, digits: str) -> str | Refusal:
         """What the patterns left over: rules of single countries, and everything that is wrong."""
         plus = digits[:1] == "+"
+        dialled = None if plus else self._dialled_from_elsewhere(digits)
+        if dialled:
+            return Refusal(Reason.to_invalid, f"{_shown(text)} {dialled}")
         if not plus and self.region is None:
             return Refusal(Reason.to_no_country, f"{_shown(text)} has no country code")
-        ambiguous = not plus and self._is_foreign(digits) and not digits.startswith("0")
+        if not plus and self._is_own(digits):
+            code = f"it starts with {self.region}'s own country code, {self._calling_code}"
+            return Refusal(Reason.to_mangled, f"{_shown(text)} seems to have lost its + ({code})")
+        foreign = not plus and self._is_foreign(digits) and not digits.startswith("0")
         try:
-            number = phonenumbers.parse(text if not plus else digits, self.region)
+            number = phonenumbers.parse(digits, self.region)
         except phonenumbers.NumberParseException:
             return Refusal(Reason.to_invalid, f"{_shown(text)} is no phone number")
         if not phonenumbers.is_valid_number(number):
-            if ambiguous:
+            if foreign:
                 return Refusal(
                     Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it is a number of another country)"
                 )
             return Refusal(Reason.to_invalid, f"{_shown(text)} {self._what_is_wrong(number)}")
-        if ambiguous and self._optional_trunk:
+        if foreign and self._is_ambiguous(digits):
             match = self._national(digits)
-            if match is None or match.lastindex == 1:
+            if match is None or match["bare"] is not None:
+                lost = " that lost its leading 0" if self._optional_trunk else ""
                 return Refusal(
                     Reason.to_mangled,
-                    f"{_shown(text)} may be a number of {self.region} that lost its leading 0,"
-                    " or one of another country that lost its +",
+                    f"{_shown(text)} may be a number of {self.region}{lost}, or one of another country that lost its +",
                 )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
+    def _dialled_from_elsewhere(self, digits: str) -> str | None:
+        """What is wrong where the digits before the country code are those of another country's telephones."""
+        for prefix in _DIALLED:
+            number = _e164(f"+{digits.removeprefix(prefix)}") if digits.startswith(prefix) else None
+            if number is None:
+                continue
+            if self.region is None:
+                return f"starts with {prefix}; without a region it must start with + and the country code"
+            # Some countries dial more digits than these, so that the rest is another number.
+            if _e164(digits, self.region) != number:
+                code = patterns.calling_code_of(number[1:])
+                return f"starts with {prefix}, which is not what {self.region} dials: it must start with +{code}"
+        return None
+
     def _what_is_wrong(self, number: phonenumbers.PhoneNumber) -> str:
         where = f"country code +{number.country_code}"
+        if number.country_code == 52 and str(number.national_number)[:1] == "1":
+            return "has the 1 after +52 that Mexico's numbers have no more: write it without"
         match phonenumbers.is_possible_number_with_reason(number):
             case phonenumbers.ValidationResult.TOO_SHORT | phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
                 return f"is too short for a number of {where}"
@@ -233,13 +323,43 @@ class Addresses:
             match = self._international[key] = known or patterns.international_pattern(code).fullmatch
         return match(plus_and_digits) is not None
 
+    def _is_ambiguous(self, digits: str) -> bool:
+        """Whether the digits of a number without trunk prefix are a number with a lost plus as well.
+
+        Where numbers have no trunk prefix, their usual lengths are how they are written.
+        """
+        if self._is_own(digits):
+            return True
+        return (self._optional_trunk or len(digits) not in self._usual_digits) and self._is_foreign(digits)
+
+    def _is_own(self, digits: str) -> bool:
+        """Whether the digits with a plus before them are a valid number of the region's own calling code."""
+        own = bool(self._calling_code) and not self._code_is_trunk and digits.startswith(self._calling_code)
+        return own and _e164(f"+{digits}") is not None
+
     def _is_foreign(self, digits: str) -> bool:
         """Whether the digits with a plus before them are a valid number of another calling code than the region's."""
-        return not digits.startswith(self._calling_code or "+") and self._is_international(f"+{digits}")
+        if digits.startswith(self._calling_code or "+"):
+            return False
+        # The pattern leaves out numbers that begin with what their country dials before its numbers.
+        return self._is_international(f"+{digits}") or (
+            patterns.begins_with_trunk(digits) and _e164(f"+{digits}") is not None
+        )
 
 
 def _never(text: str) -> None:
     return None
+
+
+def _e164(text: str, region: str | None = None) -> str | None:
+    """The number as phonenumbers reads it; None: it is not valid."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _clean(text: str) -> str:
@@ -260,7 +380,7 @@ def _clean(text: str) -> str:
                 characters.append(character)
         text = "".join(characters)
     text = text.strip()
-    if text[:1] in ("'", "’") and len(text) > 1:
+    if text[:1] in _GUARDS and len(text) > 1:
         text = text[1:].lstrip()
     return text
 
@@ -285,9 +405,6 @@ def _mangled(text: str) -> str | None:
 
 def _unusable(text: str) -> str | None:
     """Why the text is not one plain number, if it is not."""
-    parts = [part for part in _BETWEEN_NUMBERS.split(text) if sum(map(str.isdigit, part)) >= 7]
-    if len(parts) > 1:
-        return f"the cell holds {len(parts)} numbers"
     if text.count("+") > 1 or "+" in text.lstrip("( \t")[1:]:
         return f"{_shown(text)} has a + inside: two numbers in one cell?"
     if _ALLOWED.fullmatch(text):
