@@ -86,7 +86,7 @@ class Addresses:
         self._optional_trunk = patterns.has_optional_trunk(region) if region else False
         self._usual_digits = patterns.usual_digits(region) if region else frozenset()
         # Not in North America, where 1 is what one dials before a number of the country itself.
-        self._code_is_trunk = bool(region) and patterns.trunk_of(region) == self._calling_code
+        self._code_is_trunk = region is not None and patterns.trunk_of(region) == self._calling_code
         #: The number's first three digits -> the matcher of its calling code; filled as codes are met.
         self._international: dict[str, Fullmatch] = {}
 
