@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dispatcher.intake.header import visible
 from dispatcher.model import RowState
 from dispatcher.reporting.selection import Selection
 from dispatcher.reporting.wording import row_advice
@@ -117,8 +118,10 @@ def check_object(source: str, name: str, counts: PlanCounts, rows: Sequence[BadR
 
 def cell_of(row: ReportRow, header: Sequence[str]) -> str:
     """The value that is wrong, or nothing where it is the row as a whole."""
-    if row.reason_column in header:
-        index = header.index(row.reason_column)
+    # The reason names the column as a person sees it.
+    names = [visible(name) or f"column {position}" for position, name in enumerate(header, 1)]
+    if row.reason_column in names:
+        index = names.index(row.reason_column)
         if index < len(row.cells):
             return row.cells[index]
     return ""

@@ -1,7 +1,7 @@
 """Which column is what. Nothing is guessed: a name that does not fit gets the names there are, and the nearest.
 
-In: the header as written, and the settings. Out: positions. A name in the settings means the column whose header is
-the same after outer spaces are taken off; no other leniency.
+In: the header as written, and the settings. Out: positions. A name in the settings means the column whose header looks
+the same (`header.visible`); no other leniency.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import ColumnError
+from dispatcher.intake.header import shown as shown_name
+from dispatcher.intake.header import visible
 from dispatcher.intake.origin import CAMPAIGN_COLUMN, STATUS_COLUMN, column_at, is_ours
 from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
 
@@ -39,7 +41,7 @@ class ColumnMap:
 
     def name(self, position: int) -> str:
         """A column's name as a message shows it."""
-        return self.header[position].strip() or f"column {position + 1}"
+        return visible(self.header[position]) or f"column {position + 1}"
 
 
 def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign: CampaignSettings) -> ColumnMap:
@@ -47,7 +49,7 @@ def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign:
 
     Raises: ColumnError: a name is missing, not in the file, there twice, or two parameters share a name.
     """
-    kept = tuple(position for position, name in enumerate(file_header) if not is_ours(name.strip()))
+    kept = tuple(position for position, name in enumerate(file_header) if not is_ours(visible(name)))
     header = tuple(file_header[position] for position in kept)
     status, campaign_at = column_at(file_header, STATUS_COLUMN), column_at(file_header, CAMPAIGN_COLUMN)
     behind = tuple(position for position in (status, campaign_at) if position is not None)
@@ -80,12 +82,12 @@ class _Names:
     """A header that can be asked for names."""
 
     def __init__(self, header: Sequence[str]) -> None:
-        self.stripped = [name.strip() for name in header]
+        self.stripped = [visible(name) for name in header]
 
     def position(self, name: str, setting: str, shown: str = "") -> int:
         """Where the column is that a setting names; `shown`: what a message calls it, if not `[table] name`."""
         shown = shown or "[{}] {}".format(*setting.split("."))
-        wanted = name.strip()
+        wanted = visible(name)
         found = [position for position, column in enumerate(self.stripped) if column == wanted and column]
         if len(found) == 1:
             return found[0]
@@ -129,10 +131,10 @@ def _parameters(
             for parameter, column in chosen.items()
         }
     if chosen is not None:
-        twice = _first_repeated(name.strip() for name in chosen)
+        twice = _first_repeated(visible(name) for name in chosen)
         if twice is not None:
             raise ColumnError(f"[columns] parameters names {_quoted(twice)} twice", fix="name each column once")
-        return {name.strip(): names.position(name, "columns.parameters") for name in chosen}
+        return {visible(name): names.position(name, "columns.parameters") for name in chosen}
     parameters: dict[str, int] = {}
     for position, column in enumerate(names.stripped):
         # A column without a name has no name to be sent under.
@@ -175,5 +177,4 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _quoted(name: str | None) -> str:
-    shown = name or ""
-    return f'"{shown if len(shown) <= 60 else shown[:57] + "…"}"'
+    return f'"{shown_name(name or "")}"'

@@ -21,6 +21,8 @@ _SNIFF_BYTES = 1 << 16
 #: Excel's own way of saying it, in a first line that it does not show as a row.
 _SEP_LINE = re.compile(rb'"?sep=(.)"?(?:\r\n|\r|\n)', re.IGNORECASE)
 _IRREGULAR_ROWS = 2_000
+#: Ctrl-Z, which ended a text under CP/M and DOS.
+_END_OF_FILE = b"\x1a"
 
 
 class DelimitedTable:
@@ -34,8 +36,11 @@ class DelimitedTable:
         encoding: str | None,
         quoted_max_bytes: int,
         fill_short_rows: bool = False,
+        header_row: int = 0,
     ) -> None:
         """`quoted_max_bytes`: a quoted cell that has not ended by then is taken for a missing quotation mark.
+
+        `header_row`: the row with the names, from 1; 0: the first that is not blank.
 
         Raises: InputError: there is no header, or it is no text.
         """
@@ -49,6 +54,7 @@ class DelimitedTable:
         self._next_row = 1
         self._quoted_max_bytes = quoted_max_bytes
         self._fill_short_rows = fill_short_rows
+        self._header_row = header_row
         self._delimiter = delimiter or ""
         self._fill(_SNIFF_BYTES)
         if not self._buffer:
@@ -146,11 +152,19 @@ class DelimitedTable:
             records = Records(self._buffer, self._delimiter, self._at_end, self._quoted_max_bytes)
             while (record := records.read()) is not None:
                 self._next_row += 1
-                if record.problem is not None or any(field.strip() for field in record.fields):
+                if self._next_row <= self._header_row:
+                    continue
+                if self._header_row or record.problem is not None or any(field.strip() for field in record.fields):
                     break
             if record is not None:
                 break
             if self._at_end:
+                if self._header_row > 1:
+                    raise InputError(
+                        f"{self._source.name} has no row {self._header_row}",
+                        found=f"{self._next_row - 1:,} rows",
+                        fix=Setting("input.header_row", 1),
+                    )
                 raise InputError(
                     f"{self._source.name} has no header line", fix="put the columns' names into the first row"
                 )
@@ -196,6 +210,8 @@ class DelimitedTable:
         """How many fields the first records have, the header's first."""
         records = Records(self._buffer, delimiter, self._at_end, self._quoted_max_bytes)
         widths: list[int] = []
+        for _ in range(self._header_row - 1):
+            records.read()
         while len(widths) < 100 and (record := records.read()) is not None:
             if any(field.strip() for field in record.fields):
                 widths.append(len(record.fields))
@@ -219,6 +235,9 @@ class DelimitedTable:
             parts.append(data)
             have += len(data)
         self._buffer = b"".join(parts)
+        if self._at_end and self._buffer.rstrip(b"\r\n").endswith(_END_OF_FILE):
+            self._buffer = self._buffer.rstrip(b"\r\n\x1a")
+            self.notes.append("a Ctrl-Z at the file's end, as old programs write it, left out")
 
     def _lengthen(self) -> None:
         """Read more, since the buffer holds no whole record.

@@ -108,6 +108,7 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
     head = content.peek(_PEEK)
     _check_text(source.name, head, settings.encoding)
     if chosen is Format.jsonlines or (said is None and head.lstrip()[:1] == b"{"):
+        _refuse_header_row(source.name, settings)
         return JsonLinesTable(source, encoding=settings.encoding)
     if suffix == ".json":
         raise InputError(
@@ -120,6 +121,7 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
         encoding=settings.encoding,
         quoted_max_bytes=settings.cell_max_bytes,
         fill_short_rows=settings.fill_short_rows,
+        header_row=settings.header_row,
     )
 
 
@@ -128,10 +130,19 @@ def _open_binary(source: Source, settings: InputSettings, chosen: Format) -> Tab
     if chosen is Format.parquet:
         from dispatcher.intake.tables import ParquetTable
 
+        _refuse_header_row(source.name, settings)
         return ParquetTable(source)
     from dispatcher.intake.workbook import WorkbookTable
 
-    return WorkbookTable(source, sheet=settings.sheet)
+    return WorkbookTable(source, sheet=settings.sheet, header_row=settings.header_row)
+
+
+def _refuse_header_row(name: str, settings: InputSettings) -> None:
+    """Raises: InputError: a file whose columns have their names elsewhere is asked for a row of them."""
+    if settings.header_row > 1:
+        raise InputError(
+            f"{name} has no header row: its columns are named by themselves", fix=Setting("input.header_row", 0)
+        )
 
 
 def _suffix(name: str) -> str:

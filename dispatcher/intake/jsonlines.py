@@ -17,6 +17,7 @@ from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
 
 _HEADER_LINES = 1_000
 _LINE_MAX_BYTES = 64 << 20
+_TOO_DEEP = "the line is nested too deeply"
 
 
 class _Literal(str):
@@ -101,7 +102,10 @@ class JsonLinesTable:
             if index is None:
                 problem = f"the key {json.dumps(key[:40])} is not among those of the first {_HEADER_LINES:,} lines"
             else:
-                row[index] = _cell(value)
+                try:
+                    row[index] = _cell(value)
+                except RecursionError:
+                    problem = _TOO_DEEP
         return row, problem
 
     def _all_lines(self) -> Iterator[tuple[int, bytes]]:
@@ -140,7 +144,7 @@ def _parse(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
     try:
         item = _DECODER.decode(line.decode("utf-8"))
     except RecursionError:
-        return None, "the line is nested too deeply"
+        return None, _TOO_DEEP
     except ValueError as error:
         found = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         return None, f"the line is not JSON ({found})"

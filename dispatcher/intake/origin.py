@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.intake.header import visible
 from dispatcher.intake.sources import STDIN
 from dispatcher.model import OUTCOME_PREFIX, REPORT_COLUMNS, RowState
 
@@ -75,7 +76,7 @@ def is_ours(name: str) -> bool:
 
 def column_at(header: Sequence[str], name: str) -> int | None:
     """Where the column stands; None: it does not, or several times."""
-    found = [position for position, column in enumerate(header) if column.strip() == name]
+    found = [position for position, column in enumerate(header) if visible(column) == name]
     return found[0] if len(found) == 1 else None
 
 

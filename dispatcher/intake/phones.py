@@ -380,6 +380,8 @@ def _clean(text: str) -> str:
                 characters.append(character)
         text = "".join(characters)
     text = text.strip()
+    if text[:2] == '="' and text[-1:] == '"' and len(text) > 3:
+        text = text[2:-1].strip()  # Excel's other way to keep a text
     if text[:1] in _GUARDS and len(text) > 1:
         text = text[1:].lstrip()
     return text

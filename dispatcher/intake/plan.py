@@ -7,7 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dispatcher.errors import InputError, SettingsError
+from dispatcher.errors import ColumnError, InputError, SettingsError
+from dispatcher.intake.header import explained, visible
+from dispatcher.intake.header import notes as header_notes
 from dispatcher.intake.origin import folder_of, is_ours
 from dispatcher.ledger.records import NewInput, RowBatch
 from dispatcher.remedies import AnyOf, Setting
@@ -37,12 +39,12 @@ class OpenedInput:
         """
         blank = self._screening.blank_rows
         left_out = (f"{blank:,} blank row{'s' if blank > 1 else ''} left out",) if blank else ()
-        return (*self._table.notes, *left_out)
+        return (*self._table.notes, *left_out, *self._screening.notes())
 
     @property
     def is_report(self) -> bool:
         """Whether it has columns of our reports: such a file is a part of its campaign."""
-        return any(is_ours(name.strip()) for name in self._table.header)
+        return any(is_ours(visible(name)) for name in self._table.header)
 
     @property
     def total_bytes(self) -> int | None:
@@ -124,7 +126,11 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
         )
     table = open_table(source, settings.input)
     try:
-        columns = map_columns(table.header, settings.columns, settings.campaign)
+        try:
+            columns = map_columns(table.header, settings.columns, settings.campaign)
+        except ColumnError as error:
+            raise explained(error, table, settings.columns.to, settings.input.delimiter) from None
+        table.notes.extend(header_notes(columns.header))
         screening = Screening(
             columns,
             addresses,
@@ -145,6 +151,6 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
         parameter_constants=columns.constants,
         from_address=sender,
         folder=folder_of(source),
-        key_columns=tuple(name.strip() for name in settings.columns.key),
+        key_columns=tuple(visible(name) for name in settings.columns.key),
     )
     return OpenedInput(new_input, table, screening, columns.kept)

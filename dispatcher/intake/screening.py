@@ -5,6 +5,7 @@ A rule of a campaign that looks at a row (a suppression list, say) comes in as a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -25,6 +26,12 @@ _SOME_ID = "d-" + "0" * 24
 
 _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, RowState.skipped.value
 
+#: How a cell looks in its row's JSON -> what it is. Such cells are sent as they stand.
+_ODD_CELLS = {
+    '"=\\"': 'a cell like ="…", as Excel guards a text with: it is sent so',
+    '"\\\\N"': "a cell \\N, which is a database's word for nothing: it is sent so",
+    '" \\"': "a cell with a blank before its quotation mark: both are sent",
+}
 #: Position -> (reason, column or None, sentence).
 Reasons = dict[int, tuple[Reason, str | None, str]]
 #: A row-wise rule: (To, From or None, the row's cells) -> why it is skipped, or None.
@@ -64,6 +71,7 @@ class Screening:
         self._told = told if columns.status is not None else None
         #: Wholly blank rows met so far; what a reader of text leaves out itself is not among them.
         self.blank_rows = 0
+        self._odd_cells: Counter[str] = Counter()
         row_id = {id_parameter: _SOME_ID} if id_parameter else {}
         self._fixed_bytes = len(orjson.dumps({**columns.constants, **dict.fromkeys(columns.parameters, ""), **row_id}))
         positions = list(columns.parameters.values())
@@ -83,6 +91,7 @@ class Screening:
         if blank:
             self.blank_rows += len(blank)
             return self.screen(_Selected(chunk, [at for at in range(len(cells)) if at not in blank]))
+        self._look_for_odd(cells)
         from_addresses: list[str | None] = [None] * len(cells)
         if columns.from_ is not None:
             self._read_senders(self._texts(chunk, columns.from_), from_addresses, refusals)
@@ -123,6 +132,18 @@ class Screening:
             cells=cells,
             reasons=reasons,
         )
+
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of cells that are sent as they stand, and may not be meant so. A sentence each."""
+        return tuple(
+            f"{count:,} {'rows have' if count > 1 else 'row has'} {what}" for what, count in self._odd_cells.items()
+        )
+
+    def _look_for_odd(self, cells: Sequence[str]) -> None:
+        whole = "\n".join(cells)
+        for mark, what in _ODD_CELLS.items():
+            if mark in whole:
+                self._odd_cells[what] += sum(mark in row for row in cells)
 
     def _leave_out_reported(self, chunk: Chunk, states: list[str], reasons: Reasons) -> None:
         """Rows that the file, a report, says were sent. What the campaign knows of them, the ledger puts above it."""

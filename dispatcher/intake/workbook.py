@@ -49,7 +49,7 @@ _HIDDEN_ROW = re.compile(rb'<row [^>]*\bhidden="1"')
 class WorkbookTable:
     """A sheet of an XLSX file. Rows are as `rows.Table` says, numbered as the sheet numbers them."""
 
-    def __init__(self, source: Source, *, sheet: str | None) -> None:
+    def __init__(self, source: Source, *, sheet: str | None, header_row: int = 0) -> None:
         """`sheet` None: the only visible one that has rows.
 
         Raises: InputError: it is no workbook, encrypted, a bomb, has no such sheet, or more than one to choose from.

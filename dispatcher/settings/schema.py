@@ -157,6 +157,9 @@ class InputSettings(_Table):
     encoding: str | None = Field(
         None, description="The text's encoding, for example cp1252. Default: UTF-8, or what its BOM says."
     )
+    header_row: Annotated[int, Field(ge=0)] = Field(
+        0, description="The row with the columns' names, counted as a spreadsheet does. 0: the first that is not blank."
+    )
     parameters_max_bytes: Annotated[int, Field(gt=0)] = Field(
         16_384, description="The most bytes a row's Parameters may have as JSON; longer rows are invalid."
     )

@@ -25,7 +25,16 @@ SHOWN_FIRST = 20
 
 
 @options.reads_settings(
-    "campaign.flow", "campaign.from", "columns.to", "columns.region", "input.sheet", "account.base_url", "state.dir"
+    "campaign.flow",
+    "campaign.from",
+    "columns.to",
+    "columns.region",
+    "input.encoding",
+    "input.delimiter",
+    "input.header_row",
+    "input.sheet",
+    "account.base_url",
+    "state.dir",
 )
 async def check(
     session: options.Session,

@@ -50,6 +50,8 @@ def read(text: str, region: str | None = "US") -> str | Refusal:
         "'+12025550123",
         "’2025550123",
         "’+12025550123",
+        '="+12025550123"',
+        '="202 555 0123"',
         "\u2018+12025550123",
         "\u00b4+12025550123",
         "\u00a0+1\u00a0202\u00a0555\u00a00123\u00a0",
@@ -107,7 +109,6 @@ def test_a_number_without_country_is_the_regions(text: str, region: str, number:
         ("#NAME?", "#NAME? is a spreadsheet's error, not a number"),
         ("########", "######## is a spreadsheet's error, not a number"),
         ("=A2", "the cell holds a formula, not its result"),
-        ('="12025550123"', "the cell holds a formula, not its result"),
         ("447400123456", "…3456 seems to have lost its + (it is a number of another country)"),
     ],
 )
