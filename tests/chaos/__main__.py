@@ -79,6 +79,8 @@ def main() -> int:
     say(table(tally, chosen))
     for problem in tally.problems():
         say(f"BROKEN: {problem}")
+    for double in tally.doubles:
+        say(double)
     if tally.problems() or options.only_kills:
         return int(bool(tally.problems()))
     command = [sys.executable, "-m", "pytest", "-m", "chaos", "tests"]

@@ -74,6 +74,18 @@ def recorded(ledgers: Iterable[Path]) -> dict[str, str]:
     return {sid: to for ledger in ledgers for sid, to in query(ledger, sql)}
 
 
+def attempts(ledger: Path, contact: str) -> list[tuple[Any, ...]]:
+    """What a ledger says of a contact: each attempt with its times, outcome and evidence."""
+    return query(
+        ledger,
+        "SELECT name, runs.run_id, attempt_id, begun_at_ms, sent_at_ms, ended_at_ms, outcome, http_status, error_code,"
+        " error_message, execution_sid, found_by, absence, attempts.dispatch_id FROM attempts JOIN runs USING (run_id)"
+        " JOIN campaigns USING (campaign_id) JOIN rows ON coalesce(identity, rows.row_id) = attempts.row_id"
+        " WHERE coalesce(attempts.to_address, rows.to_address, rows.row_key) = ? ORDER BY attempt_id",
+        contact,
+    )
+
+
 @dataclass
 class Log:
     """The sandbox's own log: who was started when, by us and by others."""

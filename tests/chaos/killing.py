@@ -90,6 +90,7 @@ class Killing:
         world = self._worlds.draw()
         self._enter(world)
         first = self._write_contacts(name)
+        sent = len(self._done)
         if world.others:
             await self._begin_others(first, world)
         await self._send(first, world)
@@ -99,6 +100,20 @@ class Killing:
                 await asyncio.sleep(world.list_lag_s)
                 await self._send(self._again(first, way), world)
                 self.tally.ways[way] += 1
+        self._note_doubles(world, self._done[sent:])
+
+    def _note_doubles(self, world: World, sent: list[Campaign]) -> None:
+        """Whoever was started twice: in which world, when, and what the ledgers say of it."""
+        log, first = books.log(self._sandbox), sent[0]
+        others = {to: [one for one in self._others.get(to, ()) if not one.by_contact] for to in first.people}
+        for to in first.people:
+            times = log.created_s.get(to, [])
+            if len(times) < 2 and not any(at > other.at_s for at in times for other in others[to]):
+                continue
+            self.tally.doubles.append(f"{to} in {world.name}: {times}, others {others[to]}")
+            for campaign in sent:
+                told = books.attempts(campaign.place.ledger, to)
+                self.tally.doubles.append(f"  {campaign.name} ({campaign.way or 'the first time'}): {told}")
 
     def _enter(self, world: World) -> None:
         self.tally.worlds[world.name] += 1

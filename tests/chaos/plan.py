@@ -130,6 +130,8 @@ class Tally:
     #: Rows that were still unknown once a later execution was there to see, but for those that somebody else's explain.
     unknown_left: int = 0
     unknown_by_others: int = 0
+    #: Of each contact that was started twice: the world, the times, and what the ledgers say.
+    doubles: list[str] = field(default_factory=list)
     worst_window: int = 0
     window_limit: int = 0
     seconds: float = 0.0
