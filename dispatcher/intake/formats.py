@@ -134,7 +134,7 @@ def _open_binary(source: Source, settings: InputSettings, chosen: Format) -> Tab
         return ParquetTable(source)
     from dispatcher.intake.workbook import WorkbookTable
 
-    return WorkbookTable(source, sheet=settings.sheet, header_row=settings.header_row)
+    return WorkbookTable(source, sheet=settings.sheet, header_row=settings.header_row, dates=settings.dates)
 
 
 def _refuse_header_row(name: str, settings: InputSettings) -> None:

@@ -36,6 +36,10 @@ class Chunk(Protocol):
     def malformed(self) -> Mapping[int, Malformed]:
         """Sparse: position in the chunk -> what is wrong. The cells of such a row mean nothing."""
 
+    @property
+    def faults(self) -> Mapping[int, Mapping[int, str]]:
+        """Sparse: position in the chunk -> column -> why its cell cannot be used, if the column is."""
+
     def column(self, index: int) -> list[str]:
         """One column's cells."""
 
@@ -50,6 +54,7 @@ class RowChunk:
     row_numbers: Sequence[int]
     rows: Sequence[Sequence[str]]
     malformed: Mapping[int, Malformed] = field(default_factory=dict)
+    faults: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
     def column(self, index: int) -> list[str]:
         return [row[index] for row in self.rows]

@@ -30,6 +30,10 @@ _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, R
 _ODD_CELLS = {
     '"=\\"': 'a cell like ="…", as Excel guards a text with: it is sent so',
     '"\\\\N"': "a cell \\N, which is a database's word for nothing: it is sent so",
+    **dict.fromkeys(
+        [f'"{error}"' for error in ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")],
+        "a spreadsheet's error in it, such as #N/A: it is sent so",
+    ),
     '" \\"': "a cell with a blank before its quotation mark: both are sent",
 }
 #: Position -> (reason, column or None, sentence).
@@ -86,7 +90,10 @@ class Screening:
         blank = {
             position
             for position, refusal in refusals.items()
-            if refusal.reason is Reason.to_missing and position not in malformed and _is_blank(cells[position])
+            if refusal.reason is Reason.to_missing
+            and position not in malformed
+            and position not in chunk.faults
+            and _is_blank(cells[position])
         }
         if blank:
             self.blank_rows += len(blank)
@@ -106,6 +113,7 @@ class Screening:
         for position, found in malformed.items():
             cells[position] = self._placed(found)
             reasons[position] = (Reason.row_malformed, None, found.sentence)
+        self._check_faults(chunk, reasons)
         self._check_lengths(to_addresses, from_addresses, reasons)
         row_keys = to_addresses if not columns.key else self._keys(chunk, reasons)
         states = [_PLANNED] * len(cells)
@@ -227,6 +235,18 @@ class Screening:
                     reasons[position] = (Reason.row_malformed, self._columns.name(index), sentence)
                     break
 
+    def _check_faults(self, chunk: Chunk, reasons: Reasons) -> None:
+        """Cells that a person sees, and that hold nothing which could be sent."""
+        if not chunk.faults:
+            return
+        columns = self._columns
+        used = {columns.to, columns.from_, *columns.key, *columns.parameters.values()}
+        for position, of_columns in chunk.faults.items():
+            for column, sentence in of_columns.items():
+                if column in used:
+                    reasons[position] = (Reason.row_malformed, columns.name(column), sentence)
+                    break
+
     def _check_lengths(
         self,
         to_addresses: Sequence[str | None],
@@ -267,6 +287,7 @@ class _Selected:
         self._positions = positions
         self.row_numbers = [chunk.row_numbers[position] for position in positions]
         self.malformed = {new: chunk.malformed[old] for new, old in enumerate(positions) if old in chunk.malformed}
+        self.faults = {new: chunk.faults[old] for new, old in enumerate(positions) if old in chunk.faults}
 
     def column(self, index: int) -> list[str]:
         texts = self._chunk.column(index)

@@ -29,6 +29,7 @@ class ArrowChunk:
     #: Columns of large_string without nulls, of one length.
     columns: Sequence[Any]
     malformed: Mapping[int, Malformed] = field(default_factory=dict)
+    faults: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
     def column(self, index: int) -> list[str]:
         return _python(self.columns[index])

@@ -1,62 +1,56 @@
 """XLSX, read in a process of its own: a workbook is a program's memory image, and may be made to fill ours.
 
-The child checks the archive (`inspect`), has calamine read the sheet within a bound on its memory, and writes
-the rows as lines of JSON. Whatever happens to it, this process gets a sentence. Numbers are as the sheet shows them
-unformatted (15551234567, not 15551234567.0), dates and times are ISO 8601, error cells keep their name (#N/A).
+The child looks through the archive (`archive.read_archive`), has the sheet read within a bound on its memory, and
+writes the rows as lines of JSON. Whatever happens to it, this process gets a sentence. calamine reads what is plain
+text and plain numbers, where they say that they stand; everything else is read exactly (`sheet.ExactSheet`).
 """
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import gc
 import os
-import re
 import subprocess
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
-from xml.etree import ElementTree
+from typing import IO, Any, cast
 
 import orjson
 
 from dispatcher.errors import InputError
+from dispatcher.intake.archive import Archive, Sheet, Unopenable, read_archive
+from dispatcher.intake.numbers import Kind, number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
+from dispatcher.intake.sheet import ExactSheet, Row, letters_of
 from dispatcher.intake.sources import Source
 from dispatcher.remedies import Setting
 
-#: Bounds on an archive. Excel's largest sheet of 26 full columns has about a gigabyte of XML.
-ENTRIES_MAX = 10_000
-INFLATED_MAX_BYTES = 2 << 30
-#: An entry larger than this must not have been squeezed more than RATIO_MAX to one (Apache POI's ratio).
-RATIO_FREE_BYTES = 32 << 20
-RATIO_MAX = 100
 #: Address space of the child.
 MEMORY_MAX_BYTES = 4 << 30
 _ROWS_PER_LINE = 2_000
 _TEXT = {str}
-_PIECE = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0"
-_ERROR_CELL = re.compile(rb'<c (?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?:(?!</c>).)*?<v>([^<]*)<', re.DOTALL)
-_HIDDEN_ROW = re.compile(rb'<row [^>]*\bhidden="1"')
+#: So many columns without a name, behind the last that has one, belong to the table.
+_NAMELESS_COLUMNS_MAX = 50
+_EXAMPLES = 3
 
 
 class WorkbookTable:
     """A sheet of an XLSX file. Rows are as `rows.Table` says, numbered as the sheet numbers them."""
 
-    def __init__(self, source: Source, *, sheet: str | None, header_row: int = 0) -> None:
-        """`sheet` None: the only visible one that has rows.
+    def __init__(self, source: Source, *, sheet: str | None, header_row: int = 0, dates: str = "") -> None:
+        """`sheet` None: the only visible one that has rows. `dates`: how dates are written (strftime); empty: ISO 8601.
+
+        `header_row`: the row with the names, from 1; 0: the first that is not blank.
 
         Raises: InputError: it is no workbook, encrypted, a bomb, has no such sheet, or more than one to choose from.
         """
         self._source = source
         self._done = 0.0
-        arguments = [sys.executable, "-m", "dispatcher.intake.workbook", str(source.path), sheet or ""]
+        wanted = orjson.dumps({"sheet": sheet, "header_row": header_row, "dates": dates}).decode()
+        arguments = [sys.executable, "-m", "dispatcher.intake.workbook", str(source.path), wanted]
         self._child = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
         )
@@ -93,11 +87,20 @@ class WorkbookTable:
             if line is None:
                 return
             rows = line["rows"]
-            first, row_number = row_number, row_number + len(rows)
+            numbers = line.get("numbers") or range(row_number, row_number + len(rows))
+            row_number = numbers[-1] + 1
             self._done = min(row_number / max(self._row_count, 1), 1.0)
+            faults: dict[int, dict[int, str]] = {}
+            for position, column, sentence in line.get("faults", ()):
+                faults.setdefault(position, {})[column] = sentence
             if kept is not None:
                 rows = [[row[index] for index in kept] for row in rows]
-            yield RowChunk(range(first, row_number), rows)
+                places = {column: place for place, column in enumerate(kept)}
+                faults = {
+                    position: {places[column]: sentence for column, sentence in of.items() if column in places}
+                    for position, of in faults.items()
+                }
+            yield RowChunk(numbers, rows, faults=faults)
 
     def _next(self) -> dict[str, Any] | None:
         """The child's next line; None: it is done."""
@@ -106,7 +109,7 @@ class WorkbookTable:
         line: dict[str, Any] = orjson.loads(text) if text.endswith(b"\n") else {"died": None}
         if "error" in line:
             error = line["error"]
-            fix = error["fix"] if error["sheet"] is None else Setting("input.sheet", error["sheet"])
+            fix = error["fix"] if error["setting"] is None else Setting(*error["setting"])
             raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
         if "died" in line:
             raise InputError(
@@ -124,121 +127,15 @@ class WorkbookTable:
             self._child.stdout.close()
 
 
-@dataclass(slots=True)
-class Inspection:
-    """What an archive is found to hold before calamine opens it."""
-
-    #: Why it is not opened: message, found, fix.
-    problem: tuple[str, str | None, str | None] | None = None
-    #: Sheet entry -> (row, column), both from 0 -> the error's name. calamine gives such cells as empty.
-    errors: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
-    #: Sheet entry -> rows that the sheet hides (a filter does that).
-    hidden: dict[str, int] = field(default_factory=dict)
-    #: Sheet name -> entry.
-    entries: dict[str, str] = field(default_factory=dict)
-
-
-def inspect(path: Path) -> Inspection:
-    """Inflate the whole archive once, in pieces. Sizes are those that really come out: its directory can lie."""
-    found = Inspection()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found.problem = _inflate(archive, found)
-            if found.problem is None:
-                found.entries = _sheet_entries(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        found.problem = ("is damaged or cut off", type(error).__name__, "fetch or save the file again")
-    return found
-
-
-def _inflate(archive: zipfile.ZipFile, found: Inspection) -> tuple[str, str | None, str | None] | None:
-    entries = archive.infolist()
-    if len(entries) > ENTRIES_MAX:
-        return "holds too many files for a workbook", f"{len(entries):,} files", "save the sheet as CSV"
-    if "xl/workbook.xml" not in archive.namelist():
-        return "is no XLSX workbook", "a zip archive of something else", "save the contacts as .xlsx or CSV"
-    total = 0
-    for entry in entries:
-        if entry.flag_bits & 1:
-            return "is encrypted", None, "save it without a password"
-        size = 0
-        rest = b""
-        is_sheet = entry.filename.startswith("xl/worksheets/")
-        with archive.open(entry) as file:
-            while piece := file.read(_PIECE):
-                size += len(piece)
-                total += len(piece)
-                if size > RATIO_FREE_BYTES and size > RATIO_MAX * max(entry.compress_size, 1):
-                    return (
-                        "looks like a zip bomb",
-                        f"{entry.filename} is squeezed more than {RATIO_MAX}:1",
-                        "save the sheet as CSV",
-                    )
-                if total > INFLATED_MAX_BYTES:
-                    return "is too large", f"more than {INFLATED_MAX_BYTES >> 30} GiB of XML", "save the sheet as CSV"
-                if is_sheet:
-                    rest = _look(found, entry.filename, rest + piece)
-        if rest:
-            _look(found, entry.filename, rest + b"<row ")
-    return None
-
-
-def _look(found: Inspection, entry: str, xml: bytes) -> bytes:
-    """Note what is special in whole rows; give back the rest."""
-    cut = xml.rfind(b"<row ")
-    if cut < 0:
-        return xml[-_PIECE:]
-    if xml.find(b't="e"', 0, cut) >= 0:
-        errors = found.errors.setdefault(entry, {})
-        for letters, row, text in _ERROR_CELL.findall(xml, 0, cut):
-            errors[int(row) - 1, _column(letters)] = text.decode("ascii", "replace")
-    if xml.find(b'hidden="1"', 0, cut) >= 0:
-        found.hidden[entry] = found.hidden.get(entry, 0) + len(_HIDDEN_ROW.findall(xml, 0, cut))
-    return xml[cut:]
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number - 1
-
-
-def _sheet_entries(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Sheet names -> archive entries, by the workbook's own relationships. A stranger layout only loses error names."""
-    try:
-        relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-        targets = {item.get("Id", ""): item.get("Target", "") for item in relations}
-        workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    except (KeyError, ElementTree.ParseError):
-        return {}
-    entries: dict[str, str] = {}
-    for item in workbook.iter():
-        if item.tag.rpartition("}")[2] == "sheet":
-            relation = next((value for name, value in item.attrib.items() if name.endswith("}id")), "")
-            target = targets.get(relation, "")
-            entries[item.get("name", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    return entries
-
-
 def cell_text(value: Any) -> str:
-    """A cell's value as the sheet shows it, unformatted."""
+    """A plain cell's value as text; calamine gives no dates here: they have formats, and are read exactly."""
     match value:
         case str():
             return value
         case bool():
             return "TRUE" if value else "FALSE"
-        case float():
-            if value.is_integer() and abs(value) < 1e15:
-                return str(int(value))
-            return repr(value)
-        case datetime.datetime():
-            return value.isoformat(sep="T")
-        case datetime.date() | datetime.time():
-            return value.isoformat()
-        case datetime.timedelta():
-            seconds = round(value.total_seconds())
-            return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        case float() | int():
+            return number_text(value)
         case None:
             return ""
         case _:
@@ -252,31 +149,30 @@ def _environment() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
-    """The child: `PATH SHEET`, lines of JSON to `out`."""
-    path, sheet = Path(arguments[0]), arguments[1] or None
+    """The child: `PATH WANTED`, lines of JSON to `out`."""
     _bound_memory()
     # Rows are made and written out; there are no circles to look for.
     gc.disable()
     try:
-        for line in _lines(path, sheet):
+        for line in _lines(Path(arguments[0]), **orjson.loads(arguments[1])):
             out.write(orjson.dumps(line) + b"\n")
         out.write(orjson.dumps({"end": True}) + b"\n")
+    except Unopenable as error:
+        setting = error.setting if isinstance(error, _Unreadable) else None
+        told = {"message": error.message, "found": error.found, "fix": error.fix, "setting": setting}
+        out.write(orjson.dumps({"error": told}) + b"\n")
     except Exception as error:
-        if not isinstance(error, _Unreadable):
-            out.write(orjson.dumps({"died": type(error).__name__}) + b"\n")
-            raise
-        out.write(orjson.dumps({"error": error.as_json}) + b"\n")
+        out.write(orjson.dumps({"died": type(error).__name__}) + b"\n")
+        raise
     out.flush()
 
 
-class _Unreadable(Exception):
-    """`fix`: advice; `sheet`: the sheet to name instead."""
+class _Unreadable(Unopenable):
+    """`setting`: its name and value, to be said instead of advice."""
 
-    def __init__(
-        self, message: str, found: str | None = None, fix: str | None = None, *, sheet: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.as_json = {"message": message, "found": found, "fix": fix, "sheet": sheet}
+    def __init__(self, message: str, found: str | None = None, *, setting: tuple[str, str | int] | None = None) -> None:
+        super().__init__(message, found)
+        self.setting = setting
 
 
 def _bound_memory() -> None:
@@ -287,73 +183,160 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
 
 
-def _lines(path: Path, wanted: str | None) -> Iterator[dict[str, Any]]:
-    from python_calamine import CalamineError, CalamineWorkbook
-
+def _lines(path: Path, sheet: str | None, header_row: int, dates: str) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         if file.read(4) == _OLE:
-            raise _Unreadable("is encrypted, or an old .xls file", fix="save it as .xlsx without a password, or as CSV")
-    found = inspect(path)
-    if found.problem is not None:
-        raise _Unreadable(*found.problem)
-    try:
-        workbook = CalamineWorkbook.from_path(path)
-        sheet, notes = _choose_sheet(workbook, wanted)
-        entry = found.entries.get(sheet.name, "")
-        hidden = found.hidden.get(entry, 0)
-        if hidden:
-            notes.append(f"{hidden:,} hidden row{'s are' if hidden > 1 else ' is'} included")
-        yield from _sheet_lines(sheet, found.errors.get(entry, {}), notes)
-    except (CalamineError, OSError, ValueError) as error:
-        raise _Unreadable("cannot be read as a workbook", type(error).__name__, "save the sheet as CSV") from None
+            how = "save it as .xlsx without a password, or as CSV"
+            raise Unopenable("is encrypted, or an old .xls file", None, how)
+    archive = read_archive(path)
+    chosen, notes = _choose_sheet(archive, sheet)
+    if archive.is_usual and chosen.entry not in archive.special and not _has_formats(archive, chosen.entry):
+        yield from _plain_lines(path, chosen, notes, header_row)
+    else:
+        yield from _exact_lines(ExactSheet(archive, chosen.entry, dates), chosen.name, notes, header_row)
 
 
-def _choose_sheet(workbook: Any, wanted: str | None) -> tuple[Any, list[str]]:
-    from python_calamine import SheetVisibleEnum
-
-    names: list[str] = workbook.sheet_names
+def _choose_sheet(archive: Archive, wanted: str | None) -> tuple[Sheet, list[str]]:
     if wanted is not None:
-        if wanted not in names:
-            near = difflib.get_close_matches(wanted, names, n=1)
-            listed = ", ".join(f'"{name}"' for name in names)
-            nearest = (near or names)[0] if names else None
-            raise _Unreadable(f'has no sheet "{wanted}"', f"the sheets {listed}", sheet=nearest)
-        return workbook.get_sheet_by_name(wanted), []
-    visible = [item.name for item in workbook.sheets_metadata if item.visible == SheetVisibleEnum.Visible]
-    filled = [sheet for sheet in map(workbook.get_sheet_by_name, visible) if sheet.height]
+        for sheet in archive.sheets:
+            if sheet.name == wanted:
+                return sheet, []
+        names = [sheet.name for sheet in archive.sheets]
+        near = difflib.get_close_matches(wanted, names, n=1) or names
+        setting = ("input.sheet", near[0]) if near else None
+        raise _Unreadable(f'has no sheet "{wanted}"', f"the sheets {_listed(names)}", setting=setting)
+    filled = [sheet for sheet in archive.sheets if sheet.is_visible and sheet.entry in archive.filled]
     if not filled:
-        raise _Unreadable("has no rows in any visible sheet", ", ".join(f'"{name}"' for name in names))
+        raise Unopenable("has no rows in any visible sheet", _listed(archive.all_names))
     if len(filled) > 1:
         # Not the first: "Contacts" may stand behind "Do not contact".
-        listed = ", ".join(f'"{sheet.name}"' for sheet in filled)
-        raise _Unreadable("has more than one sheet with rows", listed, sheet=filled[0].name)
-    return filled[0], [f'the sheet "{filled[0].name}"'] if len(names) > 1 else []
+        names = [sheet.name for sheet in filled]
+        raise _Unreadable("has more than one sheet with rows", _listed(names), setting=("input.sheet", names[0]))
+    return filled[0], [f'the sheet "{filled[0].name}"'] if len(archive.all_names) > 1 else []
 
 
-def _sheet_lines(sheet: Any, errors: dict[tuple[int, int], str], notes: list[str]) -> Iterator[dict[str, Any]]:
-    rows = _text_rows(sheet, errors)
-    header_at, header = next(((at, row) for at, row in enumerate(rows) if any(cell.strip() for cell in row)), (0, []))
-    if not header:
-        raise _Unreadable("has no header row", f'the sheet "{sheet.name}"')
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _has_formats(archive: Archive, entry: str) -> bool:
+    """Whether cells of the sheet have formats that change what is seen."""
+    from dispatcher.intake.sheet import has_styles, read_formats
+
+    if archive.styles is None:
+        return False
+    special = {
+        str(at) for at, form in enumerate(read_formats(archive.open(archive.styles))) if form.kind is not Kind.plain
+    }
+    return bool(special) and has_styles(archive.open(entry), special)
+
+
+def _plain_lines(path: Path, chosen: Sheet, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(chosen.name)
+        rows: Iterator[list[str]] = (
+            # Most rows are text only: one look at all types costs half of one at each.
+            cast("list[str]", row)
+            if {*map(type, row)} == _TEXT
+            else [cell if type(cell) is str else cell_text(cell) for cell in row]
+            for row in sheet.iter_rows()
+        )
+        at, header = next(
+            ((at, row) for at, row in enumerate(rows, 1) if at == header_row or (not header_row and _is_filled(row))),
+            (0, []),
+        )
+        _check_header(header, chosen.name, header_row)
+        yield {"header": header, "first_row": at + 1, "row_count": sheet.total_height, "notes": notes}
+        while batch := list(islice(rows, _ROWS_PER_LINE)):
+            yield {"rows": batch}
+    except (CalamineError, OSError, ValueError) as error:
+        raise Unopenable("cannot be read as a workbook", type(error).__name__, "save the sheet as CSV") from None
+
+
+def _is_filled(row: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in row)
+
+
+def _check_header(header: Sequence[str], sheet: str, header_row: int) -> None:
+    if not header or not _is_filled(header):
+        if header_row:
+            what = f"nothing stands there in the sheet {sheet!r}"
+            raise _Unreadable(f"has no names in row {header_row}", what, setting=("input.header_row", 1))
+        raise Unopenable("has no header row", f'the sheet "{sheet}"')
     if len(header) > COLUMNS_MAX:
-        raise _Unreadable(f"has more than {COLUMNS_MAX:,} columns", f"{len(header):,}")
-    yield {"header": header, "first_row": header_at + 2, "row_count": sheet.total_height, "notes": notes}
+        raise Unopenable(f"has more than {COLUMNS_MAX:,} columns", f"{len(header):,}")
+
+
+def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:
+    facts, rows = sheet.facts, sheet.rows()
+    first: Row | None = None
+    named: dict[int, str] = {}
+    for row in rows:
+        if row.number == header_row or not header_row:
+            seen = {column: sheet.text(column, raw)[0] for column, raw in row.cells.items()}
+            named = {column: text for column, text in seen.items() if text.strip()}
+            if named or header_row:
+                first = row
+                break
+        if header_row and row.number > header_row:
+            break
+    if first is None or not named:
+        _check_header((), name, header_row)
+        raise AssertionError
+    left, last_named = min(facts.used), max(named)
+    right = max(column for column in facts.used if column <= last_named + _NAMELESS_COLUMNS_MAX)
+    columns = range(left, max(right, last_named) + 1)
+    header = [named.get(column, "") for column in columns]
+    notes += _notes(sheet, first, dict(zip(columns, header, strict=True)))
+    yield {"header": header, "first_row": first.number + 1, "row_count": facts.last_row, "notes": notes}
     while batch := list(islice(rows, _ROWS_PER_LINE)):
-        yield {"rows": batch}
+        lines: list[list[str]] = []
+        faults: list[tuple[int, int, str]] = []
+        for position, row in enumerate(batch):
+            line = [""] * len(columns)
+            for column, raw in row.cells.items():
+                if column in columns:
+                    line[column - left], fault = sheet.text(column, raw)
+                    if fault is not None:
+                        faults.append((position, column - left, fault))
+            lines.append(line)
+        yield {"rows": lines, "numbers": [row.number for row in batch], "faults": faults}
 
 
-def _text_rows(sheet: Any, errors: dict[tuple[int, int], str]) -> Iterator[list[str]]:
-    first_column = sheet.start[1] if sheet.start else 0
-    by_row: dict[int, list[tuple[int, str]]] = {}
-    for (row_at, column), text in errors.items():
-        by_row.setdefault(row_at, []).append((column - first_column, text))
-    for at, row in enumerate(sheet.iter_rows()):
-        # Most rows are text only: one look at all types costs half of one at each.
-        cells = row if {*map(type, row)} == _TEXT else [cell if type(cell) is str else cell_text(cell) for cell in row]
-        for column, text in by_row.get(at, ()):
-            if 0 <= column < len(cells) and not cells[column]:
-                cells[column] = text
-        yield cells
+def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[str]:
+    """What a person should know of how the sheet looks, and what is sent. `names`: column -> its name."""
+    facts = sheet.facts
+    if header.is_hidden:
+        yield f"the columns' names stand in row {header.number}, which is hidden"
+    hidden = facts.hidden_rows - header.is_hidden
+    if hidden:
+        yield f"{hidden:,} hidden row{'s are' if hidden > 1 else ' is'} included"
+    unseen = [
+        name
+        for column, name in names.items()
+        if name and any(first <= column <= last for first, last in facts.hidden_columns)
+    ]
+    if unseen:
+        yield f"hidden columns are included: {_listed(unseen)}"
+    merged = [
+        f"{letters_of(left)}{top}:{letters_of(right)}{bottom}"
+        for top, bottom, left, right in facts.merged
+        if bottom > header.number and any(column in names for column in (left, right))
+    ]
+    if merged:
+        more = f" and {len(merged) - _EXAMPLES:,} more" if len(merged) > _EXAMPLES else ""
+        where = ", ".join(merged[:_EXAMPLES]) + more
+        yield f"merged cells ({where}): only the first of each has the value, the others are empty"
+    far = sorted(column for column in facts.used if column not in names)
+    if far:
+        count = sum(facts.used[column] for column in far)
+        where = f"column {letters_of(far[0])}" + (" and others" if len(far) > 1 else "")
+        yield f"{count:,} cell{'s' if count > 1 else ''} far from the table left out ({where})"
+    for column, name in names.items():
+        for form, count in facts.formats.get(column, {}).items():
+            yield f'"{name or letters_of(column)}": {sheet.told(column, form, count)}'
 
 
 if __name__ == "__main__":

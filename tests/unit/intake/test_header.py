@@ -113,13 +113,14 @@ def test_all_in_one_column(tmp_path: Path, text: str, of_input: dict[str, str], 
 
 def test_guards_and_leftovers_of_programs_are_told(tmp_path: Path) -> None:
     """Cells go out as they stand, and a person is told before; a number's guard is taken off."""
-    text = 'phone,name\n"=""+12025550101""","=""Ada"""\n+12025550102,\\N\n+12025550103, "Anna"\n\x1a\r\n'
+    text = 'phone,name\n"=""+12025550101""","=""Ada"""\n+12025550102,\\N\n+12025550103, "Anna"\n+12025550104,#N/A\n\x1a\r\n'
     batches, notes, _ = opened(tmp_path / "a.csv", text)
-    assert batches[0].to_addresses == ["+12025550101", "+12025550102", "+12025550103"]
+    assert batches[0].to_addresses == [f"+1202555010{n}" for n in range(1, 5)]
     assert [note.split(",")[0] for note in notes] == [
         "a Ctrl-Z at the file's end",
         '1 row has a cell like ="…"',
         "1 row has a cell \\N",
+        "1 row has a spreadsheet's error in it",
         "1 row has a cell with a blank before its quotation mark: both are sent",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 import xlsxwriter
 
 from dispatcher.errors import InputError
-from dispatcher.intake import open_input, workbook
+from dispatcher.intake import archive, open_input, workbook
+from dispatcher.intake.archive import ENTRIES_MAX
 from dispatcher.model import Reason
 from dispatcher.remedies import Advice, Setting
 from tests.unit.intake.reading import ANN, BOB, options, read, write
@@ -89,21 +91,20 @@ def test_error_cells_keep_their_name(tmp_path: Path) -> None:
     rows: list[list[Any]] = [[None, "phone", "name"], [None, ANN, "Ann"], [None, None, None]]
     reading = read(make(tmp_path / "a.xlsx", ("S", rows), edit=edit))
     assert reading.cells[1] == ("#N/A", "#DIV/0!")
-    assert reading.reasons == [None, Reason.to_mangled]
+    assert reading.reasons == [None, Reason.row_malformed]
+    assert reading.rows[1].sentence == "the cell shows #N/A"
 
 
-def test_error_cells_are_found_where_pieces_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Error cells are found where the pieces of a large sheet meet."""
+def test_special_cells_are_seen_where_pieces_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a sheet must be read exactly is seen wherever its XML is cut."""
 
     def edit(_: Any, sheet: Any) -> None:
-        for row in range(1, 60, 3):
-            sheet.write_formula(row, 1, "=NA()", None, "#N/A")
+        sheet.write_formula(30, 1, "=NA()", None, "#N/A")
 
     path = make(tmp_path / "a.xlsx", ("S", [["phone", "n"], *[[ANN, "x"]] * 60]), edit=edit)
-    expected = {(row, 1): "#N/A" for row in range(1, 60, 3)}
-    for piece in (1 << 20, 500, 200):
-        monkeypatch.setattr(workbook, "_PIECE", piece)
-        assert workbook.inspect(path).errors == {SHEET: expected}
+    for piece in (1 << 20, 501, 211, 97):
+        monkeypatch.setattr(archive, "_PIECE", piece)
+        assert archive.read_archive(path).special == {SHEET}
 
 
 def test_the_only_visible_sheet_with_rows_is_read(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_damaged_entry_says_so(tmp_path: Path) -> None:
 def test_a_sheet_that_is_no_xml_says_so(tmp_path: Path) -> None:
     """A workbook whose sheet is no whole XML is refused as one that cannot be read."""
     path = repack(make(tmp_path / "a.xlsx", ("S", PLAIN)), {SHEET: b"<worksheet><sheetData><row><c"})
-    assert refused(path).message == f"{path} cannot be read as a workbook"
+    assert refused(path).message == f"{path} is damaged: its sheet cannot be read"
 
 
 def test_a_zip_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
@@ -245,27 +246,40 @@ def test_a_zip_bomb_is_refused_by_what_comes_out(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     error = refused(path)
     assert error.message == f"{path} looks like a zip bomb"
-    assert error.found == f"{SHEET} is squeezed more than 100:1"
+    assert error.found == f"{SHEET} is squeezed more than 400:1"
 
 
 def test_an_archive_of_very_many_entries_is_refused(tmp_path: Path) -> None:
     """An archive with more entries than a workbook may have is refused."""
     path = make(tmp_path / "a.xlsx", ("S", PLAIN))
-    repack(path, {f"xl/media/{number}": b"" for number in range(workbook.ENTRIES_MAX)})
+    repack(path, {f"xl/media/{number}": b"" for number in range(ENTRIES_MAX)})
     assert refused(path).message == f"{path} holds too many files for a workbook"
 
 
-def test_a_sheet_larger_than_memory_is_refused(tmp_path: Path) -> None:
-    """A sheet that spans more cells than memory costs the child its life and us nothing.
-
-    Two cells, first and last: calamine makes room for all seventeen thousand million between them.
-    """
+def test_a_far_cell_costs_nothing(tmp_path: Path) -> None:
+    """Two cells, first and last of a sheet: no room is made for the seventeen thousand million between them."""
     sheet = (
         b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         b'<row r="1"><c r="A1" t="inlineStr"><is><t>phone</t></is></c></row>'
+        b'<row r="2"><c r="A2" t="inlineStr"><is><t>+12025550101</t></is></c></row>'
         b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData></worksheet>'
     )
-    path = repack(make(tmp_path / "a.xlsx", ("S", PLAIN)), {SHEET: sheet})
+    reading = read(repack(make(tmp_path / "a.xlsx", ("S", PLAIN)), {SHEET: sheet}))
+    assert (reading.to, reading.new_input.header) == ([ANN], ("phone",))
+    assert "1 cell far from the table left out (column XFD)" in reading.notes
+
+
+def test_more_than_the_childs_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook that needs more than the child may have costs the child its life and us nothing."""
+    path = make(tmp_path / "a.xlsx", ("S", [["phone"], *[[ANN + str(n)] for n in range(1000)]]))
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))"
+    run = f"{limited}; sys.argv = sys.argv[1:]; runpy.run_module('dispatcher.intake.workbook', run_name='__main__')"
+    popen = subprocess.Popen
+
+    def bounded(arguments: list[str], **options: Any) -> Any:
+        return popen([arguments[0], "-c", run, *arguments[2:]], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", bounded)
     error = refused(path)
     assert error.message == f"{path} cannot be read: it needs too much memory, or is damaged"
     assert error.fix == Advice("open it in a spreadsheet program and save the sheet as CSV")

@@ -1,0 +1,202 @@
+"""A workbook's archive: what it is made of, found by its own relationships, and whether it may be opened at all.
+
+ISO/IEC 29500-2 names no folders: `xl/` is Excel's habit. Some writers part names with backslashes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from xml.etree import ElementTree
+
+#: Bounds on an archive. Excel's largest sheet of 26 full columns has about a gigabyte of XML.
+ENTRIES_MAX = 10_000
+INFLATED_MAX_BYTES = 2 << 30
+#: An entry larger than this must not have been squeezed more than RATIO_MAX to one: deflate itself ends at 1,032, and a
+#: column of one word over and over reaches some 200.
+RATIO_FREE_BYTES = 32 << 20
+RATIO_MAX = 400
+_PIECE = 1 << 20
+
+#: What makes a sheet one that the quick reader might misread: all that is not plain text and plain numbers where they
+#: say that they stand.
+_NOT_PLAIN = (
+    *(b"<f>", b"<f ", b"<f/", b't="e"', b"t='", b't="d"', b't="inlineStr"'),
+    *(b"hidden=", b"<mergeCell ", b"<phoneticPr", b"<c>", b":c ", b":row"),
+)
+_FAR = re.compile(rb'r="[A-Z]{3}\d')
+_CONTENT = re.compile(rb"<(?:\w+:)?(?:v|is)[ >]")
+
+
+class Unopenable(Exception):
+    """Why an archive is not opened."""
+
+    def __init__(self, message: str, found: str | None = None, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.found, self.fix = message, found, fix
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A worksheet of the workbook."""
+
+    name: str
+    entry: str
+    is_visible: bool
+
+
+@dataclass(slots=True)
+class Archive:
+    """What an archive is found to hold."""
+
+    path: Path
+    #: Name with slashes -> name in the archive.
+    names: Mapping[str, str]
+    sheets: list[Sheet] = field(default_factory=list)
+    #: All sheets' names, other kinds (charts, macros, dialogs) among them.
+    all_names: list[str] = field(default_factory=list)
+    strings: str | None = None
+    styles: str | None = None
+    #: Dates count from 1904.
+    is_1904: bool = False
+    #: It is laid out as Excel does.
+    is_usual: bool = False
+    #: Sheets' entries that hold anything.
+    filled: set[str] = field(default_factory=set)
+    #: Of these, those that must be read exactly.
+    special: set[str] = field(default_factory=set)
+
+    def open(self, name: str) -> IO[bytes]:
+        """An entry's content, as one reads it piece by piece."""
+        return zipfile.ZipFile(self.path).open(self.names[name])
+
+
+def read_archive(path: Path) -> Archive:
+    """Look at the whole archive once, in pieces. Sizes are those that really come out: its directory can lie.
+
+    Raises: Unopenable.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if len(entries) > ENTRIES_MAX:
+                raise Unopenable(
+                    "holds too many files for a workbook", f"{len(entries):,} files", "save the sheet as CSV"
+                )
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise Unopenable("is encrypted", None, "save it without a password")
+            found = Archive(path, {_slashed(entry.filename): entry.filename for entry in entries})
+            _inflate(archive, _relate(archive, found))
+            return found
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise Unopenable("is damaged or cut off", type(error).__name__, "fetch or save the file again") from None
+
+
+def _slashed(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/")
+
+
+def _relate(archive: zipfile.ZipFile, found: Archive) -> Archive:
+    """Follow the relationships from the archive to the workbook, and from there to its parts."""
+    workbook = next((target for kind, _, target in _relations(archive, found, "") if kind == "officeDocument"), "")
+    if workbook not in found.names:
+        workbook = next((name for name in found.names if posixpath.basename(name) == "workbook.xml"), "")
+    if not workbook:
+        raise Unopenable("is no XLSX workbook", "a zip archive of something else", "save the contacts as .xlsx or CSV")
+    parts = {key: (kind, target) for kind, key, target in _relations(archive, found, workbook)}
+    by_kind = dict(parts.values())
+    found.strings = _there(found, by_kind.get("sharedStrings"))
+    found.styles = _there(found, by_kind.get("styles"))
+    elements = list(_xml(archive, found, workbook))
+    if not elements:
+        raise Unopenable("cannot be read as a workbook", f"{workbook} is no XML", "save the sheet as CSV")
+    for element in elements:
+        if element.tag == "workbookPr":
+            found.is_1904 = element.get("date1904", "0") in ("1", "true")
+        if element.tag != "sheet":
+            continue
+        name = element.get("name", "")
+        found.all_names.append(name)
+        key = next((value for attribute, value in element.attrib.items() if attribute.endswith("}id")), "")
+        kind, target = parts.get(key, ("", ""))
+        if kind == "worksheet" and target in found.names:
+            is_visible = element.get("state", "visible") == "visible"
+            found.sheets.append(Sheet(name, target, is_visible))
+    usual = {name: original for name, original in found.names.items() if name == original}
+    found.is_usual = workbook == "xl/workbook.xml" and len(usual) == len(found.names)
+    found.is_usual &= len(found.sheets) == len(found.all_names)
+    return found
+
+
+def _there(found: Archive, name: str | None) -> str | None:
+    return name if name in found.names else None
+
+
+def _relations(archive: zipfile.ZipFile, found: Archive, part: str) -> Iterator[tuple[str, str, str]]:
+    """A part's relationships: the last word of its kind, the id, and the name of what it leads to."""
+    folder, base = posixpath.split(part)
+    for element in _xml(archive, found, posixpath.join(folder, "_rels", f"{base}.rels")):
+        if element.tag == "Relationship" and element.get("TargetMode") != "External":
+            target = element.get("Target", "").replace("\\", "/")
+            name = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            if name not in found.names:
+                name = next((other for other in found.names if other.lower() == name.lower()), name)
+            yield posixpath.basename(element.get("Type", "")), element.get("Id", ""), name
+
+
+def _xml(archive: zipfile.ZipFile, found: Archive, name: str) -> Iterator[ElementTree.Element]:
+    """An entry's elements, their tags without namespaces; none where it is missing or no XML."""
+    if name not in found.names:
+        return
+    with archive.open(found.names[name]) as file:
+        text = file.read(RATIO_FREE_BYTES)
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        yield element
+
+
+def _inflate(archive: zipfile.ZipFile, found: Archive) -> None:
+    sheets = {found.names[sheet.entry]: sheet.entry for sheet in found.sheets}
+    total = 0
+    for entry in archive.infolist():
+        size, rest = 0, b""
+        name = sheets.get(entry.filename)
+        with archive.open(entry) as file:
+            while piece := file.read(_PIECE):
+                size += len(piece)
+                total += len(piece)
+                if size > RATIO_FREE_BYTES and size > RATIO_MAX * max(entry.compress_size, 1):
+                    what = f"{entry.filename} is squeezed more than {RATIO_MAX}:1"
+                    raise Unopenable("looks like a zip bomb", what, "save the sheet as CSV")
+                if total > INFLATED_MAX_BYTES:
+                    most = f"more than {INFLATED_MAX_BYTES >> 30} GiB of XML"
+                    raise Unopenable("is too large", most, "save the sheet as CSV")
+                if name is not None and name not in found.special:
+                    piece = rest + piece
+                    _look(found, name, piece)
+                    rest = piece[-64:]
+        if name is not None and name not in found.special and not rest.rstrip().endswith((b"worksheet>", b"/>")):
+            # It is cut off: whoever reads it says so.
+            found.special.add(name)
+            found.filled.add(name)
+
+
+def _look(found: Archive, name: str, xml: bytes) -> None:
+    """Whether there is anything in the sheet, and anything that is not plain."""
+    if name not in found.filled and _CONTENT.search(xml):
+        found.filled.add(name)
+    # A cell that is cut comes again, whole, with the next piece. One look for each is faster than one for all.
+    is_plain = not any(mark in xml for mark in _NOT_PLAIN) and xml.count(b"<c ") <= xml.count(b'<c r="') + 1
+    if not is_plain or _FAR.search(xml):
+        found.special.add(name)
+        found.filled.add(name)

@@ -1,0 +1,162 @@
+"""A workbook's numbers as text: as the sheet shows them where that is what a person means, else the number itself.
+
+A number format says whether a number is a date, a time, a duration, a share or an amount (ISO/IEC 29500-1, 18.8.30).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from decimal import Decimal
+from enum import Enum
+
+_DAY_S = 86_400
+#: Differences that come of counting days in binary: a thousandth of a second is none.
+_ROUNDED_S = 0.0015
+#: So many places behind the point are written out.
+_PLACES_MAX = 16
+_LARGEST_PLAIN = Decimal(10) ** 21
+_NOTHING = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
+_CURRENCY = re.compile(r"\[\$(?!-)[^\]]|[$€£¥₹]|\"[^\"]*(?:[$€£¥₹]|EUR|USD|CHF|kr|zł)[^\"]*\"")
+_ZEROS = re.compile(r"0+(?:[\- ]0+)*")
+
+
+class Kind(Enum):
+    """What a number format makes of a number."""
+
+    plain = "plain"
+    #: Leading zeros: a postcode, an extension.
+    zeros = "zeros"
+    date = "date"
+    date_time = "date and time"
+    time = "time"
+    duration = "duration"
+    percent = "percent"
+    currency = "currency"
+    #: Decimals, thousands, anything of the user's own.
+    other = "other"
+
+
+#: Formats that every program knows by their numbers (18.8.30); what is not here is plain.
+_BUILT_IN = {
+    **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), Kind.date),
+    22: Kind.date_time,
+    **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), Kind.time),
+    46: Kind.duration,
+    **dict.fromkeys((9, 10), Kind.percent),
+    **dict.fromkeys((5, 6, 7, 8, 41, 42, 43, 44), Kind.currency),
+    **dict.fromkeys((2, 3, 4, 11, 12, 13, 37, 38, 39, 40, 48), Kind.other),
+}
+_BUILT_IN_CODES = {
+    9: "0%",
+    10: "0.00%",
+    14: "m/d/yyyy",
+    22: "m/d/yyyy h:mm",
+    46: "[h]:mm:ss",
+    4: "#,##0.00",
+    3: "#,##0",
+}
+
+
+class Format:
+    """A number format."""
+
+    __slots__ = ("code", "kind")
+
+    def __init__(self, number: int, code: str | None) -> None:
+        """`code` None: the built-in one of this number."""
+        self.kind = _BUILT_IN.get(number, Kind.plain) if code is None else _kind(code)
+        self.code = code or _BUILT_IN_CODES.get(number, f"format {number}")
+
+
+def _kind(code: str) -> Kind:
+    section = code.split(";")[0]
+    bare = _NOTHING.sub("", section)
+    letters = bare.lower()
+    if letters in ("", "general", "@", "0"):
+        return Kind.plain
+    if _ZEROS.fullmatch(bare.replace("\\", "") or " ") or _ZEROS.fullmatch(section.replace("\\", "")):
+        return Kind.zeros
+    if re.search(r"\[[hms]+\]", letters):
+        return Kind.duration
+    has_clock = bool(re.search(r"[hs]", letters.replace("general", "")))
+    if re.search(r"[yd]", letters) or (re.search("m", letters) and not has_clock):
+        return Kind.date_time if has_clock else Kind.date
+    if has_clock:
+        return Kind.time
+    if "%" in letters:
+        return Kind.percent
+    return Kind.currency if _CURRENCY.search(section) else Kind.other
+
+
+def number_text(value: float) -> str:
+    """Fifteen significant digits, as Excel shows them, and no E-notation for what one would write out."""
+    text = f"{value:.15g}"
+    if "e" not in text:
+        return text
+    exact = Decimal(text)
+    return f"{exact:f}" if abs(exact) < _LARGEST_PLAIN and exact.adjusted() > -_PLACES_MAX else text
+
+
+def zeros_text(value: float, code: str) -> str:
+    """A whole number with its leading zeros, and the dashes and blanks between them (00000-0000)."""
+    pattern = code.split(";")[0].replace("\\", "").replace('"', "")
+    if value < 0 or value != int(value):
+        return number_text(value)
+    digits = str(int(value)).rjust(pattern.count("0"), "0")
+    extra, shown = len(digits) - pattern.count("0"), []
+    rest = iter(digits[extra:])
+    for character in pattern:
+        shown.append(next(rest) if character == "0" else character)
+    return digits[:extra] + "".join(shown)
+
+
+def moment(serial: float, is_1904: bool) -> datetime.datetime | None:
+    """The date and time of a day's number; None: no calendar has it."""
+    days, seconds = divmod(_seconds(serial), _DAY_S)
+    # A sheet knows no zones; and its 1900 has a 29th of February, as Lotus 1-2-3 had it.
+    year, month, day = (1904, 1, 1) if is_1904 else (1899, 12, 30 if days >= 60 else 31)
+    base = datetime.datetime(year, month, day)  # noqa: DTZ001
+    try:
+        return base + datetime.timedelta(days=days, seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def _seconds(serial: float) -> float:
+    seconds = serial * _DAY_S
+    nearest = round(seconds)
+    return float(nearest) if abs(seconds - nearest) < _ROUNDED_S else round(seconds, 3)
+
+
+def has_clock(when: datetime.datetime) -> bool:
+    """Whether it is not the day alone."""
+    return when.time() != datetime.time.min
+
+
+def moment_text(when: datetime.datetime, pattern: str, *, with_clock: bool) -> str:
+    """As `pattern` (strftime) says; empty: ISO 8601."""
+    if pattern:
+        return when.strftime(pattern)
+    return clock_text(when.isoformat()) if with_clock else when.date().isoformat()
+
+
+def clock_text(text: str) -> str:
+    """An ISO time without zeros behind its seconds' point."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def time_text(serial: float) -> str:
+    """A time of day, 24 hours at most; what is longer is a duration."""
+    if serial < 0 or serial >= 1:
+        return duration_text(serial)
+    hours, rest = divmod(_seconds(serial) % _DAY_S, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return clock_text(f"{int(hours):02d}:{int(minutes):02d}:{seconds:06.3f}")
+
+
+def duration_text(serial: float) -> str:
+    """Hours, minutes and seconds: 30:00:00, -1:30:00."""
+    seconds = round(abs(serial) * _DAY_S)
+    sign = "-" if serial < 0 and seconds else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
