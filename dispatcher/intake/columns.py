@@ -7,6 +7,7 @@ the same (`header.visible`); no other leniency.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
 
 if TYPE_CHECKING:
     from dispatcher.settings import CampaignSettings, ColumnsSettings
+
+
+#: What pandas writes a table's row numbers under: no column of the user's.
+_INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,16 @@ class ColumnMap:
     #: Parameter name -> position.
     parameters: dict[str, int]
     constants: dict[str, str]
+
+    @property
+    def used(self) -> frozenset[int]:
+        """The columns whose values go out, or say whose row it is."""
+        from_ = () if self.from_ is None else (self.from_,)
+        return frozenset((self.to, *from_, *self.key, *self.parameters.values()))
+
+    def in_file(self, position: int) -> int:
+        """Where a column stands in the file."""
+        return position if self.kept is None else self.kept[position]
 
     def name(self, position: int) -> str:
         """A column's name as a message shows it."""
@@ -138,7 +153,7 @@ def _parameters(
     parameters: dict[str, int] = {}
     for position, column in enumerate(names.stripped):
         # A column without a name has no name to be sent under.
-        if position in used or not column:
+        if position in used or not column or _INDEX.fullmatch(column):
             continue
         if column in parameters:
             names.position(column, "columns.parameters", "[columns] parameters (every column, as none are named)")

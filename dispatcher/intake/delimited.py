@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 
 from dispatcher.errors import InputError
@@ -77,6 +77,9 @@ class DelimitedTable:
 
     def close(self) -> None:
         self._source.close()
+
+    def check_used(self, to: int, used: Collection[int]) -> None:
+        """Any column may be used: what is wrong is in single cells."""
 
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         self._fill(CHUNK_BYTES)

@@ -155,7 +155,7 @@ def _suffix(name: str) -> str:
 def _by_content(source: Source) -> Format | None:
     """What the first bytes prove; None: text, or anything."""
     head = source.peek(8)
-    if head.startswith(b"PAR1"):
+    if head.startswith((b"PAR1", b"PARE")):
         return Format.parquet
     # Encrypted workbooks are OLE files; their reader says so.
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):

@@ -7,7 +7,7 @@ A later line with a new key is malformed: it is not dropped in silence. Numbers 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from dispatcher.errors import InputError
@@ -72,6 +72,9 @@ class JsonLinesTable:
 
     def close(self) -> None:
         self._source.close()
+
+    def check_used(self, to: int, used: Collection[int]) -> None:
+        """Any column may be used: what is wrong is in single cells."""
 
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         numbers: list[int] = []

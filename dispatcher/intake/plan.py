@@ -130,6 +130,7 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
             columns = map_columns(table.header, settings.columns, settings.campaign)
         except ColumnError as error:
             raise explained(error, table, settings.columns.to, settings.input.delimiter) from None
+        table.check_used(columns.in_file(columns.to), [columns.in_file(position) for position in columns.used])
         table.notes.extend(header_notes(columns.header))
         screening = Screening(
             columns,

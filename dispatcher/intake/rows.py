@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,6 +90,12 @@ class Table(Protocol):
     @property
     def done_bytes(self) -> int:
         """How much of `total_bytes` is read."""
+
+    def check_used(self, to: int, used: Collection[int]) -> None:
+        """The columns whose values go out, by position in the file, and the one with the numbers. Before `chunks`.
+
+        Raises: InputError: one of them cannot be used, whatever its cells say.
+        """
 
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         """The rows, once. `kept`: only these columns, by position.

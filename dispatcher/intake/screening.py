@@ -240,10 +240,9 @@ class Screening:
         if not chunk.faults:
             return
         columns = self._columns
-        used = {columns.to, columns.from_, *columns.key, *columns.parameters.values()}
         for position, of_columns in chunk.faults.items():
             for column, sentence in of_columns.items():
-                if column in used:
+                if column in columns.used:
                     reasons[position] = (Reason.row_malformed, columns.name(column), sentence)
                     break
 

@@ -1,11 +1,11 @@
-"""The only pandas reader, and pyarrow beside it: blocks of regular delimited text, and Parquet."""
+"""The only pandas reader, and Arrow beside it: blocks of regular delimited text, and Parquet."""
 
 from __future__ import annotations
 
 import codecs
 import functools
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,11 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dispatcher.errors import DispatcherError, InputError
-from dispatcher.intake.rows import CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Malformed
+from dispatcher.intake.child import Child
+from dispatcher.intake.header import shown
+from dispatcher.intake.rows import Chunk, Malformed
 from dispatcher.intake.sources import Source
 
 
@@ -123,31 +124,24 @@ def _json_bodies(column: Any) -> tuple[Any, bool]:
 class ParquetTable:
     """A Parquet file. Rows are as `rows.Table` says; the first is number 2, as in every table with a header.
 
-    | type                            | text                                                         |
-    |---------------------------------|--------------------------------------------------------------|
-    | string, dictionary of strings   | as it is                                                     |
-    | int, uint, decimal              | its digits: 15551234567, 1.10                                |
-    | float, double                   | the shortest that reads back the same: 0.1, 5.0; NaN: empty  |
-    | bool                            | true, false                                                  |
-    | date, time, timestamp           | ISO 8601: 2026-01-02, 10:30:00, 2026-01-02T10:30:00+01:00    |
-    | list, struct, map               | JSON                                                         |
-    | binary                          | its text, if it is UTF-8; else the file is refused           |
-    | null                            | empty                                                        |
+    It is read in a process of its own (`parquet`), which makes text of every value (`arrow_text` says how).
     """
 
     def __init__(self, source: Source) -> None:
-        """Raises: InputError: it is damaged, cut off or encrypted."""
+        """Raises: InputError: it is damaged, cut off, encrypted, or holds far more rows than bytes."""
         self.notes: list[str] = []
         self._source = source
         self._done = 0.0
-        with _parquet_errors(source.name):
-            self._file = pq.ParquetFile(source.path, memory_map=False, pre_buffer=False, buffer_size=1 << 16)
-            self.header: Sequence[str] = list(self._file.schema_arrow.names)
-            self._row_count = self._file.metadata.num_rows
-        if len(self.header) > COLUMNS_MAX:
-            raise InputError(
-                f"{source.name} has more than {COLUMNS_MAX:,} columns", found=f"{len(self.header):,} columns"
-            )
+        self._child = Child("dispatcher.intake.parquet", str(source.path))
+        try:
+            opening = orjson.loads(self._child.out.readline() or b'{"died": null}')
+            self._raise_for(opening)
+        except BaseException:
+            self._child.end()
+            raise
+        self.header: Sequence[str] = opening["header"]
+        self._row_count: int = opening["rows"]
+        self._floating = frozenset(opening["floating"])
 
     @property
     def total_bytes(self) -> int | None:
@@ -161,114 +155,59 @@ class ParquetTable:
         return self._source.sha256()
 
     def close(self) -> None:
-        self._file.close(force=True)
+        self._child.end()
         self._source.close()
 
+    def check_used(self, to: int, used: Collection[int]) -> None:
+        """See `rows.Table`: a number that was a floating one has lost digits, however it is written."""
+        self._used = frozenset(used)
+        if to in self._floating:
+            raise InputError(
+                f'{self._source.name}: the column "{shown(self.header[to])}" holds floating-point numbers, whose last'
+                " digits may be lost",
+                fix="write the file with the column as text",
+            )
+
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
+        row_number, told_of = 2, set[int]()
         positions = range(len(self.header)) if kept is None else kept
-        row_number = 2
-        batch_rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES // 16 // max(len(self.header), 1)))
-        with _parquet_errors(self._source.name):
-            for batch in self._file.iter_batches(batch_size=batch_rows, use_threads=False):
-                columns = [_arrow(self._texts(batch.column(position), self.header[position])) for position in positions]
+        try:
+            stream = pa.ipc.open_stream(self._child.out)
+            while True:
+                batch, metadata = stream.read_next_batch_with_custom_metadata()
+                told = orjson.loads(metadata[b"told"])
+                self._raise_for(told)
+                if "end" in told:
+                    return
+                self._tell_of(told["bad"], told_of)
                 first, row_number = row_number, row_number + batch.num_rows
                 self._done = (row_number - 2) / max(self._row_count, 1)
-                yield ArrowChunk(range(first, row_number), columns)
+                yield ArrowChunk(range(first, row_number), [batch.column(position) for position in positions])
+        except (pa.ArrowException, OSError, StopIteration):
+            self._raise_for({"died": None})
 
-    def _texts(self, array: Any, column: str) -> Any:
-        """The column as Arrow text."""
-        kind = array.type
-        if pa.types.is_dictionary(kind):
-            return self._texts(array.dictionary_decode(), column)
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-            try:
-                return _strings(pc.cast(pc.cast(array, pa.binary()), pa.string()))
-            except pa.ArrowInvalid:
+    _used: frozenset[int] = frozenset()
+
+    def _tell_of(self, bad: dict[str, str], told_of: set[int]) -> None:
+        """Raises: InputError: a column that is used has values without text; others are told."""
+        for position, why in ((int(at), why) for at, why in bad.items()):
+            name = shown(self.header[position])
+            if position in self._used:
                 raise InputError(
-                    f'{self._source.name}: the column "{column}" holds bytes that are no text',
-                    fix="write the file without the column, or with the column as text",
-                ) from None
-        if any(is_plain(kind) for is_plain in _PLAIN):
-            return _strings(pc.cast(array, pa.string()))
-        if pa.types.is_floating(kind):
-            if pa.types.is_float64(kind):
-                return _made("" if value is None or value != value else repr(value) for value in array.to_pylist())
-            texts = _python(_strings(pc.cast(pc.cast(array, pa.float32()), pa.string())))
-            return _made("" if text == "nan" else text for text in texts)
-        if pa.types.is_date(kind):
-            return _strings(pc.cast(pc.cast(array, pa.date32()), pa.string()))
-        if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-            return _made(map(_iso, _python(_strings(pc.cast(array, pa.string())))))
-        values = array.to_pylist()
-        if pa.types.is_nested(kind):
-            return _made("" if v is None else orjson.dumps(_plain_json(v), default=str).decode() for v in values)
-        return _made("" if value is None else str(value) for value in values)
+                    f'{self._source.name}: the column "{name}" holds {why}',
+                    fix="write the file with the column as text, or send other columns",
+                )
+            if position not in told_of:
+                self.notes.append(f'the column "{name}" holds {why}: it is empty in the report')
+                told_of.add(position)
 
-
-#: Types that pyarrow itself turns into the text that a person would write.
-_PLAIN = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_integer,
-    pa.types.is_boolean,
-    pa.types.is_decimal,
-    pa.types.is_null,
-)
-
-
-def _strings(array: Any) -> Any:
-    return pc.fill_null(array, "")
-
-
-def _made(texts: Iterable[str]) -> Any:
-    return pa.array(list(texts), pa.large_string())
-
-
-def _iso(text: str) -> str:
-    """pyarrow's `2026-01-02 10:30:00.000000+0100` as ISO 8601, without a fraction that says nothing."""
-    if not text:
-        return text
-    date, space, time = text.rpartition(" ")
-    sign = max(time.rfind("+"), time.rfind("-"))
-    zone = "Z" if time.endswith("Z") else time[sign:] if sign > 0 else ""
-    clock = time.removesuffix(zone)
-    if "." in clock:
-        clock = clock.rstrip("0").rstrip(".")
-    if len(zone) == 5:
-        zone = f"{zone[:3]}:{zone[3:]}"
-    return f"{date}T{clock}{zone}" if space else f"{clock}{zone}"
-
-
-def _plain_json(value: Any) -> Any:
-    """Nested values as orjson takes them: a map's pairs stay pairs, bytes are text."""
-    match value:
-        case dict():
-            return {str(key): _plain_json(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain_json(item) for item in value]
-        case bytes():
-            return value.decode("utf-8", "replace")
-        case int() if abs(value) >= 1 << 63:
-            return str(value)
-        case _:
-            return value
-
-
-class _parquet_errors:  # noqa: N801
-    """Maps what pyarrow raises."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)) and not isinstance(error, InputError):
-            encrypted = "encrypt" in str(error).lower() or "PARE" in str(error)
+    def _raise_for(self, told: dict[str, Any]) -> None:
+        if "error" in told:
+            error = told["error"]
+            raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=error["fix"])
+        if "died" in told:
             raise InputError(
-                f"{self._name} is {'encrypted' if encrypted else 'damaged, cut off, or no Parquet file'}",
-                found=type(error).__name__,
-                fix="write the file again" + (" without encryption" if encrypted else ""),
-            ) from None
+                f"{self._source.name} cannot be read: it needs too much memory, or is damaged",
+                found=told["died"] or f"the reader ended with {self._child.wait()}",
+                fix="write it as CSV with the program that it comes from",
+            )

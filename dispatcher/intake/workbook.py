@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import difflib
 import gc
-import os
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
@@ -21,14 +19,13 @@ import orjson
 
 from dispatcher.errors import InputError
 from dispatcher.intake.archive import Archive, Sheet, Unopenable, read_archive
+from dispatcher.intake.child import Child, bound_memory
 from dispatcher.intake.numbers import Kind, number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
 from dispatcher.intake.sheet import ExactSheet, Row, letters_of
 from dispatcher.intake.sources import Source
 from dispatcher.remedies import Setting
 
-#: Address space of the child.
-MEMORY_MAX_BYTES = 4 << 30
 _ROWS_PER_LINE = 2_000
 _TEXT = {str}
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -50,14 +47,11 @@ class WorkbookTable:
         self._source = source
         self._done = 0.0
         wanted = orjson.dumps({"sheet": sheet, "header_row": header_row, "dates": dates}).decode()
-        arguments = [sys.executable, "-m", "dispatcher.intake.workbook", str(source.path), wanted]
-        self._child = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
-        )
+        self._child = Child("dispatcher.intake.workbook", str(source.path), wanted)
         try:
             opening = self._next()
         except BaseException:
-            self._end_child()
+            self._child.end()
             raise
         assert opening is not None
         self.notes: list[str] = opening["notes"]
@@ -77,8 +71,11 @@ class WorkbookTable:
         return self._source.sha256()
 
     def close(self) -> None:
-        self._end_child()
+        self._child.end()
         self._source.close()
+
+    def check_used(self, to: int, used: Collection[int]) -> None:
+        """Any column may be used: what is wrong is in single cells."""
 
     def chunks(self, kept: Sequence[int] | None) -> Iterator[Chunk]:
         row_number = self._first_row
@@ -104,8 +101,7 @@ class WorkbookTable:
 
     def _next(self) -> dict[str, Any] | None:
         """The child's next line; None: it is done."""
-        assert self._child.stdout is not None
-        text = self._child.stdout.readline()
+        text = self._child.out.readline()
         line: dict[str, Any] = orjson.loads(text) if text.endswith(b"\n") else {"died": None}
         if "error" in line:
             error = line["error"]
@@ -118,13 +114,6 @@ class WorkbookTable:
                 fix="open it in a spreadsheet program and save the sheet as CSV",
             )
         return None if "end" in line else line
-
-    def _end_child(self) -> None:
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
 
 
 def cell_text(value: Any) -> str:
@@ -142,15 +131,9 @@ def cell_text(value: Any) -> str:
             return str(value)
 
 
-def _environment() -> dict[str, str]:
-    # The child imports this very package, wherever it was imported from; and it needs no secret.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TWILIO_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     """The child: `PATH WANTED`, lines of JSON to `out`."""
-    _bound_memory()
+    bound_memory()
     # Rows are made and written out; there are no circles to look for.
     gc.disable()
     try:
@@ -173,14 +156,6 @@ class _Unreadable(Unopenable):
     def __init__(self, message: str, found: str | None = None, *, setting: tuple[str, str | int] | None = None) -> None:
         super().__init__(message, found)
         self.setting = setting
-
-
-def _bound_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # no such bound on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
 
 
 def _lines(path: Path, sheet: str | None, header_row: int, dates: str) -> Iterator[dict[str, Any]]:

@@ -113,7 +113,8 @@ def test_all_in_one_column(tmp_path: Path, text: str, of_input: dict[str, str], 
 
 def test_guards_and_leftovers_of_programs_are_told(tmp_path: Path) -> None:
     """Cells go out as they stand, and a person is told before; a number's guard is taken off."""
-    text = 'phone,name\n"=""+12025550101""","=""Ada"""\n+12025550102,\\N\n+12025550103, "Anna"\n+12025550104,#N/A\n\x1a\r\n'
+    text = 'phone,name\n"=""+12025550101""","=""Ada"""\n+12025550102,\\N\n'
+    text += '+12025550103, "Anna"\n+12025550104,#N/A\n\x1a\r\n'
     batches, notes, _ = opened(tmp_path / "a.csv", text)
     assert batches[0].to_addresses == [f"+1202555010{n}" for n in range(1, 5)]
     assert [note.split(",")[0] for note in notes] == [

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from dispatcher.errors import InputError
-from dispatcher.model import Reason
 from tests.unit.intake.reading import ANN, BOB, read
 
 BERLIN = "Europe/Berlin"
@@ -30,7 +29,7 @@ NOON = dt.datetime(2026, 1, 2, 12, 30)  # noqa: DTZ001 - a file's naive timestam
         (pa.array([1, None], pa.int8()), ["1", ""]),
         (pa.array([Decimal("1.10"), None, Decimal("-0.01")]), ["1.10", "", "-0.01"]),
         (pa.array([Decimal("12345678901234567890.12")], pa.decimal128(38, 2)), ["12345678901234567890.12"]),
-        (pa.array([0.1, 5.0, float("nan"), None, 1e300]), ["0.1", "5.0", "", "", "1e+300"]),
+        (pa.array([0.1, 5.0, float("nan"), None, 1e300]), ["0.1", "5", "", "", "1e+300"]),
         (pa.array([0.1, float("nan")], pa.float32()), ["0.1", ""]),
         (pa.array([True, False, None]), ["true", "false", ""]),
         (pa.array([dt.date(2026, 1, 2), None]), ["2026-01-02", ""]),
@@ -45,7 +44,7 @@ NOON = dt.datetime(2026, 1, 2, 12, 30)  # noqa: DTZ001 - a file's naive timestam
         (pa.array([{"a": 1, "b": ["x", None]}]), ['{"a":1,"b":["x",null]}']),
         (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())), ['[["k",1]]']),
         (pa.array(["Zoë".encode(), None]), ["Zoë", ""]),
-        (pa.array([dt.timedelta(hours=36)]), ["1 day, 12:00:00"]),
+        (pa.array([dt.timedelta(hours=36)]), ["36:00:00"]),
         (pa.nulls(2), ["", ""]),
     ],
 )
@@ -69,8 +68,105 @@ def test_whole_numbers_are_read_as_phones(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"phone": [12025550101, None]}), path)
     assert read(path).to == [ANN]
-    pq.write_table(pa.table({"phone": [12025550101.0, 12025550102.0]}), path)
-    assert read(path).reasons == [Reason.to_mangled, Reason.to_mangled]
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_a_floating_phone_column_is_refused(tmp_path: Path, kind: Any) -> None:
+    """By its type, whatever its numbers look like: 2025550123 as float32 is 2025550080."""
+    path = tmp_path / "a.parquet"
+    values = pa.array([2025550123.0 if kind != pa.float16() else 2.0, None], pa.float64()).cast(kind, safe=False)
+    for column in (values, values.dictionary_encode() if kind != pa.float16() else values):
+        pq.write_table(pa.table({"phone": column}), path)
+        with pytest.raises(InputError, match='the column "phone" holds floating-point numbers'):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array([0.1, 120.0], pa.float32()), ["0.1", "120"]),
+        (pa.array([120.0, None]), ["120", ""]),
+        (pa.array([1e22, 1.5e-9, float("inf")]), ["1e+22", "1.5e-09", "inf"]),
+        (pa.array([[0.1]], pa.list_(pa.float32())), ["[0.1]"]),
+        (pa.array([{"a": Decimal("1.10"), "b": dt.date(2026, 1, 2)}]), ['{"a":1.10,"b":"2026-01-02"}']),
+        (pa.array([{"t": NOON, "d": dt.timedelta(hours=-30)}]), ['{"t":"2026-01-02T12:30:00","d":"-30:00:00"}']),
+        (
+            pa.array([{"n": 2**64 - 1, "x": "Zoë"}], pa.struct([("n", pa.uint64()), ("x", pa.string())])),
+            ['{"n":18446744073709551615,"x":"Zoë"}'],
+        ),
+        (pa.array([[b"Zoe"]]), ['["Zoe"]']),
+        (pa.array([Decimal("0E-9"), Decimal("1.00E-7")], pa.decimal128(20, 9)), ["0.000000000", "0.000000100"]),
+        (pa.array([{"a": {}}], pa.struct([("a", pa.struct([("b", pa.int8())]))])), ['{"a":{"b":null}}']),
+        (pa.array(["a"]).cast(pa.string_view()), ["a"]),
+    ],
+)
+def test_values_are_as_a_person_writes_them(tmp_path: Path, values: Any, texts: list[str]) -> None:
+    """No more digits than the type has, no E-notation for amounts, and the same inside of lists."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [ANN] * len(values), "value": values}), path)
+    assert [cells[1] for cells in read(path).cells] == texts
+
+
+def test_times_far_from_today(tmp_path: Path) -> None:
+    """INT96 holds more centuries than nanoseconds do; zones that this system does not know are told in UTC."""
+    path = tmp_path / "a.parquet"
+    far = dt.datetime(2300, 1, 1)  # noqa: DTZ001
+    pq.write_table(
+        pa.table({"phone": [ANN], "t": pa.array([far], pa.timestamp("us"))}), path, use_deprecated_int96_timestamps=True
+    )
+    assert read(path).cells == [(ANN, "2300-01-01T00:00:00")]
+    pq.write_table(pa.table({"phone": [ANN], "t": pa.array([NOON], pa.timestamp("us", "GMT+2"))}), path)
+    assert read(path).cells[0][1].startswith("2026-01-02T12:30:00")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (pa.array([2**61], pa.int64()).cast(pa.timestamp("ms")), "times that no calendar has"),
+        (pa.array([[5_000_000]], pa.list_(pa.int32())).cast(pa.list_(pa.date32())), "values that have no text"),
+        (pa.array([b"a\xff"]), "bytes that are no text"),
+        (pa.array([[b"a\xff"]]), "bytes that are no text"),
+        (pa.Array.from_buffers(pa.string(), 1, pa.array([b"a\xff"]).buffers()), "bytes that are no text"),
+    ],
+)
+def test_a_column_without_text_is_named(tmp_path: Path, values: Any, why: str) -> None:
+    """It stops the file where it would be sent, and only then."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [ANN], "odd": values, "name": ["Ann"]}), path)
+    with pytest.raises(InputError, match=f'the column "odd" holds {why}'):
+        read(path)
+    reading = read(path, parameters=["name"])
+    assert reading.cells == [(ANN, "", "Ann")]
+    assert reading.notes == (f'the column "odd" holds {why}: it is empty in the report',)
+
+
+def test_a_few_bytes_that_stand_for_gigabytes(tmp_path: Path) -> None:
+    """A megabyte in each of very many rows, or rows without end: refused with a true sentence, within bounds."""
+    path = tmp_path / "a.parquet"
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 200_000, pa.int32()), pa.array(["x" * (1 << 20)]))
+    pq.write_table(pa.table({"phone": [ANN] * 200_000, "v": text}), path)
+    with pytest.raises(InputError, match="needs too much memory"):
+        read(path)
+    pq.write_table(pa.table({"phone": pa.array([None] * 30_000_000, pa.string())}), path)
+    with pytest.raises(InputError, match="holds far more rows than bytes"):
+        read(path)
+
+
+def test_pandas_row_numbers_are_no_parameter(tmp_path: Path) -> None:
+    """A DataFrame's index is written as a column of its own."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [ANN], "__index_level_0__": [7]}), path)
+    reading = read(path)
+    assert dict(reading.new_input.parameter_columns) == {}
+    assert reading.cells == [(ANN, "7")]
+
+
+def test_an_encrypted_file_says_so(tmp_path: Path) -> None:
+    """A file whose footer is encrypted is no binary data of an unknown kind."""
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PARE" + b"\0" * 100 + b"PARE")
+    with pytest.raises(InputError, match="is encrypted"):
+        read(path)
 
 
 def test_rows_are_numbered_below_a_header(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def book(
     properties: str = "",
     others: tuple[tuple[str, str, str], ...] = (),
 ) -> Path:
-    """A workbook of hand-written XML. `styles`: format codes of styles 1, 2, …; `others`: sheets' name, kind and XML."""
+    """A workbook of hand-written XML. `styles`: the codes of styles 1, 2, …; `others`: sheets' name, kind and XML."""
     p = f"{prefix}:" if prefix else ""
     space = f'xmlns{":" + prefix if prefix else ""}="{MAIN}" xmlns:r="{RELATIONS}"'
     named = [("People", "worksheet", ""), *others]

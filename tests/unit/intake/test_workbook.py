@@ -15,7 +15,7 @@ import pytest
 import xlsxwriter
 
 from dispatcher.errors import InputError
-from dispatcher.intake import archive, open_input, workbook
+from dispatcher.intake import archive, child, open_input
 from dispatcher.intake.archive import ENTRIES_MAX
 from dispatcher.model import Reason
 from dispatcher.remedies import Advice, Setting
@@ -304,7 +304,7 @@ def test_the_child_ends_with_its_table(tmp_path: Path) -> None:
     opened = open_input(path, options())
     table: Any = opened._table
     next(opened.batches())
-    assert table._child.poll() is None
+    assert table._child.returncode is None
     opened.close()
     assert table._child.returncode is not None
 
@@ -312,5 +312,5 @@ def test_the_child_ends_with_its_table(tmp_path: Path) -> None:
 def test_the_child_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that reads a workbook gets our environment without the secrets in it."""
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "canary")
-    assert "canary" not in workbook._environment().values()
-    assert workbook._environment()["PATH"] == os.environ["PATH"]
+    assert "canary" not in child._environment().values()
+    assert child._environment()["PATH"] == os.environ["PATH"]

@@ -1,0 +1,143 @@
+"""The child of `tables.ParquetTable`: a Parquet file's columns as text, batch by batch, as an Arrow stream.
+
+First a line of JSON: the columns, or why the file is not read. What goes wrong later is told as metadata of the
+stream's last batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dispatcher.intake.arrow_text import NoTextError, texts
+from dispatcher.intake.child import bound_memory
+from dispatcher.intake.rows import COLUMNS_MAX
+
+#: So few rows are decoded at a time: a few bytes of a file may stand for a megabyte in each of them.
+_ROWS_AT_A_TIME = 1_000
+#: So much text is sent at a time; more in so few rows is refused.
+_BATCH_BYTES = 8 << 20
+_BATCH_BYTES_MAX = 256 << 20
+#: More rows than these for each byte of the file are repeated ones, as no list of people has.
+_ROWS_FREE = 1_000_000
+_ROWS_PER_BYTE_MAX = 20
+
+
+class Unreadable(Exception):
+    """Why a file is not read."""
+
+    def __init__(self, message: str, found: str | None = None, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.as_json = {"message": message, "found": found, "fix": fix}
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise Unreadable("needs too much memory", None, "write the file without its large columns") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable("has a column whose name is no text", str(error.reason), "write the file again") from None
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError, NotImplementedError) as error:
+        encrypted = "encrypt" in str(error).lower() or "PARE" in str(error)
+        what = "encrypted" if encrypted else "damaged, cut off, or no Parquet file"
+        how = "write the file again" + (" without encryption" if encrypted else "")
+        raise Unreadable(f"is {what}", type(error).__name__, how) from None
+
+
+def main(arguments: Sequence[str], out: IO[bytes]) -> None:
+    """The child: `PATH`; it is told by a second argument which columns are used, as JSON, when they are known."""
+    bound_memory()
+    path = Path(arguments[0])
+    try:
+        with _errors():
+            file = pq.ParquetFile(
+                path, memory_map=False, pre_buffer=False, buffer_size=1 << 16, coerce_int96_timestamp_unit="us"
+            )
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            names = list(schema.names)
+        if path.read_bytes()[:4] == b"PARE":
+            raise Unreadable("is encrypted", None, "write the file again without encryption")
+        if len(names) > COLUMNS_MAX:
+            raise Unreadable(f"has more than {COLUMNS_MAX:,} columns", f"{len(names):,} columns")
+        size = path.stat().st_size
+        if rows > max(_ROWS_FREE, size * _ROWS_PER_BYTE_MAX):
+            raise Unreadable(
+                "holds far more rows than bytes", f"{rows:,} rows in {size:,} bytes", "write the rows to a new file"
+            )
+    except Unreadable as error:
+        out.write(orjson.dumps({"error": error.as_json}) + b"\n")
+        out.flush()
+        return
+    floating = [at for at, field in enumerate(schema) if _is_floating(field.type)]
+    out.write(orjson.dumps({"header": names, "rows": rows, "floating": floating}) + b"\n")
+    out.flush()
+    _stream(file, len(names), out)
+
+
+def _is_floating(kind: Any) -> bool:
+    return bool(pa.types.is_floating(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def _stream(file: Any, width: int, out: IO[bytes]) -> None:
+    schema = pa.schema([(str(at), pa.large_string()) for at in range(width)])
+    told: dict[str, Any] = {"end": True}
+    with pa.ipc.new_stream(out, schema) as stream:
+        bad: dict[int, str] = {}
+        try:
+            with _errors():
+                for columns in _batches(file, width, bad):
+                    stream.write_batch(pa.record_batch(columns, schema=schema), custom_metadata=_told({"bad": bad}))
+        except Unreadable as error:
+            told = {"error": error.as_json}
+        empty = [pa.array([], pa.large_string()) for _ in range(width)]
+        stream.write_batch(pa.record_batch(empty, schema=schema), custom_metadata=_told(told))
+
+
+def _told(what: dict[str, Any]) -> dict[str, bytes]:
+    return {"told": orjson.dumps(what, option=orjson.OPT_NON_STR_KEYS)}
+
+
+def _batches(file: Any, width: int, bad: dict[int, str]) -> Iterator[list[Any]]:
+    """Columns of text, some thousand rows at a time. `bad`: columns that have none, and why; their cells are empty."""
+    waiting: list[list[Any]] = [[] for _ in range(width)]
+    rows = size = 0
+    for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, use_threads=False):
+        if batch.nbytes > _BATCH_BYTES_MAX:
+            raise Unreadable(
+                "needs too much memory",
+                f"{batch.num_rows:,} of its rows have {batch.nbytes >> 20:,} MiB",
+                "write the file without its large columns",
+            )
+        for at in range(width):
+            if at not in bad:
+                try:
+                    waiting[at].append(texts(batch.column(at)))
+                    continue
+                except NoTextError as error:
+                    bad[at] = str(error)
+            waiting[at].append(pa.array([""] * batch.num_rows, pa.large_string()))
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= 10 * _ROWS_AT_A_TIME or size >= _BATCH_BYTES:
+            yield [_one_array(parts) for parts in waiting]
+            waiting, rows, size = [[] for _ in range(width)], 0, 0
+    if rows:
+        yield [_one_array(parts) for parts in waiting]
+
+
+def _one_array(parts: list[Any]) -> Any:
+    arrays = [array for part in parts for array in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])]
+    return pa.concat_arrays(arrays)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], sys.stdout.buffer)
