@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from dispatcher.campaign.notices import ledger_notices
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger import check_ledger, is_leased, ledger_folder
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.reporting.ledger_place import age_text
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
@@ -198,7 +199,7 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
         yield Check(name="ledger", result="fail", found=found, fix=AnyOf(keep, Setting("state.dir")))
         return
     size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
-    known = f"{health.campaigns} campaigns; {age_text(health.since_ms)}"
+    known = f"{counted(health.campaigns, 'campaign')}; {age_text(health.since_ms)}"
     found = f"{health.location}, version {health.version}, {size}, whole; {known}"
     if health.version > health.version_known:
         fix = Advice(f"upgrade dispatcher: this one knows version {health.version_known}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, Command, Option, Remedy
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
     waiting = rows[RowState.planned]
     found: list[Remedy] = []
     if waiting:
-        found.append(Command("resume", (name,), does=f"sends the {waiting:,} rows that wait"))
+        found.append(
+            Command("resume", (name,), does=f"sends the {counted(waiting, 'row that waits', 'rows that wait')}")
+        )
     if rows[RowState.unknown] or rows[RowState.sending]:
         found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))
     if rows[RowState.rejected]:

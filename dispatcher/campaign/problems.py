@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Row numbers given as examples for each reason.
 EXAMPLES = 3
+#: So many bad rows are looked through for what they have in common.
+LOOKED_AT = 20_000
 #: Looking for the bad rows of a larger file would be waited for.
 EXAMPLES_ROWS_MAX = 200_000
 #: The most characters of a cell's value in JSON; the rest is cut.

@@ -17,6 +17,7 @@ from dispatcher.errors import DispatcherError, LedgerError, StudioError
 from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTotals
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.plan import SendPlan
@@ -205,7 +206,8 @@ class CampaignRun:
             if result.waiting_until_s is None or (total.planned and not until_sure):
                 return total
             wait_s = max(0.0, result.waiting_until_s - now_s()) + 0.05
-            reason = f"{result.waiting:,} rows are unknown; the list of executions may need until then to show them"
+            are = counted(result.waiting, "row is", "rows are")
+            reason = f"{are} unknown; the list of executions may need until then to show them"
             self._bus.wait(WaitKind.list_lag, reason, wait_s)
             try:
                 if await self._stop.sleep(wait_s):

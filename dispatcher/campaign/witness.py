@@ -26,6 +26,7 @@ from dispatcher.errors import (
 from dispatcher.events import EventBus, LookingBack, Phase, PhaseChanged, RowsSkipped
 from dispatcher.ledger.records import ForeignExecution, Look, Run
 from dispatcher.model import contact_of
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, InTurn, Option, Setting
 from dispatcher.settings import Settings
 from dispatcher.studio.resources import Execution, began_by_contact, began_by_request
@@ -215,8 +216,8 @@ def _age(age_ms: int) -> str:
     for unit, unit_ms in (("hour", 3_600_000), ("minute", 60_000)):
         if age_ms >= unit_ms:
             n = age_ms // unit_ms
-            return f"{n} {unit}{'s' if n > 1 else ''}"
-    return f"{max(0, age_ms // 1000)} seconds"
+            return counted(n, unit)
+    return counted(max(0, age_ms // 1000), "second")
 
 
 def _ms(moment: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +13,9 @@ from typer.exceptions import Abort, TyperException
 
 from dispatcher.cli import logs, options
 from dispatcher.cli.render.failures import print_bug, print_error, print_usage
-from dispatcher.cli.render.terminal import leave_stdout
-from dispatcher.errors import DispatcherError, ExitCode, Interrupted
+from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout
+from dispatcher.errors import DispatcherError, ExitCode, Interrupted, UsageError
+from dispatcher.remedies import Advice
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
@@ -77,8 +79,21 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
+def _check_names(arguments: list[str]) -> None:
+    """Raises: UsageError: a name that could not be kept or shown later, when something has been sent."""
+    for argument in (*arguments, str(Path.cwd())):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "a name has bytes that are no text", found=argument, fix=Advice("rename it and run again")
+            ) from None
+
+
 def _main(arguments: list[str]) -> int:
+    escape_what_cannot_be_shown()
     try:
+        _check_names(arguments)
         # Not `app()`: it would replace sys.excepthook and print errors its own way.
         root = typer.main.get_command(program(arguments[0] if arguments else None))
         code = root.main(args=arguments, prog_name="dispatcher", standalone_mode=False)

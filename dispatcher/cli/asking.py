@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from rich.text import Text
+
 from dispatcher.campaign.naming import STANDARD_INPUT
 from dispatcher.campaign.outlook import read_count
 from dispatcher.cli import interrupts
@@ -50,7 +52,7 @@ def ask(count: int, what: str, yes: bool, *, again: int = 0) -> None:
     if yes:
         return
     wanted = f"again {again}" if again else str(count)
-    answer = _read(f"Type [bold]{wanted}[/bold] to {what}: ")
+    answer = _read(Text.assemble("Type ", (wanted, "bold"), f" to {what}: "))
     word, number = ("again", again) if again else ("", count)
     typed = answer.strip().lower()
     if not typed.startswith(word) or read_count(typed.removeprefix(word)) != number:
@@ -74,7 +76,7 @@ def choose(question: str, ways: Mapping[str, str]) -> str:
     return answer
 
 
-def _read(prompt: str) -> str:
+def _read(prompt: str | Text) -> str:
     with interrupts.raised():
         err().print(prompt, end="", soft_wrap=True)
         sys.stderr.flush()

@@ -18,6 +18,7 @@ from dispatcher.cli.render.terminal import err, out, print_line, print_pairs, sa
 from dispatcher.cli.session import Session
 from dispatcher.errors import ExitCode
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.reporting.report import check_report_path
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxSettings, default_flow
 from dispatcher.settings import Credentials
@@ -73,10 +74,13 @@ async def _show(session: Session, folder: Path, report: Path, page: Path) -> Exi
             await campaign.page(page)
         stats = sandbox.stats(brief=True)
     twice = len(stats["created_by_dispatch_id_duplicates"])
-    seen = f"{stats['creates']:,} executions, {twice or 'none'} created twice; worst window"
+    seen = f"{counted(stats['creates'], 'execution')}, {twice or 'none'} created twice; worst window"
     out().print()
     print_pairs(
-        [*result_lines(result, None), ("Studio saw", f"{seen} {stats['worst_window']:,} of {stats['window_limit']:,}")]
+        [
+            *result_lines(result, campaign.bus.snapshot(), None),
+            ("Studio saw", f"{seen} {stats['worst_window']:,} of {stats['window_limit']:,}"),
+        ]
     )
     out().print()
     say("What became of them, by `track`:", "bold")

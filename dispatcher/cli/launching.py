@@ -24,6 +24,7 @@ from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, sa
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Command, Option
 from dispatcher.reporting.summary import status_object
 from dispatcher.studio.proxies import proxy_of
@@ -149,8 +150,9 @@ async def send(
         if yes and not removal_agreed and ahead.removed > REMOVE_SHARE_MAX * (ahead.removed + ahead.planned):
             # Whoever was asked about that file did not agree.
             ways = (Option("remove"), Option("add"))
+            are = counted(ahead.removed, "row that waits is", "rows that wait are")
             raise UsageError(
-                f"{ahead.removed:,} rows that wait are not in the latest file: they would be taken out",
+                f"{are} not in the latest file, and would be taken out",
                 fix=AnyOf(*[Command("run", ("FILE",), (way,)) for way in ways]),
             )
 
@@ -170,7 +172,7 @@ async def send(
         print_json(status_object(launched.result.status, report, launched.skipped))
     else:
         out().print()
-        print_pairs(shown.result_lines(launched.result, report))
+        print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
         shown.say_next_steps(campaign.name, launched.result.status)
     shown.say_contacted(launched)
     for error in launched.errors:

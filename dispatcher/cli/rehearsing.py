@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dispatcher.campaign.destination import look, refuse_other_folder
 from dispatcher.campaign.outlook import outlook
-from dispatcher.campaign.problems import EXAMPLES, bad_rows, left_out, plan_object
+from dispatcher.campaign.problems import LOOKED_AT, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
 from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
@@ -18,6 +18,7 @@ from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.terminal import STATE_STYLES, err, print_json, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import AuthenticationError, ExitCode
+from dispatcher.plurals import counted
 
 PARAMETER_MAX = 200
 
@@ -34,7 +35,7 @@ async def dry_run(
         await refuse_other_folder(opened, into)
         async with reading(session.bus, file):
             counts = await opened.plan(file, into.plan_options(again=again, add=add))
-        rows = await bad_rows(opened, limit=EXAMPLES) if left_out(counts) else []
+        rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         first = await opened.first_request()
     if as_json:
@@ -46,7 +47,7 @@ async def dry_run(
     lines: list[tuple[str, Text | str]] = [
         ("campaign", into.name),
         ("flow", settings.campaign.flow or "not set"),
-        ("would send", Text(f"{ahead.most:,} rows", style="bold")),
+        ("would send", Text(counted(ahead.most, "row"), style="bold")),
         ("takes", duration_text(ahead.duration_s, settings)),
     ]
     if first is not None:

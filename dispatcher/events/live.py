@@ -28,6 +28,7 @@ from dispatcher.events.kinds import (
     WaitKind,
 )
 from dispatcher.model import RowState, empty_counts
+from dispatcher.plurals import counted
 
 #: The rate shown is that of the last seconds: steadier than one second's, and soon true.
 RATE_OVER_S = 3.0
@@ -181,9 +182,9 @@ class LiveState:
             case RateChanged():
                 self._allowed_per_s = event.rate_per_s
             case Reconciling():
-                self._detail = f"{event.unknown:,} rows unknown: {event.detail}"
+                self._detail = f"{counted(event.unknown, 'row')} unknown: {event.detail}"
             case LookingBack():
-                self._detail = f"{event.listed:,} executions listed"
+                self._detail = f"{counted(event.listed, 'execution')} listed"
             case Tracking():
                 self._tracked = (event.done, event.total)
                 self._detail = event.detail
@@ -208,7 +209,9 @@ class LiveState:
         self._latency_ms = {}
         self._speed.clear()
         self._speed.add(now_s, 0)
-        self._detail = f"{event.recovered:,} rows that an earlier run left unknown" if event.recovered else None
+        self._detail = (
+            f"{counted(event.recovered, 'row')} that an earlier run left unknown" if event.recovered else None
+        )
 
     def _count(self, event: AttemptsEnded, now_s: float) -> None:
         for state, n in event.rows.items():

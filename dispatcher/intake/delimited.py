@@ -12,6 +12,7 @@ from dispatcher.intake.records import Records
 from dispatcher.intake.rows import CHUNK_BYTES, COLUMNS_MAX, Chunk, Malformed, RowChunk
 from dispatcher.intake.sources import Source
 from dispatcher.intake.text import Text, Undecodable, check_utf8, undecodable
+from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Setting
 
 DELIMITERS = ",;\t|"
@@ -142,7 +143,7 @@ class DelimitedTable:
             fields.pop()
         if len(fields) == width or (len(fields) < width and self._fill_short_rows):
             return None
-        cells = f"{len(fields)} cell{'s' if len(fields) != 1 else ''}"
+        cells = counted(len(fields), "cell")
         message = f"the row has {cells}, and the header has {width}"
         if "\n" in text or "\r" in text:
             return f"{message}; it runs over several lines: a quotation mark may be missing"
@@ -165,7 +166,7 @@ class DelimitedTable:
                 if self._header_row > 1:
                     raise InputError(
                         f"{self._source.name} has no row {self._header_row}",
-                        found=f"{self._next_row - 1:,} rows",
+                        found=counted(self._next_row - 1, "row"),
                         fix=Setting("input.header_row", 1),
                     )
                 raise InputError(

@@ -12,6 +12,7 @@ from dispatcher.intake.header import explained, visible
 from dispatcher.intake.header import notes as header_notes
 from dispatcher.intake.origin import folder_of, is_ours
 from dispatcher.ledger.records import NewInput, RowBatch
+from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class OpenedInput:
         Whole when `batches` is exhausted.
         """
         blank = self._screening.blank_rows
-        left_out = (f"{blank:,} blank row{'s' if blank > 1 else ''} left out",) if blank else ()
+        left_out = (f"{counted(blank, 'blank row', 'blank rows')} left out",) if blank else ()
         return (*self._table.notes, *left_out, *self._screening.notes())
 
     @property

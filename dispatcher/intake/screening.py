@@ -18,6 +18,7 @@ from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses, Refusal
 from dispatcher.intake.rows import Chunk, Malformed
 from dispatcher.ledger.records import RowBatch
 from dispatcher.model import Reason, RowState
+from dispatcher.plurals import counted
 
 #: Separates the cells of a row key that has several.
 KEY_SEPARATOR = "\x1f"
@@ -143,9 +144,7 @@ class Screening:
 
     def notes(self) -> tuple[str, ...]:
         """What a person should know of cells that are sent as they stand, and may not be meant so. A sentence each."""
-        return tuple(
-            f"{count:,} {'rows have' if count > 1 else 'row has'} {what}" for what, count in self._odd_cells.items()
-        )
+        return tuple(f"{counted(count, 'row has', 'rows have')} {what}" for what, count in self._odd_cells.items())
 
     def _look_for_odd(self, cells: Sequence[str]) -> None:
         whole = "\n".join(cells)

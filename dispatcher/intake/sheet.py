@@ -27,9 +27,11 @@ from dispatcher.intake.numbers import (
     time_text,
     zeros_text,
 )
+from dispatcher.plurals import counted
 
 _PIECE = 1 << 18
 _TRUE = ("1", "true")
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _RANGE = re.compile(r"([A-Z]+)(\d+):([A-Z]+)(\d+)")
 #: What Excel calls an error; others are shown as they are.
 NO_RESULT = "the cell holds a formula without its result: open the file in a spreadsheet program and save it"
@@ -150,7 +152,9 @@ class _Parser:
     def _end_cell(self) -> None:
         kind, value = self._kind, self._value
         if kind == "inlineStr":
-            value = "".join(self._inline)
+            value = unescaped("".join(self._inline))
+        elif kind == "str" and value:
+            value = unescaped(value)
         elif self._has_formula and (value is None or (not value and kind != "str")):
             kind, value = "no result", ""
         if value is None or (not value and kind != "no result"):
@@ -165,6 +169,11 @@ class _Parser:
         if column is None:
             column = self._columns[letters] = column_of(letters)
         return column
+
+
+def unescaped(text: str) -> str:
+    """A text with the characters that XML cannot hold: `_x000D_` is a carriage return (ISO/IEC 29500-1, 22.9.2.19)."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def _refuse_entity(*_: object) -> None:
@@ -224,7 +233,7 @@ def read_strings(file: IO[bytes]) -> list[str]:
         if name == "t":
             state["on"] = False
         elif name == "si":
-            strings.append("".join(parts))
+            strings.append(unescaped("".join(parts)))
         elif name == "rPh":
             state["phonetic"] -= 1
 
@@ -326,7 +335,7 @@ class ExactSheet:
 
     def told(self, column: int, form: Format, count: int) -> str:
         """What is sent of cells with a format that changes what is seen, in words."""
-        cells = f"{count:,} cell{'s' if count > 1 else ''}"
+        cells = counted(count, "cell")
         match form.kind:
             case Kind.date | Kind.date_time:
                 iso = "2026-03-31T14:15:00" if column in self.facts.clocked else "2026-03-31"

@@ -24,6 +24,7 @@ from dispatcher.intake.numbers import Kind, number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
 from dispatcher.intake.sheet import ExactSheet, Row, letters_of
 from dispatcher.intake.sources import Source
+from dispatcher.plurals import counted
 from dispatcher.remedies import Setting
 
 _ROWS_PER_LINE = 2_000
@@ -287,7 +288,7 @@ def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[st
         yield f"the columns' names stand in row {header.number}, which is hidden"
     hidden = facts.hidden_rows - header.is_hidden
     if hidden:
-        yield f"{hidden:,} hidden row{'s are' if hidden > 1 else ' is'} included"
+        yield f"{counted(hidden, 'hidden row is', 'hidden rows are')} included"
     unseen = [
         name
         for column, name in names.items()
@@ -308,7 +309,7 @@ def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[st
     if far:
         count = sum(facts.used[column] for column in far)
         where = f"column {letters_of(far[0])}" + (" and others" if len(far) > 1 else "")
-        yield f"{count:,} cell{'s' if count > 1 else ''} far from the table left out ({where})"
+        yield f"{counted(count, 'cell')} far from the table left out ({where})"
     for column, name in names.items():
         for form, count in facts.formats.get(column, {}).items():
             yield f'"{name or letters_of(column)}": {sheet.told(column, form, count)}'

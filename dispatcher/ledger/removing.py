@@ -16,6 +16,7 @@ from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, EarlierRows
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Option, Setting
 
 #: What is taken out: rows that are to be sent, and those that a retry would send again.
@@ -59,8 +60,9 @@ def plan(db: Db, campaign_id: int, input_id: int, earlier: EarlierRows, *, waite
     ]
     missing: int = sum(n for state, n in found if state == RowState.planned)
     if share_max is not None and missing > share_max * waited:
+        wait = counted(waited, "row that waits", "rows that wait")
         raise UsageError(
-            f"{missing:,} of {waited:,} rows that wait are not in this file: they would be taken out",
+            f"{missing:,} of {wait} would be taken out: not in this file",
             fix=AnyOf(Option("add"), Option("remove")),
         )
     db.run("input_set_removes", input_id=input_id)

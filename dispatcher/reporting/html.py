@@ -14,6 +14,7 @@ from pathlib import Path
 from dispatcher.clock import now_ms
 from dispatcher.ledger.records import CampaignStatus, ExecutionCounts, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
+from dispatcher.plurals import counted
 from dispatcher.reporting.chart import Placed, RateChart, placed, rate_chart, ticks
 from dispatcher.reporting.replacement import check_target, replacing
 from dispatcher.reporting.summary import CampaignState, Problem, Summary, summarize
@@ -119,7 +120,7 @@ def _tiles(summary: Summary, window_s: float) -> str:
     tiles = [
         _tile("Executions started", f"{created:,}", f"{_share(created, total)} of {_rows(total)}"),
         _tile("Need a look", f"{attention:,}", ", ".join(left) or "every other row is done"),
-        _tile("Sending took", _duration(status.duration_s), f"{status.attempts:,} requests{throttled}"),
+        _tile("Sending took", _duration(status.duration_s), f"{counted(status.attempts, 'request')}{throttled}"),
     ]
     if status.window_limit:
         worst = f"busiest {window_s:g} s: {status.worst_window:,} of {status.window_limit:,}"

@@ -15,6 +15,7 @@ from enum import Enum
 
 from dispatcher.errors import BreakerOpen, StoppedEarly
 from dispatcher.events import WaitKind
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Setting
 from dispatcher.sending.borrowers import Borrowers
 from dispatcher.sending.retry import after_throttle, pauses
@@ -188,7 +189,7 @@ class Breaker:
                 self._connect_failures += 1
                 n = self._connect_failures
                 if n >= settings.connect_attempts:
-                    self._stop_all(_too_many(f"{n} attempts to connect failed", summary))
+                    self._stop_all(_too_many(f"{counted(n, 'attempt')} to connect failed", summary))
                 self._open_for(next(self._failure_pauses), WaitKind.failures, f"Studio cannot be reached: {summary}")
         elif self._failures >= settings.breaker_failures:
             self._stop_all(_too_many(f"{self._failures} consecutive requests failed", summary))
@@ -263,7 +264,7 @@ class SameRefusals:
         if self._n < SAME_REFUSALS_MAX:
             return None
         return BreakerOpen(
-            f"Studio refused the first {self._n} rows for the same reason",
+            f"Studio refused the first {counted(self._n, 'row')} for the same reason",
             found=summary,
             fix=InTurn(
                 Advice("correct the sender or the flow"),

@@ -23,6 +23,7 @@ from dispatcher.events import EventBus, Reconciling
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, LastCreated, Run, SentExecution, UnknownRow
 from dispatcher.model import Absence, FoundBy, Outcome, contact_of, is_dispatch_id
+from dispatcher.plurals import counted
 from dispatcher.sending.evidence import Decision, Evidence, Skew, Window, decide, is_later, window
 from dispatcher.settings import ReconcileSettings
 from dispatcher.studio.client import Studio
@@ -187,7 +188,9 @@ class _Search:
             if self._may_be_a_row_s(execution):
                 self._candidates.append(execution)
             if listed % 5000 == 0:
-                bus.emit(Reconciling(unknown=len(self._rows), resolved=0, detail=f"{listed} executions listed"))
+                bus.emit(
+                    Reconciling(unknown=len(self._rows), resolved=0, detail=f"{counted(listed, 'execution')} listed")
+                )
         after = min(row.attempt_id for row in self._rows)
         self._last_created = await self._ledger.last_created(self._campaign, after=after)
         if self._newest:

@@ -11,6 +11,7 @@ from dispatcher.cli.render.campaign import print_status_object
 from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import Option
 
 EPILOG = options.examples(
@@ -49,5 +50,5 @@ async def cancel(
         if json:
             print_status_object(await opened.status(), await opened.reasons())
         else:
-            print_line(f"{planned:,} rows cancelled")
+            print_line(f"{counted(planned, 'row')} cancelled")
     return ExitCode.OK

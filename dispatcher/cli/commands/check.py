@@ -13,10 +13,11 @@ from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import err, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
 from dispatcher.model import Reason, RowState
+from dispatcher.plurals import counted
 
 EPILOG = options.examples(
-    ("dispatcher check contacts.csv", "the first 20 problems"),
-    ("dispatcher check contacts.csv --all", "all of them"),
+    ("dispatcher check contacts.csv", "what is wrong, kind by kind"),
+    ("dispatcher check contacts.csv --all", "row by row"),
     ("dispatcher check contacts.csv --json | jq .problems", "for scripts"),
     more="[bold]Exit codes[/bold]  0 every row can be sent · 3 some rows are invalid, the others can be sent"
     " · 2 the file, a setting or the flow is wrong",
@@ -43,7 +44,7 @@ async def check(
         str | None,
         typer.Option("--campaign", help="Check as the next file of this campaign.", show_default="the file's name"),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Show every problem, not the first 20.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Show each row that has a problem.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask Studio whether the flow fits.")] = False,
     json: options.Json = False,
 ) -> int:
@@ -66,18 +67,20 @@ async def check(
         async with reading(session.bus, file):
             counts = await opened.plan(file, into.plan_options())
         left_out = problems.left_out(counts)
-        rows = await problems.bad_rows(opened, limit=None if all_ else SHOWN_FIRST) if left_out else []
+        most = None if all_ else SHOWN_FIRST if json else problems.LOOKED_AT
+        rows = await problems.bad_rows(opened, limit=most) if left_out else []
         flow = await flow_check.check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
     invalid = counts.rows[RowState.invalid]
     if json:
         print_json({**problems.check_object(file, into.name, counts, rows), "flow": flow.as_json(remedy_text)})
     else:
         err().print(planned(file, counts))
-        print_bad_rows(rows)
-        if left_out > len(rows):
-            say(f"{left_out - len(rows):,} more: --all shows them", "bright_black")
+        told = print_bad_rows(rows, each=all_)
+        if left_out > told:
+            say(f"{left_out - told:,} more: --all shows each row", "bright_black")
         if invalid:
-            say(f"{invalid:,} rows are wrong and would not be sent; the others can be", "yellow")
+            are = counted(invalid, "row is", "rows are")
+            say(f"{are} wrong and would not be sent; the others can be", "yellow")
         say_flow_check(flow)
     contacted = 0 if repeats_expected(session.settings) else counts.reasons.get(Reason.contacted, 0)
     return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or contacted else ExitCode.OK)

@@ -10,6 +10,7 @@ from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import print_json, print_line, print_pairs, say
 from dispatcher.errors import ExitCode
 from dispatcher.model import ExecutionStatus, RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import Command, Option
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ async def recall(
         counts, rows = seen.counts, rows_of_all_files(await opened.status())
         active = counts.by_status[ExecutionStatus.active] + counts.unseen
         if active:
-            say(f"{active:,} of {counts.created:,} executions are active")
+            are = counted(counts.created, "execution is", "executions are")
+            say(f"{active:,} of {are} active")
             if rows[RowState.unknown]:
-                does = f"{rows[RowState.unknown]:,} rows are left unknown and may have one, too"
+                are = counted(rows[RowState.unknown], "row is", "rows are")
+                does = f"{are} left unknown and may have one, too"
                 say_step(Command("reconcile", (campaign,), does=does), "yellow")
             ask(active, "end them", yes)
             async with tracking(session.bus, "ending"):
@@ -67,7 +70,7 @@ async def recall(
     else:
         _print(result)
     if rows[RowState.planned]:
-        does = f"takes out the {rows[RowState.planned]:,} rows that wait"
+        does = f"takes out the {counted(rows[RowState.planned], 'row that waits', 'rows that wait')}"
         say_step(Command("cancel", (campaign,), (Option("reason", "…"),), does=does))
     if result is None:
         return ExitCode.OK
@@ -76,7 +79,7 @@ async def recall(
 
 
 def _print(result: RecallResult) -> None:
-    lines = [("ended", f"{result.ended:,} executions")]
+    lines = [("ended", counted(result.ended, "execution"))]
     if result.already_ended:
         lines.append(("had ended", f"{result.already_ended:,} by themselves meanwhile"))
     if result.gone:

@@ -10,6 +10,7 @@ import typer
 from dispatcher.cli import options
 from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.errors import ExitCode, UsageError
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Option
 
 EPILOG = options.examples(
@@ -61,6 +62,6 @@ async def report(
             rows = await opened.page(path, overwrite=overwrite)
         else:
             rows = await opened.report(path, only=selection, overwrite=overwrite)
-    say(f"{rows:,} rows", "bright_black")
+    say(counted(rows, "row"), "bright_black")
     print_line(str(path))
     return ExitCode.OK

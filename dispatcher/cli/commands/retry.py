@@ -13,6 +13,7 @@ from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import say
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.model import Reason, RowState
+from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Option
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ async def retry(
             await _say_evidence(opened)
         count = await count_rows(opened, choice)
         if count:
-            say(f"{count:,} rows are sent again")
+            at_most = f", {limit:,} of them now" if limit is not None and limit < count else ""
+            say(f"{counted(count, 'row is', 'rows are')} planned again{at_most}")
             launch = await prepared(opened)
             return await launching.send(
                 opened,

@@ -12,6 +12,7 @@ import typer
 from dispatcher.cli import options
 from dispatcher.cli.render.terminal import err, pairs, print_line, say
 from dispatcher.errors import ExitCode
+from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
     from dispatcher.sandbox import Sandbox, SandboxSettings
@@ -144,7 +145,7 @@ def _print_stats(running: Sandbox) -> None:
     limit = stats["window_limit"]
     twice = len(stats["created_by_dispatch_id_duplicates"])
     lines = [
-        ("created", f"{stats['creates']:,} executions, {stats['active']:,} still active"),
+        ("created", f"{counted(stats['creates'], 'execution')}, {stats['active']:,} still active"),
         ("requests", f"{stats['creates_total_requests']:,} creates, {stats['throttled']:,} answered 429"),
         ("worst window", f"{stats['worst_window']:,}" + (f" of {limit:,}" if limit else ", no limit")),
         ("created twice", f"{twice:,}" if twice else "none"),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 
 from dispatcher.cli import options
 from dispatcher.cli.render.campaign import identity, print_status_object, say_next_steps, state_text, status_lines
-from dispatcher.cli.render.numbers import time_text
-from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, say, table
+from dispatcher.cli.render.numbers import states_text, time_text
+from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, say, table, visible
 from dispatcher.errors import ExitCode
 from dispatcher.model import RowState
+
+if TYPE_CHECKING:
+    from dispatcher.ledger.records import CampaignStatus
 
 EPILOG = options.examples(
     ("dispatcher status", "all campaigns"),
@@ -50,6 +56,20 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
+def fits(statuses: Sequence[CampaignStatus], names: Sequence[str]) -> bool:
+    """Whether all campaigns stand in a table without a word that is cut."""
+    longest = max(len(status.campaign.name) + len(state_text(status).plain) for status in statuses)
+    return longest + sum(max(len(name), 7) + 2 for name in names) + 28 <= out().width
+
+
+def say_campaign(status: CampaignStatus, rows: Mapping[RowState, int]) -> None:
+    """A campaign on two lines, for a narrow terminal."""
+    started = f", {time_text(status.first_started_at_ms)}" if status.first_started_at_ms is not None else ""
+    name = Text.assemble((visible(status.campaign.name), "bold"), "  ", state_text(status), started)
+    out().print(name)
+    out().print(Text.assemble("  ", states_text(rows)))
+
+
 async def _all(session: options.Session, as_json: bool) -> ExitCode:
     from dispatcher.campaign import campaign_statuses
     from dispatcher.campaign.next_steps import rows_of_all_files
@@ -66,6 +86,10 @@ async def _all(session: options.Session, as_json: bool) -> ExitCode:
     states = [state for state in RowState if any(rows[state] for rows in counts)]
     names = [state.value for state in states]
     shown = table("campaign", "state", *names, "started", right=names, whole=("campaign", "started"))
+    if not fits(statuses, names):
+        for status, rows in zip(statuses, counts, strict=True):
+            say_campaign(status, rows)
+        return ExitCode.OK
     for status, rows in zip(statuses, counts, strict=True):
         started = time_text(status.first_started_at_ms) if status.first_started_at_ms is not None else "–"
         cells = [Text(f"{rows[state]:,}" if rows[state] else "", style=STATE_STYLES[state]) for state in states]

@@ -11,6 +11,7 @@ from dispatcher.cli import options
 from dispatcher.cli.render.executions import print_counts, print_failed
 from dispatcher.cli.render.remedies import remedy_text, say_step
 from dispatcher.cli.render.terminal import print_json, print_line, say
+from dispatcher.plurals import counted
 from dispatcher.remedies import Command, Setting
 
 EPILOG = options.examples(
@@ -62,7 +63,7 @@ async def track(
             print_line(str(path))
     if result.incomplete:
         say(
-            f"the path or the error of {result.incomplete:,} executions was not read, as each would have cost"
+            f"the path or the error of {counted(result.incomplete, 'execution')} was not read, as each would have cost"
             f" another request: {remedy_text(Setting('tracking.steps', 'always'))} reads them",
             "yellow",
         )

@@ -10,34 +10,57 @@ from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
 from dispatcher.cli.render.remedies import remedy_text, say_step
-from dispatcher.cli.render.terminal import pairs, print_json, say
+from dispatcher.cli.render.terminal import pairs, print_json, say, visible
+from dispatcher.plurals import counted
 from dispatcher.remedies import Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
+    from dispatcher.events import Snapshot
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
 
 
 def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
     """What the file holds; `examples` are row numbers for each reason why a row is left out."""
     lines: list[tuple[str, Text | str]] = [
-        ("file", f"{source}, {counts.total:,} rows"),
+        ("file", f"{visible(source)}, {counted(counts.total, 'row')}"),
         ("rows", states_text(counts.rows)),
     ]
     if counts.corrected:
-        lines.append(("corrected", f"{counts.corrected:,} rows that were wrong before"))
+        lines.append(
+            ("corrected", counted(counts.corrected, "row that was wrong before", "rows that were wrong before"))
+        )
     label = "left out"
     for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
         lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
         label = ""
     if counts.repeats:
-        lines.append(("again", f"{counts.repeats:,} rows whose contacts were reached a short time ago"))
+        lines.append(
+            (
+                "again",
+                counted(
+                    counts.repeats,
+                    "row whose contact was reached a short time ago",
+                    "rows whose contacts were reached a short time ago",
+                ),
+            )
+        )
     if counts.missing:
-        lines.append(("removed", f"{counts.missing:,} rows that wait are not in the file any more: not sent"))
+        lines.append(
+            (
+                "removed",
+                counted(
+                    counts.missing,
+                    "row that waits is not in the file any more: not sent",
+                    "rows that wait are not in the file any more: not sent",
+                ),
+            )
+        )
     if counts.left_planned:
-        text = f"{counts.left_planned:,} rows of earlier files wait; `dispatcher resume` sends them"
+        wait = counted(counts.left_planned, "row of an earlier file waits", "rows of earlier files wait")
+        text = f"{wait}; `dispatcher resume` goes on with that"
         lines.append(("elsewhere", text))
     return pairs(lines)
 
@@ -63,11 +86,10 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
     lines.append(("ledger", place_text(ahead.ledger)))
     if ahead.most:
-        lines.append(("to send", Text(f"{ahead.most:,} rows", style="bold")))
+        lines.append(("to send", Text(counted(ahead.most, "row"), style="bold")))
         if ahead.unresolved:
-            text = (
-                f"{ahead.unresolved:,} rows are looked up first; sent only where it is proved that nothing was created"
-            )
+            looked_up = counted(ahead.unresolved, "row is looked up first", "rows are looked up first")
+            text = f"{looked_up}; sent only where it is proved that nothing was created"
             lines.append(("unknown", text))
         if ahead.again:
             lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
@@ -75,17 +97,29 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
     else:
         lines.append(("to send", "nothing: every row has its answer"))
     if ahead.contacted:
-        lines.append(("contacted", f"{ahead.contacted:,} rows are left out: reached a short time ago"))
+        lines.append(
+            ("contacted", f"{counted(ahead.contacted, 'row is', 'rows are')} left out: reached a short time ago")
+        )
     if ahead.removed:
-        lines.append(("removed", f"{ahead.removed:,} rows are not in the latest file any more: not sent"))
+        lines.append(
+            ("removed", f"{counted(ahead.removed, 'row is', 'rows are')} not in the latest file any more: not sent")
+        )
     return pairs(lines)
 
 
-def result_lines(result: RunResult, report: str | None) -> list[tuple[str, Text | str]]:
-    """How a run ended, as labels and values."""
-    lines = status_lines(result.status, report)
+def result_lines(result: RunResult, now: Snapshot, report: str | None) -> list[tuple[str, Text | str]]:
+    """How a run ended, as labels and values: `now`, what this run has done, before what the campaign has come to."""
+    sent = "nothing"
+    if now.requests:
+        took_s = now.elapsed_s or 0.0
+        sent = f"{counted(now.requests, 'request')} in {clock_text(took_s)}"
+        sent += f" ({rate_text(now.requests / took_s)})" if took_s else ""
+    lines: list[tuple[str, Text | str]] = [("this run sent", sent), *status_lines(result.status, report)]
+    if result.status.attempts == now.requests:
+        # The run was the whole campaign: once is enough.
+        lines = [(label if label != "this run sent" else "sent", text) for label, text in lines if label != "sent"]
     if result.found_by_reconcile:
-        text = f"{result.found_by_reconcile:,} rows without an answer were found to exist"
+        text = f"{counted(result.found_by_reconcile, 'row')} without an answer found to exist"
         lines.insert(1, ("looked up", text))
     return lines
 
@@ -94,7 +128,11 @@ def say_contacted(launched: Launched) -> None:
     """How to reach those who were left out as reached a short time ago."""
     if launched.contacted:
         setting, option = Setting("campaign.repeat_after_h"), Option("again")
-        text = f"{launched.contacted:,} rows were left out: their contacts were reached a short time ago"
+        text = counted(
+            launched.contacted,
+            "row was left out: its contact was reached a short time ago",
+            "rows were left out: their contacts were reached a short time ago",
+        )
         say(f"{text} ({remedy_text(setting)}; {remedy_text(option)} sends to them all the same)", "yellow")
 
 
@@ -105,7 +143,9 @@ def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, 
         lines.append(("earlier files", states_text(status.earlier_rows)))
     if status.attempts:
         rate = status.attempts / status.duration_s if status.duration_s else 0.0
-        lines.append(("sent", f"{status.attempts:,} requests in {clock_text(status.duration_s)} ({rate_text(rate)})"))
+        lines.append(
+            ("sent", f"{counted(status.attempts, 'request')} in {clock_text(status.duration_s)} ({rate_text(rate)})")
+        )
         lines.append(("worst window", f"{status.worst_window:,} of {status.window_limit:,}"))
     if status.throttled:
         lines.append(("429s", f"{status.throttled:,}, each sent again later"))

@@ -11,6 +11,7 @@ from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.numbers import counts_text
 from dispatcher.cli.render.terminal import out, print_pairs, say, table
 from dispatcher.model import ExecutionStatus
+from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
     from dispatcher.ledger.records import ExecutionCounts
@@ -39,7 +40,7 @@ def print_counts(counts: ExecutionCounts) -> None:
 def print_failed(result: TrackResult | RecallResult, done: str) -> None:
     """What could not be `done`, for now or at all."""
     if result.failed and result.failure is not None:
-        say(f"{result.failed:,} executions could not be {done} now, the last: {result.failure}", "yellow")
+        say(f"{counted(result.failed, 'execution')} could not be {done} now, the last: {result.failure}", "yellow")
     if result.error is not None:
         print_error(result.error)
 

@@ -15,6 +15,7 @@ from dispatcher.cli.render.progress import REDRAW_S, beside
 from dispatcher.cli.render.terminal import STATE_STYLES, err
 from dispatcher.events import Phase
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -144,7 +145,8 @@ def _lines(pieces: list[Text], width: int) -> RenderResult:
 def line_text(now: Snapshot) -> str:
     """The numbers in one line, for a log."""
     rows = ", ".join(f"{state.value} {n:,}" for state, n in now.rows.items() if n and state is not RowState.sending)
-    text = f"{now.campaign}: {now.done:,} of {now.to_send:,} rows; {rows}; {rate_text(now.rate_per_s)}"
+    done = f"{min(now.done, now.to_send):,} of {counted(now.to_send, 'row')}"
+    text = f"{now.campaign}: {done}; {rows}; {rate_text(now.rate_per_s)}"
     if now.throttled:
         text += f", {now.throttled:,} × 429"
     if now.eta_s is not None:

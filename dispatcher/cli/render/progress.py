@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dispatcher.cli.render.terminal import err, is_live, say, visible
 from dispatcher.events import Planned
+from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
     from dispatcher.events import Event, EventBus
@@ -42,7 +43,7 @@ async def reading(bus: EventBus, source: str) -> AsyncIterator[None]:
         now = bus.snapshot()
         total = now.plan_total_bytes
         share = f" ({100 * now.plan_done_bytes // total} %)" if total else ""
-        rows = f"{now.plan_rows:,} rows"
+        rows = counted(now.plan_rows, "row")
         return _Step(now.plan_done_bytes, total, rows, f"reading {source}: {rows}{share}")
 
     unsubscribe = bus.subscribe(listen)

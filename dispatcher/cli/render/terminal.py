@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -53,7 +54,8 @@ def err() -> Console:
 
 
 def _stream(*, stderr: bool) -> Console:
-    stream = _Stream(stderr=stderr, highlight=False, soft_wrap=False)
+    # What comes from outside (names, cells, messages) is never markup, in whatever it is put: a table, a bar, a line.
+    stream = _Stream(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if not stream.is_terminal and "COLUMNS" not in os.environ:
         stream.width = PIPE_WIDTH
     return stream
@@ -85,13 +87,26 @@ def visible(text: str) -> str:
     """The text without characters that would steer the terminal: names and messages come from elsewhere."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """One JSON value on stdout, and flush."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    # Letters that the stream does not have would be escaped in a way that JSON does not know.
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=not is_unicode) + "\n")
     sys.stdout.flush()
+
+
+def escape_what_cannot_be_shown() -> None:
+    """A letter that a stream's encoding does not have is shown as its number: nothing is lost that was to be seen."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_line(text: str) -> None:

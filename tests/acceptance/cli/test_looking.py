@@ -46,13 +46,25 @@ def test_check_tells_each_bad_row(ready: Program, sandbox: SandboxProcess) -> No
     assert sandbox.stats()["requests"] == {}
 
 
-def test_check_shows_the_first_20_problems(ready: Program) -> None:
-    """`check` shows the first 20 problems, and all on request."""
-    contacts = write_contacts(ready.folder / "spring.csv", ["123,Short"] * 25)
+def test_check_tells_kinds_before_single_rows(ready: Program) -> None:
+    """What many rows have in common is one line with their count; the rare ones stand by themselves, as all can."""
+    rows = [f"{120 + n},Short" for n in range(25)] + ["4.41E+11,Mangled"]
+    contacts = write_contacts(ready.folder / "spring.csv", rows)
     first = ready("check", contacts)
-    assert "5 more: --all" in first.err
-    assert first.out.count("invalid: ") == 20
-    assert ready("check", contacts, "--all").out.count("invalid: ") == 25
+    assert first.out.startswith("25 rows in \"phone\": invalid, '120' is too short")
+    assert "rows 2, 3, 4, 5, 6, …" in first.out
+    assert "4.41E+11" in first.out
+    assert first.out.count("too short") == 1
+    assert "more" not in first.err
+    assert ready("check", contacts, "--all").out.count("invalid: ") == 26
+
+
+def test_a_check_of_very_many_odd_rows(ready: Program) -> None:
+    """Of rows that have nothing in common the first twenty are shown."""
+    words = [chr(97 + n) * 3 for n in range(25)]
+    contacts = write_contacts(ready.folder / "spring.csv", [f"{word} {word[0]}!,x" for word in words])
+    found = ready("check", contacts, "--all")
+    assert found.out.count("invalid: ") == 25
 
 
 def test_check_of_a_clean_file(ready: Program) -> None:
