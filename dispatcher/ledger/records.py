@@ -147,7 +147,10 @@ class AbsentAttempt(NamedTuple):
 
 
 class SentExecution(NamedTuple):
-    """When the request for an execution of ours was sent, at the earliest, by the clock of its run."""
+    """When the request for an execution of ours was sent, at the earliest, by the clock of its run.
+
+    Where earlier attempts of its row count as absent, it may be the first of theirs.
+    """
 
     run_id: int
     sent_at_ms: int

@@ -86,6 +86,15 @@ def attempts(ledger: Path, contact: str) -> list[tuple[Any, ...]]:
     )
 
 
+def taken_for_others(ledgers: Iterable[Path]) -> set[str]:
+    """Executions that a look at Studio's list has shown, and for which a row of their contact was left out as reached."""
+    sql = (
+        "SELECT execution_sid FROM foreign_executions AS f JOIN rows AS r"
+        " ON f.contact = coalesce(r.to_address, r.row_key) WHERE r.state = 'skipped' AND r.reason_code = 'contacted'"
+    )
+    return {sid for ledger in ledgers for (sid,) in query(ledger, sql)}
+
+
 @dataclass
 class Log:
     """The sandbox's own log: who was started when, by us and by others."""

@@ -116,6 +116,8 @@ class Tally:
     contacts_twice: int = 0
     #: Executions that the ledgers do not hold as they are, or hold and that are none.
     books_differ: int = 0
+    #: Executions of ours that a ledger learned of by its next look, and whose contacts it tells as reached.
+    seen_late: int = 0
     #: Rows with neither an execution nor a reason.
     lost: int = 0
     #: Rows without an execution, by their state; each states its reason.

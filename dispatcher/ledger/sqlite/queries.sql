@@ -627,15 +627,23 @@ UPDATE attempts SET absence = v.column2 FROM (VALUES {values}) AS v
 WHERE attempts.attempt_id = v.column1 AND attempts.outcome = 'not_sent';
 
 -- name: sent_executions
--- Of these executions, those that attempts after one have created.
-SELECT execution_sid, run_id, coalesce(sent_at_ms, begun_at_ms) FROM attempts
-WHERE attempt_id > :after AND execution_sid IN (SELECT value FROM json_each(:sids));
+-- Of these executions, those that attempts after one have created. A 201 is about a new one. Any other answer (a conflict, v1's 200)
+-- and the list may tell of one that an earlier attempt of the row has created, which counts as absent: it is as old as that.
+SELECT execution_sid, coalesce(first_run, run_id), coalesce(first_ms, sent_at_ms, begun_at_ms) FROM (
+  SELECT a.execution_sid, a.run_id, a.sent_at_ms, a.begun_at_ms, (
+    SELECT min(b.run_id) FROM attempts AS b INDEXED BY attempts_absent
+    WHERE b.row_id = a.row_id AND b.absence IS NOT NULL AND a.http_status IS NOT 201) AS first_run, (
+    SELECT min(b.begun_at_ms) FROM attempts AS b INDEXED BY attempts_absent
+    WHERE b.row_id = a.row_id AND b.absence IS NOT NULL AND a.http_status IS NOT 201) AS first_ms
+  FROM attempts AS a WHERE a.attempt_id > :after AND a.execution_sid IN (SELECT value FROM json_each(:sids)));
 
 -- name: last_created
--- The newest attempt of an account on a flow, after one, whose answer was an execution.
+-- The newest attempt of an account on a flow, after one, whose answer was an execution that no earlier one can have created.
 SELECT a.execution_sid, a.run_id, coalesce(a.sent_at_ms, a.begun_at_ms), a.ended_at_ms
 FROM attempts AS a CROSS JOIN runs AS r USING (run_id) CROSS JOIN campaigns AS c USING (campaign_id)
 WHERE a.attempt_id > :after AND a.outcome = 'created' AND r.account_id = :account_id AND c.flow_sid = :flow_sid
+  AND (a.http_status = 201 OR NOT EXISTS (
+    SELECT 1 FROM attempts AS b INDEXED BY attempts_absent WHERE b.row_id = a.row_id AND b.absence IS NOT NULL))
 ORDER BY a.attempt_id DESC LIMIT 1;
 
 -- name: look_last

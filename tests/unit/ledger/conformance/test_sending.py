@@ -8,8 +8,8 @@ import pytest
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import AttemptEnd, GrantedRow, RunTotals
-from dispatcher.model import FoundBy, Outcome, RowState
+from dispatcher.ledger.records import AttemptEnd, GrantedRow, RunTotals, SentExecution
+from dispatcher.model import Absence, FoundBy, Outcome, RowState
 from tests.support.ledgers import NONE, Line, account, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
 
@@ -220,6 +220,28 @@ async def test_resolve_moves_unknown_rows_only(ledger: Ledger) -> None:
     assert [row.state for row in told] == [RowState.created, RowState.planned, RowState.unknown, RowState.sending]
     assert [row.attempts for row in told] == [1, 1, 1, 0]
     assert [row.error_message for row in told] == [None, None, "two executions may be it", None]
+
+
+@pytest.mark.parametrize("absence", list(Absence))
+async def test_an_execution_may_be_older_than_its_attempt(ledger: Ledger, absence: Absence) -> None:
+    """What a second attempt was answered with may be the first one's: as a witness it is no later than that.
+
+    A row counts as not created and is sent again; a 409 then names its own execution, which was hidden.
+    """
+    spring = await campaign(ledger)
+    await planned(ledger, spring, lines("a", "b"))
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1)
+    first, other = await ledger.begin_rows(run, 2, now_ms=5, input_id=None)
+    await ledger.end_rows(run, [end(first, Outcome.unknown)], now_ms=6, totals=NONE)
+    await ledger.resolve_rows(run, [end(first, Outcome.not_sent)._replace(absence=absence)])
+    await ledger.end_rows(run, [end(other, Outcome.unknown, at_ms=20)], now_ms=22, totals=NONE)
+    later = await ledger.start_run(spring, window_limit=200, now_ms=100)
+    (again,) = await ledger.begin_rows(later, 1, now_ms=101, input_id=None)
+    created = end(again, Outcome.created, at_ms=102)._replace(found_by=FoundBy.conflict, http_status=409)
+    await ledger.end_rows(later, [created], now_ms=110, totals=NONE)
+    sid = created.execution_sid or ""
+    assert await ledger.sent_executions([sid], after=0) == {sid: SentExecution(run.run_id, 5)}
+    assert await ledger.last_created(spring, after=0) is None
 
 
 async def test_a_row_whose_cells_are_lost_is_not_sent_empty(ledger: Ledger, harness: Harness) -> None:
