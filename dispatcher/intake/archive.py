@@ -28,9 +28,12 @@ _PIECE = 1 << 20
 #: say that they stand.
 _NOT_PLAIN = (
     *(b"<f>", b"<f ", b"<f/", b't="e"', b"t='", b't="d"', b't="inlineStr"'),
-    *(b"hidden=", b"<mergeCell ", b"<phoneticPr", b"<c>", b":c ", b":row"),
+    *(b"hidden=", b"<mergeCell ", b"<phoneticPr", b"<c>", b":c ", b":row", b'width="0"', b' ht="0"'),
+    # Comments and the like, escaped characters, and any encoding of two bytes to a character.
+    *(b"<!", b"&#", b"_x00", b"\0"),
 )
-_FAR = re.compile(rb'r="[A-Z]{3}\d')
+#: A cell that makes the quick reader, who lays out whole rectangles, ask for all memory.
+_FAR = re.compile(rb'r="[A-Z]{2}(?:[A-Z]\d|\d{5})')
 _CONTENT = re.compile(rb"<(?:\w+:)?(?:v|is)[ >]")
 
 
@@ -65,6 +68,8 @@ class Archive:
     styles: str | None = None
     #: Dates count from 1904.
     is_1904: bool = False
+    #: Its formulas are to be calculated when it is opened: what stands there may be a placeholder.
+    is_uncalculated: bool = False
     #: It is laid out as Excel does.
     is_usual: bool = False
     #: Sheets' entries that hold anything.
@@ -119,6 +124,8 @@ def _relate(archive: zipfile.ZipFile, found: Archive) -> Archive:
     for element in elements:
         if element.tag == "workbookPr":
             found.is_1904 = element.get("date1904", "0") in ("1", "true")
+        if element.tag == "calcPr":
+            found.is_uncalculated = element.get("fullCalcOnLoad", "0") in ("1", "true")
         if element.tag != "sheet":
             continue
         name = element.get("name", "")

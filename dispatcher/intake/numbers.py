@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 
@@ -18,7 +19,12 @@ _PLACES_MAX = 16
 _LARGEST_PLAIN = Decimal(10) ** 21
 _NOTHING = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$(?!-)[^\]]|[$€£¥₹]|\"[^\"]*(?:[$€£¥₹]|EUR|USD|CHF|kr|zł)[^\"]*\"")
-_ZEROS = re.compile(r"0+(?:[\- ]0+)*")
+#: Noughts and what may stand between them without quotation marks: 00000-0000, (000) 000-0000, +0.
+_ZEROS = re.compile(r"\+0|[-+() ]*0[-+() ]*0[-+() 0]*")
+#: Quoted or escaped text, a currency's sign; an alignment, a colour or locale; any other character.
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<sign>[^\-\]]*)[^\]]*\]|_.|\*.|\[[^\]]*\]|(?P<bare>.)'
+)
 
 
 class Kind(Enum):
@@ -73,9 +79,10 @@ def _kind(code: str) -> Kind:
     section = code.split(";")[0]
     bare = _NOTHING.sub("", section)
     letters = bare.lower()
-    if letters in ("", "general", "@", "0"):
+    literal = "".join(text for is_literal, text in _tokens(section) if is_literal)
+    if letters in ("", "general", "@", "0") and not literal.strip():
         return Kind.plain
-    if _ZEROS.fullmatch(bare.replace("\\", "") or " ") or _ZEROS.fullmatch(section.replace("\\", "")):
+    if _ZEROS.fullmatch(bare) or literal + bare == "+0":
         return Kind.zeros
     if re.search(r"\[[hms]+\]", letters):
         return Kind.duration
@@ -99,16 +106,25 @@ def number_text(value: float) -> str:
 
 
 def zeros_text(value: float, code: str) -> str:
-    """A whole number with its leading zeros, and the dashes and blanks between them (00000-0000)."""
-    pattern = code.split(";")[0].replace("\\", "").replace('"', "")
+    """A whole number with its leading zeros and what stands before, between and behind them (D-00000, 00000-0000)."""
     if value < 0 or value != int(value):
         return number_text(value)
-    digits = str(int(value)).rjust(pattern.count("0"), "0")
-    extra, shown = len(digits) - pattern.count("0"), []
-    rest = iter(digits[extra:])
-    for character in pattern:
-        shown.append(next(rest) if character == "0" else character)
-    return digits[:extra] + "".join(shown)
+    tokens = [*_tokens(code.split(";")[0])]
+    places = tokens.count((False, "0"))
+    digits = str(int(value)).rjust(places, "0")
+    # More digits than places stand at the first place.
+    extra = len(digits) - places
+    runs = iter([digits[: extra + 1], *digits[extra + 1 :]])
+    return "".join(next(runs) if token == (False, "0") else token[1] for token in tokens).strip()
+
+
+def _tokens(section: str) -> Iterator[tuple[bool, str]]:
+    """A format's parts that are seen: whether it is text of its own, and its text."""
+    for found in _TOKEN.finditer(section):
+        if found["bare"] is not None:
+            yield False, found["bare"]
+        elif text := found["quoted"] or found["escaped"] or found["sign"]:
+            yield True, text
 
 
 def moment(serial: float, is_1904: bool) -> datetime.datetime | None:

@@ -8,6 +8,7 @@ what holds of it as a whole (does this column have times?), and for its rows. Me
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from dispatcher.intake.archive import Archive, Unopenable
+from dispatcher.intake.book_parts import read_formats, read_strings, refuse_entity, unescaped
 from dispatcher.intake.numbers import (
     Format,
     Kind,
@@ -31,7 +33,8 @@ from dispatcher.plurals import counted
 
 _PIECE = 1 << 18
 _TRUE = ("1", "true")
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+#: Numbers of so many digits are shown as they are, whatever their format.
+_NUMBER_MAX = 1e15
 _RANGE = re.compile(r"([A-Z]+)(\d+):([A-Z]+)(\d+)")
 #: What Excel calls an error; others are shown as they are.
 NO_RESULT = "the cell holds a formula without its result: open the file in a spreadsheet program and save it"
@@ -71,9 +74,10 @@ class Facts:
 class _Parser:
     """One pass over a sheet's XML: rows go to `rows` as they end."""
 
-    def __init__(self, facts: Facts | None) -> None:
+    def __init__(self, facts: Facts | None, is_uncalculated: bool) -> None:
         self.rows: list[Row] = []
         self._facts = facts
+        self._is_uncalculated = is_uncalculated
         self._columns: dict[str, int] = {}
         self._row: Row | None = None
         self._last_row = 0
@@ -91,7 +95,7 @@ class _Parser:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         # Entities of a document's own may grow without bound; a sheet has none.
-        parser.EntityDeclHandler = _refuse_entity
+        parser.EntityDeclHandler = refuse_entity
         self.feed: Callable[[bytes, bool], Any] = parser.Parse
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -110,7 +114,7 @@ class _Parser:
             self._has_formula = True
         elif name == "row":
             self._last_row = int(attributes.get("r", self._last_row + 1))
-            self._row = Row(self._last_row, attributes.get("hidden") in _TRUE)
+            self._row = Row(self._last_row, attributes.get("hidden") in _TRUE or attributes.get("ht") == "0")
             self._column = -1
         elif name == "rPh":
             self._phonetic += 1
@@ -120,7 +124,7 @@ class _Parser:
     def _note(self, name: str, attributes: dict[str, str]) -> None:
         facts = self._facts
         assert facts is not None
-        if name == "col" and attributes.get("hidden") in _TRUE:
+        if name == "col" and (attributes.get("hidden") in _TRUE or attributes.get("width") == "0"):
             facts.hidden_columns.append((int(attributes.get("min", 1)) - 1, int(attributes.get("max", 1)) - 1))
         elif name == "mergeCell":
             found = _RANGE.fullmatch(attributes.get("ref", "").replace("$", ""))
@@ -153,9 +157,7 @@ class _Parser:
         kind, value = self._kind, self._value
         if kind == "inlineStr":
             value = unescaped("".join(self._inline))
-        elif kind == "str" and value:
-            value = unescaped(value)
-        elif self._has_formula and (value is None or (not value and kind != "str")):
+        elif self._has_formula and self._has_no_result(kind, value):
             kind, value = "no result", ""
         if value is None or (not value and kind != "no result"):
             return
@@ -163,21 +165,16 @@ class _Parser:
             return
         self._row.cells[self._column] = (kind, value, self._style)
 
+    def _has_no_result(self, kind: str, value: str | None) -> bool:
+        # Programs that do not calculate leave the value out, or write a nought to be replaced when the book is opened.
+        return value is None or (not value and kind != "str") or (value == "0" and self._is_uncalculated)
+
     def _column_of(self, reference: str) -> int:
         letters = reference.rstrip("0123456789")
         column = self._columns.get(letters)
         if column is None:
             column = self._columns[letters] = column_of(letters)
         return column
-
-
-def unescaped(text: str) -> str:
-    """A text with the characters that XML cannot hold: `_x000D_` is a carriage return (ISO/IEC 29500-1, 22.9.2.19)."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
-
-
-def _refuse_entity(*_: object) -> None:
-    raise Unopenable("declares entities of its own, as no workbook does", None, "save the sheet as CSV")
 
 
 def column_of(letters: str) -> int:
@@ -198,9 +195,12 @@ def letters_of(column: int) -> str:
     return letters
 
 
-def raw_rows(file: IO[bytes], facts: Facts | None = None) -> Iterator[Row]:
-    """A sheet's rows as its XML has them. Raises: Unopenable: it is no XML."""
-    parser = _Parser(facts)
+def raw_rows(file: IO[bytes], facts: Facts | None = None, *, is_uncalculated: bool = False) -> Iterator[Row]:
+    """A sheet's rows as its XML has them. `is_uncalculated`: a formula's nought is no result.
+
+    Raises: Unopenable: it is no XML.
+    """
+    parser = _Parser(facts, is_uncalculated)
     try:
         while True:
             piece = file.read(_PIECE)
@@ -213,87 +213,6 @@ def raw_rows(file: IO[bytes], facts: Facts | None = None) -> Iterator[Row]:
         raise Unopenable("is damaged: its sheet cannot be read", str(error), "save it again, or as CSV") from None
 
 
-def read_strings(file: IO[bytes]) -> list[str]:
-    """The table of strings, without their phonetic readings."""
-    strings: list[str] = []
-    parts: list[str] = []
-    state = {"on": False, "phonetic": 0}
-
-    def start(name: str, _: dict[str, str]) -> None:
-        name = name.rpartition(":")[2]
-        if name == "t":
-            state["on"] = not state["phonetic"]
-        elif name == "si":
-            parts.clear()
-        elif name == "rPh":
-            state["phonetic"] += 1
-
-    def end(name: str) -> None:
-        name = name.rpartition(":")[2]
-        if name == "t":
-            state["on"] = False
-        elif name == "si":
-            strings.append(unescaped("".join(parts)))
-        elif name == "rPh":
-            state["phonetic"] -= 1
-
-    def characters(text: str) -> None:
-        if state["on"]:
-            parts.append(text)
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.EntityDeclHandler = characters, _refuse_entity
-    try:
-        while piece := file.read(_PIECE):
-            parser.Parse(piece, False)
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise Unopenable("is damaged: its texts cannot be read", str(error), "save it again, or as CSV") from None
-    return strings
-
-
-def read_formats(file: IO[bytes]) -> list[Format]:
-    """The number format of each style of a cell."""
-    codes: dict[int, str] = {}
-    formats: list[Format] = []
-    inside: list[str] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        name = name.rpartition(":")[2]
-        if name == "numFmt":
-            codes[int(attributes.get("numFmtId", 0))] = attributes.get("formatCode", "")
-        elif name == "xf" and inside and inside[-1] == "cellXfs":
-            number = int(attributes.get("numFmtId", 0))
-            formats.append(Format(number, codes.get(number)))
-        inside.append(name)
-
-    def end(_: str) -> None:
-        inside.pop()
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.EntityDeclHandler = _refuse_entity
-    try:
-        parser.Parse(file.read(64 << 20), True)
-    except (expat.ExpatError, ValueError):
-        return []
-    return formats
-
-
-def has_styles(file: IO[bytes], styles: set[str]) -> bool:
-    """Whether any cell has one of these styles."""
-    pattern = re.compile(rb"\bs=[\"'](?:" + "|".join(sorted(styles)).encode() + rb")[\"']")
-    rest = b""
-    while piece := file.read(_PIECE):
-        piece = rest + piece
-        if pattern.search(piece):
-            return True
-        rest = piece[-32:]
-    return False
-
-
 class ExactSheet:
     """A sheet whose cells are asked for as text, or for why they have none."""
 
@@ -303,12 +222,16 @@ class ExactSheet:
         self._strings = read_strings(archive.open(archive.strings)) if archive.strings else []
         self._formats = read_formats(archive.open(archive.styles)) if archive.styles else []
         self.facts = Facts()
-        for row in raw_rows(archive.open(entry), self.facts):
+        for row in self._raw_rows(self.facts):
             self._learn(row)
 
     def rows(self) -> Iterator[Row]:
         """Those with anything in them."""
-        return (row for row in raw_rows(self._archive.open(self._entry)) if row.cells)
+        return (row for row in self._raw_rows() if row.cells)
+
+    def _raw_rows(self, facts: Facts | None = None) -> Iterator[Row]:
+        archive = self._archive
+        return raw_rows(archive.open(self._entry), facts, is_uncalculated=archive.is_uncalculated)
 
     def _learn(self, row: Row) -> None:
         facts = self.facts
@@ -319,14 +242,17 @@ class ExactSheet:
         facts.hidden_rows += row.is_hidden
         facts.used.update(row.cells.keys())
         for column, (kind, value, style) in row.cells.items():
-            if kind != "n" or not style:
+            if kind == "d":
+                form = _ISO_DATE
+            elif kind == "n" and style:
+                form = self._format(style)
+            else:
                 continue
-            form = self._format(style)
             if form.kind in (Kind.plain, Kind.zeros):
                 continue
             facts.formats.setdefault(column, Counter())[form] += 1
             if form.kind in (Kind.date, Kind.date_time) and column not in facts.clocked:
-                when = _moment(value, self._archive.is_1904)
+                when = _iso_moment(value) if kind == "d" else _moment(value, self._archive.is_1904)
                 if when is not None and has_clock(when):
                     facts.clocked.add(column)
 
@@ -339,22 +265,24 @@ class ExactSheet:
         match form.kind:
             case Kind.date | Kind.date_time:
                 iso = "2026-03-31T14:15:00" if column in self.facts.clocked else "2026-03-31"
-                return f"{cells} with dates are sent as {self._dates or iso}"
+                return f"{cells} with dates, sent as {self._dates or iso}"
             case Kind.time:
-                return f"{cells} with times are sent as 14:15:00"
+                return f"{cells} with times, sent as 14:15:00"
             case Kind.duration:
-                return f"{cells} with durations are sent as 30:00:00"
-        return f"{cells} are shown as {form.code} and sent as the number itself"
+                return f"{cells} with durations, sent as 30:00:00"
+        return f"{cells} shown as {form.code}, sent as the number itself"
 
     def text(self, column: int, raw: Raw) -> tuple[str, str | None]:
         """A cell's text, and what is wrong with it, if anything is."""
         kind, value, style = raw
         match kind:
             case "s":
-                index = int(value)
+                index = int(value) if value.strip().isdecimal() else -1
                 if not 0 <= index < len(self._strings):
                     return "", "the cell's text is missing from the workbook"
                 return self._strings[index], None
+            case "str":
+                return unescaped(value), None
             case "n":
                 return self._number(column, value, style), None
             case "b":
@@ -375,6 +303,8 @@ class ExactSheet:
             number = float(value)
         except ValueError:
             return value
+        if not abs(number) < _NUMBER_MAX:  # no day, no postcode, or no number at all
+            return number_text(number) if math.isfinite(number) else value
         match form.kind:
             case Kind.zeros:
                 return zeros_text(number, form.code)
@@ -390,15 +320,21 @@ class ExactSheet:
         return number_text(number)
 
     def _date(self, column: int, value: str) -> str:
-        try:
-            when = datetime.datetime.fromisoformat(value)
-        except ValueError:
+        when = _iso_moment(value)
+        if when is None:
             return value
-        with_clock = column in self.facts.clocked or has_clock(when)
-        return moment_text(when, self._dates, with_clock=with_clock)
+        return moment_text(when, self._dates, with_clock=column in self.facts.clocked)
 
 
 _GENERAL = Format(0, None)
+_ISO_DATE = Format(14, None)
+
+
+def _iso_moment(value: str) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _moment(value: str, is_1904: bool) -> datetime.datetime | None:

@@ -22,7 +22,7 @@ from dispatcher.intake.archive import Archive, Sheet, Unopenable, read_archive
 from dispatcher.intake.child import Child, bound_memory
 from dispatcher.intake.numbers import Kind, number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
-from dispatcher.intake.sheet import ExactSheet, Row, letters_of
+from dispatcher.intake.sheet import ExactSheet, Facts, Row, letters_of
 from dispatcher.intake.sources import Source
 from dispatcher.plurals import counted
 from dispatcher.remedies import Setting
@@ -197,7 +197,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _has_formats(archive: Archive, entry: str) -> bool:
     """Whether cells of the sheet have formats that change what is seen."""
-    from dispatcher.intake.sheet import has_styles, read_formats
+    from dispatcher.intake.book_parts import has_styles, read_formats
 
     if archive.styles is None:
         return False
@@ -249,18 +249,26 @@ def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int
     facts, rows = sheet.facts, sheet.rows()
     first: Row | None = None
     named: dict[int, str] = {}
+    # The names of columns whose header cells begin above the row that was asked for.
+    tops = {(top, left): bottom for top, bottom, left, _ in facts.merged if top < header_row <= bottom}
+    above: dict[int, str] = {}
     for row in rows:
         if row.number == header_row or not header_row:
             seen = {column: sheet.text(column, raw)[0] for column, raw in row.cells.items()}
-            named = {column: text for column, text in seen.items() if text.strip()}
+            named = above | {column: text for column, text in seen.items() if text.strip()}
             if named or header_row:
                 first = row
                 break
         if header_row and row.number > header_row:
             break
+        for column, raw in row.cells.items():
+            if (row.number, column) in tops:
+                above[column] = sheet.text(column, raw)[0]
     if first is None or not named:
         _check_header((), name, header_row)
         raise AssertionError
+    if not header_row:
+        _check_lines_of_header(facts, first.number, named)
     left, last_named = min(facts.used), max(named)
     right = max(column for column in facts.used if column <= last_named + _NAMELESS_COLUMNS_MAX)
     columns = range(left, max(right, last_named) + 1)
@@ -281,6 +289,24 @@ def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int
         yield {"rows": lines, "numbers": [row.number for row in batch], "faults": faults}
 
 
+def _check_lines_of_header(facts: Facts, top: int, named: Collection[int]) -> None:
+    """Names that are merged downwards stand beside others in the rows below; one cell alone is a title."""
+    tall = [merge for merge in facts.merged if merge[0] == top < merge[1] and merge[2] in named]
+    if tall and len(named) > 1:
+        last = max(bottom for _, bottom, _, _ in tall)
+        what = f"merged cells in the header: {_merges(tall)}"
+        message = f"has the columns' names in several rows, {top} to {last}"
+        raise _Unreadable(message, what, setting=("input.header_row", last))
+
+
+def _merges(merged: Sequence[tuple[int, int, int, int]]) -> str:
+    more = f" and {len(merged) - _EXAMPLES:,} more" if len(merged) > _EXAMPLES else ""
+    shown = merged[:_EXAMPLES]
+    return (
+        ", ".join(f"{letters_of(left)}{top}:{letters_of(right)}{bottom}" for top, bottom, left, right in shown) + more
+    )
+
+
 def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[str]:
     """What a person should know of how the sheet looks, and what is sent. `names`: column -> its name."""
     facts = sheet.facts
@@ -297,14 +323,12 @@ def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[st
     if unseen:
         yield f"hidden columns are included: {_listed(unseen)}"
     merged = [
-        f"{letters_of(left)}{top}:{letters_of(right)}{bottom}"
+        (top, bottom, left, right)
         for top, bottom, left, right in facts.merged
-        if bottom > header.number and any(column in names for column in (left, right))
+        if bottom > header.number and any(left <= column <= right for column in names)
     ]
     if merged:
-        more = f" and {len(merged) - _EXAMPLES:,} more" if len(merged) > _EXAMPLES else ""
-        where = ", ".join(merged[:_EXAMPLES]) + more
-        yield f"merged cells ({where}): only the first of each has the value, the others are empty"
+        yield f"merged cells ({_merges(merged)}): only the first of each has the value, the others are empty"
     far = sorted(column for column in facts.used if column not in names)
     if far:
         count = sum(facts.used[column] for column in far)

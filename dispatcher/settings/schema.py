@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -174,6 +175,15 @@ class InputSettings(_Table):
         description="Take rows with too few cells as if the rest were empty, instead of calling them invalid."
         " For files whose writer leaves trailing delimiters out.",
     )
+
+    @field_validator("dates")
+    @classmethod
+    def _check_dates(cls, value: str) -> str:
+        """A pattern of another program's (dd.mm.yyyy) would be sent as it stands, in each row."""
+        days = (datetime.date(2026, 3, 31), datetime.date(2027, 11, 2))
+        if value and len({day.strftime(value) for day in days}) < len(days):
+            raise ValueError('must say the day in strftime\'s words, like "%d.%m.%Y" (02.03.2026) or "%Y-%m-%d"')
+        return value
 
 
 class RateSettings(_Table):

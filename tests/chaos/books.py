@@ -87,7 +87,7 @@ def attempts(ledger: Path, contact: str) -> list[tuple[Any, ...]]:
 
 
 def taken_for_others(ledgers: Iterable[Path]) -> set[str]:
-    """Executions that a look at Studio's list has shown, and for which a row of their contact was left out as reached."""
+    """Executions that a look at the list has shown, and for which a row of their contact was left out as reached."""
     sql = (
         "SELECT execution_sid FROM foreign_executions AS f JOIN rows AS r"
         " ON f.contact = coalesce(r.to_address, r.row_key) WHERE r.state = 'skipped' AND r.reason_code = 'contacted'"

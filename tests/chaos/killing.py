@@ -299,7 +299,7 @@ class Killing:
         assert set(log.created_s) <= expected, "somebody was reached who is in no file"
         ledgers = sorted({campaign.place.ledger for campaign in self._done})
         differ = books.recorded(ledgers).items() ^ log.ours.items()
-        # Counted as not created by a list that lagged too long, and seen by the next look: its contact is told as reached.
+        # Counted as not created by a list that lagged too long, and seen by the next look: told as reached.
         seen = books.taken_for_others(ledgers)
         tally.seen_late = sum(sid in seen for sid, _ in differ)
         tally.books_differ = len(differ) - tally.seen_late
