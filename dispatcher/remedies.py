@@ -22,11 +22,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Change a setting. `value`: what to, or an example of what to; None: whatever is right."""
+    """Change a setting. `value`: what to, or an example of what to (pairs: a table); None: whatever is right."""
 
     #: `table.name`, as in config.toml.
     name: str
-    value: str | int | float | bool | tuple[str, ...] | None = None
+    value: str | int | float | bool | tuple[str, ...] | tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,10 +111,11 @@ class Campaign(CampaignView):
         busy: bool = False,
         skipped: Sequence[Reason] = (),
         count_only: bool = False,
+        most: int | None = None,
     ) -> int:
         """Plan refused rows again, and those left out for these reasons; `send` then sends them.
 
-        Returns how many; `count_only` changes nothing.
+        Returns how many; `count_only` changes nothing. `most`: the first so many; the others stay as they are.
         """
         return await self._context.ledger.retry_rows(
             await self._context.current(),
@@ -123,6 +124,7 @@ class Campaign(CampaignView):
             busy=busy,
             skipped=skipped,
             count_only=count_only,
+            most=most,
         )
 
     async def count_repeats(self, choice: RetryChoice | None = None) -> int:

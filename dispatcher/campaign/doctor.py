@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from dispatcher.campaign.notices import ledger_notices
 from dispatcher.errors import DispatcherError, ExitCode
@@ -20,6 +21,7 @@ from dispatcher.reporting.ledger_place import age_text
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
 from dispatcher.settings.example import setting_values, toml
 from dispatcher.settings.notices import credentials_notices, settings_notices
+from dispatcher.studio.proxies import proxy_of
 from dispatcher.version import __version__
 
 SKEW_WARN_S = 5.0
@@ -67,6 +69,7 @@ async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator
     # Said before Studio is asked: it may say that it is not Studio.
     for notice in (*settings_notices(), *credentials_notices(loaded), *ledger_notices(settings)):
         yield Check(name=notice.about, result="warn" if notice.fix else "ok", found=notice.text, fix=notice.fix)
+    yield _proxy(settings)
     if credentials is not None:
         async for check in _studio(settings, credentials):
             yield check
@@ -100,6 +103,18 @@ def _program() -> Check:
         text += f"; missing: {', '.join(missing)}"
         return Check(name="program", result="fail", found=text, fix=Advice("make demo sets all up"))
     return Check(name="program", result="ok", found=text)
+
+
+def _proxy(settings: Settings) -> Check:
+    """Through what requests leave; of a proxy's address only the host and the port, as the rest may be a password."""
+    try:
+        proxy = proxy_of(settings.studio_url)
+    except DispatcherError as error:
+        return _failed("proxy", error)
+    if proxy is None:
+        return Check(name="proxy", result="ok", found="none")
+    parts = urlsplit(proxy)
+    return Check(name="proxy", result="ok", found=f"{parts.scheme}://{parts.hostname}:{parts.port or ''}".rstrip(":"))
 
 
 def _settings(loaded: LoadedSettings) -> Iterator[Check]:

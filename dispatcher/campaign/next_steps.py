@@ -29,8 +29,8 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
     if rows[RowState.unknown] or rows[RowState.sending]:
         found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))
     if rows[RowState.rejected]:
-        does = "sends refused rows again; the report says why each was refused"
-        found.append(Command("retry", (name,), (Option("code", "CODE"),), does=does))
+        does = "tells what was refused, and why, and sends again what is chosen"
+        found.append(Command("retry", (name,), does=does))
     if rows[RowState.busy]:
         does = "sends to contacts that were in another execution"
         found.append(Command("retry", (name,), (Option("busy"),), does=does))

@@ -34,23 +34,27 @@ class Facet:
         return Option("all-rejected") if self.code is None else Option("code", self.code)
 
 
-async def count_rows(campaign: Campaign, choice: RetryChoice) -> int:
-    """How many rows the choice has; nothing changes. Raises: CampaignNotFound, LedgerError."""
-    return await _retry(campaign, choice, count_only=True)
+async def count_rows(campaign: Campaign, choice: RetryChoice, most: int | None = None) -> int:
+    """How many rows the choice has, at most so many; nothing changes. Raises: CampaignNotFound, LedgerError."""
+    return await _retry(campaign, choice, most, count_only=True)
 
 
-async def plan_again(campaign: Campaign, choice: RetryChoice) -> int:
-    """Plan the chosen rows again; a send then sends them. Returns how many. Raises: CampaignNotFound, LedgerError."""
-    return await _retry(campaign, choice, count_only=False)
+async def plan_again(campaign: Campaign, choice: RetryChoice, most: int | None = None) -> int:
+    """Plan the chosen rows again, the first so many; a send then sends them. Returns how many.
+
+    Raises: CampaignNotFound, LedgerError.
+    """
+    return await _retry(campaign, choice, most, count_only=False)
 
 
-async def _retry(campaign: Campaign, choice: RetryChoice, *, count_only: bool) -> int:
+async def _retry(campaign: Campaign, choice: RetryChoice, most: int | None, *, count_only: bool) -> int:
     rows = await campaign.retry(
         codes=choice.codes,
         all_rejected=choice.all_rejected,
         busy=choice.busy,
         skipped=choice.reasons,
         count_only=count_only,
+        most=most,
     )
     if choice.unknown:
         rows += await (campaign.count_unknown() if count_only else campaign.risk_unknown())

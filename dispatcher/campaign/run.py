@@ -192,6 +192,7 @@ class CampaignRun:
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())
+        self._stop.raise_if_requested()
         return total, await self._ledger.status(record)
 
     async def _resolve(self, studio: Studio, run: Run, input_id: int | None, *, until_sure: bool) -> Reconciled:

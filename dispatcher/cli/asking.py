@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -13,6 +15,9 @@ from dispatcher.cli import interrupts
 from dispatcher.cli.render.terminal import err, say
 from dispatcher.errors import UsageError
 from dispatcher.remedies import Advice, AnyOf, Option
+
+if TYPE_CHECKING:
+    from dispatcher.cli.session import Session
 
 
 def must_be_able_to_ask(yes: bool, source: str | None = None) -> None:
@@ -74,6 +79,25 @@ def choose(question: str, ways: Mapping[str, str]) -> str:
             "not confirmed: nothing was done", found=answer or "no answer", fix=Advice(f"type {' or '.join(ways)}")
         )
     return answer
+
+
+def ask_encoding(session: Session, source: str) -> None:
+    """Where a text is no UTF-8 and a person can be asked, in which encoding it looks right; it holds for this command.
+
+    Raises: UsageError: none of them; Interrupted.
+    """
+    if source == STANDARD_INPUT or session.settings.input.encoding is not None:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and err().is_terminal):
+        return
+    from dispatcher.intake.encodings import samples
+
+    found = samples(Path(source))
+    if found:
+        ways = {sample.encoding: sample.text for sample in found}
+        session.choose(
+            "input.encoding", choose(f"{source} is not UTF-8. In which encoding does this look right?", ways)
+        )
 
 
 def _read(prompt: str | Text) -> str:

@@ -7,14 +7,16 @@ import contextlib
 from rich.text import Text
 
 from dispatcher.campaign.destination import look, refuse_other_folder
+from dispatcher.campaign.flow_check import check_flow
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.problems import LOOKED_AT, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
 from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
-from dispatcher.cli.render.findings import print_bad_rows, shortened
+from dispatcher.cli.render.findings import print_bad_rows, say_flow_check, shortened
 from dispatcher.cli.render.numbers import duration_text
 from dispatcher.cli.render.progress import reading
+from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import STATE_STYLES, err, print_json, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import AuthenticationError, ExitCode
@@ -24,9 +26,20 @@ PARAMETER_MAX = 200
 
 
 async def dry_run(
-    session: Session, file: str, campaign: str | None, *, again: bool, add: bool, limit: int | None, as_json: bool
+    session: Session,
+    file: str,
+    campaign: str | None,
+    *,
+    again: bool,
+    add: bool,
+    limit: int | None,
+    check: bool,
+    as_json: bool,
 ) -> ExitCode:
-    """Raises: InputError, ColumnError, SettingsError, LedgerError."""
+    """The exit code is what the flow makes of it, as it would be for the run.
+
+    Raises: InputError, ColumnError, SettingsError, LedgerError.
+    """
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
     settings = session.settings
@@ -38,10 +51,12 @@ async def dry_run(
         rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         first = await opened.first_request()
+        flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check)
     if as_json:
         found = {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1)}
-        print_json({**plan_object(file, into.name, counts), **found, "first_request": request_object(first)})
-        return ExitCode.OK
+        told = {**plan_object(file, into.name, counts), **found, "first_request": request_object(first)}
+        print_json({**told, "flow": flow.as_json(remedy_text)})
+        return flow.exit_code
     err().print(planned(file, counts))
     print_bad_rows(rows)
     lines: list[tuple[str, Text | str]] = [
@@ -55,8 +70,9 @@ async def dry_run(
         for parameter, value in first.parameters.items():
             lines.append((f"  {parameter}", Text(shortened(value, PARAMETER_MAX))))
     print_pairs(lines)
+    say_flow_check(flow)
     say("dry run: nothing was sent, nothing was kept", "bold")
-    return ExitCode.OK
+    return flow.exit_code
 
 
 async def send_test(

@@ -56,6 +56,12 @@ class Session:
         say_notices(settings_notices())
         return loaded
 
+    def choose(self, name: str, value: str) -> None:
+        """A setting for this command, as its flag would set it."""
+        self.asked.flags[name] = value
+        self.__dict__.pop("settings", None)
+        self.__dict__.pop("_loaded", None)
+
     def require_credentials(self) -> Credentials:
         """The credentials. Raises: SettingsError; AuthenticationError where they are missing or malformed."""
         _ = self.settings  # what is wrong with them is said first

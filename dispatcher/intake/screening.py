@@ -99,7 +99,7 @@ class Screening:
         if blank:
             self.blank_rows += len(blank)
             return self.screen(_Selected(chunk, [at for at in range(len(cells)) if at not in blank]))
-        self._look_for_odd(cells)
+        self._look_for_odd(cells, to_addresses)
         from_addresses: list[str | None] = [None] * len(cells)
         if columns.from_ is not None:
             self._read_senders(self._texts(chunk, columns.from_), from_addresses, refusals)
@@ -146,8 +146,12 @@ class Screening:
         """What a person should know of cells that are sent as they stand, and may not be meant so. A sentence each."""
         return tuple(f"{counted(count, 'row has', 'rows have')} {what}" for what, count in self._odd_cells.items())
 
-    def _look_for_odd(self, cells: Sequence[str]) -> None:
+    def _look_for_odd(self, cells: Sequence[str], to_addresses: Sequence[str | None]) -> None:
         whole = "\n".join(cells)
+        if "@" in whole:
+            bare = sum("@" in to and not to.startswith(("sip:", "sips:")) for to in to_addresses if to)
+            if bare:
+                self._odd_cells["an address like name@host: taken for SIP, not for e-mail"] += bare
         for mark, what in _ODD_CELLS.items():
             if mark in whole:
                 self._odd_cells[what] += sum(mark in row for row in cells)

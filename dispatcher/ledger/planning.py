@@ -248,13 +248,28 @@ def retry(
     all_rejected: bool,
     busy: bool,
     skipped: Sequence[Reason],
+    most: int | None = None,
 ) -> int:
-    """Plan refused rows again, and those left out for these reasons; returns how many."""
+    """Plan refused rows again, and those left out for these reasons, at most so many; returns how many."""
     moves: tallies.Moves = Counter()
     count = 0
     reasons = [reason.value for reason in skipped]
     for record in inputs(db, campaign.campaign_id):
         ids = id_range(record.input_id)
+        if most is not None:
+            if count >= most:
+                break
+            (last,) = db.one(
+                "retry_last",
+                rejected=all_rejected,
+                coded=bool(codes),
+                codes=list(codes),
+                busy=busy,
+                reasons=reasons,
+                most=most - count,
+                **ids,
+            )
+            ids = ids if last is None else {**ids, "last": last}
         again: dict[str, int] = {}
         if codes or all_rejected:
             again["rejected"] = db.run("retry_rejected", every=all_rejected, codes=list(codes), **ids)

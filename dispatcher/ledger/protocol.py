@@ -180,10 +180,11 @@ class Ledger(Protocol):
         busy: bool = False,
         skipped: Sequence[Reason] = (),
         count_only: bool = False,
+        most: int | None = None,
     ) -> int:
         """Plan refused rows again, and those left out for these reasons; returns how many. Their history is kept.
 
-        `count_only` changes nothing.
+        `count_only` changes nothing. `most`: only the first so many; the others stay refused, with their reasons.
         """
 
     async def count_repeats(

@@ -161,9 +161,12 @@ class Store(ABC):
         busy: bool = False,
         skipped: Sequence[Reason] = (),
         count_only: bool = False,
+        most: int | None = None,
     ) -> int:
         def retry(db: Db) -> int:
-            return planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
+            return planning.retry(
+                db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped, most=most
+            )
 
         def count(db: Db) -> int:
             with db.undone():

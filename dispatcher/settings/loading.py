@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice, Command, InTurn
+from dispatcher.settings import config_file
 from dispatcher.settings.schema import Settings, setting_names, tables
 from dispatcher.settings.variables import misnamed, variable_names
 
@@ -71,7 +72,9 @@ def load(
     problems: list[str] = []
     found_config = config is not None or path.is_file()
     if found_config:
-        for table, values in _read_toml(path).items():
+        found_tables, unreadable = config_file.read(path)
+        problems += unreadable
+        for table, values in found_tables.items():
             if not isinstance(values, dict):
                 problems.append(f"{table}: stands outside a [table] ({path})")
                 continue
@@ -97,24 +100,12 @@ def load(
     if problems:
         raise SettingsError(
             "the settings cannot be used:\n  " + "\n  ".join(problems),
-            fix=Command("config show")
+            fix=Advice("correct them")
             if len(problems) > 1
             else InTurn(Advice("correct the setting"), Command("config init", does="writes a commented example")),
         )
     provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
     return LoadedSettings(settings=settings, provenance=provenance, config_path=path if found_config else None)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist", fix=Command("config init")) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML", found=str(error), fix=f"correct {path}") from None
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=f"chmod u+r {path}") from None
 
 
 def _from_text(dotted: str, text: str) -> Any:

@@ -201,7 +201,7 @@ def _used(uses: ParameterUses, sent: Sequence[str]) -> Iterator[Finding]:
             code="missing_parameter",
             message=f"the flow uses flow.data.{name} in {_list(blank)}, and nothing sends it: "
             + ("it would be blank" if use.without_default else "its default would stand there"),
-            fix=_supply(name, unused),
+            fix=_supply(name, unused, [other for other in sent if other in uses.named]),
         )
     if uses.dynamic:
         yield _note(
@@ -219,15 +219,24 @@ def _subflows(definition: Definition) -> Iterator[Finding]:
         yield _note("subflow", f"the flows that {_list(widgets)} runs were not checked")
 
 
-def _supply(name: str, unused: Sequence[str]) -> Remedy:
-    def plain(text: str) -> str:
-        return re.sub(r"[\W_]+", "", text).casefold()
-
-    near = [other for other in unused if plain(other) == plain(name)]
+def _supply(name: str, unused: Sequence[str], used: Sequence[str]) -> Remedy:
+    """`unused`: what is sent and the flow does not ask for; `used`: what it does, and gets."""
+    near = [other for other in unused if _plain(other) == _plain(name)]
+    near = near or [other for other in unused if _words(other) and _words(other) <= _words(name)]
     near = near or difflib.get_close_matches(name, unused, n=1, cutoff=0.75)
     if near:
-        return AnyOf(Advice(f"rename the column {near[0]!r} to {name!r}"), Setting("columns.parameters"))
+        mapped = ((name, near[0]), *((other, other) for other in used))
+        return AnyOf(Setting("columns.parameters", mapped), Advice(f"rename the column {near[0]!r} to {name!r}"))
     return AnyOf(Advice(f"add a column {name!r}"), Setting(f"columns.constants.{name}", "…"))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _words(text: str) -> set[str]:
+    """The words of a name: FirstName, first_name and "first name" have the same."""
+    return {word.casefold() for word in re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", text))}
 
 
 def _sent_from(sender: str, definition: Definition | None) -> Iterator[Finding]:

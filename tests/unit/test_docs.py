@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from dispatcher.model import RowState
 from docs import rooms
 
 ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "samples" / "README.md"]
 #: A path of the repository, in backticks.
 PATHS = re.compile(r"`((?:dispatcher|tests|docs|samples|\.github|\.ci)/[\w./-]*)`")
@@ -76,3 +79,30 @@ def test_the_table_answers_a_newcomer_s_questions() -> None:
         assert what
         assert PATHS.search(where) or "pyproject.toml" in where, line
         assert PATHS.search(held) or "make lint" in held, line
+
+
+def test_the_readmes_unattended_lines_are_right() -> None:
+    """The cron line hands the credentials on, and the unit takes for failures only what are some."""
+    text = README.read_text("utf-8")
+    (cron,) = [line for line in text.splitlines() if line.startswith("0 9 * * *")]
+    assert "set -a && . ./twilio.env" in cron
+    command = cron.split("&& ")[-1].split(">>")[0]
+    assert shlex.split(command)[0].endswith("dispatcher")
+    unit = text[text.index("[Service]") :].split("```")[0]
+    keys = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
+    assert keys["SuccessExitStatus"].split() == ["3", "130"]
+    assert {"Type", "WorkingDirectory", "StateDirectory", "ExecStart", "TimeoutStopSec"} <= keys.keys()
+
+
+def test_the_readmes_cron_line_hands_on_credentials(tmp_path: Path) -> None:
+    """What a shell makes of it: a variable of the file reaches the program."""
+    (cron,) = [line for line in README.read_text("utf-8").splitlines() if line.startswith("0 9 * * *")]
+    steps = cron.split("  ", 1)[1].split(" && ")
+    program = tmp_path / ".venv" / "bin" / "dispatcher"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$TWILIO_ACCOUNT_SID $*"\n')
+    program.chmod(0o700)
+    (tmp_path / "twilio.env").write_text("TWILIO_ACCOUNT_SID=AC123\n")
+    line = " && ".join([f"cd {tmp_path}", *steps[1:]])
+    subprocess.run(["sh", "-c", line], check=True)
+    assert (tmp_path / "runs.jsonl").read_text().startswith("AC123 run contacts.csv --campaign spring --yes")

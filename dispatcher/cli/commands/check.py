@@ -55,9 +55,13 @@ async def check(
     """
     from dispatcher.campaign import destination, flow_check, naming, problems
     from dispatcher.campaign.launch import repeats_expected
+    from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
     from dispatcher.cli.render.progress import reading
+    from dispatcher.settings.required import check_required
 
+    check_required(session.settings, flow=False)
+    ask_encoding(session, file)
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
     chosen = campaign or ("check" if file == naming.STANDARD_INPUT else None)

@@ -14,7 +14,7 @@ from dispatcher.cli.render.terminal import say
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.model import Reason, RowState
 from dispatcher.plurals import counted
-from dispatcher.remedies import Advice, AnyOf, Option
+from dispatcher.remedies import Advice, AnyOf, Command, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
@@ -88,8 +88,7 @@ async def retry(
         skipped=tuple(Reason(reason.value) for reason in skipped or ()),
     )
     if not choice:
-        ways = (Option("code", "CODE"), Option("all-rejected"), Option("busy"), Option("skipped", "REASON"))
-        raise UsageError("retry needs to know which rows", fix=AnyOf(*ways, Option("unknown")))
+        await _refuse_no_choice(session, campaign)
     if unknown and yes:
         raise UsageError(
             "sending unknown rows again may reach people twice: a person has to confirm how many",
@@ -102,10 +101,11 @@ async def retry(
             async with live.view(session.bus):
                 await opened.reconcile()
             await _say_evidence(opened)
-        count = await count_rows(opened, choice)
+        # Rows that are not sent now stay refused, with their reasons. What is risked is confirmed as a whole.
+        most = None if unknown else limit
+        count = await count_rows(opened, choice, most)
         if count:
-            at_most = f", {limit:,} of them now" if limit is not None and limit < count else ""
-            say(f"{counted(count, 'row is', 'rows are')} planned again{at_most}")
+            say(f"{counted(count, 'row is', 'rows are')} planned again")
             launch = await prepared(opened)
             return await launching.send(
                 opened,
@@ -115,7 +115,7 @@ async def retry(
                 extra=count,
                 repeats=await opened.count_repeats(choice),
                 risked=await opened.count_unknown() if unknown else 0,
-                before=lambda: plan_again(opened, choice),
+                before=lambda: plan_again(opened, choice, most),
             )
         say("no row matches: nothing is sent", "yellow")
         there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
@@ -124,6 +124,21 @@ async def retry(
         if json:
             print_status_object(await opened.status(), await opened.reasons())
     return ExitCode.OK
+
+
+async def _refuse_no_choice(session: options.Session, name: str) -> None:
+    """Raises: UsageError: with what there is to choose from. CampaignNotFound, CampaignMismatch, LedgerError."""
+    from dispatcher.campaign.retry_choices import facets
+
+    async with session.viewing(name) as campaign:
+        found = await facets(campaign)
+    if not found:
+        others = AnyOf(Option("skipped", "REASON"), Option("unknown"))
+        raise UsageError("no row was refused, so retry needs to know which rows", fix=others)
+    found = found[:FACETS_SHOWN]
+    there_are = ", ".join(f"{one.rows:,} for {remedy_text(one.option)}" for one in found)
+    ways = tuple(Command("retry", (name,), (one.option,)) for one in found)
+    raise UsageError("retry needs to know which rows", found=there_are, fix=AnyOf(*ways))
 
 
 async def _say_evidence(campaign: Campaign) -> None:

@@ -82,11 +82,18 @@ async def run(
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
     if add and remove:
         raise UsageError("a file that is added takes nothing out", fix=AnyOf(Option("add"), Option("remove")))
+    from dispatcher.cli.asking import ask_encoding
+    from dispatcher.settings.required import check_required
+
+    check_required(session.settings, flow=not dry_run)
+    ask_encoding(session, file)
     if dry_run or test_to:
         from dispatcher.cli import rehearsing
 
         if not test_to:
-            return await rehearsing.dry_run(session, file, campaign, again=again, add=add, limit=limit, as_json=json)
+            return await rehearsing.dry_run(
+                session, file, campaign, again=again, add=add, limit=limit, check=not no_preflight, as_json=json
+            )
         return await rehearsing.send_test(session, file, campaign, to=test_to, wait=wait, as_json=json)
     from dispatcher.cli import launching
 

@@ -71,7 +71,10 @@ def _setting(setting: Setting) -> list[str]:
     return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
 
 
-def _toml(value: str | float | tuple[str, ...]) -> str:
+def _toml(value: str | float | tuple[str, ...] | tuple[tuple[str, str], ...]) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        pairs = ", ".join(f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in value)
+        return f"{{ {pairs} }}"
     return json.dumps(value, ensure_ascii=False)
 
 

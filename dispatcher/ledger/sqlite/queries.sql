@@ -688,6 +688,17 @@ UPDATE rows SET state = 'planned' WHERE row_id IN (
   SELECT row_id FROM rows INDEXED BY rows_unknown
   WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
+-- name: retry_last
+-- The last of the first :most rows of an input that a retry would take; NULL: there are fewer.
+SELECT (SELECT row_id FROM rows
+  WHERE row_id BETWEEN :first AND :last AND (
+    (state = 'rejected' AND (:rejected OR :coded) AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:rejected OR EXISTS (
+      SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
+      AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes))))))
+    OR (state = 'busy' AND :busy AND (reason_code IS NULL OR reason_code = 'cancelled'))
+    OR (state = 'skipped' AND row_key IS NOT NULL AND reason_code IN (SELECT value FROM json_each(:reasons))))
+  ORDER BY row_id LIMIT 1 OFFSET :most - 1);
+
 -- name: retry_rejected
 -- A ledger of version 3 may have refused rows with a reason not to be sent: those that the user took out are sent now.
 UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL

@@ -137,6 +137,25 @@ def test_ctrl_c_at_the_question(spring: Program, sandbox: SandboxProcess) -> Non
     assert sandbox.stats()["creates_total_requests"] == 0
 
 
+def test_a_wrong_encoding_is_shown_and_asked(spring: Program, sandbox: SandboxProcess) -> None:
+    """Names as each encoding would read them; the one that looks right is typed, and it is sent so."""
+    (spring.folder / "latin.csv").write_bytes(f"phone,first_name\n{phone(400)},Zo".encode() + b"\xeb\n")
+    asked = terminal(spring, "run", "latin.csv")
+    asked.read(until="anything else stops: ")
+    assert "cp1252   " in asked.shown
+    assert "Zo\u00eb" in asked.shown
+    asked.type("cp1252\n")
+    asked.read(until="Type 1 to send: ")
+    asked.type("1\n")
+    assert asked.end()[0] == 0
+    (create,) = sandbox.creates()
+    assert create["parameters"]["first_name"] == "Zo\u00eb"
+    refused = terminal(spring, "check", "latin.csv")
+    refused.read(until="anything else stops: ")
+    refused.type("\n")
+    assert refused.end()[0] == 2
+
+
 def test_retry_asks_for_the_number(spring: Program, sandbox: SandboxProcess) -> None:
     """`retry` changes nothing before the number of rows is typed."""
     sandbox.faults(reject=1, for_requests=5)

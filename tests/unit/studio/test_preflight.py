@@ -62,13 +62,29 @@ def test_a_missing_parameter(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "mapped"),
-    [("First Name", True), ("firstname", True), ("FIRST-NAME", True), ("first_nam", True), ("birthday", False)],
+    [
+        ("First Name", True),
+        ("firstname", True),
+        ("FIRST-NAME", True),
+        ("first_nam", True),
+        ("Name", True),
+        ("FirstName", True),
+        ("birthday", False),
+        ("surname", False),
+    ],
 )
 def test_a_column_that_was_probably_meant_is_offered(column: str, mapped: bool) -> None:
     missing, *rest = of(flow_of(widget("hello", "{{flow.data.first_name}}")), column)
     assert codes(rest) == [("note", "unused_parameter")]
-    rename = AnyOf(Advice(f"rename the column {column!r} to 'first_name'"), Setting("columns.parameters"))
-    assert (missing.fix == rename) == mapped
+    mapping = Setting("columns.parameters", (("first_name", column),))
+    assert (missing.fix == AnyOf(mapping, Advice(f"rename the column {column!r} to 'first_name'"))) == mapped
+
+
+def test_a_mapping_keeps_what_the_flow_gets_already() -> None:
+    """Whoever names parameters names all of them: the proposed table has the others, too."""
+    (missing,) = of(flow_of(widget("a", "{{flow.data.first_name}} {{flow.data.when}}")), "Name", "when")[:1]
+    assert isinstance(missing.fix, AnyOf)
+    assert missing.fix.remedies[0] == Setting("columns.parameters", (("first_name", "Name"), ("when", "when")))
 
 
 def test_a_default_makes_a_missing_parameter_a_warning() -> None:
