@@ -81,7 +81,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check_names(arguments: list[str]) -> None:
     """Raises: UsageError: a name that could not be kept or shown later, when something has been sent."""
-    for argument in (*arguments, str(Path.cwd())):
+    try:
+        folder = str(Path.cwd())
+    except OSError:
+        raise UsageError("the working folder is gone", fix=Advice("change to another one")) from None
+    for argument in (*arguments, folder):
         try:
             argument.encode()
         except UnicodeEncodeError:

@@ -27,16 +27,14 @@ _SOME_ID = "d-" + "0" * 24
 
 _PLANNED, _INVALID, _SKIPPED = RowState.planned.value, RowState.invalid.value, RowState.skipped.value
 
-#: How a cell looks in its row's JSON -> what it is. Such cells are sent as they stand.
-_ODD_CELLS = {
-    '"=\\"': 'a cell like ="…", as Excel guards a text with: it is sent so',
-    '"\\\\N"': "a cell \\N, which is a database's word for nothing: it is sent so",
-    **dict.fromkeys(
-        [f'"{error}"' for error in ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")],
-        "a spreadsheet's error in it, such as #N/A: it is sent so",
-    ),
-    '" \\"': "a cell with a blank before its quotation mark: both are sent",
-}
+_ERRORS = frozenset(("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"))
+#: Cells that are sent as they stand and may not be meant so: how they begin in a row's JSON, which, and what they are.
+_ODD_CELLS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
+    ('"=\\"', lambda cell: cell.startswith('="'), 'a cell like ="…", as Excel guards a text with: it is sent so'),
+    ('"\\\\N"', lambda cell: cell == "\\N", "a cell \\N, which is a database's word for nothing: it is sent so"),
+    ('"#', lambda cell: cell in _ERRORS, "a spreadsheet's error in it, such as #N/A: it is sent so"),
+    ('" \\"', lambda cell: cell.startswith(' "'), "a cell with a blank before its quotation mark: both are sent"),
+)
 #: Position -> (reason, column or None, sentence).
 Reasons = dict[int, tuple[Reason, str | None, str]]
 #: A row-wise rule: (To, From or None, the row's cells) -> why it is skipped, or None.
@@ -99,7 +97,6 @@ class Screening:
         if blank:
             self.blank_rows += len(blank)
             return self.screen(_Selected(chunk, [at for at in range(len(cells)) if at not in blank]))
-        self._look_for_odd(cells, to_addresses)
         from_addresses: list[str | None] = [None] * len(cells)
         if columns.from_ is not None:
             self._read_senders(self._texts(chunk, columns.from_), from_addresses, refusals)
@@ -116,6 +113,7 @@ class Screening:
             reasons[position] = (Reason.row_malformed, None, found.sentence)
         self._check_faults(chunk, reasons)
         self._check_lengths(to_addresses, from_addresses, reasons)
+        self._look_for_odd(cells, to_addresses, reasons)
         row_keys = to_addresses if not columns.key else self._keys(chunk, reasons)
         states = [_PLANNED] * len(cells)
         if reasons:
@@ -146,15 +144,20 @@ class Screening:
         """What a person should know of cells that are sent as they stand, and may not be meant so. A sentence each."""
         return tuple(f"{counted(count, 'row has', 'rows have')} {what}" for what, count in self._odd_cells.items())
 
-    def _look_for_odd(self, cells: Sequence[str], to_addresses: Sequence[str | None]) -> None:
+    def _look_for_odd(self, cells: Sequence[str], to_addresses: Sequence[str | None], reasons: Reasons) -> None:
         whole = "\n".join(cells)
         if "@" in whole:
             bare = sum("@" in to and not to.startswith(("sip:", "sips:")) for to in to_addresses if to)
             if bare:
                 self._odd_cells["an address like name@host: taken for SIP, not for e-mail"] += bare
-        for mark, what in _ODD_CELLS.items():
-            if mark in whole:
-                self._odd_cells[what] += sum(mark in row for row in cells)
+        sent = self._columns.parameters.values()
+        for mark, is_odd, what in _ODD_CELLS:
+            if mark not in whole:
+                continue
+            for position, row in enumerate(cells):
+                if mark in row and position not in reasons:
+                    texts = orjson.loads(row)
+                    self._odd_cells[what] += any(is_odd(texts[index]) for index in sent)
 
     def _leave_out_reported(self, chunk: Chunk, states: list[str], reasons: Reasons) -> None:
         """Rows that the file, a report, says were sent. What the campaign knows of them, the ledger puts above it."""

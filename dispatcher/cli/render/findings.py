@@ -62,10 +62,11 @@ def print_kind(rows: Sequence[BadRow]) -> None:
     """Rows that are wrong in the same way: how many, and the first of them."""
     first = rows[0]
     numbers = ", ".join(f"{row.row_number:,}" for row in rows[:_EXAMPLES])
-    where = f'in "{visible(first.column)}"' if first.column else ""
-    what = f"{counted(len(rows), 'row')} {where}: {first.state.value}, {visible(first.message)}"
-    out().print(Text(what.replace("  ", " "), style=STATE_STYLES[first.state]))
-    out().print(Text(f"    rows {numbers}, …", style="bright_black"))
+    more = ", …" if len(rows) > _EXAMPLES else ""
+    where = f' in "{visible(first.column)}"' if first.column else ""
+    what = f"{counted(len(rows), 'row')}{where}: {first.state.value}, {visible(first.message)}"
+    out().print(Text(what, style=STATE_STYLES[first.state]))
+    out().print(Text(f"    rows {numbers}{more}", style="bright_black"))
 
 
 def _kind(message: str) -> str:
