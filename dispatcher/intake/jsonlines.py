@@ -157,7 +157,7 @@ def _parse(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    item = dict(pairs)
+    item = {_whole(key): value for key, value in pairs}
     if len(item) != len(pairs):
         raise ValueError("a key is there twice")
     return item
@@ -176,10 +176,12 @@ def _cell(value: Any) -> str:
     """A value as text: strings and numbers as written, null as nothing, lists and objects as JSON."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        # Half a surrogate pair ("\\ud800") is no character, and nothing could write it down again.
-        return str(value) if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    return _json(value)
+    return _whole(value) if isinstance(value, str) else _json(value)
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair ("\\ud800") is no character, and nothing could write it down again."""
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _json(value: Any) -> str:

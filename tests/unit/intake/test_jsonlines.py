@@ -109,3 +109,9 @@ def test_report_columns_are_dropped(tmp_path: Path) -> None:
     """Keys that are columns of the report are no columns of the input."""
     reading = lines(tmp_path, f'{{"dispatch_status": "created", "phone": "{ANN}", "n": 1}}')
     assert reading.cells == [(ANN, "1")]
+
+
+def test_half_a_character_in_a_key_is_no_character(tmp_path: Path) -> None:
+    """As in a value: it could not be written down again."""
+    reading = read(write(tmp_path / "a.jsonl", b'{"phone": "+12025550101", "a\\ud800": "x\\ud800"}\n'))
+    assert (reading.new_input.header, reading.cells) == (("phone", "a?"), [(ANN, "x?")])
