@@ -63,6 +63,8 @@ class Killing:
         self._here = Place(folder=folder, state=folder / "state")
         self._others: dict[str, list[Other]] = defaultdict(list)
         self._done: list[Campaign] = []
+        self._sent_in: list[tuple[World, list[Campaign]]] = []
+        self._noted: set[str] = set()
         self._started_s = 0.0
 
     async def run(self) -> Tally:
@@ -104,12 +106,14 @@ class Killing:
 
     def _note_doubles(self, world: World, sent: list[Campaign]) -> None:
         """Whoever was started twice: in which world, when, and what the ledgers say of it."""
+        self._sent_in.append((world, sent))
         log, first = books.log(self._sandbox), sent[0]
         others = {to: [one for one in self._others.get(to, ()) if not one.by_contact] for to in first.people}
         for to in first.people:
             times = log.created_s.get(to, [])
-            if len(times) < 2 and not any(at > other.at_s for at in times for other in others[to]):
+            if to in self._noted or (len(times) < 2 and not any(at > one.at_s for at in times for one in others[to])):
                 continue
+            self._noted.add(to)
             self.tally.doubles.append(f"{to} in {world.name}: {times}, others {others[to]}")
             for campaign in sent:
                 told = books.attempts(campaign.place.ledger, to)
@@ -295,6 +299,8 @@ class Killing:
     async def _count(self) -> None:
         """The sandbox's log against the files and the ledgers."""
         tally, stats, log = self.tally, self._sandbox.stats(), books.log(self._sandbox)
+        for world, sent in tuple(self._sent_in):
+            self._note_doubles(world, sent)
         expected = {to for campaign in self._done for to in campaign.people}
         assert set(log.created_s) <= expected, "somebody was reached who is in no file"
         ledgers = sorted({campaign.place.ledger for campaign in self._done})
