@@ -70,7 +70,10 @@ class Campaign(CampaignView):
             )
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
-        """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
+        """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first.
+
+        Raises: StudioError, AuthenticationError, LedgerError; why it was stopped.
+        """
         with self._stops.operation() as stop:
             run = await self._run(stop)
             return await run.reconcile()

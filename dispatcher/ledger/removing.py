@@ -60,9 +60,9 @@ def plan(db: Db, campaign_id: int, input_id: int, earlier: EarlierRows, *, waite
     ]
     missing: int = sum(n for state, n in found if state == RowState.planned)
     if share_max is not None and missing > share_max * waited:
-        wait = counted(waited, "row that waits", "rows that wait")
+        are = counted(waited, "row that waits is", "rows that wait are")
         raise UsageError(
-            f"{missing:,} of {wait} would be taken out: not in this file",
+            f"{missing:,} of {are} not in this file, and would be taken out",
             fix=AnyOf(Option("add"), Option("remove")),
         )
     db.run("input_set_removes", input_id=input_id)

@@ -240,7 +240,6 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
         (["run", "c.csv", "--rate", "fast"], "--rate"),
         (["run", "c.csv", "--on-busy", "call"], "--on-busy"),
         (["run", "c.csv", "--dry-run", "--test-to", "+12025550100"], "--dry-run"),
-        (["retry", "c"], "--all-rejected"),
         (["cancel", "c"], "--reason"),
         (["report", "c", "--only", "faild"], "failed"),
         (["sandbox", "--fault", "428=1"], "429"),

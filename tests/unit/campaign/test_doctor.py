@@ -24,8 +24,8 @@ async def test_all_is_well_but_for_the_campaign(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "made-up")
     async with Sandbox(SandboxSettings()) as sandbox:
         result = await found(account__base_url=sandbox.base_url)
-    names = ["program", "settings", "campaign", "credentials", "studio", "clock", "state folder", "disk"]
-    assert [*result] == [*names, "ledger", "rate"]
+    names = ["program", "settings", "campaign", "credentials", "proxy", "studio", "clock"]
+    assert [*result] == [*names, "state folder", "disk", "ledger", "rate"]
     assert {check.result for check in result.values()} <= {"ok", "warn"}
     assert all(check.found for check in result.values())
     assert all((check.fix is None) == (check.result == "ok") for check in result.values())
