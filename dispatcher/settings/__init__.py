@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
-from dispatcher.settings.loading import DEFAULT_CONFIG, LoadedSettings, Provenance, load
+from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
     AccountSettings,

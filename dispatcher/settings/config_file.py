@@ -1,7 +1,9 @@
 """config.toml as people write it: read, or said line by line what keeps it from being read.
 
 tomllib stops at the first error and names a line and a column. Somebody who has edited the file in Notepad needs to
-know what is wrong with the line, and how it must look.
+know what is wrong with each line, and how it must look. So a file that cannot be read is taken apart into its
+statements; those that are right still count, and those that are not count as they were probably meant, so that all
+problems are told in one go. Nothing is ever run with them.
 """
 
 from __future__ import annotations
@@ -9,43 +11,98 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import Any, NamedTuple
 
 from dispatcher.errors import SettingsError
-from dispatcher.remedies import Command
+from dispatcher.remedies import Advice, Command
+from dispatcher.settings.credentials import without_secrets
+from dispatcher.settings.repairs import QUOTED, reads, repaired, value_of
+from dispatcher.settings.schema import takes_list
 
-#: What word processors make of quotation marks.
-_CURLY = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a]")
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
-_COLON = re.compile(r"^\s*([A-Za-z_]\w*)\s*:\s*(.+)$")
-_BARE = re.compile(r"^\s*([A-Za-z_]\w*)\s*=\s*([^\"'\[{#\s][^#]*?)\s*(?:#.*)?$")
-_PATH = re.compile(r"=\s*\"([^\"]*\\[^\"]*)\"")
-_LINE = re.compile(r"at line (\d+)")
+DEFAULT_CONFIG = "config.toml"
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z_][\w.]*)\s*\]\s*(?:#.*)?")
+_NAME = re.compile(r"\s*\"?([A-Za-z_][\w-]*)\"?\s*[=:]")
 _SHOWN_MAX = 60
-_VALUES = re.compile(r"true|false|-?\d{1,9}(?:\.\d+)?")
 
 
-def read(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The file's tables, and the problems that keep it from being read (then there are no tables).
+class _Statement(NamedTuple):
+    line: int
+    text: str
 
-    Raises: SettingsError: it is not there, or may not be read.
-    """
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """What a file holds: its tables, and what keeps it from being read (then the tables are how it was meant)."""
+
+    path: Path
+    text: str
+    tables: Mapping[str, Any]
+    problems: tuple[str, ...]
+
+    def where(self, dotted: str) -> str:
+        """The file and the line of `table.name`."""
+        line = self._lines.get(dotted)
+        return f"{self.path}, line {line.line}" if line is not None else str(self.path)
+
+    def raw(self, dotted: str) -> str | None:
+        """The value of `table.name` as it is written."""
+        statement = self._lines.get(dotted)
+        return value_of(statement.text) if statement is not None else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """`table.name` of all that is set, on lines that cannot be read, too."""
+        return frozenset(self._lines)
+
+    @cached_property
+    def _lines(self) -> dict[str, _Statement]:
+        found: dict[str, _Statement] = {}
+        for table, statement in _in_tables(self.text):
+            name = _NAME.match(statement.text)
+            # [columns.parameters] sets columns.parameters.
+            if "." in table:
+                found.setdefault(".".join(table.split(".")[:2]), statement)
+            elif name:
+                found.setdefault(f"{table}.{name[1]}" if table else name[1], statement)
+        return found
+
+
+def read(path: Path) -> ConfigFile:
+    """Raises: SettingsError: it is not there, or may not be read."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{path} does not exist", fix=Command("config init")) from None
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=f"chmod u+r {path}") from None
+        fix = Advice("name the file in it") if path.is_dir() else Advice(f"chmod u+r {quote(str(path))}")
+        raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=fix) from None
     try:
         text = _text(data)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        return {}, [f"{path}, line {line}: not UTF-8; save the file as UTF-8"]
+        return ConfigFile(path, "", {}, (f"{path}, line {line}: not UTF-8; save the file as UTF-8",))
     try:
-        return tomllib.loads(text), []
-    except tomllib.TOMLDecodeError as error:
-        return {}, [f"{path}, {problem}" for problem in _problems(text, str(error))]
+        return ConfigFile(path, text, tomllib.loads(text), ())
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        tables, problems = _taken_apart(text, str(error))
+        return ConfigFile(path, text, tables, tuple(f"{path}, {problem}" for problem in problems))
+
+
+def misnamed(folder: Path) -> Path | None:
+    """A file that is meant to be the folder's config.toml and is called otherwise, where there is no such file."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.name.lower().startswith("config.")]
+    except OSError:
+        return None
+    if DEFAULT_CONFIG in names:
+        return None
+    meant = (DEFAULT_CONFIG, f"{DEFAULT_CONFIG}.txt", f"{DEFAULT_CONFIG}.toml", "config.tml", "config.toml.rtf")
+    return next((folder / name for name in sorted(names) if name.lower() in meant), None)
 
 
 def _text(data: bytes) -> str:
@@ -55,79 +112,94 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
-def _problems(text: str, error: str) -> list[str]:
-    lines = text.split("\n")
-    found = [
-        f"line {number}: {why}" for number, line in enumerate(lines, 1) if (why := _wrong(line)) is not None
-    ] + _repeated(lines)
-    if found:
-        return found
-    at = _LINE.search(error)
-    if at is None:
-        return [f"at its end: {error}"]
-    number = int(at[1])
-    line = lines[number - 1] if number <= len(lines) else ""
-    return [f"line {number}: {error.partition(' (at line')[0]}; it reads: {_shown(line)}"]
-
-
-def _wrong(line: str) -> str | None:
-    """What is wrong with a line, of what people do most."""
-    code = _QUOTED.sub('""', line)
-    code = code.partition("#")[0]
-    if _CURLY.search(code):
-        plain = _CURLY.sub('"', line).strip()
-        return f"typographic quotation marks; it must read: {_shown(plain)}"
-    path = _PATH.search(line)
-    if path and _is_no_escape(path[1]):
-        return f"a backslash in double quotation marks; write '{_shown(path[1])}' in single ones, or / instead"
-    colon = _COLON.match(code)
-    if colon:
-        return f"a colon; it must read: {colon[1]} = {_value(line.partition(':')[2])}"
-    bare = _BARE.match(code)
-    if bare and not _VALUES.fullmatch(bare[2]):
-        return f"a text without quotation marks; it must read: {bare[1]} = {_in_quotes(bare[2])}"
-    return None
-
-
-def _is_no_escape(text: str) -> bool:
-    try:
-        tomllib.loads(f'value = "{text}"')
-    except tomllib.TOMLDecodeError:
-        return True
-    return False
-
-
-def _value(text: str) -> str:
-    text = text.strip()
-    is_value = text.startswith(('"', "'", "[", "{")) or _VALUES.fullmatch(text)
-    return _shown(text) if is_value else _in_quotes(text)
-
-
-def _in_quotes(text: str) -> str:
-    return f"'{_shown(text)}'" if "\\" in text else f'"{_shown(text)}"'
-
-
-def _repeated(lines: list[str]) -> list[str]:
-    """Tables that stand twice, and names that stand twice in one."""
+def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
+    """The tables as they were meant, and the problems; `error`: tomllib's, for what this does not find."""
+    kept: list[str] = []
+    problems: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
-    found: list[str] = []
     table = ""
-    for number, line in enumerate(lines, 1):
-        code = line.partition("#")[0].strip()
-        header = re.fullmatch(r"\[([\w.]+)\]", code)
-        name = re.match(r"([A-Za-z_]\w*)\s*=", code)
+    for line, statement in _statements(text):
+        if not reads(statement):
+            name = _NAME.match(statement)
+            better = repaired(statement, is_list=name is not None and takes_list(f"{table}.{name[1]}"))
+            if better is None:
+                problems.append((line, _unreadable(statement)))
+                continue
+            statement, wrong = better
+            problems.append((line, f"{', '.join(wrong)}; it must read: {_shown(statement)}"))
+        header, name = _HEADER.fullmatch(statement.strip()), _NAME.match(statement)
         if header:
-            table, key = header[1], f"[{header[1]}]"
-        elif name:
-            key = f"[{table}] {name[1]}" if table else name[1]
-        else:
+            table = header[1]
+        elif name is None:
+            kept.append(statement)
             continue
+        key = f"[{table}]" if header else f"[{table}] {name[1]}" if table and name else name[1] if name else ""
         if key in seen:
-            found.append(f"line {number}: {key} stands in line {seen[key]} already; keep one of them")
-        seen.setdefault(key, number)
-    return found
+            problems.append((line, f"{key} stands in line {seen[key]} already; keep one of them"))
+        else:
+            kept.append(statement)
+        seen.setdefault(key, line)
+    try:
+        tables = tomllib.loads("\n".join(kept))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        tables = {}
+    if not problems:
+        return tables, [without_secrets(error)]
+    return tables, [f"line {line}: {problem}" for line, problem in problems]
+
+
+def _unreadable(statement: str) -> str:
+    shown = _shown(statement)
+    if re.fullmatch(r"\s*[\w-]+\s*[=:]\s*(#.*)?", statement):
+        return f"no value; write one, or put # before the line; it reads: {shown}"
+    if _NAME.match(statement) is None:
+        return f'neither a [table] nor name = "value" nor a # comment; it reads: {shown}'
+    return f'the value cannot be read; write a text as "…", a number as 12.5, a list as ["a", "b"]; it reads: {shown}'
+
+
+def _in_tables(text: str) -> Iterator[tuple[str, _Statement]]:
+    table = ""
+    for statement in _statements(text):
+        header = _HEADER.fullmatch(statement.text.strip())
+        if header:
+            table = header[1]
+        yield table, statement
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Headers and assignments, each with all its lines; blank lines and comments are left out."""
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        first, statement = at, lines[at]
+        at += 1
+        if not statement.strip() or statement.lstrip().startswith("#"):
+            continue
+        while at < len(lines) and (open_ := _open(statement)) and not _begins_anew(lines[at], open_):
+            statement += "\n" + lines[at]
+            at += 1
+        yield _Statement(first + 1, statement)
+
+
+def _open(statement: str) -> str:
+    r"""What goes on in the next line: \"\"\", ''', [, { or nothing."""
+    for quotes in ('"""', "'''"):
+        if statement.count(quotes) % 2:
+            return quotes
+    code = "\n".join(QUOTED.sub("", line).partition("#")[0] for line in statement.split("\n"))
+    for opening, closing in ("{}", "[]"):
+        if code.partition("=")[2].count(opening) > code.count(closing):
+            return opening
+    return ""
+
+
+def _begins_anew(line: str, open_: str) -> bool:
+    """Whether a line is no more a part of what is open: a bracket was forgotten."""
+    if open_ == "[":
+        return _HEADER.fullmatch(line) is not None or re.match(r"\s*[A-Za-z_]\w*\s*=", line) is not None
+    return open_ == "{" and _HEADER.fullmatch(line) is not None
 
 
 def _shown(text: str) -> str:
-    text = text.strip()
+    text = without_secrets(" ".join(text.split()))
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"

@@ -12,6 +12,18 @@ from dispatcher.errors import AuthenticationError
 
 SECRET_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
 
+#: Names that people give a secret, and the variable that it belongs in.
+_MEANT = (
+    (re.compile(r"acc(?:oun)?t_?(?:sid|id)", re.IGNORECASE), "TWILIO_ACCOUNT_SID"),
+    (re.compile(r"api_?secret|key_?secret|^secret$", re.IGNORECASE), "TWILIO_API_SECRET"),
+    (re.compile(r"api_?key|key_?sid", re.IGNORECASE), "TWILIO_API_KEY"),
+    (re.compile(r"token|passw|secret|^auth", re.IGNORECASE), "TWILIO_AUTH_TOKEN"),
+)
+_ASSIGNED = re.compile(r"([\w-]*(?:token|secret|passw|auth|api_?key|pwd)[\w-]*[\"']?\s*[:=]+\s*)(\S.*)", re.IGNORECASE)
+#: A token is 32 hex digits, an API key's secret 32 letters and digits; an SID has two capitals before them.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])(?![A-Z]{2}[0-9a-fA-F]{32}(?![A-Za-z0-9]))[A-Za-z0-9]{24,}")
+_IN_URL = re.compile(r"//[^/\s@]*@")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -48,6 +60,18 @@ def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
     if not token:
         raise AuthenticationError("neither TWILIO_API_KEY with TWILIO_API_SECRET nor TWILIO_AUTH_TOKEN is set", fix=fix)
     return Credentials(account_sid=account_sid, username=account_sid, password=token)
+
+
+def variable_meant(name: str) -> str | None:
+    """The variable that somebody means who writes a secret under this name where it does not belong."""
+    return next((variable for pattern, variable in _MEANT if pattern.search(name)), None)
+
+
+def without_secrets(text: str) -> str:
+    """A line from a file, to be shown: what may be a secret is left out."""
+    text = _IN_URL.sub("//…@", text)
+    text = _ASSIGNED.sub(lambda match: match[1] + "…", text)
+    return _TOKEN.sub("…", text)
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:

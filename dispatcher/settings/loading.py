@@ -14,20 +14,39 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice, Command, InTurn
 from dispatcher.settings import config_file
-from dispatcher.settings.schema import Settings, setting_names, tables
+from dispatcher.settings.config_file import DEFAULT_CONFIG, ConfigFile
+from dispatcher.settings.credentials import variable_meant, without_secrets
+from dispatcher.settings.schema import Settings, setting_names, tables, takes_list
 from dispatcher.settings.variables import misnamed, variable_names
 
-DEFAULT_CONFIG = "config.toml"
+#: Of pydantic, where a value is of another kind than the setting.
+_WRONG_TYPES = ("list_type", "dict_type", "string_type")
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class UnusableSettings(SettingsError):
+    """Some settings are wrong, or cannot be read. `given`: the names, `table.name`, of all that is set."""
+
+    def __init__(self, problems: Sequence[str], *, given: frozenset[str]) -> None:
+        example = InTurn(Advice("correct the setting"), Command("config init", does="writes a commented example"))
+        super().__init__(
+            "the settings cannot be used:\n  " + "\n  ".join(problems),
+            fix=Advice("correct them") if len(problems) > 1 else example,
+        )
+        self.problems, self.given = problems, given
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +89,19 @@ def load(
         history.setdefault(dotted, []).append(source)
 
     problems: list[str] = []
-    found_config = config is not None or path.is_file()
-    if found_config:
-        found_tables, unreadable = config_file.read(path)
-        problems += unreadable
-        for table, values in found_tables.items():
+    file: ConfigFile | None = None
+    if config is not None or path.is_file():
+        file = config_file.read(path)
+        problems += file.problems
+        for table, values in file.tables.items():
             if not isinstance(values, dict):
-                problems.append(f"{table}: stands outside a [table] ({path})")
+                problems.append(_outside(table, file))
                 continue
             for name, value in values.items():
                 put(f"{table}.{name}", value, str(path))
+    elif meant := config_file.misnamed(Path()):
+        rename = Advice(f"mv {quote(str(meant))} {DEFAULT_CONFIG}")
+        raise SettingsError(f"{meant} is not read: the file must be named {DEFAULT_CONFIG}", fix=rename)
     problems.extend(misnamed(environ))
     for dotted, variable in variable_names().items():
         text = environ.get(variable)
@@ -95,17 +117,12 @@ def load(
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems.extend(_explain(error, history))
+        problems.extend(_explain(error, history, file))
         settings = Settings()
     if problems:
-        raise SettingsError(
-            "the settings cannot be used:\n  " + "\n  ".join(problems),
-            fix=Advice("correct them")
-            if len(problems) > 1
-            else InTurn(Advice("correct the setting"), Command("config init", does="writes a commented example")),
-        )
+        raise UnusableSettings(problems, given=frozenset(history) | (file.names if file is not None else frozenset()))
     provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
-    return LoadedSettings(settings=settings, provenance=provenance, config_path=path if found_config else None)
+    return LoadedSettings(settings=settings, provenance=provenance, config_path=path if file is not None else None)
 
 
 def _from_text(dotted: str, text: str) -> Any:
@@ -120,23 +137,63 @@ def _from_text(dotted: str, text: str) -> Any:
     return text
 
 
-def _explain(error: ValidationError, history: Mapping[str, list[str]]) -> Iterator[str]:
+def _outside(name: str, file: ConfigFile) -> str:
+    """A name that stands before the first table."""
+    variable = variable_meant(name)
+    if variable is not None:
+        return _a_secret(name, variable, file.where(name))
+    tables_of = [table for table, model in tables() if name in setting_names(model)]
+    where = f"it belongs below [{tables_of[0]}]" if len(tables_of) == 1 else "it stands outside a [table]"
+    return f"{name}: {where} ({file.where(name)})"
+
+
+def _explain(error: ValidationError, history: Mapping[str, list[str]], file: ConfigFile | None) -> Iterator[str]:
     known = {f"{table}.{name}" for table, model in tables() for name in setting_names(model)}
     known_tables = [table for table, _ in tables()]
+    told: set[str] = set()
     for item in error.errors():
         context = item.get("ctx", {})
         # What concerns several settings of a table says which of them is to be corrected.
         location = [str(part) for part in item["loc"]] + [context[key] for key in ("setting",) if key in context]
         dotted = ".".join(location[:2])
         source = history.get(dotted, ["?"])[-1]
+        in_file = file is not None and source == str(file.path)
+        where = file.where(dotted) if file is not None and in_file else source
         name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
         if item["type"] == "extra_forbidden":
+            variable = variable_meant(location[-1])
+            if variable is not None:
+                yield _a_secret(name, variable, where)
+                continue
             candidates = known if len(location) > 1 else known_tables
-            near = difflib.get_close_matches(dotted, candidates, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(dotted.lower(), candidates, n=1, cutoff=0.6)
             hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"{name}: no such setting{hint} ({source})"
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            found = context.get("found", item["input"])
-            shown = "" if "must not hold credentials" in message else f"; found {found!r}"
-            yield f"{name}: {message}{shown} ({source})"
+            yield f"{name}: no such setting{hint} ({where})"
+        elif dotted not in told:
+            # A setting of several kinds is wrong in each of them.
+            told.add(dotted)
+            raw = file.raw(dotted) if file is not None and in_file else None
+            yield f"{name}: {_words(item, location, raw)} ({where})"
+
+
+def _a_secret(name: str, variable: str, where: str) -> str:
+    return f"{name}: not a setting; take it out of the file and set {variable} in the environment ({where})"
+
+
+def _words(item: ErrorDetails, location: Sequence[str], raw: str | None) -> str:
+    """What is wrong with a value; `raw`: as it is written in the file."""
+    message = item["msg"].removeprefix("Value error, ")
+    if "must not hold credentials" in message:
+        return message
+    found = item.get("ctx", {}).get("found", item["input"])
+    dotted = ".".join(location[:2])
+    shown = without_secrets(repr(found))
+    if takes_list(dotted) and item["type"] in _WRONG_TYPES:
+        as_table = "" if dotted == "columns.key" else f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}'
+        return f'must be a list, ["first", "second"]{as_table}; found {shown}'
+    if item["type"] == "string_type" and isinstance(found, (bool, int, float)):
+        text = raw if raw is not None else str(found)
+        return f'a text stands in quotation marks; it must read: {location[-1]} = "{without_secrets(text)}"'
+    if message.startswith("Input should be"):
+        message = "must be" + message.removeprefix("Input should be").partition(", unable")[0].replace(" valid ", " ")
+    return f"{message}; found {shown}"

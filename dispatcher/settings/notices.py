@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from dispatcher.hosts import is_twilio
 from dispatcher.remedies import Advice, Remedy
+from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES
-from dispatcher.settings.loading import DEFAULT_CONFIG, LoadedSettings
+from dispatcher.settings.loading import LoadedSettings
 from dispatcher.settings.variables import unused
 
 

@@ -323,6 +323,18 @@ class StateSettings(_Table):
         " of their own beside it.",
     )
 
+    @field_validator("dir")
+    @classmethod
+    def _check_dir(cls, value: str) -> str:
+        """ "C:\\temp\\new" between double quotes is a tab and a line's end: a ledger somewhere else knows nobody."""
+        odd = re.search(r"[\x00-\x1f\x7f]", value)
+        if odd:
+            raise ValueError(
+                "holds a control character: \\t, \\n and the like mean these between double quotation marks; write the"
+                r" folder in single ones, like 'C:\temp\new'"
+            )
+        return value
+
 
 class Settings(_Table):
     """Every setting, checked."""
@@ -371,6 +383,14 @@ def tables() -> Iterator[tuple[str, type[_Table]]]:
         assert isinstance(model, type)
         assert issubclass(model, _Table)
         yield name, model
+
+
+def takes_list(dotted: str) -> bool:
+    """Whether a setting, `table.name`, may be a list."""
+    table, _, name = dotted.partition(".")
+    model = dict(tables()).get(table)
+    field = setting_names(model).get(name) if model is not None else None
+    return model is not None and field is not None and "list[" in str(model.model_fields[field].annotation)
 
 
 def setting_names(model: type[_Table]) -> dict[str, str]:

@@ -58,9 +58,9 @@ async def check(
     from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
     from dispatcher.cli.render.progress import reading
-    from dispatcher.settings.required import check_required
+    from dispatcher.settings.required import required_settings
 
-    check_required(session.settings, flow=False)
+    required_settings(lambda: session.settings, flow=False)
     ask_encoding(session, file)
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()

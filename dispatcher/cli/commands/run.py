@@ -83,9 +83,9 @@ async def run(
     if add and remove:
         raise UsageError("a file that is added takes nothing out", fix=AnyOf(Option("add"), Option("remove")))
     from dispatcher.cli.asking import ask_encoding
-    from dispatcher.settings.required import check_required
+    from dispatcher.settings.required import required_settings
 
-    check_required(session.settings, flow=not dry_run)
+    required_settings(lambda: session.settings, flow=not dry_run)
     ask_encoding(session, file)
     if dry_run or test_to:
         from dispatcher.cli import rehearsing
