@@ -105,6 +105,7 @@ def plan_object(source: str, name: str, counts: PlanCounts) -> dict[str, Any]:
         "new": counts.new,
         "corrected": counts.corrected,
         "repeats": counts.repeats,
+        "changed": counts.changed,
         "removed": counts.missing,
     }
 

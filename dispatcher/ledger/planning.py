@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import lt
 from typing import Any
 
 import orjson
 
-from dispatcher.ledger import chunks, contacted, reading, removing, tallies
+from dispatcher.ledger import changed, chunks, contacted, reading, removing, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, EarlierRows, InputRecord, NewInput, PlanCounts, RowBatch
@@ -183,6 +183,7 @@ def finish(
         left_planned=left_planned - missing,
         missing=missing,
         repeats=0 if skip_repeats else repeats,
+        changed=changed.count(db, campaign_id),
     )
 
 
@@ -198,7 +199,10 @@ def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int]) -> int:
     db.run("continued_index")
     db.run("duplicates_mark")
     db.run("continued_known")
-    corrected = _corrected(db, campaign_id)
+    known = {record.input_id: record for record in inputs(db, campaign_id)}
+    corrected = _corrected(db, known)
+    db.run("differing_create")
+    changed.keep(db, known, input_id)
     db.run("corrected_create", new_ids=corrected)
     db.run("continued_keep_addresses")
     db.run("continued_keep")
@@ -217,11 +221,11 @@ def _drop_temporary(db: Db) -> None:
     db.run("clashes_drop")
     db.run("continued_drop")
     db.run("corrected_drop")
+    db.run("differing_drop")
 
 
-def _corrected(db: Db, campaign_id: int) -> list[int]:
+def _corrected(db: Db, known: Mapping[int, InputRecord]) -> list[int]:
     """Refused rows of which something else would be sent now: rejected ones, and busy ones with another contact."""
-    known = {record.input_id: record for record in inputs(db, campaign_id)}
     old_cells, new_cells = ChunkReader(), ChunkReader()
 
     def parameters(reader: ChunkReader, row_id: int) -> dict[str, str]:

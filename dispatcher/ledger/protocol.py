@@ -147,6 +147,7 @@ class Ledger(Protocol):
         | created | created | created |
         | sending, unknown | the same; planned if it proves that nothing was created | the same; then as the line |
 
+        What was sent, or may have been, is kept where the file has other values for it (`changed`, `ReportRow.sent`).
         A key that the campaign does not have becomes a new row, as its line says. Rows of earlier files that this one
         lacks stay in the campaign, `left_planned` of them to be sent; with `earlier` = removed they are not sent any
         more, and `missing` of them are for `remove_rows` to take out. A larger share of the rows that wait than

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, NamedTuple
 
+import orjson
+
 from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
 
 
@@ -135,6 +137,8 @@ class PlanCounts:
     missing: int = 0
     #: Planned rows whose contact was reached a short time ago, where they are to be sent all the same.
     repeats: int = 0
+    #: Rows of the campaign that were sent, or may have been, with other values or to another address than now.
+    changed: int = 0
 
 
 class AbsentAttempt(NamedTuple):
@@ -326,6 +330,12 @@ class ReportRow(NamedTuple):
     found_by: str | None
     sent_at_ms: int | None
     ended_at_ms: int | None
+    #: What was sent where the file says something else: JSON, parameter -> its value, null: not sent; None: as it says.
+    sent: str | None = None
+
+    def sent_otherwise(self) -> dict[str, str | None] | None:
+        """`sent` as an object; empty where only the addresses differ."""
+        return None if self.sent is None else orjson.loads(self.sent)
 
 
 class CreatedExecution(NamedTuple):
@@ -419,6 +429,8 @@ class CampaignStatus:
     report_path: str | None
     #: The latest run neither runs nor has stopped: it was killed, and nothing has been started since.
     interrupted: bool = False
+    #: Rows that were sent, or may have been, with other values or to another address than the latest file has.
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dispatcher.ledger.records import ReportRow
 from dispatcher.model import FoundBy, RowState
-from dispatcher.reporting.wording import row_advice
+from dispatcher.reporting.wording import changed_since, row_advice
 
 #: Those of REPORT_COLUMNS that are whole numbers; the others are text.
 NUMBER_COLUMNS: frozenset[str] = frozenset({"dispatch_row_number", "dispatch_http_status", "dispatch_attempts"})
@@ -63,6 +63,9 @@ def own_values(row: ReportRow, campaign: str) -> list[str]:
     else:
         code, message = row.error_code, row.error_message
         advice = row_advice(state, http_status=row.http_status, error_code=code)
+    sent = row.sent_otherwise()
+    if sent is not None:
+        advice = f"{advice} {changed_since(sent)}".lstrip()
     return [
         campaign,
         str(row.row_number),

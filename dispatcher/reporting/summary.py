@@ -74,6 +74,8 @@ def status_object(
     if skipped is not None:
         reasons = {reason.value for reason in Reason if reason.state is RowState.skipped}
         found["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if reason in reasons}
+    if status.changed:
+        found["changed"] = status.changed
     if any(status.earlier_rows.values()):
         found["earlier_rows"] = {state.value: n for state, n in status.earlier_rows.items() if n}
     return found

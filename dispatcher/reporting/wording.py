@@ -7,10 +7,14 @@ Twilio's error codes mean is in `studio.advice`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dispatcher.model import Reason, RowState
 from dispatcher.studio.advice import CODES, answer_advice
+
+#: So much of a value is shown in a sentence.
+_SHOWN_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,23 @@ def row_advice(
     if reason is not None and (state is RowState.invalid or state is RowState.skipped) and reason in _BY_REASON:
         return _BY_REASON[reason].advice
     return STATES[state].advice
+
+
+def changed_since(sent: Mapping[str, str | None]) -> str:
+    """Of a row whose values in the file are not what was sent: what was. Empty `sent`: only the addresses differ."""
+    if not sent:
+        return "Sent to or from another address than the file has now."
+    told = [
+        f"{_plain(name)} was not sent" if value is None else f'{_plain(name)} was "{_plain(value)}"'
+        for name, value in sent.items()
+    ]
+    return f"The file has changed since this was sent: {', '.join(told)}."
+
+
+def _plain(text: str) -> str:
+    """On one line, for a cell of a table."""
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
 
 def reason_meaning(reason: str) -> str:

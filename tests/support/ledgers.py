@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import sqlite3
 from collections import Counter
@@ -117,7 +118,8 @@ async def planned(
     """The lines as a file of the campaign."""
     record_ = await ledger.begin_input(record, new or new_input())
     await ledger.load_rows(record_.input_id, batch(of))
-    return await ledger.finish_input(record_.input_id, "sha")
+    sha256 = hashlib.sha256(repr([*of]).encode()).hexdigest()
+    return await ledger.finish_input(record_.input_id, sha256)
 
 
 def end(

@@ -32,6 +32,8 @@ def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int
         lines.append(
             ("corrected", counted(counts.corrected, "row that was wrong before", "rows that were wrong before"))
         )
+    if counts.changed:
+        lines.append(("changed", f"{_changed_text(counts.changed)}: not sent again"))
     label = "left out"
     for reason, n in sorted(counts.reasons.items(), key=lambda item: -item[1]):
         lines.append((label, f"{reason} {n:,}{_rows_text((examples or {}).get(reason, ()), n)}"))
@@ -63,6 +65,12 @@ def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int
         text = f"{wait}; `dispatcher resume` goes on with that"
         lines.append(("elsewhere", text))
     return pairs(lines)
+
+
+def _changed_text(n: int) -> str:
+    return counted(
+        n, "row was sent with other values than the file has", "rows were sent with other values than the file has"
+    )
 
 
 def _rows_text(numbers: Sequence[int], n: int) -> str:
@@ -141,6 +149,8 @@ def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, 
     lines: list[tuple[str, Text | str]] = [("rows", states_text(status.rows))]
     if any(status.earlier_rows.values()):
         lines.append(("earlier files", states_text(status.earlier_rows)))
+    if status.changed:
+        lines.append(("changed", f"{_changed_text(status.changed)}; the report shows what was sent"))
     if status.attempts:
         rate = status.attempts / status.duration_s if status.duration_s else 0.0
         lines.append(

@@ -47,6 +47,9 @@ INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT cam
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
 
+-- name: rehearsal_sent
+INSERT INTO main.sent SELECT s.* FROM main.attempts AS a CROSS JOIN source.sent AS s USING (attempt_id);
+
 -- name: rehearsal_contacts
 -- Made anew from the rows that are here: to look for them in the ledger would take as long as all its contacts do.
 INSERT OR IGNORE INTO main.contacts (account_id, contact, campaign_id, row_key)
@@ -294,6 +297,46 @@ WITH o AS MATERIALIZED (
       OR coalesce(old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address)))
 UPDATE attempts SET to_address = o.to_address, from_address = o.from_address
 FROM o WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
+
+-- name: continued_sent_new
+-- Rows that were sent, or may have been, in the order of the new file.
+SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id
+WHERE t.new_id > :after AND old.state IN ('created', 'sending', 'unknown') ORDER BY t.new_id LIMIT :limit;
+
+-- name: continued_sent_old
+-- The same in the order of the old ones.
+SELECT t.rowid, t.new_id, t.old_id, old.last_attempt,
+  coalesce(a.to_address, old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
+    OR coalesce(a.from_address, old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address),
+  s.parameters
+FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+  CROSS JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 CROSS JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
+  CROSS JOIN attempts AS a ON a.attempt_id = old.last_attempt LEFT JOIN sent AS s ON s.attempt_id = old.last_attempt
+WHERE t.rowid > :after AND old.state IN ('created', 'sending', 'unknown') ORDER BY t.rowid LIMIT :limit;
+
+-- name: differing_create
+-- Those of them that the new file says something else of, and all that they sent.
+CREATE TEMP TABLE differing (new_id INTEGER PRIMARY KEY, attempt_id INTEGER NOT NULL, parameters TEXT NOT NULL);
+
+-- name: differing_drop
+DROP TABLE IF EXISTS temp.differing;
+
+-- name: differing_insert
+INSERT INTO temp.differing (new_id, attempt_id, parameters) VALUES {values};
+
+-- name: differing
+SELECT new_id, attempt_id, parameters FROM temp.differing WHERE new_id > :after ORDER BY new_id LIMIT :limit;
+
+-- name: sent_keep
+INSERT OR REPLACE INTO sent (attempt_id, campaign_id, parameters) VALUES {values};
+
+-- name: sent_count
+-- Rows of a campaign that were sent, or may have been, with other values than their file has.
+SELECT count(*) FROM sent AS s CROSS JOIN attempts AS a USING (attempt_id)
+WHERE s.campaign_id = :campaign_id AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown');
+
+-- name: sent_forget
+DELETE FROM sent WHERE attempt_id = :attempt_id;
 
 -- name: continued_keep
 -- What has been sent, refused or taken out stays so under its new row number. What the new file says against a row that
@@ -755,8 +798,9 @@ SELECT r.row_id, r.state,
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
   r.attempts,
-  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms
-FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms,
+  CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN s.parameters END
+FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN sent AS s ON s.attempt_id = r.last_attempt
 WHERE r.row_id BETWEEN :first AND :last AND (:every_state OR r.state IN (SELECT value FROM json_each(:states)))
   AND (:reason IS NULL OR (r.reason_code = :reason AND r.state IN ('invalid', 'skipped')))
 ORDER BY r.row_id LIMIT :limit;

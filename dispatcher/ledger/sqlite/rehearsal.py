@@ -30,6 +30,7 @@ TABLES = [
     "tallies",
     "runs",
     "attempts",
+    "sent",
     "contacts",
     "executions",
 ]

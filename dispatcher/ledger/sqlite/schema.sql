@@ -1,4 +1,4 @@
--- The ledger, version 7. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 8. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -128,6 +128,14 @@ CREATE UNIQUE INDEX attempts_live ON attempts (row_id)
 CREATE INDEX attempts_absent ON attempts (row_id) WHERE absence IS NOT NULL;
 -- The newest attempts of an account are those of its newest runs.
 CREATE INDEX attempts_of_run ON attempts (run_id);
+
+-- What an attempt sent, where the row's newest file says something else. No row here: as the file says.
+CREATE TABLE sent (
+  attempt_id  INTEGER PRIMARY KEY REFERENCES attempts,
+  campaign_id INTEGER NOT NULL,
+  parameters  TEXT NOT NULL                -- JSON object, parameter -> what was sent, of those that differ; null: was not sent.
+);                                         -- {}: only the address differs
+CREATE INDEX sent_of_campaign ON sent (campaign_id);
 
 -- The rows by whom they reach: a contact is an address without its channel (`whatsapp:`). Filled in the order of contacts when
 -- a file is planned: a write for each intent would touch a page of its own.

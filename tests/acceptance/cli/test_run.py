@@ -96,6 +96,21 @@ def test_a_second_run_and_a_corrected_row(ready: Program, sandbox: SandboxProces
     assert sandbox.creates()[-1]["to"] == phone(777)
 
 
+def test_values_that_changed_after_they_were_sent(ready: Program, sandbox: SandboxProcess) -> None:
+    """Told before the question and in the object, not sent again; the report shows what was sent."""
+    contacts = write_contacts(ready.folder / "contacts.csv", [f"{phone(n)},Ann" for n in range(100, 103)])
+    assert ready("run", contacts, "--yes").code == 0
+    write_contacts(contacts, [f"{phone(102)},Ann", f"{phone(101)},Bob", f"{phone(100)},Ann", f"{phone(103)},New"])
+    checked = ready("check", contacts)
+    result = ready("run", contacts, "--yes", "--json")
+    assert (result.code, result.json["changed"], sandbox.stats()["creates"]) == (0, 1, 4), result.err
+    told = "1 row was sent with other values than the file has"
+    assert (told in checked.err, told in result.err, told in ready("status", "contacts").out) == (True, True, True)
+    advice = [row["dispatch_advice"] for row in read_report(ready.folder / "contacts-report.csv")]
+    assert advice == ["", 'The file has changed since this was sent: first_name was "Ann".', "", ""]
+    assert "changed" not in ready("run", write_contacts(ready.folder / "other.csv", 1), "--yes", "--json").json
+
+
 def test_the_report_fed_back(ready: Program, sandbox: SandboxProcess) -> None:
     """The report, fed back, goes on with its campaign, and nobody is sent to twice."""
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
