@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from importlib import import_module
@@ -15,7 +16,7 @@ from dispatcher.cli import logs, options
 from dispatcher.cli.render.failures import print_bug, print_error, print_usage
 from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, UsageError
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
@@ -23,6 +24,32 @@ PANELS = {
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
     "Set up": ("flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
+}
+#: What other programs call what ours do.
+_MEANT: dict[str, Remedy] = {
+    **dict.fromkeys(("init", "configure", "setup", "new", "login", "settings"), Command("config init")),
+    **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
+    **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
+    **dict.fromkeys(("validate", "verify", "preview", "test", "dry-run", "lint"), Command("check", ("FILE",))),
+    **dict.fromkeys(("list", "ls", "campaigns", "show", "info", "ps", "progress"), Command("status")),
+    **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
+    **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),
+    **dict.fromkeys(
+        ("stop", "pause", "abort", "kill"),
+        AnyOf(
+            Advice("Ctrl-C stops a run, and it can be resumed"),
+            Command("cancel", ("CAMPAIGN",), does="takes out what is not sent yet"),
+            Command("recall", ("CAMPAIGN",), does="ends what was started"),
+        ),
+    ),
+    **dict.fromkeys(
+        ("delete", "remove", "rm"), Command("cancel", ("CAMPAIGN",), does="takes out what is not sent yet")
+    ),
+    **dict.fromkeys(("undo", "unsend"), Command("recall", ("CAMPAIGN",), does="ends what was started")),
+    **dict.fromkeys(("outcomes", "follow", "watch", "delivery"), Command("track", ("CAMPAIGN",))),
+    **dict.fromkeys(("flow", "workflows"), Command("flows")),
+    "backup": Command("ledger backup", ("PATH",)),
+    "rehearse": Command("sandbox"),
 }
 COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}
 
@@ -94,10 +121,27 @@ def _check_names(arguments: list[str]) -> None:
             ) from None
 
 
+def _check_command(name: str) -> None:
+    """Raises: UsageError: there is none of that name; with the one that is meant, as far as that can be told."""
+    if name in COMMANDS or name.startswith("-"):
+        return
+    if name == "help":
+        raise UsageError("there is no command 'help'", fix="dispatcher --help")
+    fix: Remedy | str = _MEANT.get(name.lower()) or "dispatcher --help"
+    near = [found for names in (COMMANDS, _MEANT) for found in difflib.get_close_matches(name.lower(), names, n=1)]
+    if name.lower() not in _MEANT and near:
+        fix = _MEANT.get(near[0]) or Command(near[0])
+    elif "." in name and Path(name).exists():
+        fix = Command("run", (name,))
+    raise UsageError(f"there is no command {name!r}", fix=fix)
+
+
 def _main(arguments: list[str]) -> int:
     escape_what_cannot_be_shown()
     try:
         _check_names(arguments)
+        if arguments:
+            _check_command(arguments[0])
         # Not `app()`: it would replace sys.excepthook and print errors its own way.
         root = typer.main.get_command(program(arguments[0] if arguments else None))
         code = root.main(args=arguments, prog_name="dispatcher", standalone_mode=False)

@@ -26,6 +26,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dispatcher.intake.numbers import has_clock, moment_text
+
 #: What pyarrow writes where no calendar has the time.
 _OUT_OF_RANGE = "<value out of range"
 
@@ -34,10 +36,13 @@ class NoTextError(Exception):
     """A column's values cannot be written as text: why."""
 
 
-def texts(array: Any) -> Any:
-    """The column as large_string without nulls. Raises: NoTextError."""
+def texts(array: Any, dates: str = "") -> Any:
+    """The column as large_string without nulls. `dates`: how dates are written (strftime). Raises: NoTextError."""
     try:
-        return pc.cast(_texts(array), pa.large_string())
+        found = pc.cast(_texts(array), pa.large_string())
+        if dates and (pa.types.is_date(array.type) or pa.types.is_timestamp(array.type)):
+            return _made(_dated(text, dates) for text in found.to_pylist())
+        return found
     except (pa.ArrowException, ArithmeticError, ValueError, LookupError, TypeError, NotImplementedError) as error:
         raise NoTextError(_why(error)) from None
 
@@ -111,6 +116,15 @@ def _timestamps(array: Any) -> Any:
         # A zone that this system does not know (GMT+2): the same instants in UTC.
         found = _filled(pc.cast(pc.cast(array, pa.timestamp(array.type.unit, "UTC")), pa.string()))
     return _made(map(_iso, _in_range(found).to_pylist()))
+
+
+def _dated(iso: str, dates: str) -> str:
+    """A midnight is a date; times that Python's calendar has not stay as they are."""
+    try:
+        when = datetime.datetime.fromisoformat(iso) if iso else None
+    except ValueError:
+        return iso
+    return "" if when is None else moment_text(when, dates, with_clock=has_clock(when))
 
 
 def _each(array: Any) -> Any:

@@ -1,14 +1,22 @@
-"""A reader in a process of its own: a file that is made to fill memory costs that process its life, and us nothing."""
+"""A reader in a process of its own: a file made to fill memory or time costs that process its life, and us nothing."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import IO
 
+try:
+    import resource
+except ImportError:  # no such bounds on Windows
+    resource = None  # type: ignore[assignment]
+
 #: Address space of the child.
 MEMORY_MAX_BYTES = 4 << 30
+#: Seconds of its processor time between two things that it has to say: a refusal comes within a minute.
+SILENT_MAX_S = 45
 
 
 class Child:
@@ -30,9 +38,12 @@ class Child:
         """What it ended with; None: it runs."""
         return self._process.poll()
 
-    def wait(self) -> int:
-        """Until it has ended; with what."""
-        return self._process.wait()
+    def cause_of_death(self) -> tuple[str, str]:
+        """Once it has ended before it had said all: what about the file has probably killed it, and what was seen."""
+        code = self._process.wait()
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return "it takes too long to read", f"nothing was read in {SILENT_MAX_S} s"
+        return "it needs too much memory, or is damaged", f"the reader ended with {code}"
 
     def end(self) -> None:
         """End it, if it has not."""
@@ -42,13 +53,20 @@ class Child:
         self.out.close()
 
 
-def bound_memory() -> None:
+def bound() -> None:
     """In the child, before it reads anything."""
-    try:
-        import resource
-    except ImportError:  # no such bound on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    go_on()
+
+
+def go_on() -> None:
+    """In the child, whenever it has read something: the time begins anew."""
+    if resource is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S, hard))
 
 
 def _environment() -> dict[str, str]:

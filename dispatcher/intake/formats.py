@@ -131,7 +131,7 @@ def _open_binary(source: Source, settings: InputSettings, chosen: Format) -> Tab
         from dispatcher.intake.tables import ParquetTable
 
         _refuse_header_row(source.name, settings)
-        return ParquetTable(source)
+        return ParquetTable(source, dates=settings.dates)
     from dispatcher.intake.workbook import WorkbookTable
 
     return WorkbookTable(source, sheet=settings.sheet, header_row=settings.header_row, dates=settings.dates)

@@ -25,6 +25,8 @@ _ZEROS = re.compile(r"\+0|[-+() ]*0[-+() ]*0[-+() 0]*")
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<sign>[^\-\]]*)[^\]]*\]|_.|\*.|\[[^\]]*\]|(?P<bare>.)'
 )
+#: What makes a pattern of strftime say a time.
+_CLOCK = re.compile("%-?[HIMSfpcXTRr]")
 
 
 class Kind(Enum):
@@ -151,9 +153,10 @@ def has_clock(when: datetime.datetime) -> bool:
 
 
 def moment_text(when: datetime.datetime, pattern: str, *, with_clock: bool) -> str:
-    """As `pattern` (strftime) says; empty: ISO 8601."""
+    """As `pattern` (strftime) says, with the time behind it where it says none; empty: ISO 8601."""
     if pattern:
-        return when.strftime(pattern)
+        text = when.strftime(pattern)
+        return text if not with_clock or _CLOCK.search(pattern) else f"{text} {when:%H:%M:%S}".removesuffix(":00")
     return clock_text(when.isoformat()) if with_clock else when.date().isoformat()
 
 

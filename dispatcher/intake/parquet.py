@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dispatcher.intake.arrow_text import NoTextError, texts
-from dispatcher.intake.child import bound_memory
+from dispatcher.intake.child import bound, go_on
 from dispatcher.intake.rows import COLUMNS_MAX
 
 #: So few rows are decoded at a time: a few bytes of a file may stand for a megabyte in each of them.
@@ -54,8 +54,8 @@ def _errors() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
-    """The child: `PATH`; it is told by a second argument which columns are used, as JSON, when they are known."""
-    bound_memory()
+    """The child: `PATH DATES`; how dates are written (strftime), empty: ISO 8601."""
+    bound()
     path = Path(arguments[0])
     try:
         with _errors():
@@ -80,22 +80,23 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     floating = [at for at, field in enumerate(schema) if _is_floating(field.type)]
     out.write(orjson.dumps({"header": names, "rows": rows, "floating": floating}) + b"\n")
     out.flush()
-    _stream(file, len(names), out)
+    _stream(file, len(names), arguments[1], out)
 
 
 def _is_floating(kind: Any) -> bool:
     return bool(pa.types.is_floating(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
-def _stream(file: Any, width: int, out: IO[bytes]) -> None:
+def _stream(file: Any, width: int, dates: str, out: IO[bytes]) -> None:
     schema = pa.schema([(str(at), pa.large_string()) for at in range(width)])
     told: dict[str, Any] = {"end": True}
     with pa.ipc.new_stream(out, schema) as stream:
         bad: dict[int, str] = {}
         try:
             with _errors():
-                for columns in _batches(file, width, bad):
+                for columns in _batches(file, width, dates, bad):
                     stream.write_batch(pa.record_batch(columns, schema=schema), custom_metadata=_told({"bad": bad}))
+                    go_on()
         except Unreadable as error:
             told = {"error": error.as_json}
         empty = [pa.array([], pa.large_string()) for _ in range(width)]
@@ -106,7 +107,7 @@ def _told(what: dict[str, Any]) -> dict[str, bytes]:
     return {"told": orjson.dumps(what, option=orjson.OPT_NON_STR_KEYS)}
 
 
-def _batches(file: Any, width: int, bad: dict[int, str]) -> Iterator[list[Any]]:
+def _batches(file: Any, width: int, dates: str, bad: dict[int, str]) -> Iterator[list[Any]]:
     """Columns of text, some thousand rows at a time. `bad`: columns that have none, and why; their cells are empty."""
     waiting: list[list[Any]] = [[] for _ in range(width)]
     rows = size = 0
@@ -120,7 +121,7 @@ def _batches(file: Any, width: int, bad: dict[int, str]) -> Iterator[list[Any]]:
         for at in range(width):
             if at not in bad:
                 try:
-                    waiting[at].append(texts(batch.column(at)))
+                    waiting[at].append(texts(batch.column(at), dates))
                     continue
                 except NoTextError as error:
                     bad[at] = str(error)

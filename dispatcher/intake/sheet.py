@@ -18,6 +18,7 @@ from xml.parsers import expat
 
 from dispatcher.intake.archive import Archive, Unopenable
 from dispatcher.intake.book_parts import read_formats, read_strings, refuse_entity, unescaped
+from dispatcher.intake.child import go_on
 from dispatcher.intake.numbers import (
     Format,
     Kind,
@@ -33,6 +34,8 @@ from dispatcher.plurals import counted
 
 _PIECE = 1 << 18
 _TRUE = ("1", "true")
+#: After so many rows the parent's patience begins anew.
+_ROWS_PER_SIGN = 10_000
 #: Numbers of so many digits are shown as they are, whatever their format.
 _NUMBER_MAX = 1e15
 _RANGE = re.compile(r"([A-Z]+)(\d+):([A-Z]+)(\d+)")
@@ -224,6 +227,8 @@ class ExactSheet:
         self.facts = Facts()
         for row in self._raw_rows(self.facts):
             self._learn(row)
+            if not row.number % _ROWS_PER_SIGN:
+                go_on()
 
     def rows(self) -> Iterator[Row]:
         """Those with anything in them."""
@@ -264,8 +269,8 @@ class ExactSheet:
         cells = counted(count, "cell")
         match form.kind:
             case Kind.date | Kind.date_time:
-                iso = "2026-03-31T14:15:00" if column in self.facts.clocked else "2026-03-31"
-                return f"{cells} with dates, sent as {self._dates or iso}"
+                example = moment_text(_EXAMPLE, self._dates, with_clock=column in self.facts.clocked)
+                return f"{cells} with dates, sent as {example}"
             case Kind.time:
                 return f"{cells} with times, sent as 14:15:00"
             case Kind.duration:
@@ -328,6 +333,7 @@ class ExactSheet:
 
 _GENERAL = Format(0, None)
 _ISO_DATE = Format(14, None)
+_EXAMPLE = datetime.datetime(2026, 3, 31, 14, 15)  # noqa: DTZ001 - as in a cell, without a zone
 
 
 def _iso_moment(value: str) -> datetime.datetime | None:

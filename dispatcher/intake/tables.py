@@ -127,12 +127,14 @@ class ParquetTable:
     It is read in a process of its own (`parquet`), which makes text of every value (`arrow_text` says how).
     """
 
-    def __init__(self, source: Source) -> None:
-        """Raises: InputError: it is damaged, cut off, encrypted, or holds far more rows than bytes."""
+    def __init__(self, source: Source, *, dates: str = "") -> None:
+        """`dates`: how dates are written (strftime); empty: ISO 8601.
+
+        Raises: InputError: it is damaged, cut off, encrypted, or holds far more rows than bytes."""
         self.notes: list[str] = []
         self._source = source
         self._done = 0.0
-        self._child = Child("dispatcher.intake.parquet", str(source.path))
+        self._child = Child("dispatcher.intake.parquet", str(source.path), dates)
         try:
             opening = orjson.loads(self._child.out.readline() or b'{"died": null}')
             self._raise_for(opening)
@@ -206,8 +208,9 @@ class ParquetTable:
             error = told["error"]
             raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=error["fix"])
         if "died" in told:
+            cause, found = self._child.cause_of_death()
             raise InputError(
-                f"{self._source.name} cannot be read: it needs too much memory, or is damaged",
-                found=told["died"] or f"the reader ended with {self._child.wait()}",
+                f"{self._source.name} cannot be read: {cause}",
+                found=told["died"] or found,
                 fix="write it as CSV with the program that it comes from",
             )

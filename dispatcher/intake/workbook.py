@@ -19,7 +19,7 @@ import orjson
 
 from dispatcher.errors import InputError
 from dispatcher.intake.archive import Archive, Sheet, Unopenable, read_archive
-from dispatcher.intake.child import Child, bound_memory
+from dispatcher.intake.child import Child, bound, go_on
 from dispatcher.intake.numbers import Kind, number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
 from dispatcher.intake.sheet import ExactSheet, Facts, Row, letters_of
@@ -109,9 +109,10 @@ class WorkbookTable:
             fix = error["fix"] if error["setting"] is None else Setting(*error["setting"])
             raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
         if "died" in line:
+            cause, found = self._child.cause_of_death()
             raise InputError(
-                f"{self._source.name} cannot be read: it needs too much memory, or is damaged",
-                found=line["died"] or f"the reader ended with {self._child.wait()}",
+                f"{self._source.name} cannot be read: {cause}",
+                found=line["died"] or found,
                 fix="open it in a spreadsheet program and save the sheet as CSV",
             )
         return None if "end" in line else line
@@ -134,12 +135,13 @@ def cell_text(value: Any) -> str:
 
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     """The child: `PATH WANTED`, lines of JSON to `out`."""
-    bound_memory()
+    bound()
     # Rows are made and written out; there are no circles to look for.
     gc.disable()
     try:
         for line in _lines(Path(arguments[0]), **orjson.loads(arguments[1])):
             out.write(orjson.dumps(line) + b"\n")
+            go_on()
         out.write(orjson.dumps({"end": True}) + b"\n")
     except Unopenable as error:
         setting = error.setting if isinstance(error, _Unreadable) else None

@@ -162,7 +162,9 @@ class InputSettings(_Table):
         0, description="The row with the columns' names, counted as a spreadsheet does. 0: the first that is not blank."
     )
     dates: str = Field(
-        "", description='How the dates of a workbook are written, for example "%d.%m.%Y". Default: 2026-03-31.'
+        "",
+        description="How dates of a workbook or a Parquet file are written, for example"
+        ' "%d.%m.%Y". Default: 2026-03-31.',
     )
     parameters_max_bytes: Annotated[int, Field(gt=0)] = Field(
         16_384, description="The most bytes a row's Parameters may have as JSON; longer rows are invalid."

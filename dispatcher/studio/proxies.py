@@ -45,15 +45,19 @@ def _problem(proxy: str) -> str | None:
     """What is wrong with a proxy's address; nothing of it is told that may be a password."""
     try:
         parts = urlsplit(proxy)
-        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError as error:
         return "its port is no number" if "port" in str(error).lower() else "it is no address"
+    if proxy[0] in "\"'" or proxy[-1] in "\"'":
+        return "it stands in quotation marks, which are a part of its value here"
     if "://" not in proxy:
         return "it does not begin with http:// or https://"
     if scheme not in _SCHEMES:
         return f"it is of the kind {scheme}; only http and https can be used"
     if not host or any(letter.isspace() for letter in proxy):
         return "it names no host"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "its port is 0" if port == 0 else "its port is missing"
     if parts.path.strip("/") or parts.query or parts.fragment:
         return "it has a path; only a host and a port can be used"
     return None

@@ -235,7 +235,16 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["nonsense"], "No such command"),
+        (["nonsense"], "there is no command 'nonsense'"),
+        (["nonsense"], "fix: dispatcher --help"),
+        (["help"], "fix: dispatcher --help"),
+        (["init"], "fix: dispatcher config init"),
+        (["send", "c.csv"], "fix: dispatcher run FILE"),
+        (["sned", "c.csv"], "fix: dispatcher run FILE"),
+        (["chekc", "c.csv"], "fix: dispatcher check"),
+        (["campaigns"], "fix: dispatcher status"),
+        (["stop"], "Ctrl-C stops a run"),
+        (["confgi"], "fix: dispatcher config"),
         (["run"], "FILE"),
         (["run", "c.csv", "--rate", "fast"], "--rate"),
         (["run", "c.csv", "--on-busy", "call"], "--on-busy"),

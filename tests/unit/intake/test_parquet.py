@@ -55,6 +55,25 @@ def test_every_type_has_its_text(tmp_path: Path, values: Any, texts: list[str]) 
     assert [cells[1] for cells in read(path).cells] == texts
 
 
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array([dt.date(2026, 1, 2), None]), ["02.01.2026", ""]),
+        (pa.array([dt.date(2026, 1, 2)], pa.date64()), ["02.01.2026"]),
+        (pa.array([NOON, None], pa.timestamp("ns")), ["02.01.2026 12:30", ""]),
+        (pa.array([NOON.replace(hour=0, minute=0)], pa.timestamp("us")), ["02.01.2026"]),
+        (pa.array([NOON.replace(second=9)], pa.timestamp("ms", BERLIN)), ["02.01.2026 13:30:09"]),
+        (pa.array([9_000_000], pa.date32()), ["26611-03-02"]),
+        (pa.array(["2026-01-02"]), ["2026-01-02"]),
+    ],
+)
+def test_dates_are_written_as_the_setting_says(tmp_path: Path, values: Any, texts: list[str]) -> None:
+    """As those of a workbook are: with their time, where they have one. A text is no date."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [ANN] * len(values), "value": values}), path)
+    assert [cells[1] for cells in read(path, dates="%d.%m.%Y").cells] == texts
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     """A column of bytes that are not UTF-8 is refused by its name."""
     path = tmp_path / "a.parquet"

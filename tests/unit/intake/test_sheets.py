@@ -244,7 +244,9 @@ def test_a_column_of_dates_is_written_in_one_way(tmp_path: Path) -> None:
     )
     path = book(tmp_path / "a.xlsx", rows, styles=("yyyy-mm-dd",))
     assert [one[1] for one in read(path).cells] == ["2026-03-02T00:00:00", "2026-03-03T14:15:00"]
-    assert [one[1] for one in read(path, dates="%d.%m.%Y").cells] == ["02.03.2026", "03.03.2026"]
+    assert [one[1] for one in read(path, dates="%d.%m.%Y").cells] == ["02.03.2026 00:00", "03.03.2026 14:15"]
+    assert [one[1] for one in read(path, dates="%H.%M, %d %b").cells] == ["00.00, 02 Mar", "14.15, 03 Mar"]
+    assert any("sent as 31.03.2026 14:15" in note for note in read(path, dates="%d.%m.%Y").notes)
 
 
 def test_days_count_from_1904_where_the_book_says_so(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ def test_what_can_be_used_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, p
         ("http://ann:canary@proxy.example/path", "path"),
         ("http://ann:canary@proxy example", "no host"),
         ("http://[::1", "no address"),
+        ("http://proxy.example:0", "its port is 0"),
+        ("http://proxy.example:", "its port is missing"),
+        ("'http://ann:canary@proxy.example:3128'", "quotation marks"),
     ],
 )
 def test_what_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str, told: str) -> None:
