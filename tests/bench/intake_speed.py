@@ -1,6 +1,6 @@
 """How fast files become rows, and in how much memory: intake alone, and planned whole into a ledger.
 
-    python -m tests.bench.intake_speed                        CSV and Parquet of a million rows, XLSX of 100,000
+    python -m tests.bench.intake_speed                        CSV and Parquet of a million rows, XLSX of 300,000
     python -m tests.bench.intake_speed --rows 5000000 --formats csv
     python -m tests.bench.intake_speed --formats csv --known 1000000      and with a million contacts known
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 COLUMNS = ("customer_id", "first_name", "last_name", "phone", "city", "appointment", "notes")
 SENDER = "+12025550100"
 FORMATS = ("csv", "quoted.csv", "parquet", "xlsx")
-DEFAULT_ROWS = {"csv": 1_000_000, "quoted.csv": 1_000_000, "parquet": 1_000_000, "xlsx": 100_000}
+DEFAULT_ROWS = {"csv": 1_000_000, "quoted.csv": 1_000_000, "parquet": 1_000_000, "xlsx": 300_000}
 
 
 def contact(number: int, quoted: bool = False) -> tuple[str, ...]:
