@@ -226,7 +226,7 @@ def known_contacts(folder: Path, rows: int, repeat: int) -> Iterator[tuple[str, 
 def main() -> None:
     """Print the table, or with `--one` a single measurement as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="rows per file; default: a million, XLSX 100,000")
+    parser.add_argument("--rows", type=int, help="rows per file; default: a million, XLSX 300,000")
     parser.add_argument("--formats", nargs="*", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--known", type=int, default=0, help="also with so many contacts that were just reached")

@@ -169,7 +169,7 @@ def intake(quick: bool) -> list[Line]:
     sizes = (
         {"csv": 100_000, "parquet": 100_000, "xlsx": 20_000}
         if quick
-        else {"csv": 1_000_000, "parquet": 1_000_000, "xlsx": 100_000}
+        else {"csv": 1_000_000, "parquet": 1_000_000, "xlsx": 300_000}
     )
     goals = {"csv": 150_000, "parquet": 150_000, "xlsx": 60_000}
     for kind, rows in sizes.items():
