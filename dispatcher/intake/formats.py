@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ _BY_SUFFIX = {
     ".xlsx": Format.workbook,
     ".xlsm": Format.workbook,
 }
+_BINARY = (Format.parquet, Format.workbook)
 _SUFFIX_OF = {
     Format.delimited: ".csv",
     Format.jsonlines: ".jsonl",
@@ -70,6 +72,7 @@ _UNREADABLE = {
 _PEEK = 4096
 #: More control characters than this share make it something else than text.
 _CONTROL_SHARE = 0.05
+_WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|table|head|meta)\b", re.IGNORECASE)
 _TEXT_CONTROLS = b"\t\n\r\x0b\x0c\x1a\x1b"
 
 
@@ -100,12 +103,20 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
             found=f"the content of {shown.value}",
             fix=f"rename it to end in {_SUFFIX_OF[shown]}",
         )
+    if said in _BINARY and shown is None:
+        head = source.peek(_PEEK)
+        _check_web_page(source.name, head)
+        if head and not _controls(head):
+            raise InputError(
+                f"{source.name} is named like {said.value}, and is not", found="text", fix="rename it to end in .csv"
+            )
     chosen = said or shown or Format.delimited
-    if chosen in (Format.parquet, Format.workbook):
+    if chosen in _BINARY:
         if content.is_gzip:
             raise InputError(f"{source.name}: only text is read compressed", fix=f"gunzip {source.name}")
         return _open_binary(source, settings, chosen)
     head = content.peek(_PEEK)
+    _check_web_page(source.name, head)
     _check_text(source.name, head, settings.encoding)
     if chosen is Format.jsonlines or (said is None and head.lstrip()[:1] == b"{"):
         _refuse_header_row(source.name, settings)
@@ -170,7 +181,7 @@ def _check_text(name: str, head: bytes, encoding: str | None) -> None:
     """
     if encoding is not None or not head or has_mark(head):
         return
-    controls = sum(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head)
+    controls = _controls(head)
     if controls <= len(head) * _CONTROL_SHARE:
         return
     nul = head.count(0)
@@ -183,6 +194,20 @@ def _check_text(name: str, head: bytes, encoding: str | None) -> None:
         found=f"it starts with {head[:4].hex(' ')}",
         fix="give a CSV, XLSX, Parquet or JSON Lines file",
     )
+
+
+def _controls(head: bytes) -> int:
+    return sum(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head)
+
+
+def _check_web_page(name: str, head: bytes) -> None:
+    """Many programs export a web page and call it a table. Raises: InputError."""
+    if _WEB_PAGE.match(head):
+        raise InputError(
+            f"{name} is a web page (HTML), no table",
+            found=head.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].decode("ascii", "replace"),
+            fix="open it in a spreadsheet program and save it as CSV",
+        )
 
 
 def _delimiter(text: str | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,3 +107,15 @@ def test_the_readmes_cron_line_hands_on_credentials(tmp_path: Path) -> None:
     line = " && ".join([f"cd {tmp_path}", *steps[1:]])
     subprocess.run(["sh", "-c", line], check=True)
     assert (tmp_path / "runs.jsonl").read_text().startswith("AC123 run contacts.csv --campaign spring --yes")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="a system without systemd")
+def test_the_readmes_unit_is_one_to_systemd(tmp_path: Path) -> None:
+    """systemd itself finds nothing to say about it; the program stands for one that is there."""
+    text = README.read_text("utf-8")
+    unit = text[text.index("[Service]") :].split("```")[0]
+    path = tmp_path / "spring.service"
+    path.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit), encoding="utf-8")
+    found = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    # Other units of the machine may have warnings of their own.
+    assert (found.returncode, [line for line in found.stderr.splitlines() if "spring.service" in line]) == (0, [])

@@ -27,7 +27,7 @@ def test_a_file_that_takes_for_ever_is_refused(
     """A reader that works without having anything to say is ended, and the file is named with a way out."""
     monkeypatch.setattr(room, "Child", _endless)
     path = tmp_path / name
-    path.write_bytes(b"PK" if name == "a.xlsx" else b"PAR1")
+    path.write_bytes(b"PK\x03\x04" if name == "a.xlsx" else b"PAR1")
     began = time.monotonic()
     with pytest.raises(InputError, match=r"a\.\w+ cannot be read: it takes too long") as caught:
         read(path)

@@ -182,9 +182,9 @@ FILES: dict[str, tuple[Callable[[Path], object], str, str | None, Remedy | str |
     ),
     "text.parquet": (
         lambda path: write(path, HEADER + ROW),
-        "{path} is damaged, cut off, or no Parquet file",
-        "ArrowInvalid",
-        "write the file again",
+        "{path} is named like Parquet, and is not",
+        "text",
+        "rename it to end in .csv",
     ),
     "parquet.csv": (
         lambda path: _parquet(path, 1.0),

@@ -13,8 +13,8 @@ from dispatcher.errors import InputError
 from dispatcher.intake import sheet as sheets
 from dispatcher.model import Reason
 from dispatcher.remedies import Setting
+from tests.support.sheets import HEADER, book, cell, phone, row
 from tests.unit.intake.reading import ANN, options, read
-from tests.unit.intake.test_sheets import HEADER, book, cell, phone, row
 
 SHARED = "<si><t>phone</t></si><si><t>v</t></si><si><t>+12025550101</t></si>"
 #: Nothing in it needs the exact reader.
