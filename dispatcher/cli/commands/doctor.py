@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dispatcher.cli import options
 from dispatcher.cli.render.remedies import remedy_text
-from dispatcher.cli.render.terminal import out, print_json
+from dispatcher.cli.render.terminal import out, print_hanging, print_json
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ async def doctor(session: options.Session, json: options.Json = False) -> int:
 
 
 def _print(check: Check) -> None:
-    result = (f"{check.result:5}", _STYLES[check.result])
-    out().print(Text.assemble(result, (f"{check.name:14}", "bold"), check.found), soft_wrap=True)
+    result = Text(f"{check.result:5}", style=_STYLES[check.result])
+    print_hanging(Text.assemble(result, (f"{check.name:14}", "bold")), check.found)
     if check.fix:
+        # To be pasted: never broken.
         fix = remedy_text(check.fix)
         out().print(Text.assemble(" " * 19, ("fix", "bold green"), ": ", fix), soft_wrap=True)

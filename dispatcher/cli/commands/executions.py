@@ -8,10 +8,9 @@ from json import dumps
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.text import Text
 
 from dispatcher.cli import options
-from dispatcher.cli.render.terminal import out, print_json, print_line, print_pairs, say, table
+from dispatcher.cli.render.terminal import print_json, print_line, print_pairs, print_rows, say
 from dispatcher.errors import ExitCode, SettingsError, UsageError
 from dispatcher.remedies import Advice, Command, Option, Setting
 
@@ -175,7 +174,4 @@ def _print(header: tuple[str, ...], rows: list[list[str | None]], none: str) -> 
     if not rows:
         say(none, "yellow")
         return
-    shown = table(*header, whole=("execution", "step", "when", "created", "updated"))
-    for row in rows:
-        shown.add_row(*[Text(_plain(value or "")) for value in row])
-    out().print(shown)
+    print_rows(header, [[_plain(value or "") for value in row] for row in rows])

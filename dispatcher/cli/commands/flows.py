@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from dispatcher.cli import options
-from dispatcher.cli.render.terminal import out, print_json, say, table, visible
+from dispatcher.cli.render.terminal import print_json, print_rows, say, visible
 from dispatcher.errors import ExitCode
 
 EPILOG = options.examples("dispatcher flows", ("dispatcher flows --json", "for scripts"))
@@ -27,11 +27,11 @@ async def flows(session: options.Session, json: options.Json = False) -> int:
     if not found:
         say("the account has no flows", "yellow")
         return ExitCode.OK
-    shown = table("SID", "name", "status", "revision", "updated", right=("revision",), whole=("SID", "updated"))
+    rows: list[list[Text | str]] = []
     for flow in found:
         status = Text(flow["status"] or "", style="green" if flow["status"] == "published" else "yellow")
         revision = "" if flow["revision"] is None else str(flow["revision"])
         updated = (flow["date_updated"] or "").partition("T")[0]
-        shown.add_row(flow["sid"], Text(visible(flow["friendly_name"] or "")), status, revision, updated)
-    out().print(shown)
+        rows.append([flow["sid"], visible(flow["friendly_name"] or ""), status, revision, updated])
+    print_rows(("SID", "name", "status", "revision", "updated"), rows, right=("revision",))
     return ExitCode.OK

@@ -114,6 +114,18 @@ def print_line(text: str) -> None:
     out().print(text, markup=False, soft_wrap=True)
 
 
+def print_hanging(label: Text, text: str) -> None:
+    """A label and what is to be said, which goes on below itself on a terminal; elsewhere it stays one line."""
+    if not out().is_terminal:
+        out().print(Text.assemble(label, visible(text)), soft_wrap=True)
+        return
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(label, Text(visible(text)))
+    out().print(grid)
+
+
 def print_pairs(lines: Sequence[tuple[str, Text | str]]) -> None:
     """Labels and values, aligned."""
     out().print(pairs(lines))
@@ -131,6 +143,20 @@ def table(*columns: str, right: Sequence[str] = (), whole: Sequence[str] = (), d
             style="bright_black" if name in dim else "",
         )
     return found
+
+
+def print_rows(names: Sequence[str], rows: Sequence[Sequence[Text | str]], *, right: Sequence[str] = ()) -> None:
+    """A table; on a terminal that is too narrow for it, two lines for each row: the first two cells, and the others."""
+    shown = table(*names, right=right, whole=names)
+    for row in rows:
+        shown.add_row(*row)
+    if out().measure(shown, options=out().options.update(max_width=1000)).maximum <= out().width:
+        out().print(shown)
+        return
+    for first, second, *others in rows:
+        out().print(Text.assemble(first, "  ", second), soft_wrap=True)
+        told = [Text.assemble((f"{name} ", "bright_black"), cell) for name, cell in zip(names[2:], others, strict=True)]
+        out().print(Text.assemble("  ", Text(" · ").join(told)))
 
 
 def pairs(lines: Sequence[tuple[str, Text | str]]) -> Table:

@@ -281,3 +281,15 @@ def test_ctrl_c_on_a_terminal_stops_in_good_order(program: Program, slow: Sandbo
     assert code == 130
     assert "Ctrl-C again leaves at once" in ESCAPE.sub("", shown)
     assert program("status", "spring", "--json").json["rows"]["sending"] == 0
+
+
+@pytest.mark.parametrize("command", [["flows"], ["executions", "list"], ["doctor"], ["status"], ["summary", "spring"]])
+def test_what_is_listed_fits_a_narrow_terminal(spring: Program, command: list[str]) -> None:
+    """Whole words and whole SIDs in 80 columns; only what is to be pasted may be longer."""
+    assert spring("run", "spring.csv", "--yes").code == 0
+    code, shown = terminal(spring, *command).end()
+    lines = ESCAPE.sub("", shown).replace("\r", "").splitlines()
+    assert code == 0, shown
+    assert [line for line in lines if len(line.rstrip()) > 80 and "fix: " not in line] == []
+    sids = re.findall(r"\b(?:FN|FW)[0-9a-f]+", "\n".join(lines))
+    assert {len(sid) for sid in sids} <= {34}
