@@ -73,6 +73,7 @@ _PEEK = 4096
 #: More control characters than this share make it something else than text.
 _CONTROL_SHARE = 0.05
 _WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|table|head|meta)\b", re.IGNORECASE)
+_DOCUMENTS = {b"%PDF-": "a PDF document", b"{\\rtf": "a text document (RTF)", b"BEGIN:VCARD": "an address book (vCard)"}
 _TEXT_CONTROLS = b"\t\n\r\x0b\x0c\x1a\x1b"
 
 
@@ -105,7 +106,7 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
         )
     if said in _BINARY and shown is None:
         head = source.peek(_PEEK)
-        _check_web_page(source.name, head)
+        _check_document(source.name, head)
         if head and not _controls(head):
             raise InputError(
                 f"{source.name} is named like {said.value}, and is not", found="text", fix="rename it to end in .csv"
@@ -116,7 +117,7 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
             raise InputError(f"{source.name}: only text is read compressed", fix=f"gunzip {source.name}")
         return _open_binary(source, settings, chosen)
     head = content.peek(_PEEK)
-    _check_web_page(source.name, head)
+    _check_document(source.name, head)
     _check_text(source.name, head, settings.encoding)
     if chosen is Format.jsonlines or (said is None and head.lstrip()[:1] == b"{"):
         _refuse_header_row(source.name, settings)
@@ -186,8 +187,12 @@ def _check_text(name: str, head: bytes, encoding: str | None) -> None:
         return
     nul = head.count(0)
     if 0.3 < nul / len(head) < 0.6 and controls == nul:
+        # Of a Latin letter's two bytes the zero is the first in the one order, the second in the other.
+        order = "be" if head[0::2].count(0) > head[1::2].count(0) else "le"
         raise InputError(
-            f"{name} is not UTF-8 text", found="every other byte is zero", fix=Setting("input.encoding", "utf-16-le")
+            f"{name} is not UTF-8 text",
+            found="every other byte is zero",
+            fix=Setting("input.encoding", f"utf-16-{order}"),
         )
     raise InputError(
         f"{name} is no table: it looks like binary data",
@@ -200,8 +205,11 @@ def _controls(head: bytes) -> int:
     return sum(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head)
 
 
-def _check_web_page(name: str, head: bytes) -> None:
-    """Many programs export a web page and call it a table. Raises: InputError."""
+def _check_document(name: str, head: bytes) -> None:
+    """Many programs export a web page and call it a table; and some people a document. Raises: InputError."""
+    kind = next((kind for start, kind in _DOCUMENTS.items() if head.startswith(start)), None)
+    if kind is not None:
+        raise InputError(f"{name} is {kind}, no table", fix="give a CSV, XLSX, Parquet or JSON Lines file")
     if _WEB_PAGE.match(head):
         raise InputError(
             f"{name} is a web page (HTML), no table",
@@ -213,7 +221,7 @@ def _check_web_page(name: str, head: bytes) -> None:
 def _delimiter(text: str | None) -> str | None:
     if text is None:
         return None
-    delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
+    delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
         raise SettingsError(
             f"[input] delimiter: {text!r} is not one character",

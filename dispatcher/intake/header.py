@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 #: So many rows below the first are looked at for the names.
 _LOOKED_AT = 30
 _DELIMITERS = ",;\t|"
+#: Taken for one only where it parts the name that is looked for from others: it is never found out.
+_UNUSUAL = (":", "^", "~", "#", " ")
+#: What a setting calls those that are blanks.
+_WORDS = {"\t": "tab", " ": "space"}
+_USUAL = {_WORDS.get(delimiter, delimiter) for delimiter in _DELIMITERS}
 _NUMBER = re.compile(r"[+(]?\d[\d\s()./\-]{6,}", re.ASCII)
 
 
@@ -64,7 +69,9 @@ def explained(error: ColumnError, table: Table, wanted: str | None, delimiter: s
         return ColumnError(
             "every row is a single column",
             found=f"the names all in one: {', '.join(map(shown, split[1]))}",
-            fix=(
+            fix=Setting("input.delimiter", split[0])
+            if split[0] not in _USUAL
+            else (
                 AnyOf(Setting("input.delimiter", split[0]), Advice("leave the delimiter out: it is found out"))
                 if delimiter is not None
                 else Advice("save the file as CSV again: each of its lines is in quotation marks as a whole")
@@ -91,7 +98,11 @@ def _all_in_one(cell: str, wanted: str) -> tuple[str, list[str]] | None:
     for delimiter in _DELIMITERS:
         names = [visible(name) for name in _split(cell, delimiter)]
         if len(names) > 1 and (wanted in names or not wanted):
-            return "tab" if delimiter == "\t" else delimiter, names
+            return _WORDS.get(delimiter, delimiter), names
+    for delimiter in _UNUSUAL if wanted else ():
+        names = [visible(name) for name in _split(cell, delimiter)]
+        if len(names) > 1 and wanted in names:
+            return _WORDS.get(delimiter, delimiter), names
     return None
 
 

@@ -154,7 +154,9 @@ class InputSettings(_Table):
     """How the file is read."""
 
     sheet: str | None = Field(None, description="The sheet of a workbook. Default: the only visible one that has rows.")
-    delimiter: str | None = Field(None, description='One character, or "tab". Default: found out from the header line.')
+    delimiter: str | None = Field(
+        None, description='One character, or "tab" or "space". Default: found out from the header line.'
+    )
     encoding: str | None = Field(
         None, description="The text's encoding, for example cp1252. Default: UTF-8, or what its BOM says."
     )

@@ -89,6 +89,7 @@ def written(*rows: tuple[Any, ...], **formats: str) -> Callable[[Path], object]:
 
     def make(path: Path) -> None:
         with xlsxwriter.Workbook(path) as workbook:
+            workbook.set_properties({"created": NOON})
             page = workbook.add_worksheet("People")
             styles = {ord(letter) - 65: workbook.add_format({"num_format": code}) for letter, code in formats.items()}
             for number, cells in enumerate(rows):
@@ -191,6 +192,16 @@ TEXT = (
     Case("two-of-a-name.csv", text(f"phone,name,name\n{ANN},a,b\n"), sentence=r"name"),
     Case("empty.csv", data(b""), sentence=r"empty"),
     Case("header-only.csv", text("phone,name\n"), sentence="a header and no rows"),
+    Case("colons.txt", text(f"phone:name\n{ANN}:Ann\n"), sentence=r"a single column.*--delimiter :"),
+    Case("spaces.txt", text(f"phone name\n{ANN} Ann\n"), sentence=r"a single column.*--delimiter space"),
+    Case(
+        "spaces-told.txt",
+        text(f"phone name\n{ANN} Ann\n"),
+        (ok(ANN, ANN, "Ann"),),
+        settings={"delimiter": "space"},
+    ),
+    Case("unmarked-utf16.csv", text(f"phone,name\n{ANN},Ann\n", "utf-16-be"), sentence="--encoding utf-16-be"),
+    Case("document.csv", data(b"%PDF-1.7\n%\xe2\xe3\n"), sentence="is a PDF document"),
     Case("web-page.csv", text("<!DOCTYPE html>\n<table><tr><td>phone</td></tr></table>\n"), sentence="a web page"),
     Case("web-page.xlsx", text("<html><table><tr><td>phone</td></tr></table></html>\n"), sentence="a web page"),
     Case("nothing-but-blanks.csv", text("\n\n  \n"), sentence=r"empty|no header|no rows"),

@@ -60,7 +60,9 @@ def book(
         entries[f"{folder}/worksheets/sheet{n}.xml"] = xml
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in entries.items():
-            archive.writestr(name.replace("/", slash) if slash != "/" else name, text)
+            # No time of day in it: the same workbook is the same bytes.
+            info = zipfile.ZipInfo(name.replace("/", slash) if slash != "/" else name)
+            archive.writestr(info, text, zipfile.ZIP_DEFLATED)
     return path
 
 

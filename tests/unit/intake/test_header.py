@@ -101,6 +101,8 @@ def test_a_file_without_header_shows_no_number(tmp_path: Path) -> None:
         ('"phone,first"\n"+12025550101,Ann"\n', {}, None),
         ("phone;first\n+12025550101;Ann\n", {"delimiter": ","}, Setting("input.delimiter", ";")),
         ("phone\tfirst\n+12025550101\tAnn\n", {"delimiter": ";"}, Setting("input.delimiter", "tab")),
+        ("phone:first\n+12025550101:Ann\n", {}, Setting("input.delimiter", ":")),
+        ("phone first\n+12025550101 Ann\n", {}, Setting("input.delimiter", "space")),
     ],
 )
 def test_all_in_one_column(tmp_path: Path, text: str, of_input: dict[str, str], fix: Setting | None) -> None:
@@ -108,7 +110,7 @@ def test_all_in_one_column(tmp_path: Path, text: str, of_input: dict[str, str], 
     with pytest.raises(ColumnError, match="every row is a single column") as caught:
         opened(tmp_path / "a.csv", text, **of_input)
     assert "phone, first" in str(caught.value.found)
-    assert fix is None or fix in getattr(caught.value.fix, "remedies", ())
+    assert fix is None or fix in getattr(caught.value.fix, "remedies", (caught.value.fix,))
 
 
 def test_guards_and_leftovers_of_programs_are_told(tmp_path: Path) -> None:
