@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -121,9 +122,9 @@ def _check_names(arguments: list[str]) -> None:
             ) from None
 
 
-def _check_command(name: str) -> None:
+def _check_command(name: str, known: Collection[str]) -> None:
     """Raises: UsageError: there is none of that name; with the one that is meant, as far as that can be told."""
-    if name in COMMANDS or name.startswith("-"):
+    if name in known or name.startswith("-"):
         return
     if name == "help":
         raise UsageError("there is no command 'help'", fix="dispatcher --help")
@@ -140,10 +141,10 @@ def _main(arguments: list[str]) -> int:
     escape_what_cannot_be_shown()
     try:
         _check_names(arguments)
-        if arguments:
-            _check_command(arguments[0])
         # Not `app()`: it would replace sys.excepthook and print errors its own way.
         root = typer.main.get_command(program(arguments[0] if arguments else None))
+        if arguments:
+            _check_command(arguments[0], getattr(root, "commands", ()))
         code = root.main(args=arguments, prog_name="dispatcher", standalone_mode=False)
         return int(code or 0)
     except DispatcherError as error:

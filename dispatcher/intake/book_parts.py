@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Any
 from xml.parsers import expat
 
 from dispatcher.intake.archive import Unopenable
 from dispatcher.intake.numbers import Format
+from dispatcher.intake.scanning import read_piece
 
 _PIECE = 1 << 18
+#: A text as Excel writes nearly all; others are the parser's: escapes, entities, letters beyond ASCII, formatted runs.
+_PLAIN_STRING = re.compile(rb'<si><t(?: xml:space="preserve")?>([ -%\'-;=?-\\^`-~]*)</t></si>')
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -22,45 +26,68 @@ def unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
+class _Strings:
+    """The table of strings, as it is read; see `scanning.Reader`."""
+
+    def __init__(self) -> None:
+        self.strings: list[str] = []
+        self.is_between = False
+        self._parts: list[str] = []
+        self._is_on = False
+        self._phonetic = 0
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler, parser.EntityDeclHandler = self._characters, refuse_entity
+        self.feed: Callable[[bytes, bool], Any] = parser.Parse
+
+    @property
+    def count(self) -> int:
+        return len(self.strings)
+
+    def scan(self, data: bytes, start: int) -> int:
+        """See `scanning.Reader`."""
+        strings = self.strings
+        while match := _PLAIN_STRING.match(data, start):
+            strings.append(match[1].decode())
+            start = match.end()
+        return start
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        self.is_between = name == "sst"
+        name = name.rpartition(":")[2]
+        if name == "t":
+            self._is_on = not self._phonetic
+        elif name == "si":
+            self._parts.clear()
+        elif name == "rPh":
+            self._phonetic += 1
+
+    def _end(self, name: str) -> None:
+        self.is_between = False
+        name = name.rpartition(":")[2]
+        if name == "t":
+            self._is_on = False
+        elif name == "si":
+            self.strings.append(unescaped("".join(self._parts)))
+        elif name == "rPh":
+            self._phonetic -= 1
+
+    def _characters(self, text: str) -> None:
+        if self._is_on:
+            self._parts.append(text)
+
+
 def read_strings(file: IO[bytes]) -> list[str]:
     """The table of strings, without their phonetic readings."""
-    strings: list[str] = []
-    parts: list[str] = []
-    state = {"on": False, "phonetic": 0}
-
-    def start(name: str, _: dict[str, str]) -> None:
-        name = name.rpartition(":")[2]
-        if name == "t":
-            state["on"] = not state["phonetic"]
-        elif name == "si":
-            parts.clear()
-        elif name == "rPh":
-            state["phonetic"] += 1
-
-    def end(name: str) -> None:
-        name = name.rpartition(":")[2]
-        if name == "t":
-            state["on"] = False
-        elif name == "si":
-            strings.append(unescaped("".join(parts)))
-        elif name == "rPh":
-            state["phonetic"] -= 1
-
-    def characters(text: str) -> None:
-        if state["on"]:
-            parts.append(text)
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.EntityDeclHandler = characters, refuse_entity
+    reader = _Strings()
+    rest: bytes | None = b""
     try:
-        while piece := file.read(_PIECE):
-            parser.Parse(piece, False)
-        parser.Parse(b"", True)
+        while rest is not None:
+            rest = read_piece(reader, file, rest, container=b"<sst", element=b"<si>", ending=b"</si>")
     except expat.ExpatError as error:
         raise Unopenable("is damaged: its texts cannot be read", str(error), "save it again, or as CSV") from None
-    return strings
+    return reader.strings
 
 
 def read_formats(file: IO[bytes]) -> list[Format]:

@@ -1,6 +1,6 @@
 """A worksheet, read exactly: by an XML parser, whatever program wrote it, cell by cell with its format.
 
-Slower than calamine by half, and used where that would guess: formulas without results, errors, dates and other
+Slower than calamine, and used where that would guess: formulas without results, errors, dates and other
 formats, merged and hidden cells, prefixes, cells that do not say where they stand. It goes over the sheet twice: for
 what holds of it as a whole (does this column have times?), and for its rows. Memory is flat but for the texts' table.
 """
@@ -30,14 +30,23 @@ from dispatcher.intake.numbers import (
     time_text,
     zeros_text,
 )
+from dispatcher.intake.scanning import read_piece
 from dispatcher.plurals import counted
 
-_PIECE = 1 << 18
 _TRUE = ("1", "true")
 #: After so many rows the parent's patience begins anew.
 _ROWS_PER_SIGN = 10_000
 #: Numbers of so many digits are shown as they are, whatever their format.
 _NUMBER_MAX = 1e15
+#: A row as Excel writes nearly all: a byte scan proves the form, and the parser takes whatever is not of it.
+_PLAIN_CELL = (
+    rb'<c r="([A-Z]{1,3})[0-9]+"(?: s="([0-9]{1,6})")?(?: t="(s|n|b|str)")?(?:/>|><v>([ -%\'-;=?-~]*)</v></c>)'
+)
+_PLAIN_ROW = re.compile(
+    rb'<row r="([0-9]{1,7})"(?: (?:spans|s|customFormat|customHeight|x14ac:dyDescent|ht(?!="0"))="[ -!#-;=?-~]*")*>'
+    rb"((?:" + re.sub(rb"\((?![?])", b"(?:", _PLAIN_CELL) + rb")*)</row>"
+)
+_CELLS = re.compile(_PLAIN_CELL.decode())
 _RANGE = re.compile(r"([A-Z]+)(\d+):([A-Z]+)(\d+)")
 #: What Excel calls an error; others are shown as they are.
 NO_RESULT = "the cell holds a formula without its result: open the file in a spreadsheet program and save it"
@@ -92,6 +101,8 @@ class _Parser:
         self._inline: list[str] = []
         self._has_formula = False
         self._phonetic = 0
+        self.is_between = False
+        self.count = 0
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -102,6 +113,7 @@ class _Parser:
         self.feed: Callable[[bytes, bool], Any] = parser.Parse
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.is_between = name == "sheetData"
         if ":" in name:
             name = name.rpartition(":")[2]
         if name == "c":
@@ -124,6 +136,24 @@ class _Parser:
         elif self._facts is not None:
             self._note(name, attributes)
 
+    def scan(self, data: bytes, start: int) -> int:
+        """See `scanning.Reader`."""
+        columns, rows = self._columns, self.rows
+        while match := _PLAIN_ROW.match(data, start):
+            start = match.end()
+            row = Row(int(match[1]), is_hidden=False)
+            self._last_row = row.number
+            cells = row.cells
+            for letters, style, kind, value in _CELLS.findall(match[2].decode()):
+                if value:
+                    column = columns.get(letters)
+                    if column is None:
+                        column = columns[letters] = column_of(letters)
+                    cells[column] = (kind or "n", value, int(style) if style else 0)
+            rows.append(row)
+            self.count += 1
+        return start
+
     def _note(self, name: str, attributes: dict[str, str]) -> None:
         facts = self._facts
         assert facts is not None
@@ -140,6 +170,7 @@ class _Parser:
             self._text.append(text)
 
     def _end(self, name: str) -> None:
+        self.is_between = False
         if ":" in name:
             name = name.rpartition(":")[2]
         if name == "v":
@@ -152,6 +183,7 @@ class _Parser:
             self._end_cell()
         elif name == "row" and self._row is not None:
             self.rows.append(self._row)
+            self.count += 1
             self._row = None
         elif name == "rPh":
             self._phonetic -= 1
@@ -204,14 +236,12 @@ def raw_rows(file: IO[bytes], facts: Facts | None = None, *, is_uncalculated: bo
     Raises: Unopenable: it is no XML.
     """
     parser = _Parser(facts, is_uncalculated)
+    rest: bytes | None = b""
     try:
-        while True:
-            piece = file.read(_PIECE)
-            parser.feed(piece, not piece)
+        while rest is not None:
+            rest = read_piece(parser, file, rest, container=b"<sheetData", element=b"<row ", ending=b"</row>")
             yield from parser.rows
             parser.rows.clear()
-            if not piece:
-                return
     except (expat.ExpatError, ValueError, IndexError) as error:
         raise Unopenable("is damaged: its sheet cannot be read", str(error), "save it again, or as CSV") from None
 
@@ -222,7 +252,7 @@ class ExactSheet:
     def __init__(self, archive: Archive, entry: str, dates: str) -> None:
         """`dates`: how dates are written (strftime); empty: ISO 8601."""
         self._archive, self._entry, self._dates = archive, entry, dates
-        self._strings = read_strings(archive.open(archive.strings)) if archive.strings else []
+        self.strings = read_strings(archive.open(archive.strings)) if archive.strings else []
         self._formats = read_formats(archive.open(archive.styles)) if archive.styles else []
         self.facts = Facts()
         for row in self._raw_rows(self.facts):
@@ -247,6 +277,8 @@ class ExactSheet:
         facts.hidden_rows += row.is_hidden
         facts.used.update(row.cells.keys())
         for column, (kind, value, style) in row.cells.items():
+            if not style and kind != "d":
+                continue
             if kind == "d":
                 form = _ISO_DATE
             elif kind == "n" and style:
@@ -282,10 +314,10 @@ class ExactSheet:
         kind, value, style = raw
         match kind:
             case "s":
-                index = int(value) if value.strip().isdecimal() else -1
-                if not 0 <= index < len(self._strings):
-                    return "", "the cell's text is missing from the workbook"
-                return self._strings[index], None
+                index = int(value) if value.isdecimal() or value.strip().isdecimal() else -1
+                if 0 <= index < len(self.strings):
+                    return self.strings[index], None
+                return "", "the cell's text is missing from the workbook"
             case "str":
                 return unescaped(value), None
             case "n":

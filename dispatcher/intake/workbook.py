@@ -277,16 +277,23 @@ def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int
     header = [named.get(column, "") for column in columns]
     notes += _notes(sheet, first, dict(zip(columns, header, strict=True)))
     yield {"header": header, "first_row": first.number + 1, "row_count": facts.last_row, "notes": notes}
+    strings = sheet.strings
     while batch := list(islice(rows, _ROWS_PER_LINE)):
         lines: list[list[str]] = []
         faults: list[tuple[int, int, str]] = []
         for position, row in enumerate(batch):
             line = [""] * len(columns)
             for column, raw in row.cells.items():
-                if column in columns:
-                    line[column - left], fault = sheet.text(column, raw)
-                    if fault is not None:
-                        faults.append((position, column - left, fault))
+                if column not in columns:
+                    continue
+                kind, value, _ = raw
+                # Nearly all cells are texts of the table.
+                if kind == "s" and value.isdecimal() and (index := int(value)) < len(strings):
+                    line[column - left] = strings[index]
+                    continue
+                line[column - left], fault = sheet.text(column, raw)
+                if fault is not None:
+                    faults.append((position, column - left, fault))
             lines.append(line)
         yield {"rows": lines, "numbers": [row.number for row in batch], "faults": faults}
 

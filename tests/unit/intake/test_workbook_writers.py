@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -10,7 +12,9 @@ import xlsxwriter
 from pydantic import ValidationError
 
 from dispatcher.errors import InputError
+from dispatcher.intake import book_parts, scanning, workbook
 from dispatcher.intake import sheet as sheets
+from dispatcher.intake.archive import Unopenable
 from dispatcher.model import Reason
 from dispatcher.remedies import Setting
 from tests.support.sheets import HEADER, book, cell, phone, row
@@ -191,3 +195,104 @@ def test_a_title_over_two_rows_is_no_header(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="stands in row 3"):
         read(path)
+
+
+def _as_scanned_and_as_parsed(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[Any]:
+    """What the child reads with the scan for Excel's plain form, and with the parser alone."""
+    found: list[Any] = []
+    for is_scanned in (True, False):
+        with monkeypatch.context() as patch:
+            if not is_scanned:
+                patch.setattr(sheets, "_PLAIN_ROW", re.compile(rb"(?!)"))
+                patch.setattr(book_parts, "_PLAIN_STRING", re.compile(rb"(?!)"))
+            try:
+                found.append([*workbook._lines(path, None, 0, "")])
+            except Unopenable as error:
+                found.append(str(error))
+    return found
+
+
+#: Rows that begin as Excel's do, and what may stand between two of them, or in one.
+ODD_ROWS = (
+    row(2, phone(2), cell("B2", "7", style=1)),
+    '<row r="2" spans="1:2" ht="15.75" customHeight="1"><c r="A2" t="s"><v>2</v></c><c r="B2" s="1"><v>7</v></c></row>',
+    '<row r="2" hidden="1"><c r="A2" t="s"><v>2</v></c></row>',
+    '<row r="2" ht="0"><c r="A2" t="s"><v>2</v></c></row>',
+    '<row r="2"/>',
+    "<row><c><v>1</v></c></row>",
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="s"><v> 1 </v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="s"><v>99</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="str"><f>A1</f><v>x</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="str"><v>Zo\u00eb &amp; Co</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="str"><v>a_x000D_b</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="e"><v>#N/A</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="b"><v>1</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"/></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v></v></c></row>',
+    '<!-- <row r="2"><c r="A2" t="s"><v>2</v></c></row> -->',
+    '<row r="2"><!-- </row> --><c r="A2" t="s"><v>2</v></c></row>',
+    '<row r="2"><c r="A2" t="s"><v>2</v></c><extLst><ext><![CDATA[</row>]]></ext></extLst></row>',
+    "<?pi </row> ?>",
+    '<row r="2"/><!-- </row><row r="9"><c r="A9" t="s"><v>2</v></c></row> -->',
+    '\n  <row r="2"><c r="A2" t="s"><v>2</v></c></row>\n',
+    "<row r='2'><c r='A2' t='s'><v>2</v></c></row>",
+    '<row r="2"><c r="A2" t="s"><v>2</v></c></row',
+    '<row r="2"><c r="A2" t="s"><v>2</c></row>',
+)
+
+
+@pytest.mark.parametrize("between", ODD_ROWS)
+@pytest.mark.parametrize("after", ["", ODD_ROWS[1].replace("2", "4", 1).replace("A2", "A4").replace("B2", "B4")])
+def test_a_scan_reads_what_the_parser_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: str, after: str
+) -> None:
+    """The plain form is proved for each row by itself, whatever stands beside it; a piece may end anywhere."""
+    first = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
+    plain = '<row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" s="1"><v>46083.5</v></c></row>'
+    path = book(tmp_path / "a.xlsx", first + between + plain + after, styles=("yyyy-mm-dd",), strings=SHARED)
+    seen = [_as_scanned_and_as_parsed(monkeypatch, path)]
+    for size in (1, 7, 64):
+        monkeypatch.setattr(scanning, "_PIECE", size)
+        seen.append(_as_scanned_and_as_parsed(monkeypatch, path))
+    assert all(one == seen[0][1] for pair in seen for one in pair)
+
+
+def test_rows_in_a_comment_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only looks like the container's first row is none."""
+    row_9 = '<row r="9"><c r="A9" t="s"><v>2</v></c></row>'
+    plain = '<row r="1"><c r="A1" t="s"><v>0</v></c></row><row r="3"><c r="A3" t="s" s="1"><v>2</v></c></row>'
+    path = book(tmp_path / "a.xlsx", f"<!-- {row_9}{row_9} -->{plain}", styles=("yyyy-mm-dd",), strings=SHARED)
+    scanned, parsed = _as_scanned_and_as_parsed(monkeypatch, path)
+    assert scanned == parsed
+    assert parsed[1]["numbers"] == [3]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "<si><t>a_x000D_b</t></si>",
+        "<si><t>a &amp; b</t></si>",
+        "<si><t>Zo\u00eb</t></si>",
+        "<si><r><t>a</t></r><r><t>b</t></r></si>",
+        "<si><t>\u6f22</t><rPh sb='0' eb='1'><t>kan</t></rPh></si>",
+        "<si/>",
+        "<si><t/></si>",
+        '<si><t xml:space="preserve"> a </t></si>',
+        "<!-- <si><t>c</t></si> --><si><t>a</t></si>",
+        "<si><t>a<!-- </si> --></t></si>",
+        "\n<si>\n<t>a</t>\n</si>\n",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_texts_are_scanned_as_they_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str, first: bool
+) -> None:
+    """The table of strings, whatever stands between those that nearly all are like."""
+    plain = SHARED + "<si><t>d</t></si>"
+    rows = HEADER + "".join(row(n, phone(n), cell(f"B{n}", str(n - 2), "s", style=1)) for n in range(2, 8))
+    strings = odd + plain if first else plain + odd + "<si><t>e</t></si>"
+    path = book(tmp_path / "a.xlsx", rows, styles=("yyyy-mm-dd",), strings=strings)
+    seen = [_as_scanned_and_as_parsed(monkeypatch, path)]
+    monkeypatch.setattr(scanning, "_PIECE", 5)
+    seen.append(_as_scanned_and_as_parsed(monkeypatch, path))
+    assert all(one == seen[0][1] for pair in seen for one in pair)
