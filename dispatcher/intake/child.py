@@ -56,8 +56,8 @@ class Child:
 def bound() -> None:
     """In the child, before it reads anything."""
     if resource is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
+        _limit(resource.RLIMIT_CORE, 0)
     go_on()
 
 
@@ -65,8 +65,13 @@ def go_on() -> None:
     """In the child, whenever it has read something: the time begins anew."""
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S, hard))
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S)
+
+
+def _limit(kind: int, most: int) -> None:
+    """As much, or as little as whoever started the program allows."""
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _environment() -> dict[str, str]:

@@ -22,11 +22,12 @@ from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice, Command
 from dispatcher.settings.credentials import without_secrets
 from dispatcher.settings.repairs import QUOTED, reads, repaired, value_of
-from dispatcher.settings.schema import takes_list
+from dispatcher.settings.schema import tables, takes_list
 
 DEFAULT_CONFIG = "config.toml"
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z_][\w.]*)\s*\]\s*(?:#.*)?")
 _NAME = re.compile(r"\s*\"?([A-Za-z_][\w-]*)\"?\s*[=:]")
+_YAML_TABLE = re.compile(r"\s*([A-Za-z_]\w*)\s*:\s*(?:#.*)?")
 _SHOWN_MAX = 60
 
 
@@ -89,8 +90,8 @@ def read(path: Path) -> ConfigFile:
     try:
         return ConfigFile(path, text, tomllib.loads(text), ())
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        tables, problems = _taken_apart(text, str(error))
-        return ConfigFile(path, text, tables, tuple(f"{path}, {problem}" for problem in problems))
+        meant, problems = _taken_apart(text, str(error))
+        return ConfigFile(path, text, meant, tuple(f"{path}, {problem}" for problem in problems))
 
 
 def misnamed(folder: Path) -> Path | None:
@@ -109,6 +110,9 @@ def _text(data: bytes) -> str:
     """Notepad saves UTF-8 with a mark, and "Unicode", which is UTF-16."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16").replace("\r\n", "\n")
+    if b"\0" in data[:4]:
+        # Without its mark: of a Latin letter's two bytes the zero is the first, or the second.
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le").replace("\r\n", "\n")
     return data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
@@ -119,7 +123,11 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
     seen: dict[str, int] = {}
     table = ""
     for line, statement in _statements(text):
-        if not reads(statement):
+        yaml = _YAML_TABLE.fullmatch(statement)
+        if yaml and yaml[1] in dict(tables()):
+            statement = f"[{yaml[1]}]"
+            problems.append((line, f"a table without brackets; it must read: {statement}"))
+        elif not reads(statement):
             name = _NAME.match(statement)
             better = repaired(statement, is_list=name is not None and takes_list(f"{table}.{name[1]}"))
             if better is None:
@@ -133,6 +141,10 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
         elif name is None:
             kept.append(statement)
             continue
+        inner = table.rpartition(".")
+        if header and inner[0] and (at := seen.get(f"[{inner[0]}] {inner[2]}")):
+            problems.append((line, f"[{table}]: {inner[2]} stands in line {at} already; keep one of them"))
+            continue
         key = f"[{table}]" if header else f"[{table}] {name[1]}" if table and name else name[1] if name else ""
         if key in seen:
             problems.append((line, f"{key} stands in line {seen[key]} already; keep one of them"))
@@ -140,12 +152,12 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
             kept.append(statement)
         seen.setdefault(key, line)
     try:
-        tables = tomllib.loads("\n".join(kept))
+        meant = tomllib.loads("\n".join(kept))
     except (tomllib.TOMLDecodeError, RecursionError):
-        tables = {}
+        meant = {}
     if not problems:
-        return tables, [without_secrets(error)]
-    return tables, [f"line {line}: {problem}" for line, problem in problems]
+        return meant, [without_secrets(error)]
+    return meant, [f"line {line}: {problem}" for line, problem in problems]
 
 
 def _unreadable(statement: str) -> str:

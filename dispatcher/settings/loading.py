@@ -16,6 +16,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,11 @@ from dispatcher.settings.schema import Settings, setting_names, tables, takes_li
 from dispatcher.settings.variables import misnamed, variable_names
 
 #: Of pydantic, where a value is of another kind than the setting.
+_PLAIN_WORDS = {
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+}
 _WRONG_TYPES = ("list_type", "dict_type", "string_type")
 
 if TYPE_CHECKING:
@@ -95,7 +101,7 @@ def load(
         problems += file.problems
         for table, values in file.tables.items():
             if not isinstance(values, dict):
-                problems.append(_outside(table, file))
+                problems.append(_outside(table, values, file))
                 continue
             for name, value in values.items():
                 put(f"{table}.{name}", value, str(path))
@@ -137,8 +143,10 @@ def _from_text(dotted: str, text: str) -> Any:
     return text
 
 
-def _outside(name: str, file: ConfigFile) -> str:
-    """A name that stands before the first table."""
+def _outside(name: str, value: Any, file: ConfigFile) -> str:
+    """A name that stands before the first table, or a table that is none."""
+    if isinstance(value, list) and name in dict(tables()):
+        return f"[[{name}]]: double brackets; it must read: [{name}] ({file.where(name)})"
     variable = variable_meant(name)
     if variable is not None:
         return _a_secret(name, variable, file.where(name))
@@ -158,6 +166,8 @@ def _explain(error: ValidationError, history: Mapping[str, list[str]], file: Con
         dotted = ".".join(location[:2])
         source = history.get(dotted, ["?"])[-1]
         in_file = file is not None and source == str(file.path)
+        if source == "?" and file is not None and location[0] in file.tables:
+            in_file = True
         where = file.where(dotted) if file is not None and in_file else source
         name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
         if item["type"] == "extra_forbidden":
@@ -191,9 +201,11 @@ def _words(item: ErrorDetails, location: Sequence[str], raw: str | None) -> str:
     if takes_list(dotted) and item["type"] in _WRONG_TYPES:
         as_table = "" if dotted == "columns.key" else f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}'
         return f'must be a list, ["first", "second"]{as_table}; found {shown}'
-    if item["type"] == "string_type" and isinstance(found, (bool, int, float)):
+    if item["type"] == "string_type" and isinstance(found, (bool, int, float, date, time)):
         text = raw if raw is not None else str(found)
         return f'a text stands in quotation marks; it must read: {location[-1]} = "{without_secrets(text)}"'
+    if item["type"] in _PLAIN_WORDS:
+        return f"must be {_PLAIN_WORDS[item['type']]}; found {shown}"
     if message.startswith("Input should be"):
         message = "must be" + message.removeprefix("Input should be").partition(", unable")[0].replace(" valid ", " ")
     return f"{message}; found {shown}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dispatcher.errors import InputError
 from dispatcher.intake import child, tables, workbook
 from dispatcher.intake.child import Child
-from tests.unit.intake.reading import read
+from tests.unit.intake.reading import ANN, read
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="bounds of a process are POSIX's")
 
@@ -33,6 +36,18 @@ def test_a_file_that_takes_for_ever_is_refused(
         read(path)
     assert "CSV" in str(caught.value.fix)
     assert time.monotonic() - began < 30
+
+
+def test_limits_of_whoever_started_it_are_kept(tmp_path: Path) -> None:
+    """A shell or a service may allow less: the file is read all the same."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [ANN]}), path)
+    limited = (
+        "import resource as r, sys; r.setrlimit(r.RLIMIT_CPU, (20, 20)); r.setrlimit(r.RLIMIT_AS, (3 << 30, 3 << 30))"
+    )
+    program = f"{limited}; from tests.unit.intake.reading import read; print(read(sys.argv[1]).to)"
+    found = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+    assert (found.stdout.strip(), found.returncode) == (f"[{ANN!r}]", 0), found.stderr
 
 
 def test_a_refusal_comes_within_a_minute() -> None:

@@ -15,7 +15,7 @@ from dispatcher.settings.required import required_settings
 GOOD = '[columns]\nto = "phone"\n'
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-8"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_what_notepad_saves_is_read(tmp_path: Path, encoding: str, end: str) -> None:
     """With a byte order mark, as "Unicode", with its line ends."""
@@ -103,6 +103,16 @@ def test_a_wrong_line_says_how_it_must_look(tmp_path: Path, line: str, told: str
         ("[Rate]\nper_second = 1", "[Rate]: no such setting; did you mean rate?"),
         ('flow = "x"', "flow: it belongs below [campaign] ({}, line 1)"),
         ('region = "US"', "region: it stands outside a [table] ({}, line 1)"),
+        ("[reconcile]\nat_end = 'maybe'", "[reconcile] at_end: must be true or false; found 'maybe' ({}, line 2)"),
+        ("[rate]\nin_flight = 10.5", "[rate] in_flight: must be a whole number; found 10.5 ({}, line 2)"),
+        ("[campaign]\nfrom = 2026-01-01", 'it must read: from = "2026-01-01" ({}, line 2)'),
+        ("[[columns]]\nto = 'x'", "[[columns]]: double brackets; it must read: [columns] ({})"),
+        ("[colums]\nto = 'x'", "[colums]: no such setting; did you mean columns? ({})"),
+        ("campaign:\n  from: '+1'", "{}, line 1: a table without brackets; it must read: [campaign]"),
+        (
+            "[columns]\nparameters = ['a']\n[columns.parameters]\nx = 'y'",
+            "line 3: [columns.parameters]: parameters stands in line 2 already; keep one of them",
+        ),
         ('[state]\ndir = "C:\\temp\\new"', "[state] dir: holds a control character"),
     ],
 )
