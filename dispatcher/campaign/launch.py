@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from dispatcher.campaign.outlook import Outlook, outlook
+from dispatcher.campaign.outlook import Outlook, outlook, refuse_too_many
 from dispatcher.errors import DispatcherError, ExitCode, LookCutShort
 from dispatcher.model import Reason
 from dispatcher.remedies import Command, InTurn, Option
@@ -118,6 +118,7 @@ async def launch(
         contacted=0 if options.again else repeats,
         removed=await campaign.rows_to_remove(),
     )
+    refuse_too_many(ahead, campaign.settings)
     confirm(ahead)
     if before is not None:
         await before()

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dispatcher.errors import UsageError
 from dispatcher.model import RowState
+from dispatcher.plurals import counted
+from dispatcher.remedies import AnyOf, Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.ledger.records import CampaignStatus, LedgerPlace
@@ -78,6 +81,17 @@ def outlook(
         duration_s=duration_s(rows, settings),
         ledger=status.ledger,
     )
+
+
+def refuse_too_many(ahead: Outlook, settings: Settings) -> None:
+    """Raises: UsageError: more rows would be sent than one run may send; nothing was sent."""
+    most = settings.guard.max_rows
+    if most and ahead.most > most:
+        raise UsageError(
+            f"{counted(ahead.most, 'row')} would be sent, and one run may send {most:,}",
+            found="is it the right file?",
+            fix=AnyOf(Setting("guard.max_rows", ahead.most), Option("limit", most)),
+        )
 
 
 def duration_s(rows: int, settings: Settings) -> float:

@@ -40,6 +40,7 @@ FLAGS = {
     "campaign.on_busy": Flag("--on-busy", Literal["skip", "wait", "end"], _ON_BUSY),
     "columns.region": Flag("--region", str, "Country of numbers without a country code, for example US.", "CC"),
     "columns.to": Flag("--to", str, "The column with the number.", "COLUMN"),
+    "guard.max_rows": Flag("--max-rows", int, "More rows than this are refused, not sent.", "N"),
     "input.delimiter": Flag("--delimiter", str, "A text file's delimiter: one character, or tab."),
     "input.encoding": Flag("--encoding", str, "A text file's encoding, for example cp1252."),
     "input.header_row": Flag("--header-row", int, "The row with the columns' names.", "N"),

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dispatcher.campaign.destination import look, refuse_other_folder
 from dispatcher.campaign.flow_check import check_flow
-from dispatcher.campaign.outlook import outlook
+from dispatcher.campaign.outlook import outlook, refuse_too_many
 from dispatcher.campaign.problems import LOOKED_AT, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
 from dispatcher.cli.asking import typed_number
@@ -50,6 +50,7 @@ async def dry_run(
             counts = await opened.plan(file, into.plan_options(again=again, add=add))
         rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
+        refuse_too_many(ahead, settings)
         first = await opened.first_request()
         flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check)
     if as_json:

@@ -277,6 +277,16 @@ def variable_path(text: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
+class GuardSettings(_Table):
+    """What is not let happen by mistake."""
+
+    max_rows: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="The most rows that one run may send: more are refused before the first one, as they come from a"
+        " wrong file, say, that a scheduled job was given. 0: as many as there are.",
+    )
+
+
 class TrackingSettings(_Table):
     """What `track` reads of the executions."""
 
@@ -351,6 +361,7 @@ class Settings(_Table):
     retry: RetrySettings = RetrySettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    guard: GuardSettings = GuardSettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
 

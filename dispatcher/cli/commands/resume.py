@@ -12,6 +12,7 @@ EPILOG = options.examples(
 
 @options.reads_settings(
     "rate.per_second",
+    "guard.max_rows",
     "rate.pace",
     "campaign.on_busy",
     "account.api_version",

@@ -42,7 +42,9 @@ FACETS_SHOWN = 10
 EVIDENCE_SHOWN = 20
 
 
-@options.reads_settings("rate.per_second", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir")
+@options.reads_settings(
+    "rate.per_second", "guard.max_rows", "campaign.on_busy", "account.api_version", "account.base_url", "state.dir"
+)
 async def retry(
     session: options.Session,
     campaign: options.CampaignName,

@@ -37,6 +37,7 @@ _TEST_TO = "Send the first row's values to this number instead, once; - asks for
     "input.header_row",
     "input.sheet",
     "rate.per_second",
+    "guard.max_rows",
     "rate.pace",
     "campaign.on_busy",
     "account.api_version",

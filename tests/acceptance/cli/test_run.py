@@ -111,6 +111,21 @@ def test_values_that_changed_after_they_were_sent(ready: Program, sandbox: Sandb
     assert "changed" not in ready("run", write_contacts(ready.folder / "other.csv", 1), "--yes", "--json").json
 
 
+def test_more_rows_than_one_run_may_send(ready: Program, sandbox: SandboxProcess) -> None:
+    """Are refused before the first, in a rehearsal, too, and by whatever command; fewer of them are not."""
+    contacts = write_contacts(ready.folder / "contacts.csv", 5)
+    for command in (["run", contacts, "--dry-run"], ["run", contacts, "--yes"], ["resume", "contacts", "--yes"]):
+        refused = ready(*command, "--max-rows", "4")
+        assert refused.code == 2, refused.err
+        assert "5 rows would be sent, and one run may send 4" in refused.err
+        assert "--max-rows 5" in refused.err
+        assert "--limit 4" in refused.err
+    assert sandbox.stats()["creates_total_requests"] == 0
+    assert ready("resume", "contacts", "--yes", "--limit", "4", env={"DISPATCHER_GUARD_MAX_ROWS": "4"}).code == 0
+    assert ready("resume", "contacts", "--yes", "--max-rows", "4").code == 0
+    assert sandbox.stats()["creates"] == 5
+
+
 def test_the_report_fed_back(ready: Program, sandbox: SandboxProcess) -> None:
     """The report, fed back, goes on with its campaign, and nobody is sent to twice."""
     contacts = write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
