@@ -298,6 +298,20 @@ WITH o AS MATERIALIZED (
 UPDATE attempts SET to_address = o.to_address, from_address = o.from_address
 FROM o WHERE attempts.attempt_id = o.last_attempt AND attempts.to_address IS NULL;
 
+-- name: chunks_differ
+-- Whether a file has any cells that stand in another one not, or not in the same place.
+SELECT EXISTS (SELECT 1 FROM chunks AS n WHERE n.chunk_id BETWEEN :first AND :last AND NOT EXISTS (
+  SELECT 1 FROM chunks AS o WHERE o.chunk_id = n.chunk_id - :first + :old_first AND o.cells = n.cells));
+
+-- name: continued_elsewhere
+-- Whether any row that was sent, or may have been, has another address now.
+SELECT EXISTS (
+  SELECT 1 FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+    CROSS JOIN attempts AS a ON a.attempt_id = old.last_attempt
+  WHERE old.state IN ('created', 'sending', 'unknown')
+    AND (coalesce(a.to_address, old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
+      OR a.from_address IS NOT NULL OR old.from_address IS NOT new.from_address));
+
 -- name: continued_sent_new
 -- Rows that were sent, or may have been, in the order of the new file.
 SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id

@@ -101,6 +101,26 @@ async def test_other_parameters_are_other_values(ledger: Ledger) -> None:
     assert await again(with_("pn", {"name": 1}, same), '["a", "Ann"]') == (0, [None])
 
 
+async def test_the_same_file_read_otherwise(ledger: Ledger) -> None:
+    """The same bytes: other cells, as dates are written otherwise, say; or another address for a key."""
+    spring = await campaign(ledger)
+
+    async def again(of: Sequence[Line], sha256: str = "the same") -> int:
+        loading = await ledger.begin_input(spring, new_input())
+        await ledger.load_rows(loading.input_id, batch(of))
+        return (await ledger.finish_input(loading.input_id, sha256)).changed
+
+    await again([Line("k1", to="+15550100001", name="2026-01-02"), Line("k2", to="+15550100002")])
+    await _send(ledger, spring)
+    changed = [
+        await again([Line("k1", to="+15550100001", name="02.01.2026"), Line("k2", to="+15550100002")]),
+        await again([Line("k1", to="+15550100001", name="02.01.2026"), Line("k2", to="+15550100009")]),
+        await again([Line("k1", to="+15550100001", name="2026-01-02"), Line("k2", to="+15550100002")]),
+        await again([Line("k1", to="+15550100001", name="2026-01-02"), Line("k2", to="+15550100002")]),
+    ]
+    assert (changed, await _sent(ledger, spring)) == ([1, 2, 0, 0], [None, None])
+
+
 async def test_another_address_is_told(ledger: Ledger) -> None:
     """The report shows where it went; that the file says otherwise is told."""
     spring = await campaign(ledger)
