@@ -34,6 +34,8 @@ from dispatcher.intake.scanning import read_piece
 from dispatcher.plurals import counted
 
 _TRUE = ("1", "true")
+#: So many values are remembered with what they come to.
+_KEPT_MAX = 10_000
 #: After so many rows the parent's patience begins anew.
 _ROWS_PER_SIGN = 10_000
 #: Numbers of so many digits are shown as they are, whatever their format.
@@ -254,6 +256,9 @@ class ExactSheet:
         self._archive, self._entry, self._dates = archive, entry, dates
         self.strings = read_strings(archive.open(archive.strings)) if archive.strings else []
         self._formats = read_formats(archive.open(archive.styles)) if archive.styles else []
+        #: What was worked out, as dates and amounts come again and again: values that are days alone, and texts.
+        self._days: set[str] = set()
+        self._texts: dict[tuple[int, str, int], str] = {}
         self.facts = Facts()
         for row in self._raw_rows(self.facts):
             self._learn(row)
@@ -288,10 +293,12 @@ class ExactSheet:
             if form.kind in (Kind.plain, Kind.zeros):
                 continue
             facts.formats.setdefault(column, Counter())[form] += 1
-            if form.kind in (Kind.date, Kind.date_time) and column not in facts.clocked:
+            if form.kind in (Kind.date, Kind.date_time) and column not in facts.clocked and value not in self._days:
                 when = _iso_moment(value) if kind == "d" else _moment(value, self._archive.is_1904)
                 if when is not None and has_clock(when):
                     facts.clocked.add(column)
+                elif len(self._days) < _KEPT_MAX:
+                    self._days.add(value)
 
     def _format(self, style: int) -> Format:
         return self._formats[style] if 0 <= style < len(self._formats) else _GENERAL
@@ -321,7 +328,15 @@ class ExactSheet:
             case "str":
                 return unescaped(value), None
             case "n":
-                return self._number(column, value, style), None
+                if not style:
+                    return self._number(column, value, style), None
+                key = (column, value, style)
+                text = self._texts.get(key)
+                if text is None:
+                    text = self._number(column, value, style)
+                    if len(self._texts) < _KEPT_MAX:
+                        self._texts[key] = text
+                return text, None
             case "b":
                 return "TRUE" if value.strip() in _TRUE else "FALSE", None
             case "e":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
+import random
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -271,8 +272,9 @@ def test_a_far_cell_costs_nothing(tmp_path: Path) -> None:
 
 def test_more_than_the_childs_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A workbook that needs more than the child may have costs the child its life and us nothing."""
-    path = make(tmp_path / "a.xlsx", ("S", [["phone"], *[[ANN + str(n)] for n in range(1000)]]))
-    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))"
+    chance = random.Random(1)
+    path = make(tmp_path / "a.xlsx", ("S", [["phone"], *[[chance.randbytes(8_000).hex()] for _ in range(5_000)]]))
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (90 << 20, 90 << 20))"
     run = f"{limited}; sys.argv = sys.argv[1:]; runpy.run_module('dispatcher.intake.workbook', run_name='__main__')"
     popen = subprocess.Popen
 
