@@ -117,14 +117,14 @@ def row_advice(
 
 
 def changed_since(sent: Mapping[str, str | None]) -> str:
-    """Of a row whose values in the file are not what was sent: what was. Empty `sent`: only the addresses differ."""
+    """Of a row whose values in the file are not what its request had: what that was. Empty: only the addresses."""
     if not sent:
-        return "Sent to or from another address than the file has now."
+        return "The request had another address than the file has now."
     told = [
         f"{_plain(name)} was not sent" if value is None else f'{_plain(name)} was "{_plain(value)}"'
         for name, value in sent.items()
     ]
-    return f"The file has changed since this was sent: {', '.join(told)}."
+    return f"The request had other values than the file has now: {', '.join(told)}."
 
 
 def _plain(text: str) -> str:

@@ -102,7 +102,7 @@ def misnamed(folder: Path) -> Path | None:
         return None
     if DEFAULT_CONFIG in names:
         return None
-    meant = (DEFAULT_CONFIG, f"{DEFAULT_CONFIG}.txt", f"{DEFAULT_CONFIG}.toml", "config.tml", "config.toml.rtf")
+    meant = (DEFAULT_CONFIG, f"{DEFAULT_CONFIG}.txt", f"{DEFAULT_CONFIG}.toml", "config.tml")
     return next((folder / name for name in sorted(names) if name.lower() in meant), None)
 
 

@@ -31,7 +31,7 @@ from dispatcher.settings.credentials import variable_meant, without_secrets
 from dispatcher.settings.schema import Settings, setting_names, tables, takes_list
 from dispatcher.settings.variables import misnamed, variable_names
 
-#: Of pydantic, where a value is of another kind than the setting.
+#: Kinds of pydantic's errors: what a value must be, and those where it is of another kind than a list.
 _PLAIN_WORDS = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),

@@ -43,9 +43,8 @@ class Case:
     sentence: str = ""
     #: As flags or settings would say.
     settings: Mapping[str, Any] = field(default_factory=dict)
-    #: The program that reads the same cells in it, and how it is told to.
+    #: The program that reads the same cells in it.
     judge: Judge = ""
-    judge_options: Mapping[str, Any] = field(default_factory=dict)
     #: What is told of the file, besides: a part of a note.
     note: str = ""
 
@@ -61,12 +60,12 @@ def data(content: bytes) -> Callable[[Path], object]:
 
 
 def ok(to: str, *cells: str) -> Expected:
-    """A row that is called; its first cell is the number as it is written, unless `cells` begin with another."""
+    """A row that is called, with its cells as they are written."""
     return to, cells
 
 
 def bad(reason: Reason, *cells: str) -> Expected:
-    """A row that is not."""
+    """A row that is not called."""
     return reason, cells
 
 

@@ -1,4 +1,4 @@
-"""A reader's child that says something, as often as it is told to, and then works for ever."""
+"""A reader's child that works for ever and has nothing to say."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_values_that_changed_after_they_were_sent(ready: Program, sandbox: Sandb
     told = "1 row was sent with other values than the file has"
     assert (told in checked.err, told in result.err, told in ready("status", "contacts").out) == (True, True, True)
     advice = [row["dispatch_advice"] for row in read_report(ready.folder / "contacts-report.csv")]
-    assert advice == ["", 'The file has changed since this was sent: first_name was "Ann".', "", ""]
+    assert advice == ["", 'The request had other values than the file has now: first_name was "Ann".', "", ""]
     assert "changed" not in ready("run", write_contacts(ready.folder / "other.csv", 1), "--yes", "--json").json
 
 

@@ -84,7 +84,7 @@ def test_the_folder_holds_the_corpus() -> None:
 
 
 def test_the_script_makes_the_files_that_are_there(tmp_path: Path) -> None:
-    """But for workbooks and Parquet, whose writers put the time and themselves into them."""
+    """But for workbooks and Parquet, whose bytes differ with their writers' versions."""
     for case in CASES:
         if not case.name.endswith((".xlsx", ".parquet")):
             case.make(tmp_path / case.name)

@@ -121,6 +121,32 @@ async def test_the_same_file_read_otherwise(ledger: Ledger) -> None:
     assert (changed, await _sent(ledger, spring)) == ([1, 2, 0, 0], [None, None])
 
 
+async def test_the_same_cells_to_another_address(ledger: Ledger) -> None:
+    """A region that was set wrongly, say: nothing in the file has changed, and the row goes elsewhere."""
+    spring = await campaign(ledger)
+
+    async def again(to: str) -> int:
+        loading = await ledger.begin_input(spring, new_input())
+        part = batch([Line("k1", to="+15550100001")])
+        part.to_addresses = [to]
+        await ledger.load_rows(loading.input_id, part)
+        return (await ledger.finish_input(loading.input_id, "the same")).changed
+
+    await again("+15550100001")
+    await _send(ledger, spring)
+    assert [await again("+15550100001"), await again("+15550100009"), await again("+15550100001")] == [0, 1, 0]
+
+
+async def test_a_file_again_whose_row_another_file_had(ledger: Ledger) -> None:
+    """Not only with the rows that it had itself the last time is it compared."""
+    spring = await campaign(ledger)
+    first = lines("k1", "k2")
+    await planned(ledger, spring, first)
+    await _send(ledger, spring)
+    assert (await planned(ledger, spring, [Line("k1", name="Bob")])).changed == 1
+    assert (await planned(ledger, spring, first)).changed == 0
+
+
 async def test_another_address_is_told(ledger: Ledger) -> None:
     """The report shows where it went; that the file says otherwise is told."""
     spring = await campaign(ledger)
