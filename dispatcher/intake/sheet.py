@@ -260,9 +260,9 @@ class ExactSheet:
         self._days: set[str] = set()
         self._texts: dict[tuple[int, str, int], str] = {}
         self.facts = Facts()
-        for row in self._raw_rows(self.facts):
+        for seen, row in enumerate(self._raw_rows(self.facts), 1):
             self._learn(row)
-            if not row.number % _ROWS_PER_SIGN:
+            if not seen % _ROWS_PER_SIGN:
                 go_on()
 
     def rows(self) -> Iterator[Row]:
