@@ -5,6 +5,8 @@
     │   ├── SettingsError                exit 2   a setting is wrong or missing
     │   ├── InputError                   exit 2   the file cannot be used
     │   │   └── ColumnError              exit 2   a named column is not in the file
+    │   ├── SuppressionError             exit 2   a suppression list cannot be used: nothing is sent
+    │   ├── SuppressedContact            exit 2   a test's number is on a suppression list
     │   ├── CampaignNotFound             exit 2
     │   ├── CampaignMismatch             exit 2   the name belongs to another flow or account
     │   ├── FlowNotFound                 exit 2   404 for the flow: wrong flow or wrong account
@@ -103,6 +105,18 @@ class ColumnError(InputError):
     """A column that the settings name is not in the file."""
 
     code = "column"
+
+
+class SuppressionError(UsageError):
+    """A suppression list cannot be used; without it nothing is sent."""
+
+    code = "suppression"
+
+
+class SuppressedContact(UsageError):
+    """The contact is on a suppression list."""
+
+    code = "suppressed"
 
 
 class CampaignNotFound(UsageError):

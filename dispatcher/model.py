@@ -130,6 +130,33 @@ def contact_of(address: str) -> str:
     return contact if colon and channel.lower() in CHANNELS else address
 
 
+#: What a suppression list has instead of a contact where it has only digests.
+HASHED_PREFIX = "sha256:"
+
+
+def hashed_contact(digest: str) -> str:
+    """A contact of whom only the digest is known (SHA-256, 64 hex digits)."""
+    return HASHED_PREFIX + digest
+
+
+def hash_of(contact: str) -> str:
+    """A contact as a list of digests has it: SHA-256 of its characters (a number in E.164, with its plus)."""
+    return hashed_contact(hashlib.sha256(contact.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+class ListKind(StrEnum):
+    """Which kind of suppression list."""
+
+    #: A file of contacts that the settings name.
+    file = "file"
+    #: A file of their digests.
+    hashed = "hashed"
+    #: Contacts who have opted out, as tracking has seen.
+    learned = "learned"
+    #: Those that somebody has put there by hand.
+    user = "user"
+
+
 class FoundBy(StrEnum):
     """How an execution came to be known as ours."""
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
-from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.ledger.records import CampaignStatus, LeftOut, PlanCounts
 from dispatcher.model import Reason
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Campaign(CampaignView):
         """Read a file whole, check it, and put it into the campaign. Nothing is sent.
 
         Rows that the file has no more are not sent from now on, and taken out by `send`.
-        Raises: InputError, ColumnError, SettingsError, CampaignMismatch, LedgerError; why it was stopped.
+        Raises: InputError, ColumnError, SuppressionError, SettingsError, CampaignMismatch, LedgerError; why it was
+        stopped.
         """
         with self._stops.operation() as stop:
             return await plan(self._context, source, stop, options or PlanOptions())
@@ -130,15 +132,16 @@ class Campaign(CampaignView):
             most=most,
         )
 
-    async def count_repeats(self, choice: RetryChoice | None = None) -> int:
-        """How many rows that wait other campaigns of the account have reached in the last `repeat_after_h`.
+    async def count_left_out(self, choice: RetryChoice | None = None) -> LeftOut:
+        """How many rows that wait would be left out: suppressed, or reached in the last `repeat_after_h` by others.
 
-        As if the chosen rows were planned again.
+        As if the chosen rows were planned again. Others: other campaigns of the account. Raises: SuppressionError.
         """
         chosen = choice or RetryChoice()
-        return await self._context.ledger.count_repeats(
+        return await self._context.ledger.count_left_out(
             await self._context.current(),
             repeat_after_ms=self.settings.repeat_after_ms,
+            list_ids=await list_ids(self._context),
             codes=chosen.codes,
             all_rejected=chosen.all_rejected,
             busy=chosen.busy,

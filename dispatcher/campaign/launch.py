@@ -83,6 +83,7 @@ async def launch(
     confirm: Confirm,
     extra: int = 0,
     repeats: int = 0,
+    suppressed: int = 0,
     risked: int = 0,
     before: Callable[[], Awaitable[object]] | None = None,
     may_look_short: Callable[[LookCutShort], None] | None = None,
@@ -91,8 +92,8 @@ async def launch(
     """Confirm what would be sent, send it, and write the report, whatever happens meanwhile.
 
     `before` is called once that is confirmed; it plans `extra` rows again. `repeats` of all that wait then were reached
-    a short time ago: left out, or with `options.again` sent all the same. `risked` of the extra rows are unknown now.
-    `shown` wraps the sending: a live view.
+    a short time ago: left out, or with `options.again` sent all the same; `suppressed` others are left out.
+    `risked` of the extra rows are unknown now. `shown` wraps the sending: a live view.
 
     `may_look_short` is for whoever can be asked: what Studio shows of others is looked up before `confirm`, and where
     that look was cut short it is called, and raises to refuse. Without it the run itself looks, and stops there.
@@ -116,6 +117,7 @@ async def launch(
         risked=risked,
         again=repeats if options.again else 0,
         contacted=0 if options.again else repeats,
+        suppressed=suppressed,
         removed=await campaign.rows_to_remove(),
     )
     refuse_too_many(ahead, campaign.settings)

@@ -47,6 +47,7 @@ def track_object(campaign: str, result: TrackResult, report: Path | None) -> dic
         **executions_object(result.counts),
         "read_now": result.read,
         "incomplete": result.incomplete,
+        "opted_out": result.opted_out,
         "failed": result.failed,
         "report": str(report) if report else None,
     }

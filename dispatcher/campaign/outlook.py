@@ -32,6 +32,8 @@ class Outlook:
     again: int = 0
     #: Rows that wait and are left out, as contacts who were reached a short time ago.
     contacted: int = 0
+    #: Rows that wait and are left out, as contacts who are on a suppression list.
+    suppressed: int = 0
     #: Rows that wait and are taken out, since the latest file does not have them any more.
     removed: int = 0
     #: At the least: the rate is kept, and no answer is late.
@@ -56,14 +58,16 @@ def outlook(
     risked: int = 0,
     again: int = 0,
     contacted: int = 0,
+    suppressed: int = 0,
     removed: int = 0,
 ) -> Outlook:
     """What a send would do, from the counts. `whole_campaign`: rows of earlier files, too.
 
     `extra` rows are about to be planned again, `risked` of which are unknown now; `again` of those that wait are
-    repeats; `contacted` are repeats that will be left out; `removed` wait in earlier files and will be taken out.
+    repeats; `contacted` are repeats that will be left out, `suppressed` are on lists; `removed` wait in
+    earlier files and will be taken out.
     """
-    planned = status.rows[RowState.planned] + extra - contacted
+    planned = status.rows[RowState.planned] + extra - contacted - suppressed
     earlier = status.earlier_rows
     # Unknown rows are looked up for the whole campaign, whatever file they came with.
     unresolved = sum(status.rows[state] + earlier.get(state, 0) for state in (RowState.unknown, RowState.sending))
@@ -77,6 +81,7 @@ def outlook(
         limit=limit,
         again=again,
         contacted=contacted,
+        suppressed=suppressed,
         removed=removed,
         duration_s=duration_s(rows, settings),
         ledger=status.ledger,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.stop import StopRequest
+from dispatcher.campaign.suppression import use_lists
 from dispatcher.events import EventBus, Phase, PhaseChanged, Planned, PlanProgress
 from dispatcher.intake import STDIN, OpenedInput, Told, open_input
 from dispatcher.ledger import Ledger
@@ -41,6 +42,7 @@ async def plan(context: CampaignContext, source: str | Path, stop: StopRequest, 
     """See `Campaign.plan`."""
     ledger, bus, settings = context.ledger, context.bus, context.settings
     bus.emit(PhaseChanged(phase=Phase.planning))
+    lists = await use_lists(context)
     told = Told(campaign=context.name, origin=options.origin, elsewhere=await _elsewhere(context))
     with await asyncio.to_thread(open_input, source, settings, told=told) as opened:
         is_part = opened.is_report or str(source) == STDIN
@@ -53,8 +55,9 @@ async def plan(context: CampaignContext, source: str | Path, stop: StopRequest, 
             skip_repeats=not options.again,
             earlier=EarlierRows.kept if options.add else EarlierRows.left if is_part else EarlierRows.removed,
             remove_share_max=REMOVE_SHARE_MAX if options.guard else None,
+            list_ids=[used.record.list_id for used in lists],
         )
-        notes = opened.notes
+        notes = (*opened.notes, *[used.note for used in lists])
     bus.emit(Planned(total=counts.total, rows=counts.rows, notes=notes))
     return counts
 

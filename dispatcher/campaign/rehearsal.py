@@ -10,6 +10,7 @@ from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.stop import StopRequest
+from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
 from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
@@ -67,7 +68,9 @@ async def _first_request(context: CampaignContext) -> PlannedRequest | None:
 
     record, requests, begun_ms = await context.current(), await requests_of(context), now_ms()
     run = await context.ledger.start_run(record, window_limit=context.settings.window_limit, now_ms=begun_ms)
-    rows = await context.ledger.begin_rows(run, 1, now_ms=begun_ms, input_id=record.input_id)
+    rows = await context.ledger.begin_rows(
+        run, 1, now_ms=begun_ms, input_id=record.input_id, list_ids=await list_ids(context)
+    )
     if not rows:
         return None
     row = rows[0]
@@ -122,7 +125,9 @@ async def _send_one(context: CampaignContext, request: PlannedRequest, account: 
     await account.limiter()
     async with studio_client(settings, context.required_credentials(), gate=account.gate()) as studio:
         await check_account(studio, account, context.record.flow_sid)
-        attempt = await ledger.begin_test(account.record, to_address=request.to, now_ms=now_ms())
+        attempt = await ledger.begin_test(
+            account.record, to_address=request.to, now_ms=now_ms(), list_ids=await list_ids(context)
+        )
         form = create_form(request.to, request.sender, request.parameters)
         api_version = settings.account.api_version
         flow_sid = context.record.flow_sid

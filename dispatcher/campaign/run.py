@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
@@ -10,6 +11,7 @@ from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
+from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
@@ -60,10 +62,11 @@ class CampaignRun:
         `again`: also to contacts who were reached a short time ago. `may_look_short`: see `witness.look_back`.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
-        Raises: only what is a bug or a ledger that cannot be written.
+        Raises: SuppressionError: nothing is sent; what is a bug or a ledger that cannot be written.
         """
         record, settings = await self._context.current(), self._settings
         input_id = None if whole_campaign else record.input_id
+        lists = await list_ids(self._context)
         run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
         limiter = await self._account.limiter()
         await self._tell_start(run, input_id, limit)
@@ -71,7 +74,7 @@ class CampaignRun:
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
         async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-            sender = self._sender(studio, run, limiter, input_id, again=again)
+            sender = self._sender(studio, run, limiter, input_id, lists, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 try:
@@ -121,7 +124,9 @@ class CampaignRun:
         earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
         return status.rows[RowState.planned] + earlier
 
-    def _sender(self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, *, again: bool) -> Sender:
+    def _sender(
+        self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, lists: Sequence[int], *, again: bool
+    ) -> Sender:
         settings, flow_sid = self._settings, run.campaign.flow_sid
         busy = BusyPolicy(
             studio,
@@ -142,6 +147,7 @@ class CampaignRun:
             input_id=input_id,
             dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
             repeat_after_ms=0 if again else settings.repeat_after_ms,
+            list_ids=lists,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
         )

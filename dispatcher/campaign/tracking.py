@@ -40,6 +40,7 @@ def _tracker(context: CampaignContext, studio: Studio, reads: Reads, *, details:
         ledger=context.ledger,
         studio=studio,
         settings=context.settings.tracking,
+        opt_out_words=context.settings.suppress.keywords if context.settings.suppress.learn else None,
         bus=context.bus,
         reads=reads,
         details=details,

@@ -23,7 +23,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 PANELS = {
     "Send": ("run", "resume", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("flows", "doctor", "config", "ledger"),
+    "Set up": ("suppress", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
@@ -49,6 +49,9 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("undo", "unsend"), Command("recall", ("CAMPAIGN",), does="ends what was started")),
     **dict.fromkeys(("outcomes", "follow", "watch", "delivery"), Command("track", ("CAMPAIGN",))),
     **dict.fromkeys(("flow", "workflows"), Command("flows")),
+    **dict.fromkeys(
+        ("blocklist", "optout", "unsubscribe", "block", "blacklist", "dnc"), Command("suppress add", ("NUMBER",))
+    ),
     "backup": Command("ledger backup", ("PATH",)),
     "rehearse": Command("sandbox"),
 }

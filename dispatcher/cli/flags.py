@@ -47,6 +47,7 @@ FLAGS = {
     "input.sheet": Flag("--sheet", str, "A workbook's sheet."),
     "rate.pace": Flag("--pace", Literal["even", "spike"], "Evenly, or a window's worth at once."),
     "rate.per_second": Flag("--rate", float, "The account's limit, requests a second."),
+    "suppress.accept_unreadable": Flag("--accept-unreadable", bool, "Use suppression lists that have bad lines, too."),
     "state.dir": Flag("--state-dir", str, "The ledger's folder."),
 }
 

@@ -130,15 +130,15 @@ async def send(
     as_json: bool,
     extra: int = 0,
     repeats: int = 0,
+    suppressed: int = 0,
     risked: int = 0,
     removal_agreed: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> ExitCode:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
-    `repeats`: how many of all that wait then were reached a short time ago; `risked`: how many of the extra rows are
-    unknown now. `removal_agreed`: however many rows are
-    taken out, it was asked for.
+    `repeats`: how many of all that wait then were reached a short time ago, `suppressed`: are on a list; `risked`: how
+    many of the extra rows are unknown now. `removal_agreed`: however many rows are taken out, it was asked for.
     """
 
     def confirm(ahead: Outlook) -> None:
@@ -162,6 +162,7 @@ async def send(
         confirm=confirm,
         extra=extra,
         repeats=repeats,
+        suppressed=suppressed,
         risked=risked,
         before=before,
         may_look_short=None if yes else _ask_short,

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
-from dispatcher.ledger.records import Account, LedgerHealth
+from dispatcher.ledger.records import Account
 from dispatcher.ledger.sqlite.copies import back_up, move
-from dispatcher.ledger.sqlite.health import ledger_health
+from dispatcher.ledger.sqlite.health import LedgerHealth, ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 from dispatcher.ledger.sqlite.leftovers import remove_leftovers

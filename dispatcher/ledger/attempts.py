@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, tallies, unresolved
+from dispatcher.ledger import contacted, suppressed, tallies, unresolved
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
+from dispatcher.ledger.skipping import skip
 from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
+#: Rows that are all left out are followed by others, but not for ever: whoever else writes waits for that.
+LOTS_MAX = 20
 #: An attempt that ends like this costs none: the request was not processed, or never left.
 _FREE = (Outcome.throttled, Outcome.not_sent)
 #: Nothing was created: a row with a reason not to be sent goes where the reason puts it, and no `retry` brings it back.
@@ -34,20 +37,28 @@ def begin(
     input_id: int | None,
     dispatch_id: Callable[[str], str] | None,
     repeat_after_ms: int,
+    list_ids: Collection[int],
 ) -> GrantedRows:
     """Write the intents for up to `limit` planned rows; see `protocol.Ledger.begin_rows`."""
     check_lease(db, run)
     granted = GrantedRows()
-    while True:
-        found = _planned(db, run, limit, now_ms, input_id)
-        if not found:
-            return granted
-        if repeat_after_ms:
+    account_id = run.campaign.account.account_id
+    found: Sequence[Sequence[Any]] = _planned(db, run, limit, now_ms, input_id)
+    applying = suppressed.applying(db, account_id, list_ids) if found else suppressed.Applying(())
+    for _ in range(LOTS_MAX):
+        found, named = suppressed.apart(db, account_id, applying, found)
+        granted.skipped += skip(db, Reason.suppressed, named)
+        if repeat_after_ms and found:
             found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
-            granted.skipped += contacted.skip(db, repeats)
+            granted.skipped += skip(db, Reason.contacted, repeats)
         if found:
             granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id))
             return granted
+        found = _planned(db, run, limit, now_ms, input_id)
+        if not found:
+            return granted
+    granted.is_cut = True
+    return granted
 
 
 def _planned(db: Db, run: Run, limit: int, now_ms: int, input_id: int | None) -> list[Sequence[Any]]:

@@ -6,14 +6,14 @@ counts is an attempt that created an execution, may have, or is on its way; test
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from dispatcher.ledger import tallies
+from dispatcher.ledger import suppressed, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import Account, CampaignRecord, GrantedRow, Run
+from dispatcher.ledger.skipping import skip
 from dispatcher.model import Reason, RowState, contact_of
 
 #: So many rows are looked through at a time.
@@ -70,8 +70,16 @@ def apart(
     return rows, repeats
 
 
-def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, *, skip: bool) -> int:
-    """Rows of a file that is being planned are known by their contacts from now on.
+def plan(
+    db: Db,
+    campaign: CampaignRecord,
+    input_id: int,
+    since_ms: int | None,
+    *,
+    skip_repeats: bool,
+    applying: suppressed.Applying,
+) -> int:
+    """Rows of a file that is being planned are known by their contacts from now on; those on a list are left out.
 
     Returns how many of the planned ones are repeats of what was begun after `since_ms` (None: nothing is), and makes
     them skipped if so asked.
@@ -82,6 +90,7 @@ def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, 
     db.run("reaching_create", **ids)
     db.run("contacts_insert", account_id=account_id, campaign_id=campaign_id)
     _skip_duplicates(db, input_id)
+    suppressed.plan(db, account_id, input_id, applying)
     count = 0
     campaigns = [] if since_ms is None else recent(db, campaign, since_ms)
     if campaigns:
@@ -94,7 +103,7 @@ def plan(db: Db, campaign: CampaignRecord, input_id: int, since_ms: int | None, 
             **ids,
         )
         (count,) = db.one("repeats_count")
-        if skip and count:
+        if skip_repeats and count:
             db.run("repeats_skip")
             tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, count))
         db.run("repeats_drop")
@@ -108,8 +117,13 @@ def _skip_duplicates(db: Db, input_id: int) -> None:
         tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, count))
 
 
-def count_repeats(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since_ms: int) -> int:
-    """How many planned rows of these inputs would be left out now, as far as other campaigns have reached them."""
+def count_repeats(
+    db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since_ms: int, *, but: Collection[int]
+) -> int:
+    """How many planned rows of these inputs would be left out now, as far as other campaigns have reached them.
+
+    Without those in `but`, which are left out anyway.
+    """
     campaigns = [other for other in recent(db, campaign, since_ms) if other != campaign.campaign_id]
     count = 0
     for input_id in input_ids if campaigns else ():
@@ -126,23 +140,8 @@ def count_repeats(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], si
                 since_ms=since_ms,
                 keyed_by_contact=False,
             )
-            count += len({place for place, *_ in found})
+            count += sum(rows[place][0] not in but for place in {place for place, *_ in found})
     return count
-
-
-def skip(db: Db, sentences: Mapping[int, str]) -> int:
-    """Planned rows become skipped: row_id -> why. Returns how many."""
-    if not sentences:
-        return 0
-    flat: list[int | str] = []
-    for pair in sentences.items():
-        flat += pair
-    n = db.update("rows_skip", 2, flat, reason_code=Reason.contacted.value)
-    moves: tallies.Moves = Counter()
-    for input_id, rows in Counter([row_id >> ROW_NUMBER_BITS for row_id in sentences]).items():
-        moves.update(tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, rows))
-    tallies.add(db, moves)
-    return n
 
 
 def skip_contacts(db: Db, input_ids: Collection[int], sentences: Mapping[str, str]) -> int:
@@ -154,7 +153,9 @@ def skip_contacts(db: Db, input_ids: Collection[int], sentences: Mapping[str, st
         while rows := db.rows("planned_addresses", after=after, last=ids["last"], limit=ROWS_PER_READ):
             after = rows[-1][0]
             found = ((row_id, sentences.get(contact_of(address))) for row_id, address in rows)
-            count += skip(db, {row_id: sentence for row_id, sentence in found if sentence is not None})
+            count += skip(
+                db, Reason.contacted, {row_id: sentence for row_id, sentence in found if sentence is not None}
+            )
     return count
 
 

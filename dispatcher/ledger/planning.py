@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import lt
 from typing import Any
 
 import orjson
 
-from dispatcher.ledger import changed, chunks, contacted, reading, removing, tallies
+from dispatcher.ledger import changed, chunks, contacted, reading, removing, suppressed, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, EarlierRows, InputRecord, NewInput, PlanCounts, RowBatch
@@ -135,6 +135,7 @@ def finish(
     skip_repeats: bool,
     earlier: EarlierRows,
     remove_share_max: float | None,
+    list_ids: Collection[int],
 ) -> PlanCounts:
     """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
     ids = id_range(input_id)
@@ -157,7 +158,8 @@ def finish(
         if not db.one("input_has_rows", **id_range(other))[0]:
             db.run("input_delete_chunks", **id_range(other))
     since_ms = now_ms - repeat_after_ms if repeat_after_ms else None
-    repeats = contacted.plan(db, campaign, input_id, since_ms, skip=skip_repeats)
+    applying = suppressed.applying(db, account_id, list_ids)
+    repeats = contacted.plan(db, campaign, input_id, since_ms, skip_repeats=skip_repeats, applying=applying)
     db.run("campaign_set_input", campaign_id=campaign_id, input_id=input_id)
     if key_columns is not None:
         db.run("campaign_set_key", campaign_id=campaign_id, key_columns=key_columns)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -28,6 +29,7 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
+    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -49,6 +51,10 @@ class Ledger(Protocol):
     @property
     def location(self) -> str:
         """Where it lies, for people."""
+
+    @property
+    def lists(self) -> Lists:
+        """The suppression lists of its accounts."""
 
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
@@ -132,6 +138,7 @@ class Ledger(Protocol):
         skip_repeats: bool = True,
         earlier: EarlierRows = EarlierRows.left,
         remove_share_max: float | None = None,
+        list_ids: Collection[int] = (),
     ) -> PlanCounts:
         """The file is whole: an upsert of its lines into the campaign, by row key. All or nothing.
 
@@ -188,19 +195,20 @@ class Ledger(Protocol):
         `count_only` changes nothing. `most`: only the first so many; the others stay refused, with their reasons.
         """
 
-    async def count_repeats(
+    async def count_left_out(
         self,
         campaign: CampaignRecord,
         *,
-        repeat_after_ms: int,
+        repeat_after_ms: int = 0,
+        list_ids: Collection[int] = (),
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
         skipped: Sequence[Reason] = (),
-    ) -> int:
-        """How many planned rows of the campaign other campaigns of the account have reached a short time ago.
+    ) -> LeftOut:
+        """How many planned rows of the campaign would be left out: by these lists, and as reached a short time ago.
 
-        As if `retry_rows` had planned these, too; nothing is changed.
+        As if `retry_rows` had planned these, too; nothing is changed. Raises: SuppressionError, as `begin_rows`.
         """
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
@@ -230,6 +238,7 @@ class Ledger(Protocol):
         input_id: int | None,
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
+        list_ids: Collection[int] = (),
     ) -> GrantedRows:
         """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
 
@@ -237,8 +246,10 @@ class Ledger(Protocol):
         from its key; it is kept with the attempt.
 
         A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
-        (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted.
-        Raises: LeaseLost where another run has taken the account over; LedgerFull, LedgerGone.
+        (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted; and so
+        does one whose contact is suppressed: on one of these lists, opted out, or by hand.
+        Raises: LeaseLost where another run has taken the account over; SuppressionError where one of the lists is not
+        there any more; LedgerFull, LedgerGone.
         """
 
     async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
@@ -278,8 +289,12 @@ class Ledger(Protocol):
     async def has_sent(self, account: Account) -> bool:
         """Whether a create request of the account was ever begun, by any run or test send."""
 
-    async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
+    async def begin_test(
+        self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
+    ) -> TestAttempt:
         """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.
+
+        Raises: SuppressedContact where the contact is suppressed; SuppressionError, as `begin_rows`.
 
         An attempt of no row and no campaign: counts, reports, tracking and reconcile do not see it, departures do. One
         that is never ended counts as departed at the latest moment possible.

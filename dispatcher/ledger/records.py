@@ -217,9 +217,11 @@ class GrantedRow(NamedTuple):
 
 
 class GrantedRows(list[GrantedRow]):
-    """What a claim has come to: the rows granted, and how many were `skipped` instead, as contacts reached before."""
+    """What a claim has come to: the rows granted, and how many were `skipped` instead, as not to be reached."""
 
     skipped: int = 0
+    #: None was granted, and there may be more: so many were skipped that the claim was ended to let others write.
+    is_cut: bool = False
 
 
 class AttemptEnd(NamedTuple):
@@ -377,6 +379,8 @@ class TrackedExecution:
     error_message: str | None = None
     #: Name → text of the values chosen in `[tracking] variables`, those it has.
     variables: dict[str, str] = field(default_factory=dict)
+    #: How its contact has opted out, for people; None: not that it is known. Kept as a suppression.
+    opted_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,6 +400,15 @@ class ExecutionCounts:
     #: Twilio error code inside a widget → how many executions ended with it.
     errors: dict[int, int]
     seen_at_ms: int | None
+
+
+class LeftOut(NamedTuple):
+    """Planned rows that would not be sent now."""
+
+    #: On suppression lists.
+    suppressed: int
+    #: Of the others: reached a short time ago, by another campaign.
+    contacted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,20 +444,3 @@ class CampaignStatus:
     interrupted: bool = False
     #: Rows that were sent, or may have been, with other values or to another address than the latest file has.
     changed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerHealth:
-    """What was found of a ledger, looked at without changing it."""
-
-    #: Where it lies, for people.
-    location: str
-    size_bytes: int
-    #: The schema's version, and the one that this program writes.
-    version: int
-    version_known: int
-    campaigns: int
-    #: When the first of them was made; None: there is none.
-    since_ms: int | None
-    #: Empty where it is whole.
-    problems: tuple[str, ...]

@@ -14,6 +14,7 @@ from dispatcher.ledger import (
     reading,
     removing,
     runs,
+    suppressed,
     test_sends,
     tracking,
     unresolved,
@@ -21,6 +22,7 @@ from dispatcher.ledger import (
 )
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -34,6 +36,7 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
+    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -55,6 +58,7 @@ class Store(ABC):
 
     def __init__(self) -> None:
         self._chunks = ChunkReader()
+        self.lists = Lists(self._do, self._read)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -125,6 +129,7 @@ class Store(ABC):
         skip_repeats: bool = True,
         earlier: EarlierRows = EarlierRows.left,
         remove_share_max: float | None = None,
+        list_ids: Collection[int] = (),
     ) -> PlanCounts:
         def work(db: Db) -> PlanCounts:
             return planning.finish(
@@ -136,6 +141,7 @@ class Store(ABC):
                 skip_repeats=skip_repeats,
                 earlier=earlier,
                 remove_share_max=remove_share_max,
+                list_ids=list_ids,
             )
 
         return await self._do(work)
@@ -174,23 +180,28 @@ class Store(ABC):
 
         return await self._do(count if count_only else retry)
 
-    async def count_repeats(
+    async def count_left_out(
         self,
         campaign: CampaignRecord,
         *,
-        repeat_after_ms: int,
+        repeat_after_ms: int = 0,
+        list_ids: Collection[int] = (),
         codes: Sequence[int] = (),
         all_rejected: bool = False,
         busy: bool = False,
         skipped: Sequence[Reason] = (),
-    ) -> int:
-        def work(db: Db) -> int:
+    ) -> LeftOut:
+        def work(db: Db) -> LeftOut:
             with db.undone():
                 planning.retry(db, campaign, codes=codes, all_rejected=all_rejected, busy=busy, skipped=skipped)
-                planned = attempts.inputs_planned(db, campaign)
-                return contacted.count_repeats(db, campaign, planned, clock_ms() - repeat_after_ms)
+                account_id, planned = campaign.account.account_id, attempts.inputs_planned(db, campaign)
+                applying = suppressed.applying(db, account_id, list_ids)
+                named = suppressed.planned(db, account_id, planned, applying)
+                since_ms = clock_ms() - repeat_after_ms
+                repeats = contacted.count_repeats(db, campaign, planned, since_ms, but=named) if repeat_after_ms else 0
+                return LeftOut(suppressed=len(named), contacted=repeats)
 
-        return await self._do(work) if repeat_after_ms else 0
+        return await self._do(work)
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
         return await self._do(lambda db: planning.cancel(db, campaign, reason))
@@ -212,6 +223,7 @@ class Store(ABC):
         input_id: int | None,
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
+        list_ids: Collection[int] = (),
     ) -> GrantedRows:
         def work(db: Db) -> GrantedRows:
             self._check_place()
@@ -224,6 +236,7 @@ class Store(ABC):
                 input_id=input_id,
                 dispatch_id=dispatch_id,
                 repeat_after_ms=repeat_after_ms,
+                list_ids=list_ids,
             )
 
         return await self._do(work)
@@ -267,10 +280,12 @@ class Store(ABC):
     async def has_sent(self, account: Account) -> bool:
         return await self._read(lambda db: runs.has_sent(db, account))
 
-    async def begin_test(self, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
+    async def begin_test(
+        self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
+    ) -> TestAttempt:
         def work(db: Db) -> TestAttempt:
             self._check_place()
-            return test_sends.begin(db, account, to_address=to_address, now_ms=now_ms)
+            return test_sends.begin(db, account, to_address=to_address, now_ms=now_ms, list_ids=list_ids)
 
         return await self._do(work)
 

@@ -6,14 +6,21 @@ A test has a run of its own, without a campaign, and a row that no file has: the
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
+from dispatcher.errors import SuppressedContact
+from dispatcher.ledger import suppressed
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import Account, TestAttempt
-from dispatcher.model import Outcome
+from dispatcher.model import Outcome, contact_of
+from dispatcher.remedies import Option
 
 
-def begin(db: Db, account: Account, *, to_address: str, now_ms: int) -> TestAttempt:
+def begin(db: Db, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int]) -> TestAttempt:
     """Write the intent; see `protocol.Ledger.begin_test`."""
+    applying = suppressed.applying(db, account.account_id, list_ids)
+    for sentence in applying.sentences(db, account.account_id, [contact_of(to_address)]).values():
+        raise SuppressedContact(f"the test's number is not reached: {sentence}", fix=Option("test-to", "+1…"))
     recover(db, account.account_id, now_ms)
     (run_id,) = db.one("test_run_insert", account_id=account.account_id, pid=os.getpid(), now_ms=now_ms)
     (attempt_id,) = db.one("test_begin", row_id=-run_id, run_id=run_id, now_ms=now_ms, to_address=to_address)

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from dispatcher.ledger import suppressed
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.model import ExecutionStatus
@@ -44,6 +45,8 @@ def save(db: Db, executions: Sequence[TrackedExecution]) -> None:
             orjson.dumps(one.variables).decode() if one.variables else None,
         )
     db.insert("executions_save", 12, flat)
+    opted_out = {one.attempt_id: one.opted_out for one in executions if one.opted_out is not None}
+    suppressed.learn(db, opted_out, max((one.seen_at_ms for one in executions), default=0))
 
 
 def counts(db: Db, campaign: CampaignRecord) -> ExecutionCounts:

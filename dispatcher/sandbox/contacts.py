@@ -34,7 +34,7 @@ class ContactScript:
     """
 
     replies: Mapping[str, float] = field(
-        default_factory=lambda: {"Yes": 0.5, "yes please": 0.1, "No": 0.15, "Who is this?": 0.05}
+        default_factory=lambda: {"Yes": 0.5, "yes please": 0.1, "No": 0.15, "Who is this?": 0.05, "STOP": 0.02}
     )
     replies_by_widget: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     delivery_errors: Mapping[int, float] = field(default_factory=lambda: {30003: 0.02, 21610: 0.01, 30007: 0.01})

@@ -85,17 +85,20 @@ class Claims:
             self.rows.extend(await claiming)
 
     async def _begin_rows(self, limit: int) -> list[GrantedRow]:
-        asked_s = self._loop.time()
         plan = self._plan
-        rows = await self._ledger.begin_rows(
-            self._run,
-            limit,
-            now_ms=now_ms(),
-            input_id=plan.input_id,
-            dispatch_id=plan.dispatch_id,
-            repeat_after_ms=plan.repeat_after_ms,
-        )
-        self._confirmed_s = max(self._confirmed_s, asked_s)
-        if rows.skipped:
-            self._skipped(rows.skipped)
-        return rows
+        while True:
+            asked_s = self._loop.time()
+            rows = await self._ledger.begin_rows(
+                self._run,
+                limit,
+                now_ms=now_ms(),
+                input_id=plan.input_id,
+                dispatch_id=plan.dispatch_id,
+                repeat_after_ms=plan.repeat_after_ms,
+                list_ids=plan.list_ids,
+            )
+            self._confirmed_s = max(self._confirmed_s, asked_s)
+            if rows.skipped:
+                self._skipped(rows.skipped)
+            if not rows.is_cut:
+                return rows

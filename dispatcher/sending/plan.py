@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dispatcher.ledger.records import GrantedRow
@@ -26,5 +26,7 @@ class SendPlan:
     dispatch_id: Callable[[str], str] | None = None
     #: A contact whom the account has reached on the flow in so many ms is skipped; 0: nobody is.
     repeat_after_ms: int = 0
+    #: The suppression lists that apply beside the account's own.
+    list_ids: Sequence[int] = ()
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

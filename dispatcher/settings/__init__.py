@@ -7,6 +7,7 @@ from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_cred
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
+    OPT_OUT_WORDS,
     AccountSettings,
     CampaignSettings,
     ColumnsSettings,
@@ -17,6 +18,7 @@ from dispatcher.settings.schema import (
     RetrySettings,
     Settings,
     StateSettings,
+    SuppressSettings,
     TimeoutSettings,
     TrackingSettings,
     setting_names,
@@ -30,6 +32,7 @@ load_settings = load
 __all__ = [
     "DEFAULT_BASE_URL",
     "DEFAULT_CONFIG",
+    "OPT_OUT_WORDS",
     "SECRET_NAMES",
     "AccountSettings",
     "CampaignSettings",
@@ -44,6 +47,7 @@ __all__ = [
     "RetrySettings",
     "Settings",
     "StateSettings",
+    "SuppressSettings",
     "TimeoutSettings",
     "TrackingSettings",
     "load",

@@ -287,6 +287,41 @@ class GuardSettings(_Table):
     )
 
 
+#: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
+OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
+
+
+class SuppressSettings(_Table):
+    """Whom nothing may be sent to. A list that cannot be read stops everything."""
+
+    files: list[str] = Field(
+        default_factory=list,
+        description="Lists of contacts, in any format that contacts are read in. They are read again at each run.",
+    )
+    column: str | None = Field(
+        None, description="The lists' column with the contacts. Default: as in [columns] to, or the only one there is."
+    )
+    sha256_files: list[str] = Field(
+        default_factory=list,
+        description="Lists of digests: SHA-256 of the number in E.164 with its plus (+12025550123), 64 hex digits.",
+    )
+    max_age_days: NotNegative = Field(
+        0.0,
+        description="A list whose file was changed longer ago stops the run; 0: none does. Registries ask for 31 days.",
+    )
+    accept_unreadable: bool = Field(False, description="Use a list all the same that has lines which name nobody.")
+    learn: bool = Field(
+        True,
+        description="Whoever has opted out, as tracking sees (Twilio's error 21610, an opt-out word as the whole"
+        " reply), is never sent anything again from this account, until `suppress remove`.",
+    )
+    keywords: list[str] = Field(
+        default_factory=lambda: list(OPT_OUT_WORDS),
+        description="The replies that are an opt-out, in any case. Others than these five (CANCEL, END, QUIT) are none"
+        " where the flow itself looks for the word.",
+    )
+
+
 class TrackingSettings(_Table):
     """What `track` reads of the executions."""
 
@@ -362,6 +397,7 @@ class Settings(_Table):
     timeouts: TimeoutSettings = TimeoutSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     guard: GuardSettings = GuardSettings()
+    suppress: SuppressSettings = SuppressSettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
 

@@ -39,6 +39,8 @@ class Widget:
     transitions: tuple[Transition, ...]
     #: All its texts, in properties and in the conditions of its transitions.
     texts: tuple[str, ...] = field(repr=False)
+    #: What the conditions of its transitions compare with.
+    compared: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,16 @@ def _widget(state: Mapping[str, Any]) -> Widget:
             Transition(str(exit_.get("event") or ""), _text_or_none(exit_.get("next"))) for exit_ in exits
         ),
         texts=tuple(_texts([properties, [exit_.get("conditions") for exit_ in exits]])),
+        compared=tuple(_compared(exits)),
     )
+
+
+def _compared(exits: list[Mapping[str, Any]]) -> Iterator[str]:
+    for exit_ in exits:
+        conditions = exit_.get("conditions")
+        for condition in conditions if isinstance(conditions, list) else ():
+            if isinstance(condition, Mapping) and isinstance(condition.get("value"), str):
+                yield condition["value"]
 
 
 def _texts(value: object) -> Iterator[str]:

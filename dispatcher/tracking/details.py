@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from dispatcher.studio.client import Studio
 from dispatcher.studio.definition import Definition, read_definition
 from dispatcher.studio.resources import Step
 from dispatcher.tracking.context_values import WidgetError, chosen_values, last_error, widget_errors
+from dispatcher.tracking.optouts import opted_out
 from dispatcher.tracking.paths import Path, path_of_steps, proved_path
 
 #: Second reads: one for this many executions, so that with the lists all stay below 1.1 for each; a few more at first.
@@ -31,6 +32,8 @@ SAMPLE = 20
 PROVED_MIN = 0.9
 #: A revision that Studio does not give is asked for this often, each time tried again as the settings say.
 MISSES_MAX = 5
+#: A step's event, in small letters: the contact has answered.
+_REPLIED = "incomingmessage"
 #: What is shown for a flow that ended before its first widget.
 AT_TRIGGER = "Trigger"
 
@@ -45,6 +48,8 @@ class Details:
     variables: dict[str, str] = field(default_factory=dict)
     #: False: details not fully read; a second request would be needed.
     is_complete: bool = True
+    #: How the contact has opted out; None: not that it is seen.
+    opted_out: str | None = None
 
     @property
     def last_step(self) -> str | None:
@@ -62,8 +67,12 @@ class _Claim(NamedTuple):
 class DetailReader:
     """Reads details; one object for one look at a campaign. Its reads may run side by side."""
 
-    def __init__(self, studio: Studio, flow_sid: str, settings: TrackingSettings) -> None:
+    def __init__(
+        self, studio: Studio, flow_sid: str, settings: TrackingSettings, opt_out_words: Collection[str] | None = None
+    ) -> None:
+        """`opt_out_words`: replies that are an opt-out; None: nobody asks who has opted out."""
         self._studio = studio
+        self._opt_out_words = opt_out_words
         self._flow_sid = flow_sid
         self._variables = settings.named_variables
         self._steps = settings.steps
@@ -82,7 +91,7 @@ class DetailReader:
         """Raises: ResourceNotFound, StudioError, AuthenticationError."""
         self._executions += 1
         if self._steps == "auto" and not self._variables and self._contexts_prove_little():
-            return await self._by_steps(execution_sid)
+            return await self._by_steps(execution_sid, flow_version)
         return await self._by_context(execution_sid, flow_version)
 
     async def _by_context(self, execution_sid: str, flow_version: int | None) -> Details:
@@ -101,19 +110,40 @@ class DetailReader:
                     self._check(claim, path)
             else:
                 is_complete = False
-        error = last_error(widget_errors(context), path or ())
+        errors = widget_errors(context)
         return Details(
-            path=path, error=error, variables=chosen_values(context, self._variables), is_complete=is_complete
+            path=path,
+            error=last_error(errors, path or ()),
+            variables=chosen_values(context, self._variables),
+            is_complete=is_complete,
+            opted_out=await self._opted_out(context, errors, flow_version),
         )
 
-    async def _by_steps(self, execution_sid: str) -> Details:
+    async def _by_steps(self, execution_sid: str, flow_version: int | None) -> Details:
         steps = await self._steps_of(execution_sid)
         path = path_of_steps(steps)
-        if not any("fail" in (step.name or "").lower() for step in steps):
+        events = {(step.name or "").lower() for step in steps}
+        has_failed = any("fail" in event for event in events)
+        if self._opt_out_words is not None and (has_failed or _REPLIED in events):
+            # Whoever wants nothing any more is never missed for the sake of a read.
+            self._second_reads += 1
+        elif not has_failed:
             return Details(path=path, error=None)
-        if not self._may_read_more():
+        elif not self._may_read_more():
             return Details(path=path, error=None, is_complete=False)
-        return Details(path=path, error=last_error(widget_errors(await self._context(execution_sid)), path))
+        context = await self._context(execution_sid)
+        errors = widget_errors(context)
+        opted_out = await self._opted_out(context, errors, flow_version)
+        return Details(path=path, error=last_error(errors, path), opted_out=opted_out)
+
+    async def _opted_out(
+        self, context: Mapping[str, Any], errors: Sequence[WidgetError], version: int | None
+    ) -> str | None:
+        words = self._opt_out_words
+        if words is None or not opted_out(context, errors, words, None):
+            return None
+        # What a word means is asked of the flow only where it was said.
+        return opted_out(context, errors, words, None if version is None else await self._definition(version))
 
     def _contexts_prove_little(self) -> bool:
         return self._contexts >= SAMPLE and self._unproved > (1 - PROVED_MIN) * self._contexts
@@ -135,12 +165,15 @@ class DetailReader:
     async def _claim(self, context: Mapping[str, Any], version: int | None) -> _Claim | None:
         if version is None or version in self._contradicted:
             return None
+        definition = await self._definition(version)
+        path = proved_path(definition, context) if definition else None
+        return None if path is None or version in self._contradicted else _Claim(version, path)
+
+    async def _definition(self, version: int) -> Definition | None:
         async with self._reading:  # once, whoever asks first
             if version not in self._definitions:
                 await self._find_definition(version)
-        definition = self._definitions.get(version)
-        path = proved_path(definition, context) if definition else None
-        return None if path is None or version in self._contradicted else _Claim(version, path)
+        return self._definitions.get(version)
 
     async def _find_definition(self, version: int) -> None:
         """The revision that executions ran; v1 has none. Where there is none, their steps are asked."""

@@ -40,7 +40,7 @@ def _no_counts() -> ExecutionCounts:
 
 @dataclass(slots=True, kw_only=True)
 class TrackResult(_Result):
-    """What one look or several have found. `read` and `incomplete` are of all looks, the rest of the latest."""
+    """What one look or several have found: details (`read` to `opted_out`) of all looks, the rest of the latest."""
 
     #: Executions looked at; of these: still active, and not known to Studio any more.
     looked_at: int = 0
@@ -50,6 +50,8 @@ class TrackResult(_Result):
     read: int = 0
     #: Of these: details not fully read; a second request would be needed (`[tracking] steps = "always"` makes it).
     incomplete: int = 0
+    #: Of these: the contact has opted out, and is suppressed from now on.
+    opted_out: int = 0
     #: What is known of the campaign's executions now.
     counts: ExecutionCounts = field(default_factory=_no_counts)
 

@@ -9,7 +9,7 @@ within a second or two, so a look may be stopped at any time and the next one go
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -61,6 +61,7 @@ class Tracker:
         ledger: Ledger,
         studio: Studio,
         settings: TrackingSettings,
+        opt_out_words: Collection[str] | None,
         bus: EventBus,
         reads: Reads,
         details: bool = True,
@@ -70,8 +71,8 @@ class Tracker:
         self._ledger = ledger
         self._studio = studio
         self._reads = reads
-        self._read_as = read_as(settings) if details else None
-        self._reader = DetailReader(studio, campaign.flow_sid, settings)
+        self._read_as = read_as(settings, opt_out_words) if details else None
+        self._reader = DetailReader(studio, campaign.flow_sid, settings, opt_out_words)
         #: What the looks have found so far; kept where one is broken off, too.
         self.result = TrackResult()
         self._learned = Learned(ledger.save_executions, bus, self._progress, batch_size=SAVED_AT_ONCE)
@@ -85,7 +86,9 @@ class Tracker:
         """
         before = self.result
         counts = await self._ledger.execution_counts(self._campaign)
-        self.result = TrackResult(read=before.read, incomplete=before.incomplete, counts=counts)
+        self.result = TrackResult(
+            read=before.read, incomplete=before.incomplete, opted_out=before.opted_out, counts=counts
+        )
         try:
             await self._look_at_all()
         finally:
@@ -245,6 +248,7 @@ class Tracker:
         self.result.read += 1
         self.result.looked_at += 1
         self.result.incomplete += not details.is_complete
+        self.result.opted_out += details.opted_out is not None
         error = details.error
         await self._learned.add(
             TrackedExecution(
@@ -259,6 +263,7 @@ class Tracker:
                 error_code=error.code if error else None,
                 error_message=f"{error.widget}: {error.message}" if error and error.message else None,
                 variables=details.variables,
+                opted_out=details.opted_out,
             )
         )
 
@@ -277,9 +282,10 @@ class Tracker:
         return Tracking(done=result.looked_at, total=max(self._total, result.looked_at), detail=detail)
 
 
-def read_as(settings: TrackingSettings) -> str:
+def read_as(settings: TrackingSettings, opt_out_words: Collection[str] | None) -> str:
     """A mark of what is read of an execution: with another one, its details are read again."""
-    what = orjson.dumps([sorted(settings.named_variables.items()), settings.steps])
+    words = [] if opt_out_words is None else [sorted(opt_out_words)]
+    what = orjson.dumps([sorted(settings.named_variables.items()), settings.steps, *words])
     return hashlib.blake2b(what, digest_size=6).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
     python -m tests.bench.ledger_speed                    a ledger of 200,000 rows
     python -m tests.bench.ledger_speed --rows 5000000     and one of five million, some two minutes
+    python -m tests.bench.ledger_speed --suppressed 500000 and as many people on a suppression list
     python -m tests.bench.ledger_speed --busy             with an event loop that has no time, as when sending flat out
 
 CPU is that of the ledger's own thread (time.thread_time); wall-clock is what a caller waits. Each size is a process of
@@ -25,7 +26,7 @@ from typing import Any
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, NewInput, RowBatch, Run, RunTotals
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
-from dispatcher.model import FoundBy, Outcome, dispatch_id
+from dispatcher.model import FoundBy, ListKind, Outcome, dispatch_id
 
 BATCH_ROWS = 10_000
 #: As sending asks: each row's id is kept, and nobody is reached twice in 16 hours.
@@ -43,23 +44,30 @@ def main() -> None:
     parser.add_argument("--left", type=int, default=100_000)
     parser.add_argument("--lots", type=int, nargs="+", default=[25, 100, 250])
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument(
+        "--suppressed", type=int, default=0, help="so many contacts on a list, none of them in the file"
+    )
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        asyncio.run(_measure(options.rows[0], min(options.left, options.rows[0] // 2), options.lots, options.busy))
+        left = min(options.left, options.rows[0] // 2)
+        asyncio.run(_measure(options.rows[0], left, options.lots, options.busy, options.suppressed))
         return
     for rows in options.rows:
         arguments = ["--rows", str(rows), "--left", str(options.left), "--lots", *map(str, options.lots)]
+        arguments += ["--suppressed", str(options.suppressed)]
         command = [sys.executable, "-m", __spec__.name, *arguments, "--inside", *["--busy"] * options.busy]
         subprocess.run(command, check=True)
 
 
-async def _measure(rows: int, left: int, lots: Sequence[int], busy: bool) -> None:
+async def _measure(rows: int, left: int, lots: Sequence[int], busy: bool, suppressed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         ledger = SqliteLedger.open(state)
         campaign = await _campaign(ledger)
         print(f"-- {rows:,} rows", flush=True)
+        if suppressed:
+            await _suppress(ledger, campaign, suppressed)
         await _load(ledger, campaign, rows)
         await _send_nearly_all(ledger, campaign, rows - left - sum(200 * lot for lot in lots))
         async with _loop_without_time() if busy else contextlib.nullcontext():
@@ -94,13 +102,30 @@ async def _load(ledger: SqliteLedger, campaign: CampaignRecord, rows: int) -> No
         cpu_s += await _thread_s(ledger) - before_s
     _per_row("load", cpu_s, wall_s, rows)
     before_s, started_s = await _thread_s(ledger), time.perf_counter()
-    await ledger.finish_input(loading.input_id, "0" * 64)
+    await ledger.finish_input(loading.input_id, "0" * 64, list_ids=ASKED.get("list_ids", ()))
     _per_row("finish", await _thread_s(ledger) - before_s, time.perf_counter() - started_s, rows)
 
 
-def _batch(first: int, last: int) -> RowBatch:
+async def _suppress(ledger: SqliteLedger, campaign: CampaignRecord, contacts: int) -> None:
+    """A list of people whom the file does not have, among its own."""
+    account, kind = campaign.account, ListKind.file
+    before_s, started_s = await _thread_s(ledger), time.perf_counter()
+    list_id = await ledger.lists.begin(account, kind, "/speed.csv")
+    for first in range(0, contacts, 50_000):
+        named = [f"{_contact(n)}9" for n in range(first, min(contacts, first + 50_000))]
+        await ledger.lists.load(account, list_id, named)
+    await ledger.lists.finish(account, list_id, read_as="", unreadable=0)
+    _per_row("suppression list", await _thread_s(ledger) - before_s, time.perf_counter() - started_s, contacts)
+    ASKED["list_ids"] = (list_id,)
+
+
+def _contact(n: int) -> str:
     # Numbers in no order, as in a real file: keys are sorted when they are claimed.
-    keys = [f"+1{2_000_000_000 + n * 7_919_777_777 % 7_999_999_993}" for n in range(first, last)]
+    return f"+1{2_000_000_000 + n * 7_919_777_777 % 7_999_999_993}"
+
+
+def _batch(first: int, last: int) -> RowBatch:
+    keys = [_contact(n) for n in range(first, last)]
     return RowBatch(
         row_numbers=range(2 + first, 2 + last),
         row_keys=keys,

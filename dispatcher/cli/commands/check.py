@@ -35,6 +35,7 @@ SHOWN_FIRST = 20
     "input.header_row",
     "input.sheet",
     "account.base_url",
+    "suppress.accept_unreadable",
     "state.dir",
 )
 async def check(

@@ -17,6 +17,7 @@ EPILOG = options.examples(
     "campaign.on_busy",
     "account.api_version",
     "account.base_url",
+    "suppress.accept_unreadable",
     "state.dir",
     sends=True,
 )
@@ -45,12 +46,14 @@ async def resume(
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
         extra = await count_rows(opened, choice) if choice else 0
+        left_out = await opened.count_left_out(choice)
         return await launching.send(
             opened,
             await prepared(opened),
             yes=yes,
             as_json=json,
             extra=extra,
-            repeats=max(extra, await opened.count_repeats(choice)),
+            repeats=max(extra, left_out.contacted),
+            suppressed=left_out.suppressed,
             before=(lambda: plan_again(opened, choice)) if choice else None,
         )

@@ -27,6 +27,7 @@ class Skipped(StrEnum):
     contacted = "contacted"
     removed = "removed"
     reported = "reported"
+    suppressed = "suppressed"
 
 
 EPILOG = options.examples(
@@ -108,14 +109,15 @@ async def retry(
         count = await count_rows(opened, choice, most)
         if count:
             say(f"{counted(count, 'row is', 'rows are')} planned again")
-            launch = await prepared(opened)
+            launch, left_out = await prepared(opened), await opened.count_left_out(choice)
             return await launching.send(
                 opened,
                 launch,
                 yes=yes,
                 as_json=json,
                 extra=count,
-                repeats=await opened.count_repeats(choice),
+                repeats=left_out.contacted,
+                suppressed=left_out.suppressed,
                 risked=await opened.count_unknown() if unknown else 0,
                 before=lambda: plan_again(opened, choice, most),
             )

@@ -42,6 +42,7 @@ _TEST_TO = "Send the first row's values to this number instead, once; - asks for
     "campaign.on_busy",
     "account.api_version",
     "account.base_url",
+    "suppress.accept_unreadable",
     "state.dir",
     sends=True,
 )

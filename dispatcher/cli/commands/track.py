@@ -61,6 +61,9 @@ async def track(
         print_counts(result.counts)
         if path is not None:
             print_line(str(path))
+    if result.opted_out:
+        are = counted(result.opted_out, "contact has opted out and is", "contacts have opted out and are")
+        say(f"{are} not reached by any campaign of this account from now on", "yellow")
     if result.incomplete:
         say(
             f"the path or the error of {counted(result.incomplete, 'execution')} was not read, as each would have cost"

@@ -108,6 +108,9 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
         lines.append(
             ("contacted", f"{counted(ahead.contacted, 'row is', 'rows are')} left out: reached a short time ago")
         )
+    if ahead.suppressed:
+        text = f"{counted(ahead.suppressed, 'row is', 'rows are')} left out: on a suppression list"
+        lines.append(("suppressed", text))
     if ahead.removed:
         lines.append(
             ("removed", f"{counted(ahead.removed, 'row is', 'rows are')} not in the latest file any more: not sent")

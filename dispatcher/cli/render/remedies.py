@@ -68,7 +68,8 @@ def _setting(setting: Setting) -> list[str]:
     flag = FLAGS.get(setting.name)
     if flag is None:
         return [in_file if value is not None else f"set {in_file}"]
-    return [f"{flag.name} {'…' if value is None else _quoted(str(value))}", f"{in_file} in config.toml"]
+    given = flag.name if value is True else f"{flag.name} {'…' if value is None else _quoted(str(value))}"
+    return [given, f"{in_file} in config.toml"]
 
 
 def _toml(value: str | float | tuple[str, ...] | tuple[tuple[str, str], ...]) -> str:

@@ -11,10 +11,10 @@ from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, Ledg
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
 from dispatcher.ledger.sqlite.queries import queries, statements
-from dispatcher.model import dispatch_id
+from dispatcher.model import dispatch_id, hash_of
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -88,6 +88,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
         version = file_version(db)
+        lend_functions(db)
         # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
         # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
         # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
@@ -139,8 +140,6 @@ def upgrade(db: sqlite3.Connection) -> None:
             if version == 0
             else [f"migrations/{number:04}.sql" for number in range(version + 1, SCHEMA_VERSION + 1)]
         )
-        if version:
-            _lend_functions(db)
         for script in scripts:
             for statement in statements(script):
                 db.execute(statement)
@@ -153,8 +152,9 @@ def upgrade(db: sqlite3.Connection) -> None:
         raise
 
 
-def _lend_functions(db: sqlite3.Connection) -> None:
-    """What migrations need that SQL cannot say."""
+def lend_functions(db: sqlite3.Connection) -> None:
+    """What queries and migrations need that SQL cannot say."""
+    db.create_function("hash_of", 1, hash_of, deterministic=True)
     db.create_function("canonical_sid", 1, canonical_sid, deterministic=True)
     db.create_function("canonical_url", 1, canonical_url, deterministic=True)
     db.create_function("made_id", 4, dispatch_id, deterministic=True)

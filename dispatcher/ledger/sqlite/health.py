@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.ledger.records import LedgerHealth
 from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, connect_readonly
 from dispatcher.ledger.sqlite.failures import mapped
 from dispatcher.ledger.sqlite.queries import queries
 
 #: Problems that are worth reading.
 PROBLEMS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHealth:
+    """What was found of a ledger, looked at without changing it."""
+
+    #: Where it lies, for people.
+    location: str
+    size_bytes: int
+    #: The schema's version, and the one that this program writes.
+    version: int
+    version_known: int
+    campaigns: int
+    #: When the first of them was made; None: there is none.
+    since_ms: int | None
+    #: Empty where it is whole.
+    problems: tuple[str, ...]
 
 
 def ledger_health(state_dir: Path) -> LedgerHealth | None:

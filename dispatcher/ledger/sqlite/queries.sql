@@ -69,6 +69,12 @@ SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE 
     WHERE r.row_key IS NOT NULL AND r.to_address IS NOT NULL))
 ORDER BY 1, 2, 3, 4;
 
+-- name: rehearsal_lists
+INSERT INTO main.lists SELECT * FROM source.lists;
+
+-- name: rehearsal_suppressed
+INSERT INTO main.suppressed SELECT * FROM source.suppressed;
+
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
 
@@ -549,6 +555,87 @@ FROM temp.repeats AS t CROSS JOIN campaigns AS g USING (campaign_id) WHERE rows.
 -- Each of {values}: row_id, sentence.
 UPDATE rows SET state = 'skipped', reason_code = :reason_code, reason_column = NULL, reason = v.column2
 FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'planned';
+
+-- name: lists_of
+-- Those of an account that are whole.
+SELECT list_id, kind, source, read_as, read_at_ms, entries, unreadable FROM lists
+WHERE account_id = :account_id AND read_at_ms IS NOT NULL ORDER BY list_id;
+
+-- name: lists_unfinished
+SELECT list_id FROM lists WHERE account_id = :account_id AND kind = :kind AND source = :source AND read_at_ms IS NULL;
+
+-- name: list_insert
+INSERT INTO lists (account_id, kind, source) VALUES (:account_id, :kind, :source) RETURNING list_id;
+
+-- name: list_get
+SELECT kind, source FROM lists WHERE list_id = :list_id;
+
+-- name: list_ready
+UPDATE lists SET read_at_ms = :now_ms, read_as = :read_as, unreadable = :unreadable WHERE list_id = :list_id;
+
+-- name: list_recount
+UPDATE lists SET entries = (SELECT count(*) FROM suppressed AS s WHERE s.account_id = :account_id AND s.list_id = :list_id)
+WHERE list_id = :list_id;
+
+-- name: list_entries
+SELECT entries FROM lists WHERE list_id = :list_id;
+
+-- name: list_clear
+DELETE FROM suppressed WHERE account_id = :account_id AND list_id = :list_id;
+
+-- name: list_delete
+DELETE FROM lists WHERE list_id = :list_id;
+
+-- name: suppressed_insert
+INSERT OR IGNORE INTO suppressed (account_id, contact, list_id) VALUES {values};
+
+-- name: suppressed_delete
+DELETE FROM suppressed WHERE account_id = :account_id AND contact = :contact AND list_id = :list_id;
+
+-- name: suppressed_of
+-- packed
+-- Of these contacts, those that are on lists of the account: the contact's place, and the list.
+SELECT json_group_array(json_array(j.key, s.list_id))
+FROM json_each(:contacts) AS j CROSS JOIN suppressed AS s ON s.account_id = :account_id AND s.contact = j.value;
+
+-- name: suppressed_page
+SELECT contact, list_id FROM suppressed
+WHERE account_id = :account_id AND (contact, list_id) > (:contact, :list_id) ORDER BY contact, list_id LIMIT :limit;
+
+-- name: suppressed_skip
+-- The planned rows of a file whose contacts are on these lists, each with the first list's sentence.
+UPDATE rows SET state = 'skipped', reason_code = 'suppressed', reason_column = NULL, reason = json_extract(:lists, '$[' || f.place || '][1]')
+FROM (
+  SELECT t.row_id, min(l.key) AS place
+  FROM temp.reaching AS t
+    CROSS JOIN suppressed AS s ON s.account_id = :account_id
+      AND s.contact IN (t.contact, CASE WHEN :hashed THEN hash_of(t.contact) END)
+    CROSS JOIN json_each(:lists) AS l ON json_extract(l.value, '$[0]') = s.list_id
+  GROUP BY t.row_id) AS f
+WHERE rows.row_id = f.row_id AND rows.state = 'planned';
+
+-- name: suppression_log_add
+INSERT INTO suppression_log (at_ms, account_id, contact, action, kind, source, actor, reason, attempt_id)
+VALUES (:now_ms, :account_id, :contact, :action, :kind, :source, :actor, :reason, :attempt_id);
+
+-- name: suppression_log_of
+SELECT at_ms, contact, action, kind, source, actor, reason FROM suppression_log
+WHERE account_id = :account_id AND contact = :contact ORDER BY log_id;
+
+-- name: suppression_log_all
+SELECT log_id, at_ms, contact, action, kind, source, actor, reason FROM suppression_log
+WHERE account_id = :account_id AND log_id > :after ORDER BY log_id LIMIT :limit;
+
+-- name: suppression_log_taught
+SELECT 1 FROM suppression_log
+WHERE account_id = :account_id AND contact = :contact AND attempt_id = :attempt_id LIMIT 1;
+
+-- name: addresses_of_attempts
+-- Where they went; a row that a newer file has given another number is found by its identity.
+SELECT a.attempt_id, s.account_id, coalesce(a.to_address, r.to_address, r.row_key)
+FROM json_each(:attempt_ids) AS j CROSS JOIN attempts AS a ON a.attempt_id = j.value CROSS JOIN runs AS s USING (run_id)
+  CROSS JOIN rows AS r ON r.row_id = a.row_id OR r.identity = a.row_id
+WHERE coalesce(a.to_address, r.to_address, r.row_key) IS NOT NULL;
 
 -- name: executions_of_contacts
 -- The executions that this account's campaigns have begun for these contacts, and those of its test sends. '': an attempt of

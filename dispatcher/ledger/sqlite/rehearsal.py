@@ -14,6 +14,7 @@ from dispatcher.ledger.sqlite.connection import (
     check_sqlite,
     connect_readonly,
     file_version,
+    lend_functions,
     upgrade,
 )
 from dispatcher.ledger.sqlite.failures import mapped, mapped_os
@@ -32,6 +33,8 @@ TABLES = [
     "attempts",
     "sent",
     "contacts",
+    "lists",
+    "suppressed",
     "executions",
 ]
 
@@ -48,6 +51,7 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Co
         # "": a temporary file without a name (sqlite.org/inmemorydb.html#temp_db).
         db = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True, cached_statements=256)
         try:
+            lend_functions(db)
             db.execute("PRAGMA foreign_keys = OFF")  # a campaign whose latest file is not copied
             db.execute("PRAGMA synchronous = OFF")
             path = state_dir / FILE_NAME
@@ -85,7 +89,7 @@ def _copy(path: Path, campaign: str, since_ms: int | None, db: sqlite3.Connectio
         if table in names:
             db.execute(sql[f"rehearsal_{table}"], {"campaign": campaign, "since_ms": since_ms})
     for kind, _, statement in made:
-        if kind in ("index", "view"):
+        if kind in ("index", "view", "trigger"):
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")

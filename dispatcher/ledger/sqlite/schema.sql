@@ -1,4 +1,4 @@
--- The ledger, version 8. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 9. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -62,6 +62,8 @@ CREATE TABLE rows (
 CREATE INDEX rows_planned ON rows (row_id >> 32, not_before_ms) WHERE state = 'planned';
 CREATE INDEX rows_sending ON rows (state) WHERE state = 'sending';
 CREATE INDEX rows_unknown ON rows (state) WHERE state = 'unknown';
+-- Rows that newer files have given another number: found by their attempts.
+CREATE INDEX rows_moved ON rows (identity) WHERE identity IS NOT NULL;
 
 -- What never changes of a row: its cells, some hundred rows to a chunk, as a JSON array of arrays of text.
 -- chunk_id is the row_id of its first row; a row_number without a contact (a blank line) is null.
@@ -179,6 +181,44 @@ CREATE TABLE looks (
   since_ms      INTEGER NOT NULL,          -- by Studio's
   PRIMARY KEY (account_id, flow_sid)
 ) WITHOUT ROWID;
+
+-- Whom an account must not reach: a list each for the files that settings name, for contacts who have opted out (as tracking has
+-- learned) and for those that somebody has put there by hand.
+CREATE TABLE lists (
+  list_id    INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL REFERENCES accounts,
+  kind       TEXT NOT NULL CHECK (kind = 'file' OR kind = 'hashed' OR kind = 'learned' OR kind = 'user'),
+  source     TEXT NOT NULL DEFAULT '',     -- the file, absolute; '': no file
+  read_as    TEXT NOT NULL DEFAULT '',     -- of a file: what its entries depend on, its bytes and how they are read
+  read_at_ms INTEGER,                      -- NULL: a file that is being read, or whose reading was cut short
+  entries    INTEGER NOT NULL DEFAULT 0,
+  unreadable INTEGER NOT NULL DEFAULT 0    -- lines of a file that hold no contact
+);
+CREATE INDEX lists_of_account ON lists (account_id);
+
+CREATE TABLE suppressed (
+  account_id INTEGER NOT NULL,
+  contact    TEXT NOT NULL,                -- an address without its channel, or 'sha256:' and the digest of one in hex
+  list_id    INTEGER NOT NULL,
+  PRIMARY KEY (account_id, contact, list_id)
+) WITHOUT ROWID;
+
+-- Who was put on a list, or taken off it, when, by whom and why. Nothing of it is ever changed.
+CREATE TABLE suppression_log (
+  log_id     INTEGER PRIMARY KEY,
+  at_ms      INTEGER NOT NULL,
+  account_id INTEGER NOT NULL,
+  contact    TEXT,                         -- NULL: a file was read
+  action     TEXT NOT NULL CHECK (action = 'added' OR action = 'removed' OR action = 'read'),
+  kind       TEXT NOT NULL,                -- as lists.kind
+  source     TEXT NOT NULL DEFAULT '',
+  actor      TEXT NOT NULL DEFAULT '',     -- the user of the machine; '': the program itself
+  reason     TEXT NOT NULL DEFAULT '',
+  attempt_id INTEGER                       -- whose execution has taught it
+);
+CREATE INDEX suppression_log_of_contact ON suppression_log (account_id, contact);
+CREATE TRIGGER suppression_log_unchanged BEFORE UPDATE ON suppression_log BEGIN SELECT RAISE(ABORT, 'the log is only added to'); END;
+CREATE TRIGGER suppression_log_kept BEFORE DELETE ON suppression_log BEGIN SELECT RAISE(ABORT, 'the log is only added to'); END;
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

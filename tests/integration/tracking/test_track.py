@@ -128,10 +128,17 @@ async def test_contexts_that_prove_no_path(tmp_path: Path) -> None:
     """Where Contexts do not prove paths, the steps are read instead."""
     # Executions that do not walk leave nothing in their contexts.
     async with written(tmp_path, 400) as one:
+        one.rehearsal.overrides["suppress"] = {"learn": False}
         result = await one.track()
         assert (result.read, result.incomplete) == (400, 0)
         assert sum(one.reads.values()) <= 1.1 * 400
         assert {row["path"] for row in await one.report()} == {"ask_yes_no"}
+        # Whoever has answered may have opted out: only the context says so.
+        one.count_reads()
+        one.rehearsal.overrides["suppress"] = {}
+        result = await one.track()
+        assert (result.read, result.incomplete, result.opted_out) == (400, 0, 0)
+        assert 1.9 * 400 <= sum(one.reads.values()) <= 2.1 * 400
 
 
 async def test_details_that_need_both_reads(tmp_path: Path) -> None:

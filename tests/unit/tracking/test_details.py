@@ -175,3 +175,21 @@ async def test_a_context_that_is_none_is_no_error() -> None:
     studio.contexts["FN0"] = None
     details = await reader(studio).read("FN0", 1)
     assert (details.path, details.error, details.variables) == (("ask", "yes"), None, {})
+
+
+@pytest.mark.parametrize("event", ["incomingMessage", "failed", "sent"])
+async def test_opt_outs_are_not_missed_for_a_read(event: str) -> None:
+    """Where paths come from the steps, the context of whoever has answered or was not reached is read, too."""
+    studio = FakeStudio()
+    settings = TrackingSettings(concurrency=1)
+    one = DetailReader(studio, FLOW_SID, settings, ["STOP"])  # type: ignore[arg-type]
+    path = [("incomingRequest", "ask"), (event, "silent"), ("sent", "Ended")]
+    found = []
+    for n in range(100):
+        studio.add(f"FN{n}", ["ask", "silent"], path, inbound={"Body": "Stop"})
+        # Contexts that prove no path.
+        studio.contexts[f"FN{n}"]["widgets"]["elsewhere"] = {}
+        found.append((await one.read(f"FN{n}", 1)).opted_out)
+    told = [how is not None for how in found]
+    assert told == ([True] * 100 if event != "sent" else [True] * sum(told) + [False] * (100 - sum(told)))
+    assert sum(told) >= SAMPLE

@@ -164,7 +164,7 @@ async def test_repeats_are_counted_before(ledger: Ledger, monkeypatch: pytest.Mo
     await ledger.stop_run(run, now_ms=9, reason=None, totals=NONE)
     await plan(ledger, spring, lines("a", "b", "x"))
     await sent(ledger, spring, [Outcome.created] * 3)
-    assert await ledger.count_repeats(final, repeat_after_ms=1_000) == 1
-    assert await ledger.count_repeats(final, repeat_after_ms=1_000, all_rejected=True) == 2
-    assert await ledger.count_repeats(final, repeat_after_ms=0, all_rejected=True) == 0
+    assert await ledger.count_left_out(final, repeat_after_ms=1_000) == (0, 1)
+    assert await ledger.count_left_out(final, repeat_after_ms=1_000, all_rejected=True) == (0, 2)
+    assert await ledger.count_left_out(final, all_rejected=True) == (0, 0)
     assert (await ledger.status(final)).rows[RowState.planned] == 2
