@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dispatcher.errors import InputError
 from dispatcher.intake import book_parts, scanning, workbook
 from dispatcher.intake import sheet as sheets
-from dispatcher.intake.archive import Unopenable
+from dispatcher.intake.unopenable import Unopenable
 from dispatcher.model import Reason
 from dispatcher.remedies import Setting
 from tests.support.sheets import HEADER, book, cell, phone, row
@@ -203,7 +203,8 @@ def _as_scanned_and_as_parsed(monkeypatch: pytest.MonkeyPatch, path: Path) -> li
     for is_scanned in (True, False):
         with monkeypatch.context() as patch:
             if not is_scanned:
-                patch.setattr(sheets, "_PLAIN_ROW", re.compile(rb"(?!)"))
+                patch.setattr(sheets, "PLAIN_ROW", re.compile(rb"(?!)"))
+                patch.setattr(sheets, "PLAIN_ROWS", re.compile(rb"(?!)"))
                 patch.setattr(book_parts, "_PLAIN_STRING", re.compile(rb"(?!)"))
             try:
                 found.append([*workbook._lines(path, None, 0, "")])
