@@ -21,8 +21,8 @@ KEPT_MAX = 10_000
 _RANGE = re.compile(r"([A-Z]+)(\d+):([A-Z]+)(\d+)")
 #: Of plain rows: the letters of each cell with a value, and nothing for where a row begins.
 _FILLED = re.compile(r'<(?:row|c r="([A-Z]++)[^>]*+><v>[^<])')
-#: Of plain rows: letters, style and value of each number with a style.
-_STYLED = re.compile(r'<c r="([A-Z]++)[0-9]++" s="([0-9]++)"(?: t="n")?><v>([^<]++)')
+#: Of plain rows: letters, style and value of each number with a style other than 0, which is none.
+_STYLED = re.compile(r'<c r="([A-Z]++)[0-9]++" s="0*+([1-9][0-9]*+)"(?: t="n")?><v>([^<]++)')
 _ROW_NUMBER = re.compile('<row r="([0-9]++)')
 _ISO_DATE = Format(14, None)
 

@@ -12,12 +12,12 @@ import xlsxwriter
 from pydantic import ValidationError
 
 from dispatcher.errors import InputError
-from dispatcher.intake import book_parts, scanning, workbook
+from dispatcher.intake import archive, book_parts, scanning, workbook
 from dispatcher.intake import sheet as sheets
 from dispatcher.intake.unopenable import Unopenable
 from dispatcher.model import Reason
 from dispatcher.remedies import Setting
-from tests.support.sheets import HEADER, book, cell, phone, row
+from tests.support.sheets import HEADER, MAIN, book, cell, phone, row
 from tests.unit.intake.reading import ANN, options, read
 
 SHARED = "<si><t>phone</t></si><si><t>v</t></si><si><t>+12025550101</t></si>"
@@ -164,6 +164,22 @@ def test_values_in_other_xml(tmp_path: Path, inner: str) -> None:
     """Comments, sections and references are XML like any."""
     rows = PLAIN.replace("<v>7</v>", inner)
     assert read(book(tmp_path / "a.xlsx", rows, strings=SHARED)).cells == [(ANN, "7")]
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 97])
+def test_a_formatted_sheet_may_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    """Formats fill no sheet, and do not hide what fills it further down."""
+    monkeypatch.setattr(archive, "_PIECE", piece)
+    formatted = "".join(f'<row r="{n}"><c r="A{n}" s="1"/></row>' for n in range(1, 20))
+    texts = {"Empty": formatted, "Filled": formatted + '<row r="20"><c r="A20" s="1"><v>5</v></c></row>'}
+    others = tuple(
+        (name, "worksheet", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
+        for name, rows in texts.items()
+    )
+    found = archive.read_archive(book(tmp_path / "a.xlsx", PLAIN, styles=("yyyy",), strings=SHARED, others=others))
+    names = {one.entry: one.name for one in found.sheets}
+    assert {names[entry] for entry in found.filled} == {"People", "Filled"}
+    assert {names[entry] for entry in found.special} == {"Empty", "Filled"}
 
 
 TWO_LINES = (
