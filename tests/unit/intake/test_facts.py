@@ -97,6 +97,7 @@ def test_plain_rows_are_learned_together(monkeypatch: pytest.MonkeyPatch) -> Non
         return learn_plain(facts, rows)
 
     monkeypatch.setattr(Facts, "learn_plain", counted)
+    monkeypatch.setattr(Facts, "learn", None)
     day = row(3, '<c r="A3" t="s"><v>0</v></c>', DAY, '<c r="C3" s="2"/>')
     found = learned(day * 9_999 + row(8, TIME) + row(9, '<c r="A9" s="2"/>'))
     assert found == (8, 0, {"A": 9_999, "B": 10_000}, {"B"}, {"B": [(DATES, 10_000)]})

@@ -171,15 +171,19 @@ def test_a_formatted_sheet_may_be_empty(tmp_path: Path, monkeypatch: pytest.Monk
     """Formats fill no sheet, and do not hide what fills it further down."""
     monkeypatch.setattr(archive, "_PIECE", piece)
     formatted = "".join(f'<row r="{n}"><c r="A{n}" s="1"/></row>' for n in range(1, 20))
-    texts = {"Empty": formatted, "Filled": formatted + '<row r="20"><c r="A20" s="1"><v>5</v></c></row>'}
+    texts = {
+        "Empty": formatted,
+        "Filled": formatted + '<row r="20"><c r="A20" s="1"><v>5</v></c></row>',
+        "Formula": formatted + '<row r="20"><c r="A20"><f>A21</f></c></row>',
+    }
     others = tuple(
         (name, "worksheet", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
         for name, rows in texts.items()
     )
     found = archive.read_archive(book(tmp_path / "a.xlsx", PLAIN, styles=("yyyy",), strings=SHARED, others=others))
     names = {one.entry: one.name for one in found.sheets}
-    assert {names[entry] for entry in found.filled} == {"People", "Filled"}
-    assert {names[entry] for entry in found.special} == {"Empty", "Filled"}
+    assert {names[entry] for entry in found.filled} == {"People", "Filled", "Formula"}
+    assert {names[entry] for entry in found.special} == {"Empty", "Filled", "Formula"}
 
 
 TWO_LINES = (
