@@ -66,30 +66,45 @@ def read_presets(text: str) -> dict[str, Preset]:
 
     Raises: HoursError: hours that cannot be read. ValueError: anything else is missing, unknown or of another type.
     """
-    return {name: _preset(name, dict(table)) for name, table in tomllib.loads(text).items()}
+    found = {}
+    for name, table in tomllib.loads(text).items():
+        try:
+            found[name] = _preset(name, table)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"preset {name}: {error}") from error
+    return found
 
 
 def _preset(name: str, table: dict[str, Any]) -> Preset:
+    rest = dict(table)
+
     def take(key: str, *kinds: type) -> Any:
-        value = table.pop(key, None)
+        value = rest.pop(key)
         # An empty one says nothing: no source, applies to nobody.
         if not value or not isinstance(value, kinds):
-            raise ValueError(f"{name}.{key}: {' or '.join(kind.__name__ for kind in kinds)} expected")
+            raise ValueError(f"{key}: {' or '.join(kind.__name__ for kind in kinds)} expected")
         return value
 
     applies_to = take("applies_to", list, str)
     if isinstance(applies_to, str) and applies_to != "everywhere":
-        raise ValueError(f"{name}.applies_to: a list of codes, or everywhere, expected")
+        raise ValueError("applies_to: a list of codes, or everywhere, expected")
     preset = Preset(
         name=name,
         kind=PresetKind(take("kind", str)),
         week=read_week(take("open", str, dict)),
-        holidays_closed="holidays" in table and HOLIDAYS[take("holidays", str)],
+        holidays_closed="holidays" in rest and HOLIDAYS[take("holidays", str)],
         applies_to=frozenset(applies_to) if isinstance(applies_to, list) else None,
-        cooloff=CoolOff(**take("cooloff", dict)) if "cooloff" in table else None,
+        cooloff=_cooloff(take("cooloff", dict)) if "cooloff" in rest else None,
         source=take("source", str),
         checked_on=take("checked_on", date),
     )
-    if table:
-        raise ValueError(f"{name}: unknown {', '.join(table)}")
+    if rest:
+        raise ValueError(f"unknown {', '.join(rest)}")
     return preset
+
+
+def _cooloff(table: dict[str, Any]) -> CoolOff:
+    numbers = [value for value in table.values() if isinstance(value, int) and value > 0]
+    if table.keys() != {"max", "period_h"} or len(numbers) != len(table):
+        raise ValueError("cooloff: max and period_h expected, above 0")
+    return CoolOff(**table)

@@ -129,7 +129,7 @@ def test_a_column_is_read_as_its_cells_are() -> None:
 
 
 def test_every_state_has_zones() -> None:
-    """Each state has the zones of its area codes, at least one of which is its country's (Labrador has Puerto Rico's)."""
+    """Each state has the zones of its area codes, at least one of them its country's: Labrador has Puerto Rico's."""
     states = {where for where in areas.zones_of_areas() if where.startswith("US-")}
     assert len(states) == 51
     for where, zones in areas.zones_of_areas().items():
