@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dispatcher.settings.config_file import DEFAULT_CONFIG
-from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
+from dispatcher.settings.credentials import (
+    NOTIFY_SECRET,
+    SECRET_NAMES,
+    Credentials,
+    load_credentials,
+    load_notify_secret,
+)
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
+from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
     OPT_OUT_WORDS,
@@ -32,6 +39,7 @@ load_settings = load
 __all__ = [
     "DEFAULT_BASE_URL",
     "DEFAULT_CONFIG",
+    "NOTIFY_SECRET",
     "OPT_OUT_WORDS",
     "SECRET_NAMES",
     "AccountSettings",
@@ -41,6 +49,7 @@ __all__ = [
     "GuardSettings",
     "InputSettings",
     "LoadedSettings",
+    "NotifySettings",
     "Provenance",
     "RateSettings",
     "ReconcileSettings",
@@ -52,6 +61,7 @@ __all__ = [
     "TrackingSettings",
     "load",
     "load_credentials",
+    "load_notify_secret",
     "load_settings",
     "setting_names",
     "tables",

@@ -8,19 +8,15 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.notify import NotifySettings
+from dispatcher.settings.table import NotNegative, Positive
+from dispatcher.settings.table import Table as _Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
-
-Positive = Annotated[float, Field(gt=0, le=1e9)]
-NotNegative = Annotated[float, Field(ge=0, le=1e9)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
 
 
 class AccountSettings(_Table):
@@ -398,6 +394,7 @@ class Settings(_Table):
     reconcile: ReconcileSettings = ReconcileSettings()
     guard: GuardSettings = GuardSettings()
     suppress: SuppressSettings = SuppressSettings()
+    notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
 
