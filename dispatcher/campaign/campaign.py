@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,12 +75,13 @@ class Campaign(CampaignView):
                 whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short, report=report
             )
 
-    async def post(self, courier: Courier, *, tries: int = TRIES) -> Posted:
+    async def post(self, courier: Courier, *, tries: int = TRIES, over: StopRequest | None = None) -> Posted:
         """Deliver the campaign's notices, and those that others have left for the same receivers. Never raises.
 
-        Returns when each is delivered, or a receiver has failed so many times in a row, or a minute is over.
+        Returns when each is delivered, or a receiver has failed so many times in a row, or a minute is over; `over`
+        ends it before, otherwise `stop` does.
         """
-        with self._stops.operation() as stop:
+        with contextlib.nullcontext(over) if over is not None else self._stops.operation() as stop:
             ledger, campaign_id = self._context.ledger, self._context.record.campaign_id
             return await courier.post(ledger.notices, stop, tries=tries, campaign_id=campaign_id)
 

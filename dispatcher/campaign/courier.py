@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -72,7 +71,7 @@ class Courier:
         `patient`: wait for those, too, that another process has claimed, as one has that was killed meanwhile.
         Raises: nothing but what is a bug; a ledger that cannot be written is told in `Posted.error`.
         """
-        whose, end_s = _Whose(campaign_id=campaign_id, anyones=anyones), time.monotonic() + POST_MAX_S
+        whose, end_s = _Whose(campaign_id=campaign_id, anyones=anyones), _time_s() + POST_MAX_S
         async with self._channels() as channels:
             rounds = [
                 _Round(channel, notices, whose, stop, claim_s=self._settings.timeout_s + CLAIM_SLACK_S, end_s=end_s)
@@ -119,6 +118,10 @@ def courier_of(settings: Settings) -> Courier | None:
     return Courier(notify, load_notify_secret() if notify.webhook else None)
 
 
+def _time_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class _Round:
     """One channel's turn. Whatever fails puts the next try off: a receiver that is down is down for every notice."""
 
@@ -138,7 +141,7 @@ class _Round:
         error: str | None = None
         left = 0
         try:
-            while failures < tries and time.monotonic() < self._end_s and self._stop.error is None:
+            while failures < tries and _time_s() < self._end_s and self._stop.error is None:
                 notice = await self._claim()
                 if notice is None:
                     if patient and await self._wait_for_others():
@@ -158,7 +161,7 @@ class _Round:
                 if failures < tries:
                     await self._sleep(BACKOFF_S * 2 ** (failures - 1))
             open_ = await self._open()
-            left, error = open_.count, open_.error or error
+            left, error = open_.count, (open_.error or error) if open_.count else None
         except LedgerError as failure:
             # How many are left cannot be told; this one is.
             left, error = max(left, 1), failure.message
@@ -186,9 +189,9 @@ class _Round:
         if not found.count:
             return False
         wait_s = max(0.0, (found.due_at_ms - now_ms()) / 1000) + 0.05
-        if time.monotonic() + wait_s > self._end_s:
+        if _time_s() + wait_s > self._end_s:
             return False
         return not await self._stop.sleep(wait_s)
 
     async def _sleep(self, seconds: float) -> None:
-        await self._stop.sleep(min(seconds, max(0.0, self._end_s - time.monotonic())))
+        await self._stop.sleep(min(seconds, max(0.0, self._end_s - _time_s())))

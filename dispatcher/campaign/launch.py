@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from dispatcher.campaign.courier import TRIES, Posted, courier_of
+from dispatcher.campaign.courier import TRIES, Courier, Posted, courier_of
 from dispatcher.campaign.outlook import Outlook, outlook, refuse_too_many
 from dispatcher.campaign.result import contacted_rows
+from dispatcher.campaign.stop import StopRequest
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort
+from dispatcher.events import Event, RunStarted
 from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
@@ -121,7 +124,7 @@ async def launch(
     confirm(ahead)
     if before is not None:
         await before()
-    async with shown():
+    async with shown(), _earlier_posted(campaign, courier):
         try:
             result = await campaign.send(
                 whole_campaign=options.whole_campaign,
@@ -147,6 +150,35 @@ async def launch(
         if courier
         else None,
     )
+
+
+@contextlib.asynccontextmanager
+async def _earlier_posted(campaign: Campaign, courier: Courier | None) -> AsyncIterator[None]:
+    """Deliver, while a run sends, what earlier ones have left: that one was killed must not wait for this one's end."""
+    if courier is None:
+        yield
+        return
+    started, over = asyncio.Event(), StopRequest()
+
+    def hear(event: Event) -> None:
+        # Runs that were killed are found when this one begins.
+        if isinstance(event, RunStarted):
+            started.set()
+
+    async def post() -> None:
+        await started.wait()
+        if over.error is None:
+            await campaign.post(courier, over=over)
+
+    unsubscribe, task = campaign.bus.subscribe(hear), asyncio.create_task(post())
+    try:
+        yield
+    finally:
+        unsubscribe()
+        # A try that is under way gives its claim back: the last delivery begins anew.
+        over.request(Interrupted())
+        started.set()
+        await asyncio.wait([task])
 
 
 async def write_report(campaign: Campaign, path: Path, *, overwrite: bool = False) -> DispatcherError | None:

@@ -1,4 +1,4 @@
-"""A receiver of notices on loopback: aiohttp's server in a thread, which reads as Standard Webhooks' own library does."""
+"""A receiver of notices on loopback: aiohttp's server in a thread; what it got Standard Webhooks' library reads."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Receiver:
     port: int
     answers: list[int] = field(default_factory=lambda: [204])
     received: list[Received] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -59,7 +60,7 @@ class Receiver:
         self.received.append(Received({name.lower(): value for name, value in request.headers.items()}, body))
         status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if status == HANG:
-            await asyncio.sleep(300)
+            await self.over.wait()
         # A redirect leads back here, where following it would be seen.
         return web.Response(status=status, headers={"Location": self.url} if status // 100 == 3 else None)
 
@@ -77,7 +78,6 @@ def receiver(*answers: int, port: int | None = None) -> Iterator[Receiver]:
     """A receiver for the time of the block."""
     found = Receiver(port or free_port(), [*answers] or [204])
     loop, ready = asyncio.new_event_loop(), threading.Event()
-    over = asyncio.Event()
 
     async def serve() -> None:
         app = web.Application()
@@ -86,7 +86,7 @@ def receiver(*answers: int, port: int | None = None) -> Iterator[Receiver]:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", found.port).start()
         ready.set()
-        await over.wait()
+        await found.over.wait()
         await runner.cleanup()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="receiver")
@@ -95,6 +95,6 @@ def receiver(*answers: int, port: int | None = None) -> Iterator[Receiver]:
         assert ready.wait(30)
         yield found
     finally:
-        loop.call_soon_threadsafe(over.set)
+        loop.call_soon_threadsafe(found.over.set)
         thread.join(30)
         loop.close()

@@ -122,7 +122,7 @@ def test_a_kill_before_delivery_loses_nothing(told: Program, sandbox: SandboxPro
 
 
 def test_a_killed_run_is_told(told: Program, sandbox: SandboxProcess) -> None:
-    """By the next command that sends: that it was killed, and then how that one ended."""
+    """By the next command that sends, while it still does; and that one is told of at its own end."""
     with receiver() as hook:
         notify(told, sandbox, webhook=hook.url)
         sandbox.faults(hang=1)
@@ -130,19 +130,25 @@ def test_a_killed_run_is_told(told: Program, sandbox: SandboxProcess) -> None:
         until(lambda: sandbox.stats()["creates_total_requests"], "a request", process)
         process.kill()
         process.communicate()
-        sandbox.faults()
         assert hook.received == []
-        assert told("resume", "spring", "--yes").code in (0, 6)
-        killed, after = sorted(
-            (one.verified() for one in hook.received), key=lambda notice: notice["data"]["run"]["id"]
-        )
+        write_contacts(told.folder / "spring.csv", 6)
+        process = told.start(*RUN)
+        until(lambda: hook.received, "the first notice", process)
+        killed = hook.received[0].verified()
         assert (killed["type"], killed["data"]["error"]["code"], killed["data"]["exit_code"]) == (
             "stopped",
             "killed",
             None,
         )
         assert killed["data"]["rows"]["unknown"] > 0
-        assert after["type"] == "finished"
+        assert process.poll() is None
+        process.kill()
+        process.communicate()
+        sandbox.faults()
+        assert told("resume", "spring", "--yes").code in (0, 6)
+        runs = [one.verified()["data"]["run"]["id"] for one in hook.received]
+        assert (len(runs), len(set(runs))) == (3, 3)
+        assert hook.received[-1].verified()["type"] == "finished"
 
 
 def test_a_run_that_stops_early_says_why(told: Program, sandbox: SandboxProcess) -> None:
