@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dispatcher.errors import UsageError
 from dispatcher.remedies import Advice, Option
+from dispatcher.rules.clocks import zone_name
 
 #: Rows refused or invalid, and rows that wait for their time: nothing is wrong with the job.
 SUCCESS_CODES = (3, 7)
@@ -65,14 +66,17 @@ class Job:
 
 
 def read_when(at: str | None, every: str | None, zone: str | None) -> When:
-    """When a job is to begin: one of `09:00`, `10m`, `2h`. Raises: UsageError."""
+    """When a job is to begin: `at` 09:00 or `every` 10m, 2h; `zone` as people write its name. Raises: UsageError."""
+    name = zone_name(zone) if zone is not None else None
+    if zone is not None and name is None:
+        raise UsageError("there is no such time zone", found=zone, fix=Option("zone", "America/New_York"))
     if at is not None and every is not None:
         raise UsageError("a job begins at a time or every so often, not both", fix=Option("at", at))
     if at is not None:
         found = _AT.fullmatch(at.strip())
         if found is None:
             raise UsageError("the time cannot be read", found=at, fix=Option("at", "09:00"))
-        return When(at=(int(found[1]), int(found[2])), zone=zone)
+        return When(at=(int(found[1]), int(found[2])), zone=name)
     found = _EVERY.fullmatch((every or "").strip())
     is_hours = found is not None and found[2].lower() == "h"
     if found is None or int(found[1]) not in (_HOURS if is_hours else _MINUTES):
@@ -82,7 +86,7 @@ def read_when(at: str | None, every: str | None, zone: str | None) -> When:
             found=every,
             fix=Option("every", "10m"),
         )
-    return When(every_min=int(found[1]) * (60 if is_hours else 1), zone=zone)
+    return When(every_min=int(found[1]) * (60 if is_hours else 1), zone=name)
 
 
 def service_unit(job: Job) -> str:

@@ -14,8 +14,7 @@ import typer
 from dispatcher.cli import options
 from dispatcher.cli.flags import FLAGS
 from dispatcher.cli.render.terminal import print_line, say
-from dispatcher.errors import ExitCode, UsageError
-from dispatcher.remedies import Advice
+from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
     from dispatcher.campaign.schedule import Job, When
@@ -100,14 +99,10 @@ def cron(
 
 def _when(at: str | None, every: str | None, zone: str | None, file: str | None) -> When:
     from dispatcher.campaign.schedule import read_when
-    from dispatcher.rules.clocks import zone_name
 
-    name = None if zone is None else zone_name(zone)
-    if zone is not None and name is None:
-        raise UsageError("there is no such time zone", found=zone, fix=Advice("use its IANA name: America/New_York"))
     if at is None and every is None:
         every = "10m" if file is None else "1h"
-    return read_when(at, every, name)
+    return read_when(at, every, zone)
 
 
 def _job(asked: options.Asked, campaign: str, file: str | None, when: When, user: str | None = None) -> Job:
