@@ -15,8 +15,8 @@ from dispatcher.errors import UsageError
 from dispatcher.remedies import Advice, Option
 from dispatcher.rules.clocks import zone_name
 
-#: Rows refused or invalid, and rows that wait for their time: nothing is wrong with the job.
-SUCCESS_CODES = (3, 7)
+#: Rows refused or invalid; rows that wait for their time; stopped by SIGTERM, to be gone on with: the job is in order.
+SUCCESS_CODES = (3, 7, 130)
 #: Where the credentials are, in the working folder.
 ENVIRONMENT_FILE = "twilio.env"
 #: How long a run that is stopped may take to end in good order, in seconds.

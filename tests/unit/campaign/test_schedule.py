@@ -69,7 +69,7 @@ def test_a_unit_says_what_is_wanted(tmp_path: Path) -> None:
     """Rows that wait or were refused are no failure; what was missed is made up for; a user's own name no user."""
     made = job(tmp_path, "/bin/dispatcher", "resume", "spring")
     lines = service_unit(made).splitlines()
-    assert {"Type=oneshot", "User=root", f"WorkingDirectory={tmp_path}", "SuccessExitStatus=3 7"} <= set(lines)
+    assert {"Type=oneshot", "User=root", f"WorkingDirectory={tmp_path}", "SuccessExitStatus=3 7 130"} <= set(lines)
     assert {"OnCalendar=*-*-* 09:00:00 America/New_York", "Persistent=true"} <= set(timer_unit(made).splitlines())
     assert "User=" not in service_unit(job(tmp_path, "x", user=None))
     assert "network-online" not in service_unit(job(tmp_path, "x", user=None))
