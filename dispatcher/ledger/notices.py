@@ -52,6 +52,8 @@ class ClaimedNotice:
     notice_id: str
     channel: str
     body: str
+    #: Until when it is the caller's.
+    until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,10 @@ class Notices:
                 until_ms=now + claim_ms,
                 latest_ms=now + CLAIM_MAX_MS,
             )
-            return ClaimedNotice(notice_id=found[0], channel=found[1], body=found[2]) if found else None
+            if found is None:
+                return None
+            notice_id, of, body, until_ms = found
+            return ClaimedNotice(notice_id=notice_id, channel=of, body=body, until_ms=until_ms)
 
         return await self._do(work)
 
@@ -150,11 +155,17 @@ class Notices:
         await self._do(lambda db: db.run("notice_sent", notice_id=notice.notice_id, now_ms=now_ms()))
 
     async def failed(self, notice: ClaimedNotice, error: str, *, for_good: bool = False) -> None:
-        """It is not delivered, and may be claimed again; `for_good`: it is given up."""
+        """It is not delivered: it may be claimed again, or `for_good` is given up. Nothing once the claim is over."""
 
         def work(db: Db) -> None:
             gave_up_at_ms = now_ms() if for_good else None
-            db.run("notice_failed", notice_id=notice.notice_id, error=error, gave_up_at_ms=gave_up_at_ms)
+            db.run(
+                "notice_failed",
+                notice_id=notice.notice_id,
+                error=error,
+                gave_up_at_ms=gave_up_at_ms,
+                claimed_until_ms=notice.until_ms,
+            )
 
         await self._do(work)
 

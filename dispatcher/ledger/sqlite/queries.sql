@@ -966,14 +966,15 @@ WHERE notice_id = (
   WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL AND (claimed_until_ms <= :now_ms OR claimed_until_ms > :latest_ms)
     AND (channel = :channel OR (:anyones OR campaign_id = :campaign_id) AND channel LIKE :sort || ':%')
   ORDER BY tries, made_at_ms DESC, notice_id LIMIT 1)
-RETURNING notice_id, channel, body;
+RETURNING notice_id, channel, body, claimed_until_ms;
 
 -- name: notice_sent
 UPDATE notices SET sent_at_ms = :now_ms, claimed_until_ms = 0, error = NULL WHERE notice_id = :notice_id;
 
 -- name: notice_failed
+-- Whose claim is over says nothing of one that another process is at, or has delivered.
 UPDATE notices SET error = :error, gave_up_at_ms = :gave_up_at_ms, claimed_until_ms = 0
-WHERE notice_id = :notice_id AND sent_at_ms IS NULL;
+WHERE notice_id = :notice_id AND claimed_until_ms = :claimed_until_ms;
 
 -- name: notices_open
 SELECT count(*), max(error), min(claimed_until_ms) FROM notices

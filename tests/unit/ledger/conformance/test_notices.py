@@ -153,13 +153,17 @@ async def test_what_is_over_is_not_claimed(ledger: Ledger) -> None:
     assert await ledger.notices.claim(HOOK, claim_ms=LONG_MS) is None
 
 
-async def test_a_late_failure_takes_nothing_back(ledger: Ledger) -> None:
-    """One that another process has delivered meanwhile stays delivered."""
+async def test_a_late_failure_takes_nothing_back(ledger: Ledger, harness: Harness) -> None:
+    """Whose claim is over frees no other's, and what was delivered meanwhile stays as it is."""
     await ended(ledger, HOOK)
     slow = await claimed(ledger, claim_ms=0)
-    await ledger.notices.sent(await claimed(ledger))
+    await asyncio.sleep(0.002)
+    other = await claimed(ledger)
     await ledger.notices.failed(slow, "no answer")
-    assert (await ledger.notices.left(HOOK)).count == 0
+    assert await ledger.notices.claim(HOOK, claim_ms=LONG_MS) is None
+    await ledger.notices.sent(other)
+    await ledger.notices.failed(slow, "no answer", for_good=True)
+    assert harness.query("SELECT error, gave_up_at_ms, sent_at_ms > 0 FROM notices") == [(None, None, 1)]
 
 
 async def test_one_that_fails_goes_behind(ledger: Ledger) -> None:
