@@ -84,16 +84,19 @@ def regions(code: str) -> tuple[str, ...]:
 def zones_and_country(code: str, key: str) -> tuple[tuple[str, ...], str]:
     """Where numbers outside North America may be that begin with `key`: the calling code and some digits behind it."""
     prefix = next(key[:end] for end in range(len(key), 0, -1) if key[:end] in zones_by_prefix())
-    near, far = merged(zones_by_prefix()[prefix], zones_below(key)), zones_below(code)
+    near = merged(zones_by_prefix()[prefix] if prefix != code else (), zones_below(key))
+    far = zones_below(code)
     if clocks.count_clocks(far) == 1:
-        countries = {_country(code, key, near)}
-        zones = near
+        countries, of_an_area = {_country(code, key, near)}, True
     else:
         countries, of_an_area = _samples(code, key[len(code) :])
-        zones = near if of_an_area else far
-    # The zones are those of the calling code, which countries may share: +7 has Moscow's and Almaty's.
-    own = tuple(name for name in zones if clocks.country_of().get(name) in countries)
-    return own or zones, next((region for region in regions(code) if region in countries), regions(code)[0])
+    if prefix != code and of_an_area:
+        zones = near
+    else:
+        # Far are the zones of the calling code, which countries may share: +7 has Moscow's and Almaty's.
+        own = [name for name in far if clocks.country_of().get(name) in countries]
+        zones = merged(near, own or far)
+    return zones, next((region for region in regions(code) if region in countries), regions(code)[0])
 
 
 def _country(code: str, key: str, zones: tuple[str, ...]) -> str:
@@ -118,8 +121,6 @@ def _samples(code: str, start: str) -> tuple[set[str], bool]:
     for number in _made_up(code, start):
         for region in regions(code):
             kinds = _kinds(code, region)
-            if kinds.leading and not kinds.leading(number):
-                continue
             is_somewhere = kinds.somewhere(number)
             if kinds.nowhere(number) or (kinds.mobile(number) and not is_somewhere):
                 of_an_area = False
@@ -137,7 +138,8 @@ def _made_up(code: str, start: str) -> Iterable[str]:
 
 class _Kinds:
     """A country's numbers. The rules are phonenumbers 9.0's: `_number_type_helper`, `is_number_type_geographical` and
-    `_region_code_for_number_from_list` in phonenumberutil.py."""
+    `_region_code_for_number_from_list` in phonenumberutil.py.
+    """
 
     def __init__(self, code: str, region: str) -> None:
         from phonenumbers import PhoneMetadata, PhoneNumberType, is_number_type_geographical
