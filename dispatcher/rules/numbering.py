@@ -37,7 +37,7 @@ _NO_AREA = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number
 @cache
 def zones_by_prefix() -> Mapping[str, tuple[str, ...]]:
     """The digits that numbers begin with, from the calling code on -> the zones that those may be in."""
-    # A tenth of a second: only where numbers are placed.
+    # Loaded where numbers are placed, and nowhere else.
     from phonenumbers.tzdata import TIMEZONE_DATA
 
     return {prefix: tuple(_RENAMED.get(name, name) for name in zones) for prefix, zones in TIMEZONE_DATA.items()}
@@ -113,8 +113,11 @@ def _country(code: str, key: str, zones: tuple[str, ...]) -> str:
 def _samples(code: str, start: str) -> tuple[set[str], bool]:
     """Which countries national numbers that begin so are of, and whether all are of an area.
 
-    Numbers are made up for that. The table has areas for digits that mobiles have, too (+61 4 is not all Sydney's), and
-    countries that share digits tell them apart further on (Réunion and Mayotte).
+    A number that several countries' plans have is the first one's, as phonenumbers has it: mobiles of +61 are
+    Australia's, though those of Christmas Island look alike.
+
+    Numbers are made up to find out. The table has areas for digits that mobiles have, too (+61 4 is not all Sydney's),
+    and countries that share digits tell them apart further on (Réunion and Mayotte).
     """
     countries: set[str] = set()
     of_an_area = True
