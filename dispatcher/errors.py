@@ -61,6 +61,8 @@ class ExitCode(IntEnum):
     STOPPED = 5
     #: rows left unknown
     SOME_UNKNOWN = 6
+    #: only rows are left that wait for hours, a start or their own times
+    WAITING = 7
     INTERRUPTED = 130
 
 

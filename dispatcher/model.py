@@ -106,6 +106,12 @@ class Reason(StrEnum):
     #: The campaign's latest file has it no more.
     removed = "removed"
     test_only = "test_only"
+    #: The time until which it was to be sent, its own or the campaign's, was over.
+    expired = "expired"
+    #: The hours are never open for everywhere that the contact may be.
+    no_window = "no_window"
+    #: It is not known where the contact is.
+    zone_unknown = "zone_unknown"
 
     @property
     def state(self) -> RowState:
@@ -122,6 +128,9 @@ _ON_PURPOSE = frozenset(
         Reason.reported,
         Reason.removed,
         Reason.test_only,
+        Reason.expired,
+        Reason.no_window,
+        Reason.zone_unknown,
     }
 )
 

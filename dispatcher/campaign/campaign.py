@@ -11,7 +11,8 @@ from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
-from dispatcher.ledger.records import CampaignStatus, LeftOut, PlanCounts
+from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.ledger.suppressed import LeftOut
 from dispatcher.model import Reason
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
+from dispatcher.campaign.timing import Waiting, WaitsFor, schedule_of, waiting_rows
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
@@ -25,6 +27,7 @@ from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.reconcile import Reconciled, reconcile
 from dispatcher.sending.sender import Sender
+from dispatcher.sending.timing import Timing
 
 if TYPE_CHECKING:
     from dispatcher.sending.limiter import Limiter
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 #: How often unknown → not created → sent → unknown may go round before a run ends with rows left unknown.
 ROUNDS_MAX = 20
+#: A run that has nothing to do for longer than this ends, and gives the account back.
+WAITED_FOR_S = 60.0
 
 
 class CampaignRun:
@@ -67,6 +72,7 @@ class CampaignRun:
         record, settings = await self._context.current(), self._settings
         input_id = None if whole_campaign else record.input_id
         lists = await list_ids(self._context)
+        schedule = await schedule_of(self._context)
         run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
         limiter = await self._account.limiter()
         await self._tell_start(run, input_id, limit)
@@ -74,9 +80,11 @@ class CampaignRun:
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
         async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-            sender = self._sender(studio, run, limiter, input_id, lists, again=again)
+            timing = Timing(self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s)
+            sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
+                await timing.sweep()
                 try:
                     found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
@@ -100,7 +108,7 @@ class CampaignRun:
                             # What could be sent is sent; only the rows left unknown could not be asked for.
                             reconcile_error = error
                             break
-                    if not await self._planned(record, input_id):
+                    if sender.next_at_ms is not None or not await self._planned(record, input_id):
                         break
             except DispatcherError as error:
                 self._stop.request(error)
@@ -109,14 +117,26 @@ class CampaignRun:
         with contextlib.suppress(LedgerError):
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=sender.totals())
         self._bus.emit(RunStopped(campaign=record.name, reason=reason))
-        status = await self._ledger.status(record)
+        waiting: list[Waiting] = []
+        if stopped is None and sender.next_at_ms is not None:
+            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms())
+            if not waiting:
+                rows = await self._planned(record, input_id)
+                waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]
+        planned = await self._planned(record, input_id) if limit is None and not waiting else 0
         return RunResult(
-            status=status,
+            status=await self._ledger.status(record),
             error=stopped,
             found_by_reconcile=found,
             reconcile_error=reconcile_error,
-            remaining=await self._planned(record, input_id) if limit is None else 0,
+            remaining=planned,
+            waiting=tuple(waiting),
         )
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether rows may wait for something else than busy contacts."""
+        return self._settings.keeps_places or self._settings.columns.not_before is not None
 
     async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
         """Rows that wait to be sent, of one input or of the whole campaign."""
@@ -125,7 +145,15 @@ class CampaignRun:
         return status.rows[RowState.planned] + earlier
 
     def _sender(
-        self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, lists: Sequence[int], *, again: bool
+        self,
+        studio: Studio,
+        run: Run,
+        limiter: Limiter,
+        input_id: int | None,
+        lists: Sequence[int],
+        timing: Timing,
+        *,
+        again: bool,
     ) -> Sender:
         settings, flow_sid = self._settings, run.campaign.flow_sid
         busy = BusyPolicy(
@@ -148,6 +176,8 @@ class CampaignRun:
             dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
             repeat_after_ms=0 if again else settings.repeat_after_ms,
             list_ids=lists,
+            # A busy contact is waited for, as ever; hours, a start and rows' own times only where they are near.
+            wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if self._may_wait else math.inf,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
         )
@@ -159,6 +189,7 @@ class CampaignRun:
             account=self._account,
             limiter=limiter,
             busy=busy,
+            timing=timing,
             bus=self._bus,
         )
 

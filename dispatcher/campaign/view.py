@@ -25,6 +25,7 @@ from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.timing import Waiting
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
     from dispatcher.tracking.results import TrackResult
@@ -87,6 +88,16 @@ class CampaignView:
     async def rows_to_remove(self) -> int:
         """How many rows that wait are not in the latest file any more: a send takes them out."""
         return await self._context.ledger.rows_to_remove(await self._context.current())
+
+    async def waiting(self, *, whole_campaign: bool = False) -> list[Waiting]:
+        """Rows of the latest file, or of all, that wait for their hours now; the first to go first.
+
+        Where hours are only warned of, those that would have to. Raises: SettingsError.
+        """
+        from dispatcher.campaign.timing import forecast
+
+        record = await self._context.current()
+        return await forecast(self._context, None if whole_campaign else record.input_id)
 
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""

@@ -77,7 +77,7 @@ def program(command: str | None = None) -> typer.Typer:
             ("dispatcher status", "how all campaigns stand"),
             more="[bold]Exit codes[/bold]  0 all created · 1 a bug · 2 usage, settings or input"
             " · 3 some rows refused or invalid · 4 credentials · 5 stopped early, resumable"
-            " · 6 rows left unknown · 130 interrupted, resumable",
+            " · 6 rows left unknown · 7 rows wait for their hours · 130 interrupted, resumable",
         ),
     )
     app.callback()(options.logged(dispatcher))

@@ -29,7 +29,6 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
-    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -42,7 +41,10 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
+from dispatcher.ledger.suppressed import LeftOut
+from dispatcher.ledger.waiting import PlacesOfRows
 from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.rules.gate import OPEN, Gate
 
 
 class Ledger(Protocol):
@@ -55,6 +57,10 @@ class Ledger(Protocol):
     @property
     def lists(self) -> Lists:
         """The suppression lists of its accounts."""
+
+    @property
+    def places(self) -> PlacesOfRows:
+        """Where contacts may be, and the rows that wait there."""
 
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
@@ -239,6 +245,7 @@ class Ledger(Protocol):
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
         list_ids: Collection[int] = (),
+        gate: Gate = OPEN,
     ) -> GrantedRows:
         """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
 
@@ -248,6 +255,7 @@ class Ledger(Protocol):
         A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
         (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted; and so
         does one whose contact is suppressed: on one of these lists, opted out, or by hand.
+        With a `gate` only rows of its open places are granted, in their order; none whose own time is over is.
         Raises: LeaseLost where another run has taken the account over; SuppressionError where one of the lists is not
         there any more; LedgerFull, LedgerGone.
         """

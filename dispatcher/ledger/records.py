@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 import orjson
 
 from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.rules.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,9 @@ class RowBatch:
     reasons: dict[int, tuple[Reason, str | None, str]] = field(default_factory=dict)
     #: Sparse: position in the batch -> earliest time to send, in ms since the epoch.
     not_before_ms: dict[int, int] = field(default_factory=dict)
+    not_after_ms: dict[int, int] = field(default_factory=dict)
+    #: Where the contacts may be, of each row (None: no hours hold for it); None: nobody has looked.
+    places: Sequence[Place | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +218,8 @@ class GrantedRow(NamedTuple):
     dispatch_id: str | None = None
     #: Its earlier attempts of which it was not known whether they created anything: one of them may have.
     absent: tuple[AbsentAttempt, ...] = ()
+    #: Once it is this time, its request must not leave any more; 0: whenever.
+    leave_by_ms: int = 0
 
 
 class GrantedRows(list[GrantedRow]):
@@ -400,15 +406,6 @@ class ExecutionCounts:
     #: Twilio error code inside a widget → how many executions ended with it.
     errors: dict[int, int]
     seen_at_ms: int | None
-
-
-class LeftOut(NamedTuple):
-    """Planned rows that would not be sent now."""
-
-    #: On suppression lists.
-    suppressed: int
-    #: Of the others: reached a short time ago, by another campaign.
-    contacted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

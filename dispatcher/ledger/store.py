@@ -36,7 +36,6 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
-    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -48,7 +47,10 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
+from dispatcher.ledger.suppressed import LeftOut
+from dispatcher.ledger.waiting import PlacesOfRows
 from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.rules.gate import OPEN, Gate
 
 T = TypeVar("T")
 
@@ -58,7 +60,9 @@ class Store(ABC):
 
     def __init__(self) -> None:
         self._chunks = ChunkReader()
+        self._reached: attempts.Reached = {}
         self.lists = Lists(self._do, self._read)
+        self.places = PlacesOfRows(self._do, self._read)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -224,6 +228,7 @@ class Store(ABC):
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
         list_ids: Collection[int] = (),
+        gate: Gate = OPEN,
     ) -> GrantedRows:
         def work(db: Db) -> GrantedRows:
             self._check_place()
@@ -237,6 +242,8 @@ class Store(ABC):
                 dispatch_id=dispatch_id,
                 repeat_after_ms=repeat_after_ms,
                 list_ids=list_ids,
+                gate=gate,
+                reached=self._reached,
             )
 
         return await self._do(work)

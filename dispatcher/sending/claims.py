@@ -10,6 +10,7 @@ from dispatcher.clock import now_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import GrantedRow, Run
 from dispatcher.sending.plan import SendPlan
+from dispatcher.sending.timing import Timing
 
 #: So long after the ledger has said that the account is ours a request may leave; much less than the time that the list
 #: of executions gets, after which another holder of the account may send the row again.
@@ -24,6 +25,7 @@ class Claims:
         ledger: Ledger,
         run: Run,
         plan: SendPlan,
+        timing: Timing,
         *,
         limit: int | None = None,
         skipped: Callable[[int], None],
@@ -32,6 +34,7 @@ class Claims:
         self._ledger = ledger
         self._run = run
         self._plan = plan
+        self._timing = timing
         self._limit = limit
         self._skipped = skipped
         self._loop = asyncio.get_running_loop()
@@ -96,6 +99,7 @@ class Claims:
                 dispatch_id=plan.dispatch_id,
                 repeat_after_ms=plan.repeat_after_ms,
                 list_ids=plan.list_ids,
+                gate=self._timing.gate(),
             )
             self._confirmed_s = max(self._confirmed_s, asked_s)
             if rows.skipped:

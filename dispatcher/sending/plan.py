@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,5 +29,7 @@ class SendPlan:
     repeat_after_ms: int = 0
     #: The suppression lists that apply beside the account's own.
     list_ids: Sequence[int] = ()
+    #: Rows that wait for less than so many seconds are waited for; else the round ends.
+    wait_max_s: float = math.inf
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

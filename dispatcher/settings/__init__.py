@@ -5,20 +5,24 @@ from __future__ import annotations
 from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
+from dispatcher.settings.rules import (
+    OPT_OUT_WORDS,
+    GuardSettings,
+    HoursSettings,
+    ScheduleSettings,
+    SuppressSettings,
+)
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
-    OPT_OUT_WORDS,
     AccountSettings,
     CampaignSettings,
     ColumnsSettings,
-    GuardSettings,
     InputSettings,
     RateSettings,
     ReconcileSettings,
     RetrySettings,
     Settings,
     StateSettings,
-    SuppressSettings,
     TimeoutSettings,
     TrackingSettings,
     setting_names,
@@ -39,12 +43,14 @@ __all__ = [
     "ColumnsSettings",
     "Credentials",
     "GuardSettings",
+    "HoursSettings",
     "InputSettings",
     "LoadedSettings",
     "Provenance",
     "RateSettings",
     "ReconcileSettings",
     "RetrySettings",
+    "ScheduleSettings",
     "Settings",
     "StateSettings",
     "SuppressSettings",

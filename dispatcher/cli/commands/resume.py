@@ -17,6 +17,9 @@ EPILOG = options.examples(
     "campaign.on_busy",
     "account.api_version",
     "account.base_url",
+    "hours.mode",
+    "schedule.start_at",
+    "schedule.deadline",
     "suppress.accept_unreadable",
     "state.dir",
     sends=True,
@@ -30,6 +33,7 @@ async def resume(
     limit: options.Limit = None,
     again: options.Again = False,
     wait: options.Wait = False,
+    wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
 ) -> int:
     """Go on with a campaign, without its file.
@@ -44,16 +48,20 @@ async def resume(
 
     choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
+    waits = launching.waits_for_hours(wait_until_done, json)
     async with session.working(campaign, wait=wait) as opened:
         extra = await count_rows(opened, choice) if choice else 0
         left_out = await opened.count_left_out(choice)
-        return await launching.send(
+        launch = await prepared(opened)
+        launched = await launching.send(
             opened,
-            await prepared(opened),
+            launch,
             yes=yes,
             as_json=json,
+            waits=waits,
             extra=extra,
             repeats=max(extra, left_out.contacted),
             suppressed=left_out.suppressed,
             before=(lambda: plan_again(opened, choice)) if choice else None,
         )
+    return await launching.until_done(session, campaign, launched, launch, waits=waits, as_json=json)

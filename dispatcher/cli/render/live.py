@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dispatcher.cli.render.campaign import waiting_lines
 from dispatcher.cli.render.numbers import clock_text, rate_text
 from dispatcher.cli.render.progress import REDRAW_S, beside
-from dispatcher.cli.render.terminal import STATE_STYLES, err
+from dispatcher.cli.render.terminal import STATE_STYLES, err, say
+from dispatcher.clock import now_ms
 from dispatcher.events import Phase
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -20,6 +24,7 @@ from dispatcher.plurals import counted
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from dispatcher.campaign.timing import Waiting
     from dispatcher.events import EventBus, Snapshot
 
 #: A rate this much below the account's limit was lowered, not rounded.
@@ -177,3 +182,16 @@ async def _draw(bus: EventBus) -> None:
         finally:
             # Drawn once more when the block ends.
             shown.snapshot = bus.snapshot()
+
+
+async def countdown(waiting: Sequence[Waiting]) -> None:
+    """Wait until the first of these rows may go, and show for how long; the clock is looked at again and again."""
+    until_ms = waiting[0].until_ms
+    for line in waiting_lines(waiting):
+        say(f"waiting: {line}", "yellow")
+    with err().status("") if err().is_terminal else contextlib.nullcontext() as shown:
+        # No event tells that it is time: the machine may sleep meanwhile, so the clock is looked at.
+        while (left_ms := until_ms - now_ms()) > 0:
+            if shown is not None:
+                shown.update(f"goes on in {clock_text(left_ms / 1000)}; Ctrl-C stops, and resume goes on")
+            await asyncio.sleep(min(1.0, left_ms / 1000))
