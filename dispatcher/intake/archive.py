@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
+from dispatcher.intake.book_parts import read_formats
+from dispatcher.intake.numbers import Format, Kind
+from dispatcher.intake.unopenable import Unopenable
+
 #: Bounds on an archive. Excel's largest sheet of 26 full columns has about a gigabyte of XML.
 ENTRIES_MAX = 10_000
 INFLATED_MAX_BYTES = 2 << 30
@@ -35,14 +39,6 @@ _NOT_PLAIN = (
 #: A cell that makes the quick reader, who lays out whole rectangles, ask for all memory.
 _FAR = re.compile(rb'r="[A-Z]{2}(?:[A-Z]\d|\d{5})')
 _CONTENT = re.compile(rb"<(?:\w+:)?(?:v|is)[ >]")
-
-
-class Unopenable(Exception):
-    """Why an archive is not opened."""
-
-    def __init__(self, message: str, found: str | None = None, fix: str | None = None) -> None:
-        super().__init__(message)
-        self.message, self.found, self.fix = message, found, fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +62,8 @@ class Archive:
     all_names: list[str] = field(default_factory=list)
     strings: str | None = None
     styles: str | None = None
+    #: Style of a cell -> its number format.
+    formats: Mapping[int, Format] = field(default_factory=dict)
     #: Dates count from 1904.
     is_1904: bool = False
     #: Its formulas are to be calculated when it is opened: what stands there may be a placeholder.
@@ -74,7 +72,7 @@ class Archive:
     is_usual: bool = False
     #: Sheets' entries that hold anything.
     filled: set[str] = field(default_factory=set)
-    #: Of these, those that must be read exactly.
+    #: Those that must be read exactly.
     special: set[str] = field(default_factory=set)
 
     def open(self, name: str) -> IO[bytes]:
@@ -174,34 +172,67 @@ def _xml(archive: zipfile.ZipFile, found: Archive, name: str) -> Iterator[Elemen
 
 def _inflate(archive: zipfile.ZipFile, found: Archive) -> None:
     sheets = {found.names[sheet.entry]: sheet.entry for sheet in found.sheets}
-    total = 0
+    inflating = _Inflating(archive)
+    # Sheets come last, when all that says how to look at them is known to be no bomb.
     for entry in archive.infolist():
-        size, rest = 0, b""
-        name = sheets.get(entry.filename)
-        with archive.open(entry) as file:
+        if entry.filename not in sheets:
+            for _ in inflating.pieces(entry):
+                pass
+    if found.styles is not None:
+        with archive.open(found.names[found.styles]) as file:
+            found.formats = read_formats(file)
+    styled = _styled(found.formats)
+    for entry in archive.infolist():
+        if entry.filename in sheets:
+            name, rest = sheets[entry.filename], b""
+            for piece in inflating.pieces(entry):
+                xml = rest + piece
+                _look(found, name, xml, styled)
+                rest = xml[-64:]
+            if not rest.rstrip().endswith((b"worksheet>", b"/>")):
+                # It is cut off: whoever reads it says so.
+                found.special.add(name)
+                found.filled.add(name)
+
+
+class _Inflating:
+    """What entries hold, and whether it is not too much."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._total = 0
+
+    def pieces(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+        """An entry's content. Raises: Unopenable: it, or all so far, is more than a workbook's."""
+        size = 0
+        with self._archive.open(entry) as file:
             while piece := file.read(_PIECE):
                 size += len(piece)
-                total += len(piece)
+                self._total += len(piece)
                 if size > RATIO_FREE_BYTES and size > RATIO_MAX * max(entry.compress_size, 1):
                     what = f"{entry.filename} is squeezed more than {RATIO_MAX}:1"
                     raise Unopenable("looks like a zip bomb", what, "save the sheet as CSV")
-                if total > INFLATED_MAX_BYTES:
+                if self._total > INFLATED_MAX_BYTES:
                     most = f"more than {INFLATED_MAX_BYTES >> 30} GiB of XML"
                     raise Unopenable("is too large", most, "save the sheet as CSV")
-                if name is not None and name not in found.special:
-                    piece = rest + piece
-                    _look(found, name, piece)
-                    rest = piece[-64:]
-        if name is not None and name not in found.special and not rest.rstrip().endswith((b"worksheet>", b"/>")):
-            # It is cut off: whoever reads it says so.
-            found.special.add(name)
-            found.filled.add(name)
+                yield piece
 
 
-def _look(found: Archive, name: str, xml: bytes) -> None:
+def _styled(formats: Mapping[int, Format]) -> re.Pattern[bytes] | None:
+    """What finds a cell with a format that changes what is seen; None: there is no such format."""
+    special = "|".join(str(style) for style, form in formats.items() if form.kind is not Kind.plain)
+    return re.compile(rf"\bs=[\"'](?:{special})[\"']".encode()) if special else None
+
+
+def _look(found: Archive, name: str, xml: bytes, styled: re.Pattern[bytes] | None) -> None:
     """Whether there is anything in the sheet, and anything that is not plain."""
     if name not in found.filled and _CONTENT.search(xml):
         found.filled.add(name)
+    # A format alone fills no sheet: many are formatted and empty.
+    if styled is not None and name not in found.special and styled.search(xml):
+        found.special.add(name)
+    if name in found.special and name in found.filled:
+        return
     # A cell that is cut comes again, whole, with the next piece. One look for each is faster than one for all.
     is_plain = not any(mark in xml for mark in _NOT_PLAIN) and xml.count(b"<c ") <= xml.count(b'<c r="') + 1
     if not is_plain or _FAR.search(xml):

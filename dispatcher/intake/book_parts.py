@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import IO, Any
 from xml.parsers import expat
 
-from dispatcher.intake.archive import Unopenable
 from dispatcher.intake.numbers import Format
 from dispatcher.intake.scanning import read_piece
+from dispatcher.intake.unopenable import Unopenable
 
-_PIECE = 1 << 18
 #: A text as Excel writes nearly all; others are the parser's: escapes, entities, letters beyond ASCII, formatted runs.
 _PLAIN_STRING = re.compile(rb'<si><t(?: xml:space="preserve")?>([ -%\'-;=?-\\^`-~]*)</t></si>')
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -90,10 +89,10 @@ def read_strings(file: IO[bytes]) -> list[str]:
     return reader.strings
 
 
-def read_formats(file: IO[bytes]) -> list[Format]:
-    """The number format of each style of a cell."""
+def read_formats(file: IO[bytes]) -> dict[int, Format]:
+    """The number format of each style of a cell, by its number."""
     codes: dict[int, str] = {}
-    formats: list[Format] = []
+    formats: dict[int, Format] = {}
     inside: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -102,7 +101,7 @@ def read_formats(file: IO[bytes]) -> list[Format]:
             codes[int(attributes.get("numFmtId", 0))] = attributes.get("formatCode", "")
         elif name == "xf" and inside and inside[-1] == "cellXfs":
             number = int(attributes.get("numFmtId", 0))
-            formats.append(Format(number, codes.get(number)))
+            formats[len(formats)] = Format(number, codes.get(number))
         inside.append(name)
 
     def end(_: str) -> None:
@@ -114,17 +113,5 @@ def read_formats(file: IO[bytes]) -> list[Format]:
     try:
         parser.Parse(file.read(64 << 20), True)
     except (expat.ExpatError, ValueError):
-        return []
+        return {}
     return formats
-
-
-def has_styles(file: IO[bytes], styles: set[str]) -> bool:
-    """Whether any cell has one of these styles."""
-    pattern = re.compile(rb"\bs=[\"'](?:" + "|".join(sorted(styles)).encode() + rb")[\"']")
-    rest = b""
-    while piece := file.read(_PIECE):
-        piece = rest + piece
-        if pattern.search(piece):
-            return True
-        rest = piece[-32:]
-    return False

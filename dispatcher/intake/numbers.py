@@ -98,6 +98,10 @@ def _kind(code: str) -> Kind:
     return Kind.currency if _CURRENCY.search(section) else Kind.other
 
 
+#: That of a cell without a style.
+GENERAL = Format(0, None)
+
+
 def number_text(value: float) -> str:
     """Fifteen significant digits, as Excel shows them, and no E-notation for what one would write out."""
     text = f"{value:.15g}"

@@ -18,12 +18,15 @@ from typing import IO, Any, cast
 import orjson
 
 from dispatcher.errors import InputError
-from dispatcher.intake.archive import Archive, Sheet, Unopenable, read_archive
+from dispatcher.intake.archive import Archive, Sheet, read_archive
+from dispatcher.intake.cells import Row, letters_of
 from dispatcher.intake.child import Child, bound, go_on
-from dispatcher.intake.numbers import Kind, number_text
+from dispatcher.intake.facts import Facts
+from dispatcher.intake.numbers import number_text
 from dispatcher.intake.rows import COLUMNS_MAX, Chunk, RowChunk
-from dispatcher.intake.sheet import ExactSheet, Facts, Row, letters_of
+from dispatcher.intake.sheet import ExactSheet
 from dispatcher.intake.sources import Source
+from dispatcher.intake.unopenable import Unopenable
 from dispatcher.plurals import counted
 from dispatcher.remedies import Setting
 
@@ -168,7 +171,7 @@ def _lines(path: Path, sheet: str | None, header_row: int, dates: str) -> Iterat
             raise Unopenable("is encrypted, or an old .xls file", None, how)
     archive = read_archive(path)
     chosen, notes = _choose_sheet(archive, sheet)
-    if archive.is_usual and chosen.entry not in archive.special and not _has_formats(archive, chosen.entry):
+    if archive.is_usual and chosen.entry not in archive.special:
         yield from _plain_lines(path, chosen, notes, header_row)
     else:
         yield from _exact_lines(ExactSheet(archive, chosen.entry, dates), chosen.name, notes, header_row)
@@ -195,18 +198,6 @@ def _choose_sheet(archive: Archive, wanted: str | None) -> tuple[Sheet, list[str
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _has_formats(archive: Archive, entry: str) -> bool:
-    """Whether cells of the sheet have formats that change what is seen."""
-    from dispatcher.intake.book_parts import has_styles, read_formats
-
-    if archive.styles is None:
-        return False
-    special = {
-        str(at) for at, form in enumerate(read_formats(archive.open(archive.styles))) if form.kind is not Kind.plain
-    }
-    return bool(special) and has_styles(archive.open(entry), special)
 
 
 def _plain_lines(path: Path, chosen: Sheet, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:

@@ -12,12 +12,12 @@ import xlsxwriter
 from pydantic import ValidationError
 
 from dispatcher.errors import InputError
-from dispatcher.intake import book_parts, scanning, workbook
+from dispatcher.intake import archive, book_parts, scanning, workbook
 from dispatcher.intake import sheet as sheets
-from dispatcher.intake.archive import Unopenable
+from dispatcher.intake.unopenable import Unopenable
 from dispatcher.model import Reason
 from dispatcher.remedies import Setting
-from tests.support.sheets import HEADER, book, cell, phone, row
+from tests.support.sheets import HEADER, MAIN, book, cell, phone, row
 from tests.unit.intake.reading import ANN, options, read
 
 SHARED = "<si><t>phone</t></si><si><t>v</t></si><si><t>+12025550101</t></si>"
@@ -166,6 +166,26 @@ def test_values_in_other_xml(tmp_path: Path, inner: str) -> None:
     assert read(book(tmp_path / "a.xlsx", rows, strings=SHARED)).cells == [(ANN, "7")]
 
 
+@pytest.mark.parametrize("piece", [1 << 20, 97])
+def test_a_formatted_sheet_may_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    """Formats fill no sheet, and do not hide what fills it further down."""
+    monkeypatch.setattr(archive, "_PIECE", piece)
+    formatted = "".join(f'<row r="{n}"><c r="A{n}" s="1"/></row>' for n in range(1, 20))
+    texts = {
+        "Empty": formatted,
+        "Filled": formatted + '<row r="20"><c r="A20" s="1"><v>5</v></c></row>',
+        "Formula": formatted + '<row r="20"><c r="A20"><f>A21</f></c></row>',
+    }
+    others = tuple(
+        (name, "worksheet", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
+        for name, rows in texts.items()
+    )
+    found = archive.read_archive(book(tmp_path / "a.xlsx", PLAIN, styles=("yyyy",), strings=SHARED, others=others))
+    names = {one.entry: one.name for one in found.sheets}
+    assert {names[entry] for entry in found.filled} == {"People", "Filled", "Formula"}
+    assert {names[entry] for entry in found.special} == {"Empty", "Filled", "Formula"}
+
+
 TWO_LINES = (
     '<row r="1"><c r="A1" t="inlineStr"><is><t>phone</t></is></c><c r="B1" t="inlineStr"><is><t>Name</t></is></c></row>'
     '<row r="2"><c r="B2" t="inlineStr"><is><t>first</t></is></c><c r="C2" t="inlineStr"><is><t>last</t></is></c></row>'
@@ -203,7 +223,8 @@ def _as_scanned_and_as_parsed(monkeypatch: pytest.MonkeyPatch, path: Path) -> li
     for is_scanned in (True, False):
         with monkeypatch.context() as patch:
             if not is_scanned:
-                patch.setattr(sheets, "_PLAIN_ROW", re.compile(rb"(?!)"))
+                patch.setattr(sheets, "PLAIN_ROW", re.compile(rb"(?!)"))
+                patch.setattr(sheets, "PLAIN_ROWS", re.compile(rb"(?!)"))
                 patch.setattr(book_parts, "_PLAIN_STRING", re.compile(rb"(?!)"))
             try:
                 found.append([*workbook._lines(path, None, 0, "")])
