@@ -144,6 +144,14 @@ def hash_of(contact: str) -> str:
     return hashed_contact(hashlib.sha256(contact.encode("utf-8", "surrogatepass")).hexdigest())
 
 
+class PausedBy(StrEnum):
+    """Who has paused a campaign."""
+
+    user = "user"
+    #: Too large a share of rows was refused, or of contacts has opted out: to go on all the same must be asked for.
+    guard = "guard"
+
+
 class ListKind(StrEnum):
     """Which kind of suppression list."""
 

@@ -32,6 +32,7 @@ from dispatcher.ledger.records import (
     LeftOut,
     Look,
     NewInput,
+    Pause,
     PlanCounts,
     ReportRow,
     RowBatch,
@@ -42,6 +43,7 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
+from dispatcher.ledger.wishes import Wishes
 from dispatcher.model import Outcome, Reason, RowState
 
 
@@ -55,6 +57,10 @@ class Ledger(Protocol):
     @property
     def lists(self) -> Lists:
         """The suppression lists of its accounts."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is wanted of its campaigns: that they are sent, or stand still."""
 
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
@@ -248,12 +254,23 @@ class Ledger(Protocol):
         A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
         (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted; and so
         does one whose contact is suppressed: on one of these lists, opted out, or by hand.
-        Raises: LeaseLost where another run has taken the account over; SuppressionError where one of the lists is not
-        there any more; LedgerFull, LedgerGone.
+        Raises: LeaseLost where another run has taken the account over; CampaignPaused where rows wait and the campaign
+        is paused, also for no row at all (`limit` 0); SuppressionError where one of the lists is not there any more;
+        LedgerFull, LedgerGone.
         """
 
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+    async def end_rows(
+        self,
+        run: Run,
+        ends: Sequence[AttemptEnd],
+        *,
+        now_ms: int,
+        totals: RunTotals,
+        pause: Pause | None = None,
+    ) -> None:
         """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
+
+        `pause`: and pause the campaign, because of what they proved: neither is on disk without the other.
 
         Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row of
         which nothing was created and that was taken out meanwhile, or is no longer in order in a newer file, becomes

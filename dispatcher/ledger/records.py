@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import orjson
 
-from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, PausedBy, Reason, RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +421,25 @@ class LedgerPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing of a campaign is sent until somebody lifts this."""
+
+    at_ms: int
+    by: PausedBy
+    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted of a campaign, and the version by which it is changed: by whoever has seen this one alone."""
+
+    version: int
+    #: None: that it is sent.
+    pause: Pause | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
     """A campaign's counts, as `status` shows them."""
 
@@ -444,3 +463,5 @@ class CampaignStatus:
     interrupted: bool = False
     #: Rows that were sent, or may have been, with other values or to another address than the latest file has.
     changed: int = 0
+    #: None: it may be sent.
+    paused: Pause | None = None

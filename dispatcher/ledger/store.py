@@ -18,6 +18,7 @@ from dispatcher.ledger import (
     test_sends,
     tracking,
     unresolved,
+    wishes,
     witnessed,
 )
 from dispatcher.ledger.chunks import ChunkReader
@@ -39,6 +40,7 @@ from dispatcher.ledger.records import (
     LeftOut,
     Look,
     NewInput,
+    Pause,
     PlanCounts,
     RowBatch,
     Run,
@@ -59,6 +61,7 @@ class Store(ABC):
     def __init__(self) -> None:
         self._chunks = ChunkReader()
         self.lists = Lists(self._do, self._read)
+        self.wishes = wishes.Wishes(self._do, self._read)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -241,15 +244,28 @@ class Store(ABC):
 
         return await self._do(work)
 
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+    async def end_rows(
+        self,
+        run: Run,
+        ends: Sequence[AttemptEnd],
+        *,
+        now_ms: int,
+        totals: RunTotals,
+        pause: Pause | None = None,
+    ) -> None:
+        def finish(db: Db) -> None:
+            runs.update(db, run, now_ms, totals)
+            if pause is not None:
+                wishes.pause(db, run.campaign.campaign_id, pause)
+
         def work(db: Db) -> None:
             attempts.end(db, ends, RowState.sending)
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         def carefully(db: Db) -> None:
             # A row that another run has made unknown meanwhile takes the proof all the same.
             attempts.end_one_by_one(db, ends, (RowState.sending, RowState.unknown))
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         try:
             await self._do(work)

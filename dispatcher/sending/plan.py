@@ -28,5 +28,8 @@ class SendPlan:
     repeat_after_ms: int = 0
     #: The suppression lists that apply beside the account's own.
     list_ids: Sequence[int] = ()
+    #: Above which share of refusals among so many answers the run stops and the campaign is paused; 0: it never is.
+    guard_rows: int = 0
+    max_rejected: float = 0.0
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

@@ -23,6 +23,7 @@ from dispatcher.sending.breaker import SameRefusals
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.feeder import Feeder
+from dispatcher.sending.guard import Guard
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
@@ -58,6 +59,7 @@ class Sender:
         self._bus = bus
         self._tally = Tally()
         self._refusals = SameRefusals(run.campaign.name)
+        self._guard = Guard(plan)
         self._stopped = False
         self._workers: list[Worker] = []
         self._feeding: asyncio.Task[None] | None = None
@@ -94,7 +96,7 @@ class Sender:
         """One round: send until no planned row is left, `limit` of them have an answer, or `stop`.
 
         Every row claimed has its outcome in the ledger afterwards, also where this is cancelled (rows in flight are
-        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written.
+        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written; CampaignPaused.
         """
         if self._stopped:
             return
@@ -124,6 +126,7 @@ class Sender:
                 recorder=recorder,
                 busy=self._busy,
                 refusals=self._refusals,
+                guard=self._guard,
                 tally=self._tally,
                 stop=self.stop,
             )

@@ -1,0 +1,1 @@
+"""The rules of a campaign: pure decisions, without a clock, without I/O, without settings."""
