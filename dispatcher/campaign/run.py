@@ -150,6 +150,8 @@ class CampaignRun:
             list_ids=lists,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
+            guard_rows=settings.guard.window_rows,
+            max_rejected=settings.guard.max_rejected,
         )
         return Sender(
             plan,

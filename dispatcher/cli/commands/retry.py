@@ -99,6 +99,7 @@ async def retry(
         )
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     async with session.working(campaign, wait=wait) as opened:
+        await opened.check_not_paused()
         if unknown:
             # What can be found is found first.
             async with live.view(session.bus):
