@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 #: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
@@ -150,6 +151,16 @@ class PausedBy(StrEnum):
     user = "user"
     #: Too large a share of rows was refused, or of contacts has opted out: to go on all the same must be asked for.
     guard = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing of a campaign is sent until somebody lifts this."""
+
+    at_ms: int
+    by: PausedBy
+    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
+    reason: str = ""
 
 
 class ListKind(StrEnum):

@@ -12,7 +12,8 @@ from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
-from dispatcher.ledger.records import CampaignStatus, LeftOut, PlanCounts, Wish
+from dispatcher.ledger.records import CampaignStatus, LeftOut, PlanCounts
+from dispatcher.ledger.wishes import Wish
 from dispatcher.model import Reason
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.clock import now_ms
-from dispatcher.ledger.records import Pause, Wish
-from dispatcher.ledger.wishes import refusal
-from dispatcher.model import PausedBy
+from dispatcher.ledger.wishes import Wish, refusal
+from dispatcher.model import Pause, PausedBy
 
 
 async def pause(context: CampaignContext, reason: str) -> tuple[Pause, bool]:

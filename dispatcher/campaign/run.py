@@ -12,6 +12,7 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
+from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
@@ -73,7 +74,10 @@ class CampaignRun:
         found = 0
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
-        async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
+        async with (
+            studio_client(settings, credentials, gate=self._account.gate()) as studio,
+            opt_outs_watched(self._context, self._stop),
+        ):
             sender = self._sender(studio, run, limiter, input_id, lists, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))

@@ -19,11 +19,10 @@ from dispatcher.ledger.records import (
     CampaignStatus,
     ExecutionCounts,
     InputRecord,
-    Pause,
     ReportRow,
-    Wish,
 )
-from dispatcher.model import RowState
+from dispatcher.ledger.wishes import Wish
+from dispatcher.model import Pause, RowState
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 

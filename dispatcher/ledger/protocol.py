@@ -32,7 +32,6 @@ from dispatcher.ledger.records import (
     LeftOut,
     Look,
     NewInput,
-    Pause,
     PlanCounts,
     ReportRow,
     RowBatch,
@@ -44,7 +43,7 @@ from dispatcher.ledger.records import (
     UnknownRow,
 )
 from dispatcher.ledger.wishes import Wishes
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.model import Outcome, Pause, Reason, RowState
 
 
 class Ledger(Protocol):

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import orjson
 
-from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, PausedBy, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Pause, Reason, RowState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,25 +418,6 @@ class LedgerPlace:
     location: str
     #: None: it has no campaign yet.
     since_ms: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """Nothing of a campaign is sent until somebody lifts this."""
-
-    at_ms: int
-    by: PausedBy
-    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is wanted of a campaign, and the version by which it is changed: by whoever has seen this one alone."""
-
-    version: int
-    #: None: that it is sent.
-    pause: Pause | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,6 @@ from dispatcher.ledger.records import (
     LeftOut,
     Look,
     NewInput,
-    Pause,
     PlanCounts,
     RowBatch,
     Run,
@@ -50,7 +49,7 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.model import Outcome, Pause, Reason, RowState
 
 T = TypeVar("T")
 

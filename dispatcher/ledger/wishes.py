@@ -8,19 +8,28 @@ A change is a compare-and-set of the campaign's version: whoever has not seen wh
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from dispatcher.errors import CampaignPaused, GuardTripped
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import CampaignRecord, Pause, Wish
-from dispatcher.model import PausedBy
+from dispatcher.ledger.records import CampaignRecord
+from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
 
 T = TypeVar("T")
 
 SEND, PAUSE = "send", "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted of a campaign, and the version by which it is changed: by whoever has seen this one alone."""
+
+    version: int
+    #: None: that it is sent.
+    pause: Pause | None
 
 
 def wish_of(db: Db, campaign_id: int) -> Wish:

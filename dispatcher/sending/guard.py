@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dispatcher.clock import now_ms
-from dispatcher.ledger.records import Pause
-from dispatcher.model import Outcome, PausedBy
+from dispatcher.model import Outcome, Pause, PausedBy
 from dispatcher.rules.guard import RefusalShare
 from dispatcher.sending.plan import SendPlan
 from dispatcher.studio.outcomes import Verdict

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dispatcher.clock import now_ms
 from dispatcher.errors import LedgerError, LedgerFull, LedgerUnreachable
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import AttemptEnd, Pause, Run, RunTotals
+from dispatcher.ledger.records import AttemptEnd, Run, RunTotals
+from dispatcher.model import Pause
 
 #: How long results gather before a commit: bounds both what a crash leaves unknown and the number of commits.
 GATHER_S = 0.04

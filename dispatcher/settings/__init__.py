@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
+from dispatcher.settings.guard import GuardSettings
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
@@ -11,7 +12,6 @@ from dispatcher.settings.schema import (
     AccountSettings,
     CampaignSettings,
     ColumnsSettings,
-    GuardSettings,
     InputSettings,
     RateSettings,
     ReconcileSettings,

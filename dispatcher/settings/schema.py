@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.guard import GuardSettings
+from dispatcher.settings.table import Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
 
@@ -19,11 +21,7 @@ Positive = Annotated[float, Field(gt=0, le=1e9)]
 NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
-
-
-class AccountSettings(_Table):
+class AccountSettings(Table):
     """Which Studio to talk to."""
 
     base_url: str = Field(DEFAULT_BASE_URL, description="Studio's address. Point it at a sandbox to rehearse.")
@@ -82,7 +80,7 @@ class AccountSettings(_Table):
         return value
 
 
-class CampaignSettings(_Table):
+class CampaignSettings(Table):
     """What is started, and for whom."""
 
     flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
@@ -124,7 +122,7 @@ class CampaignSettings(_Table):
         return value
 
 
-class ColumnsSettings(_Table):
+class ColumnsSettings(Table):
     """Which column is what. Nothing is guessed."""
 
     to: str | None = Field(None, description="The column that holds the contact's number or address. Required.")
@@ -150,7 +148,7 @@ class ColumnsSettings(_Table):
         return value.upper() if value else value
 
 
-class InputSettings(_Table):
+class InputSettings(Table):
     """How the file is read."""
 
     sheet: str | None = Field(None, description="The sheet of a workbook. Default: the only visible one that has rows.")
@@ -190,7 +188,7 @@ class InputSettings(_Table):
         return value
 
 
-class RateSettings(_Table):
+class RateSettings(Table):
     """How fast requests may leave."""
 
     per_second: Positive = Field(20.0, description="The account's limit, in create requests per second.")
@@ -204,7 +202,7 @@ class RateSettings(_Table):
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The most requests on the wire at once.")
 
 
-class RetrySettings(_Table):
+class RetrySettings(Table):
     """What happens after a 429, a failed connection, consecutive failures."""
 
     backoff_base_s: Positive = Field(
@@ -225,7 +223,7 @@ class RetrySettings(_Table):
     read_attempts: Annotated[int, Field(ge=1)] = Field(5, description="How often a read (list, fetch) is tried.")
 
 
-class TimeoutSettings(_Table):
+class TimeoutSettings(Table):
     """How long to wait for what, in seconds."""
 
     connect_s: Positive = Field(10.0, description="Until a connection stands, TLS included.")
@@ -237,7 +235,7 @@ class TimeoutSettings(_Table):
     )
 
 
-class ReconcileSettings(_Table):
+class ReconcileSettings(Table):
     """How unknown rows are resolved."""
 
     settle_s: NotNegative = Field(
@@ -277,40 +275,11 @@ def variable_path(text: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-class GuardSettings(_Table):
-    """What is not let happen by mistake."""
-
-    max_rows: Annotated[int, Field(ge=0)] = Field(
-        0,
-        description="The most rows that one run may send: more are refused before the first one, as they come from a"
-        " wrong file, say, that a scheduled job was given. 0: as many as there are.",
-    )
-    window_rows: Annotated[int, Field(ge=10)] = Field(
-        200,
-        description="Of how many of a run's last answers max_rejected is a share: one with fewer goes on.",
-    )
-    max_rejected: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.2,
-        description="A run stops, and its campaign is paused, where more than this share of the last answers were"
-        " refusals: `resume --accept-guard` goes on. 0: it never does.",
-    )
-    max_opted_out: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.05,
-        description="The same where more than this share of the executions tracked ended in an opt-out (error 21610, or"
-        " STOP as a reply), of window_rows or more. Needs track_every_min. 0: it never does.",
-    )
-    track_every_min: Annotated[float, Field(ge=0)] = Field(
-        0.0,
-        description="How often a run tracks its executions while it sends, in minutes, for max_opted_out: about one"
-        " read for each that has ended. 0: never.",
-    )
-
-
 #: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
 OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
 
 
-class SuppressSettings(_Table):
+class SuppressSettings(Table):
     """Whom nothing may be sent to. A list that cannot be read stops everything."""
 
     files: list[str] = Field(
@@ -341,7 +310,7 @@ class SuppressSettings(_Table):
     )
 
 
-class TrackingSettings(_Table):
+class TrackingSettings(Table):
     """What `track` reads of the executions."""
 
     variables: list[str] | dict[str, str] = Field(
@@ -381,7 +350,7 @@ class TrackingSettings(_Table):
         return self.variables if isinstance(self.variables, dict) else {path: path for path in self.variables}
 
 
-class StateSettings(_Table):
+class StateSettings(Table):
     """Where the ledger is."""
 
     dir: str = Field(
@@ -404,7 +373,7 @@ class StateSettings(_Table):
         return value
 
 
-class Settings(_Table):
+class Settings(Table):
     """Every setting, checked."""
 
     account: AccountSettings = AccountSettings()
@@ -446,12 +415,12 @@ class Settings(_Table):
         return f"https://{'.'.join(labels)}.twilio.com"
 
 
-def tables() -> Iterator[tuple[str, type[_Table]]]:
+def tables() -> Iterator[tuple[str, type[Table]]]:
     """Each table's name and model, in the order of config.example.toml."""
     for name, info in Settings.model_fields.items():
         model = info.annotation
         assert isinstance(model, type)
-        assert issubclass(model, _Table)
+        assert issubclass(model, Table)
         yield name, model
 
 
@@ -463,6 +432,6 @@ def takes_list(dotted: str) -> bool:
     return model is not None and field is not None and "list[" in str(model.model_fields[field].annotation)
 
 
-def setting_names(model: type[_Table]) -> dict[str, str]:
+def setting_names(model: type[Table]) -> dict[str, str]:
     """A table's setting names as the user writes them -> field names."""
     return {info.alias or name: name for name, info in model.model_fields.items()}

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
     from dispatcher.events import Snapshot
-    from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Pause, PlanCounts
+    from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
+    from dispatcher.model import Pause
 
 
 def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
