@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from dispatcher.ledger.sqlite.connection import FILE_NAME
+from tests.acceptance.cli.nursery import Nursery
 from tests.acceptance.cli.program import (
     Program,
     SandboxProcess,
     finish,
     read_report,
+    sandbox_process,
     until,
     write_contacts,
     write_settings,
@@ -164,8 +167,9 @@ def test_a_verdict_survives_a_kill(ready: Program, sandbox: SandboxProcess) -> N
         timeouts={"answer_s": 600, "stop_s": 600},
     )
     write_contacts(ready.folder / "spring.csv", 300)
-    # What leaves after the refusals is never answered.
-    sandbox.faults(for_requests=60, then={"reject": 1, "for_requests": 11, "then": {"hang_after": 1}})
+    # The first request is never answered: without the kill the run would wait for that.
+    refusals = {"reject": 1, "for_requests": 11}
+    sandbox.faults(hang_after=1, for_requests=1, then={"for_requests": 60, "then": refusals})
     process = ready.start("run", "spring.csv", "--yes")
     until(lambda: refused_rows(ready) == 11, "the last refusal", process)
     process.kill()
@@ -189,3 +193,22 @@ def refused_rows(program: Program) -> int:
         (found,) = db.execute("SELECT count(*) FROM rows WHERE state = 'rejected'").fetchone()
         return int(found)
     return 0
+
+
+def test_opt_outs_while_it_sends(tmp_path: Path, nursery: Nursery) -> None:
+    """What `track` sees during the run stops it, where too many contacts have opted out."""
+    program = Program(tmp_path, nursery)
+    with sandbox_process(tmp_path, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
+        watched = {"window_rows": 50, "max_opted_out": 0.001, "track_every_min": 0.01}
+        settings: dict[str, dict[str, object]] = {"guard": watched, "tracking": {"per_second": 1000}}
+        write_settings(tmp_path, sandbox.base_url, rate={"per_second": 50}, **settings)
+        write_contacts(tmp_path / "spring.csv", 800)
+        result = program("run", "spring.csv", "--yes", "--json")
+        assert result.code == 5, result.err
+        assert "executions tracked ended in an opt-out" in result.err
+        assert (result.json["state"], result.json["paused"]["by"]) == ("paused", "guard")
+        assert result.json["rows"]["planned"] > 0
+        assert program("resume", "spring", "--yes").code == 5
+        write_settings(tmp_path, sandbox.base_url)
+        assert program("resume", "spring", "--yes", "--accept-guard").code == 0
+        check_nobody_twice(sandbox, program("status", "spring", "--json").json["rows"]["created"])
