@@ -7,18 +7,15 @@ A change is a compare-and-set of the campaign's version: whoever has not seen wh
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 
 from dispatcher.errors import CampaignPaused, GuardTripped
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.lists import Work
 from dispatcher.ledger.records import CampaignRecord
 from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
-
-T = TypeVar("T")
 
 SEND, PAUSE = "send", "pause"
 
@@ -82,12 +79,6 @@ def refusal(name: str, held: Pause) -> CampaignPaused:
     return CampaignPaused(
         f"campaign {name!r} is paused since {at}", found=held.reason or None, fix=Command("resume", (name,))
     )
-
-
-class Work(Protocol):
-    """Runs something in a transaction of the ledger's."""
-
-    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
 
 
 class Wishes:
