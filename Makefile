@@ -9,8 +9,13 @@ PY  := $(BIN)/python
 
 # pip of the machine installs into the environment from outside: works where `python3 -m venv` cannot (no ensurepip).
 # -qq and the rest: its advice about itself is not ours to show; its errors still are.
-PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0 \
-	$(PYTHON) -m pip --python $(PY) install -qq --root-user-action=ignore --no-input
+PIP         = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0 $(PYTHON) -m pip --python $(PY)
+PIP_INSTALL = $(PIP) install -qq --root-user-action=ignore --no-input
+
+# phonenumberslite, which the locks once had, and phonenumbers own files of one name: removing the one breaks the other. An
+# environment that has the former loses both before it gets the latter.
+PIP_HEAL = ! $(PIP) show -qq phonenumberslite >/dev/null 2>&1 || \
+	$(PIP) uninstall -qq --root-user-action=ignore --yes phonenumberslite phonenumbers
 
 # After an upgrade of the machine's Python the environment would be a ruin: made anew.
 $(shell [ ! -e $(VENV)/.made ] || [ "$$($(PY) -V 2>&1)" = "$$(cat $(VENV)/.made)" ] || rm -rf $(VENV))
@@ -77,12 +82,14 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.made
 	@echo "setting up $(VENV) from requirements.lock (once; a minute or so) ..." >&2
+	@$(PIP_HEAL)
 	@$(PIP_INSTALL) --require-hashes --requirement requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.made
 	@echo "setting up $(VENV) from requirements-dev.lock (once; a minute or so) ..." >&2
+	@$(PIP_HEAL)
 	@$(PIP_INSTALL) --require-hashes --requirement requirements-dev.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -3,6 +3,7 @@
     DispatcherError                      exit 1   a bug, or anything not named below
     ├── UsageError                       exit 2   the command or the Python call is wrong
     │   ├── SettingsError                exit 2   a setting is wrong or missing
+    │   │   └── HoursError               exit 2   hours that cannot be read, or that never open
     │   ├── InputError                   exit 2   the file cannot be used
     │   │   └── ColumnError              exit 2   a named column is not in the file
     │   ├── SuppressionError             exit 2   a suppression list cannot be used: nothing is sent
@@ -95,6 +96,12 @@ class SettingsError(UsageError):
     """A setting is wrong or missing."""
 
     code = "settings"
+
+
+class HoursError(SettingsError):
+    """The hours cannot be read, or they never open."""
+
+    code = "hours"
 
 
 class InputError(UsageError):

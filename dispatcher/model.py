@@ -91,6 +91,10 @@ class Reason(StrEnum):
     address_too_long = "address_too_long"
     parameters_too_large = "parameters_too_large"
     row_malformed = "row_malformed"
+    #: The cell with the contact's time zone or state.
+    zone_invalid = "zone_invalid"
+    #: A cell that says from when or until when the row may be sent.
+    time_invalid = "time_invalid"
     key_missing = "key_missing"
     duplicate = "duplicate"
     suppressed = "suppressed"
@@ -120,6 +124,16 @@ _ON_PURPOSE = frozenset(
         Reason.test_only,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a cell is not what its column is to hold."""
+
+    reason: Reason
+    #: Nothing personal: of a number its last digits at most.
+    sentence: str
+
 
 #: What may stand before the first `:` of an address: by which channel the contact is reached, not who it is.
 CHANNELS: tuple[str, ...] = ("client", "messenger", "mms", "rcs", "sip", "sips", "sms", "tel", "viber", "whatsapp")

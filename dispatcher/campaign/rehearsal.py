@@ -15,7 +15,7 @@ from dispatcher.campaign.view import CampaignView
 from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
 from dispatcher.ledger.records import PlanCounts
-from dispatcher.model import dispatch_id
+from dispatcher.model import Refusal, dispatch_id
 from dispatcher.remedies import Command, Option
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ async def _first_request(context: CampaignContext) -> PlannedRequest | None:
 async def _send_test(
     context: CampaignContext, to: str, stop: StopRequest, *, wait: bool
 ) -> tuple[PlannedRequest, Verdict]:
-    from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.intake.phones import Addresses
     from dispatcher.ledger import open_ledger
 
     settings, record = context.settings, context.record

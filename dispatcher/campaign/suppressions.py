@@ -136,7 +136,8 @@ async def open_suppressions(settings: Settings, credentials: Credentials) -> Asy
 
 def contacts_of(texts: Sequence[str], settings: Settings) -> list[str]:
     """Who is meant by what a person typed. Raises: UsageError: one of them is no number and no address."""
-    from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.intake.phones import Addresses
+    from dispatcher.model import Refusal
 
     addresses = Addresses(settings.columns.region)
     contacts = []

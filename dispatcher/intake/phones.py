@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import phonenumbers
 
 from dispatcher.intake import patterns
-from dispatcher.model import Reason
+from dispatcher.model import Reason, Refusal
 
 Fullmatch = Callable[[str], re.Match[str] | None]
 
@@ -59,14 +58,6 @@ _GUARDS = ("'", "\u2019", "\u2018", "`", "\u00b4", "\u2032")
 _OPTIONAL_ZERO = re.compile(r"(\d[\s./\-]*)\(\s*0\s*\)", re.ASCII)
 #: Words that people and programs write where there is nothing.
 _NOTHING = frozenset({"-", "--", "n/a", "na", "nan", "none", "null", "nil", "nat", "unknown", "tbd", "?"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a text is no address."""
-
-    reason: Reason
-    sentence: str
 
 
 class Addresses:

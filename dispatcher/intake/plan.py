@@ -12,6 +12,7 @@ from dispatcher.intake.header import explained, visible
 from dispatcher.intake.header import notes as header_notes
 from dispatcher.intake.origin import folder_of, is_ours
 from dispatcher.ledger.records import NewInput, RowBatch
+from dispatcher.model import Refusal
 from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Setting
 
@@ -106,7 +107,7 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
     # Reading a file takes pandas and phonenumbers; asking for help or the status does not.
     from dispatcher.intake.columns import map_columns
     from dispatcher.intake.formats import open_table
-    from dispatcher.intake.phones import Addresses, Refusal
+    from dispatcher.intake.phones import Addresses
     from dispatcher.intake.screening import Limits, Screening
 
     try:

@@ -14,10 +14,10 @@ import orjson
 
 from dispatcher.intake.columns import ColumnMap
 from dispatcher.intake.origin import Told
-from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses, Refusal
+from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses
 from dispatcher.intake.rows import Chunk, Malformed
 from dispatcher.ledger.records import RowBatch
-from dispatcher.model import Reason, RowState
+from dispatcher.model import Reason, Refusal, RowState
 from dispatcher.plurals import counted
 
 #: Separates the cells of a row key that has several.

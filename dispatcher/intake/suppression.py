@@ -16,9 +16,9 @@ from pathlib import Path
 from dispatcher.errors import ColumnError, InputError, SuppressionError
 from dispatcher.intake.formats import open_table
 from dispatcher.intake.header import visible
-from dispatcher.intake.phones import Addresses, Refusal
+from dispatcher.intake.phones import Addresses
 from dispatcher.intake.rows import Table
-from dispatcher.model import Reason, contact_of, hashed_contact
+from dispatcher.model import Reason, Refusal, contact_of, hashed_contact
 from dispatcher.remedies import Advice, AnyOf, Setting
 from dispatcher.settings import InputSettings
 

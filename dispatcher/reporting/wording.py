@@ -69,6 +69,14 @@ REASONS: dict[Reason, Wording] = {
     Reason.row_malformed: Wording(
         "the row cannot be read as the header says", "Correct the row in the file (see the message) and run again."
     ),
+    Reason.zone_invalid: Wording(
+        "the time zone or the state is not one",
+        "Write the zone as America/New_York, the state as FL, or leave the cell empty, and run again.",
+    ),
+    Reason.time_invalid: Wording(
+        "the time of the row is not one",
+        "Write times as 2026-12-01T09:00, the earlier one first, or leave the cell empty, and run again.",
+    ),
     Reason.key_missing: Wording(
         "the column that identifies the row is empty", "Fill in the column that identifies the row and run again."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_opt_outs_while_it_sends(tmp_path: Path, nursery: Nursery) -> None:
     program = Program(tmp_path, nursery)
     with sandbox_process(tmp_path, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
         watched = {"window_rows": 50, "max_opted_out": 0.001, "track_every_min": 0.01}
-        settings: dict[str, dict[str, object]] = {"guard": watched, "tracking": {"per_second": 1000}}
+        settings: dict[str, Any] = {"guard": watched, "tracking": {"per_second": 1000}}
         write_settings(tmp_path, sandbox.base_url, rate={"per_second": 50}, **settings)
         write_contacts(tmp_path / "spring.csv", 800)
         result = program("run", "spring.csv", "--yes", "--json")

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.intake import patterns
-from dispatcher.intake.phones import Addresses, Refusal
-from dispatcher.model import Reason
+from dispatcher.intake.phones import Addresses
+from dispatcher.model import Reason, Refusal
 
 ADDRESSES = {region: Addresses(region) for region in (None, "US", "GB", "DE", "ES", "IT")}
 NUMBER = "+12025550123"
