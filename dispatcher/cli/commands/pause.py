@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import pause_text, print_status_object, say_next_steps
+from dispatcher.cli.render.campaign import pause_text, print_status_object
+from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.errors import ExitCode
 
@@ -30,6 +31,7 @@ async def pause(
     A run that is under way stops at its next rows (5): what has left is waited for, recorded and reported. Nothing but
     `dispatcher resume` lifts a pause; a scheduled `run` of the campaign's file does not. Needs no credentials.
     """
+    from dispatcher.campaign.next_steps import next_steps
     from dispatcher.campaign.view import waiting_rows
 
     async with session.viewing(campaign) as opened:
@@ -45,5 +47,6 @@ async def pause(
         print_status_object(status, reasons)
     else:
         print_line(f"{campaign} is paused" + ("" if status.running else "; no run is under way"))
-        say_next_steps(campaign, status)
+        if waiting_rows(status):
+            say_step(next_steps(campaign, status)[0])
     return ExitCode.OK

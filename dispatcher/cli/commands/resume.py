@@ -63,7 +63,7 @@ async def resume(
             await opened.check_not_paused()
         seen = await opened.seen_pause(accept_guard=accept_guard)
         if seen.pause is not None:
-            say(f"{pause_text(seen.pause)}; to go on lifts it", "yellow")
+            say(f"{pause_text(seen.pause)}. Going on lifts that", "yellow")
         extra = await count_rows(opened, choice) if choice else 0
         left_out = await opened.count_left_out(choice)
 

@@ -188,9 +188,11 @@ def state_text(status: CampaignStatus) -> Text:
     """The campaign's state, with why it stopped."""
     from dispatcher.reporting.summary import campaign_state
 
-    text = Text(campaign_state(status))
+    state = campaign_state(status)
+    text = Text(state)
     if status.paused is not None:
-        text.append(f" ({pause_text(status.paused)})", style="bright_black")
+        why = pause_text(status.paused)
+        text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
     elif status.stop_reason:
         text.append(f" ({status.stop_reason})", style="bright_black")
     return text

@@ -62,7 +62,7 @@ def test_while_a_run_sends(paced: Program, sandbox: SandboxProcess) -> None:
     assert [row["dispatch_status"] for row in report].count("created") == rows["created"]
 
     status = paced("status", "spring")
-    assert "paused since " in status.out
+    assert "paused (since " in status.out
     assert "dispatcher resume spring   lifts the pause and sends the " in status.err
     resumed = paced("resume", "spring", "--yes", "--json")
     assert (resumed.code, resumed.json["rows"]["created"], resumed.json["state"]) == (0, ROWS, "finished")
@@ -136,7 +136,7 @@ def test_the_guard(refusing: Program, sandbox: SandboxProcess) -> None:
     assert (result.json["state"], result.json["paused"]["by"]) == ("paused", "guard")
     assert rows["rejected"] + rows["created"] < 250
     assert (rows["sending"], rows["unknown"]) == (0, 0)
-    assert "paused by the guard since " in refusing("status", "spring").out
+    assert "paused (by the guard since " in refusing("status", "spring").out
     for command in (("resume", "spring", "--yes"), ("run", "spring.csv", "--yes")):
         refused = refusing(*command)
         assert (refused.code, "error[guard]" in refused.err) == (5, True)
