@@ -168,6 +168,24 @@ def hash_of(contact: str) -> str:
     return hashed_contact(hashlib.sha256(contact.encode("utf-8", "surrogatepass")).hexdigest())
 
 
+class PausedBy(StrEnum):
+    """Who has paused a campaign."""
+
+    user = "user"
+    #: Too large a share of rows was refused, or of contacts has opted out: to go on all the same must be asked for.
+    guard = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing of a campaign is sent until somebody lifts this."""
+
+    at_ms: int
+    by: PausedBy
+    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
+    reason: str = ""
+
+
 class ListKind(StrEnum):
     """Which kind of suppression list."""
 

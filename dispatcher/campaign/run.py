@@ -14,6 +14,7 @@ from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.timing import Waiting, WaitsFor, schedule_of, waiting_rows
+from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
@@ -79,7 +80,10 @@ class CampaignRun:
         found = 0
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
-        async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
+        async with (
+            studio_client(settings, credentials, gate=self._account.gate()) as studio,
+            opt_outs_watched(self._context, self._stop),
+        ):
             timing = Timing(self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s)
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
@@ -180,6 +184,8 @@ class CampaignRun:
             wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if self._may_wait else math.inf,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
+            guard_rows=settings.guard.window_rows,
+            max_rejected=settings.guard.max_rejected,
         )
         return Sender(
             plan,

@@ -21,7 +21,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
-    "Send": ("run", "resume", "check"),
+    "Send": ("run", "resume", "pause", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
     "Set up": ("suppress", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
@@ -36,9 +36,10 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
     **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),
     **dict.fromkeys(
-        ("stop", "pause", "abort", "kill"),
+        ("stop", "hold", "suspend", "abort", "kill"),
         AnyOf(
             Advice("Ctrl-C stops a run, and it can be resumed"),
+            Command("pause", ("CAMPAIGN",), does="holds it, whoever sends it"),
             Command("cancel", ("CAMPAIGN",), does="takes out what is not sent yet"),
             Command("recall", ("CAMPAIGN",), does="ends what was started"),
         ),

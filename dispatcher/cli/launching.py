@@ -97,14 +97,14 @@ async def plan(
     check: bool,
     as_json: bool,
 ) -> int:
-    """Read the file, show what it holds, and check the flow. Returns how many rows reach a contact again.
+    """Read the file, show what it holds, and check that it may be sent. Returns how many rows reach a contact again.
 
     Raises: what planning and checking do.
     """
     async with reading(campaign.bus, file):
         counts = await campaign.plan(file, planning)
     err().print(shown.planned(file, counts, None if yes else await examples(campaign, counts)))
-    if not (check and counts.rows[RowState.planned]):
+    if not counts.rows[RowState.planned]:
         return counts.repeats
 
     def warn(found: Sequence[Finding]) -> None:
@@ -112,7 +112,10 @@ async def plan(
         say_findings(found)
 
     try:
-        await stop_unless_flow_fits(campaign, warn)
+        # Whoever sends a file again, a scheduled job above all, does not lift what a person has stopped.
+        await campaign.check_not_paused()
+        if check:
+            await stop_unless_flow_fits(campaign, warn)
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
         error = await write_report(campaign, options.report, overwrite=options.overwrite)

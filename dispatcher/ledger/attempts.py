@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, suppressed, tallies, unresolved
+from dispatcher.ledger import contacted, suppressed, tallies, unresolved, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
@@ -48,7 +48,7 @@ def begin(
     reached: Reached,
 ) -> GrantedRows:
     """Write the intents for up to `limit` planned rows; see `protocol.Ledger.begin_rows`."""
-    check_lease(db, run)
+    check_claim(db, run, limit, input_id)
     granted = GrantedRows()
     account_id = run.campaign.account.account_id
     found = _planned(db, run, limit, now_ms, input_id, gate, reached)
@@ -167,6 +167,24 @@ def _leave_by_ms(gate: Gate, place_id: int, not_after_ms: int) -> int:
 def check_lease(db: Db, run: Run) -> None:
     """Raises: LeaseLost where another run has taken the account over."""
     (epoch,) = db.one("account_epoch", account_id=run.campaign.account.account_id)
+    _check_epoch(run, epoch)
+
+
+def check_claim(db: Db, run: Run, limit: int, input_id: int | None) -> None:
+    """As `check_lease`, and for a campaign that is paused. Nothing is refused where nothing would be sent.
+
+    Raises: LeaseLost; CampaignPaused where rows wait to be sent, or (`limit` 0) have been granted and are about to be.
+    """
+    campaign = run.campaign
+    epoch, wish = db.one("claim_check", account_id=campaign.account.account_id, campaign_id=campaign.campaign_id)
+    _check_epoch(run, epoch)
+    if wish == wishes.PAUSE:
+        held, waiting = wishes.wish_of(db, campaign.campaign_id).pause, inputs_planned(db, campaign)
+        if held is not None and (limit == 0 or (waiting if input_id is None else input_id in waiting)):
+            raise wishes.refusal(campaign.name, held)
+
+
+def _check_epoch(run: Run, epoch: int) -> None:
     if epoch != run.epoch:
         raise LeaseLost(fix="nothing: the other run goes on with the campaign")
 

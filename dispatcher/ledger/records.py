@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import orjson
 
-from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Pause, Reason, RowState
 from dispatcher.rules.places import Place
 
 
@@ -441,3 +441,5 @@ class CampaignStatus:
     interrupted: bool = False
     #: Rows that were sent, or may have been, with other values or to another address than the latest file has.
     changed: int = 0
+    #: None: it may be sent.
+    paused: Pause | None = None

@@ -18,6 +18,7 @@ from dispatcher.ledger import (
     test_sends,
     tracking,
     unresolved,
+    wishes,
     witnessed,
 )
 from dispatcher.ledger.chunks import ChunkReader
@@ -49,7 +50,7 @@ from dispatcher.ledger.records import (
 )
 from dispatcher.ledger.suppressed import LeftOut
 from dispatcher.ledger.waiting import PlacesOfRows
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.model import Outcome, Pause, Reason, RowState
 from dispatcher.rules.gate import OPEN, Gate
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Store(ABC):
         self._reached: attempts.Reached = {}
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
+        self.wishes = wishes.Wishes(self._do, self._read)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -248,15 +250,28 @@ class Store(ABC):
 
         return await self._do(work)
 
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+    async def end_rows(
+        self,
+        run: Run,
+        ends: Sequence[AttemptEnd],
+        *,
+        now_ms: int,
+        totals: RunTotals,
+        pause: Pause | None = None,
+    ) -> None:
+        def finish(db: Db) -> None:
+            runs.update(db, run, now_ms, totals)
+            if pause is not None:
+                wishes.pause(db, run.campaign.campaign_id, pause)
+
         def work(db: Db) -> None:
             attempts.end(db, ends, RowState.sending)
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         def carefully(db: Db) -> None:
             # A row that another run has made unknown meanwhile takes the proof all the same.
             attempts.end_one_by_one(db, ends, (RowState.sending, RowState.unknown))
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         try:
             await self._do(work)

@@ -48,8 +48,16 @@ class Claims:
         """Whether the ledger has said lately that the account is ours."""
         return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
 
+    @property
+    def campaign(self) -> str:
+        """The name of the campaign whose rows these are."""
+        return self._run.campaign.name
+
     async def confirm(self) -> None:
-        """Ask it. Raises: LeaseLost where another run has taken the account over; other LedgerErrors."""
+        """Ask it, and whether the campaign is paused.
+
+        Raises: LeaseLost where another run has taken the account over; other LedgerErrors; CampaignPaused.
+        """
         await self._begin_rows(0)
 
     @property
@@ -71,7 +79,10 @@ class Claims:
                 self._claiming = asyncio.create_task(self._begin_rows(size), name="claim")
 
     async def fill(self, size: int) -> bool:
-        """Have some rows claimed. False: none is planned now, or the limit is reached. Raises: LedgerError."""
+        """Have some rows claimed. False: none is planned now, or the limit is reached.
+
+        Raises: LedgerError, CampaignPaused.
+        """
         self.start(size)
         if self._claiming is None:
             return False
@@ -82,7 +93,10 @@ class Claims:
         return bool(rows)
 
     async def finish(self) -> None:
-        """Wait for the claim that is under way, if there is one: its rows are in `rows` then. Raises: LedgerError."""
+        """Wait for the claim that is under way, if there is one: its rows are in `rows` then.
+
+        Raises: LedgerError, CampaignPaused.
+        """
         claiming, self._claiming = self._claiming, None
         if claiming is not None:
             self.rows.extend(await claiming)

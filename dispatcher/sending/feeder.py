@@ -58,7 +58,7 @@ class Feeder:
         self._room_at = 0
 
     async def run(self) -> None:
-        """Feed. Raises: LedgerError where rows cannot be claimed."""
+        """Feed. Raises: LedgerError, CampaignPaused where rows cannot be claimed."""
         try:
             while await self._feed():
                 pass

@@ -31,5 +31,8 @@ class SendPlan:
     list_ids: Sequence[int] = ()
     #: Rows that wait for less than so many seconds are waited for; else the round ends.
     wait_max_s: float = math.inf
+    #: Above which share of refusals among so many answers the run stops and the campaign is paused; 0: it never is.
+    guard_rows: int = 0
+    max_rejected: float = 0.0
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

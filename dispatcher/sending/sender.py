@@ -23,6 +23,7 @@ from dispatcher.sending.breaker import SameRefusals
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.feeder import Feeder
+from dispatcher.sending.guard import Guard
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
@@ -63,6 +64,7 @@ class Sender:
         self.next_at_ms: int | None = None
         self._tally = Tally()
         self._refusals = SameRefusals(run.campaign.name)
+        self._guard = Guard(plan)
         self._stopped = False
         self._workers: list[Worker] = []
         self._feeding: asyncio.Task[None] | None = None
@@ -99,7 +101,7 @@ class Sender:
         """One round: send until no planned row is left, `limit` of them have an answer, or `stop`.
 
         Every row claimed has its outcome in the ledger afterwards, also where this is cancelled (rows in flight are
-        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written.
+        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written; CampaignPaused.
         """
         if self._stopped:
             return
@@ -129,6 +131,7 @@ class Sender:
                 busy=self._busy,
                 timing=self._timing,
                 refusals=self._refusals,
+                guard=self._guard,
                 tally=self._tally,
                 stop=self.stop,
             )

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import DispatcherError, LedgerError
+from dispatcher.errors import CampaignPaused, DispatcherError, LedgerError
 from dispatcher.ledger.records import AttemptEnd, GrantedRow
+from dispatcher.ledger.wishes import refusal
 from dispatcher.model import FoundBy, Outcome
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.breaker import BreakerState, SameRefusals, Turn
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.feeder import Feeder
+from dispatcher.sending.guard import Guard
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
@@ -46,6 +48,7 @@ class Worker:
         busy: BusyPolicy,
         timing: Timing,
         refusals: SameRefusals,
+        guard: Guard,
         tally: Tally,
         stop: Callable[[DispatcherError], None],
     ) -> None:
@@ -61,6 +64,7 @@ class Worker:
         self._busy = busy
         self._timing = timing
         self._refusals = refusals
+        self._guard = guard
         self._tally = tally
         self._stop = stop
         self._stopped = False
@@ -98,7 +102,7 @@ class Worker:
             except asyncio.CancelledError:
                 self._record(self._given_up(row))
                 raise
-            except LedgerError as error:
+            except (LedgerError, CampaignPaused) as error:
                 self._record(self._given_up(row))
                 self._stop(error)
             finally:
@@ -107,7 +111,7 @@ class Worker:
                 self._feeder.done()
 
     async def _send(self, row: GrantedRow) -> AttemptEnd:
-        """One request, and what became of it. Raises: LedgerError and TooLate where it may not leave any more."""
+        """One request, and what became of it. Raises: TooLate, LedgerError, CampaignPaused where it may not leave."""
         plan = self._plan
         answer = await self._create(row, plan.form(row))
         asked = Asked(self._account.record.account_sid, plan.flow_sid, row.to_address)
@@ -134,7 +138,9 @@ class Worker:
         )
 
     async def _create(self, row: GrantedRow, form: bytes) -> Answer:
-        """Send it, if the account is still ours and it is time. Raises: TooLate, LedgerErrors: it was not sent.
+        """Send it, if the account is still ours and it is time.
+
+        Raises: TooLate, CampaignPaused, LeaseLost, other LedgerErrors: it was not sent.
 
         Whoever takes the account over makes every row in flight unknown, waits until the list must show what came
         of it, and sends the others again. So a process that was suspended, or waited long, must ask before it goes on.
@@ -200,6 +206,10 @@ class Worker:
                 error = self._refusals.refused(verdict.error_code, verdict.summary)
                 if error is not None:
                     self._stop(error)
+        pause = self._guard.answered(verdict)
+        if pause is not None:
+            self._recorder.pause(pause)
+            self._stop(refusal(self._claims.campaign, pause))
 
     def _given_up(self, row: GrantedRow) -> AttemptEnd:
         """The outcome of a row whose worker was told to stop."""

@@ -11,6 +11,6 @@ NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class Table(BaseModel):
-    """One table of config.toml."""
+    """One table of config.toml: no name that it does not know, and never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)

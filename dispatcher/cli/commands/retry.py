@@ -101,6 +101,7 @@ async def retry(
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     waits = launching.waits_for_hours(wait_until_done, json)
     async with session.working(campaign, wait=wait) as opened:
+        await opened.check_not_paused()
         if unknown:
             # What can be found is found first.
             async with live.view(session.bus):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text
+from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text, time_text
 from dispatcher.cli.render.remedies import remedy_text, say_step
 from dispatcher.cli.render.terminal import pairs, print_json, say, visible
+from dispatcher.model import PausedBy
 from dispatcher.plurals import counted
 from dispatcher.remedies import Option, Setting
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.timing import Waiting
     from dispatcher.events import Snapshot
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
+    from dispatcher.model import Pause
     from dispatcher.settings import Settings
 
 
@@ -231,7 +233,17 @@ def state_text(status: CampaignStatus) -> Text:
     """The campaign's state, with why it stopped."""
     from dispatcher.reporting.summary import campaign_state
 
-    text = Text(campaign_state(status))
-    if status.stop_reason:
+    state = campaign_state(status)
+    text = Text(state)
+    if status.paused is not None:
+        why = pause_text(status.paused)
+        text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
+    elif status.stop_reason:
         text.append(f" ({status.stop_reason})", style="bright_black")
     return text
+
+
+def pause_text(pause: Pause) -> str:
+    """Since when it is paused, by whom, and why."""
+    by = "paused by the guard" if pause.by is PausedBy.guard else "paused"
+    return f"{by} since {time_text(pause.at_ms)}" + (f": {visible(pause.reason)}" if pause.reason else "")

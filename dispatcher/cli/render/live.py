@@ -119,8 +119,12 @@ def _numbers(now: Snapshot, width: int) -> RenderResult:
 
 
 def _why(now: Snapshot, width: int) -> Text:
-    """Why nothing leaves, with a countdown that is always whole; else how far looking up is."""
+    """Why nothing leaves any more, or now, with a countdown that is always whole; else how far looking up is."""
     wait = now.waiting
+    if now.stop_reason is not None:
+        text = Text.assemble(("stops: ", "bold yellow"), (now.stop_reason, "yellow"))
+        text.truncate(width, overflow="ellipsis")
+        return text
     if wait is None:
         text = Text((now.detail or "") if now.phase in _LOOKING else "", style="bright_black")
         text.truncate(width, overflow="ellipsis")
@@ -156,7 +160,9 @@ def line_text(now: Snapshot) -> str:
         text += f", {now.throttled:,} × 429"
     if now.eta_s is not None:
         text += f", {clock_text(now.eta_s)} left"
-    if now.waiting is not None:
+    if now.stop_reason is not None:
+        text += f"; stops: {now.stop_reason}"
+    elif now.waiting is not None:
         remaining_s = now.waiting.remaining_s
         text += f"; waits: {now.waiting.reason}" + ("" if remaining_s is None else f" ({remaining_s:.0f} s)")
     elif now.phase is not Phase.sending:

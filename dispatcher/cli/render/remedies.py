@@ -14,7 +14,20 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 _carried: list[Option] = []
 #: The commands that take them.
 _OF_A_CAMPAIGN = frozenset(
-    ("run", "check", "resume", "status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall")
+    (
+        "run",
+        "check",
+        "resume",
+        "pause",
+        "status",
+        "report",
+        "retry",
+        "reconcile",
+        "cancel",
+        "track",
+        "summary",
+        "recall",
+    )
 )
 
 

@@ -142,6 +142,18 @@ WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
+-- name: wish_of
+SELECT version, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: wish_change
+-- By compare-and-set: whoever has not seen what is wanted now changes nothing.
+UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wished_at_ms = :at_ms, version = version + 1
+WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: claim_check
+-- Whose the account is, and what is wanted of the campaign: asked together at every claim.
+SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account_id AND campaign_id = :campaign_id;
+
 -- name: input_files
 SELECT DISTINCT folder, source FROM inputs;
 

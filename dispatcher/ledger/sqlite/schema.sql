@@ -1,4 +1,4 @@
--- The ledger, version 10. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 11. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -17,6 +17,14 @@ CREATE TABLE campaigns (
   input_id      INTEGER,                   -- the latest file that was planned whole
   report_path   TEXT,
   key_columns   TEXT,                      -- JSON array: what makes a row the same row; []: its address; NULL: not known
+  -- What is wanted of it: changed by any process at any time, by compare-and-set of the version, and held by each claim.
+  wish          TEXT NOT NULL DEFAULT 'send' CHECK (wish = 'send' OR wish = 'pause'),
+  wished_by     TEXT NOT NULL DEFAULT 'user',  -- as model.PausedBy
+  wish_reason   TEXT,
+  wished_at_ms  INTEGER,
+  due_ms        INTEGER,                   -- when it is to be sent; NULL: as soon as somebody runs it
+  next_at_ms    INTEGER,                   -- when the first of the rows that wait may be sent; NULL: not known, or none waits
+  version       INTEGER NOT NULL DEFAULT 0, -- raised by each change of these
   UNIQUE (account_id, name)
 );
 
