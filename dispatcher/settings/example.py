@@ -40,6 +40,7 @@ EXAMPLES: dict[str, Any] = {
     "campaign.purpose": "transactional",
     "hours.mode": "wait",
     "hours.open": "09:00-20:00",
+    "hours.override": ["us-fl"],
     "hours.default_zone": "America/New_York",
     "schedule.start_at": "2026-12-01T09:00",
     "schedule.deadline": "2026-12-01T18:00",
