@@ -22,6 +22,8 @@
     ├── StoppedEarly                     exit 5   sending stopped; resumable
     │   ├── BreakerOpen                  exit 5   a run of failures
     │   ├── LookCutShort                 exit 5   who was reached lately could not be told far enough back
+    │   ├── CampaignPaused               exit 5   somebody has paused it: nothing of it is sent until that is lifted
+    │   │   └── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
     │   ├── AccountLocked                exit 5   another process is sending for this account
     │   └── NotNotified                  exit 5   asked to deliver notices, and not all are delivered
     ├── LedgerError                      exit 5   the ledger cannot be used now
@@ -62,6 +64,8 @@ class ExitCode(IntEnum):
     STOPPED = 5
     #: rows left unknown
     SOME_UNKNOWN = 6
+    #: only rows are left that wait for hours, a start or their own times
+    WAITING = 7
     INTERRUPTED = 130
 
 
@@ -218,6 +222,18 @@ class LookCutShort(StoppedEarly):
     """Who was reached a short time ago could not be told as far back as was asked for."""
 
     code = "look_cut_short"
+
+
+class CampaignPaused(StoppedEarly):
+    """The campaign is paused: nothing of it is sent until somebody resumes it."""
+
+    code = "paused"
+
+
+class GuardTripped(CampaignPaused):
+    """The campaign's guard has paused it: too many were refused, or have opted out."""
+
+    code = "guard"
 
 
 class AccountLocked(StoppedEarly):

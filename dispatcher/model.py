@@ -106,6 +106,12 @@ class Reason(StrEnum):
     #: The campaign's latest file has it no more.
     removed = "removed"
     test_only = "test_only"
+    #: The time until which it was to be sent, its own or the campaign's, was over.
+    expired = "expired"
+    #: The hours are never open for everywhere that the contact may be.
+    no_window = "no_window"
+    #: It is not known where the contact is.
+    zone_unknown = "zone_unknown"
 
     @property
     def state(self) -> RowState:
@@ -122,6 +128,9 @@ _ON_PURPOSE = frozenset(
         Reason.reported,
         Reason.removed,
         Reason.test_only,
+        Reason.expired,
+        Reason.no_window,
+        Reason.zone_unknown,
     }
 )
 
@@ -157,6 +166,24 @@ def hashed_contact(digest: str) -> str:
 def hash_of(contact: str) -> str:
     """A contact as a list of digests has it: SHA-256 of its characters (a number in E.164, with its plus)."""
     return hashed_contact(hashlib.sha256(contact.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+class PausedBy(StrEnum):
+    """Who has paused a campaign."""
+
+    user = "user"
+    #: Too large a share of rows was refused, or of contacts has opted out: to go on all the same must be asked for.
+    guard = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing of a campaign is sent until somebody lifts this."""
+
+    at_ms: int
+    by: PausedBy
+    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
+    reason: str = ""
 
 
 class NoticeKind(StrEnum):

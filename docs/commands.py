@@ -50,6 +50,7 @@ only with both options.
 | 4 | credentials missing, refused or without the right |
 | 5 | stopped early: `dispatcher resume CAMPAIGN` goes on |
 | 6 | rows left unknown: `dispatcher reconcile CAMPAIGN` |
+| 7 | only rows are left that wait for hours, a start or their own times: `dispatcher resume CAMPAIGN` later |
 | 130 | interrupted: `dispatcher resume CAMPAIGN` goes on |
 """
 

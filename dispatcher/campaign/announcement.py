@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign.channels import channel_names
-from dispatcher.campaign.result import RunResult, contacted_rows
+from dispatcher.campaign.result import RunResult, unexpected_rows
+from dispatcher.campaign.timing import utc_text, waiting_objects
+from dispatcher.errors import GuardTripped
 from dispatcher.ledger.notices import Announce, EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.model import NoticeKind
@@ -53,8 +55,12 @@ def announcing(
 
 def kind_of(result: RunResult | None) -> NoticeKind:
     """What is told of a run: it has finished where every row has its answer."""
+    if result is not None and isinstance(result.error, GuardTripped):
+        return NoticeKind.guard
     if result is None or result.error is not None or result.remaining:
         return NoticeKind.stopped
+    if result.waiting:
+        return NoticeKind.waiting
     is_finished = campaign_state(result.status) is CampaignState.finished
     return NoticeKind.finished if is_finished else NoticeKind.stopped
 
@@ -65,9 +71,12 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
     del found["ledger"]
     error = result.error if result is not None else None
     killed = {"code": "killed", "message": ended.status.stop_reason} if result is None else None
+    if result is not None:
+        found["waiting"] = waiting_objects(result.waiting)
+        found["next_at"] = None if result.next_at_ms is None else utc_text(result.next_at_ms)
     return {
         **found,
-        "exit_code": int(result.told_code(contacted_rows(ended.skipped, settings))) if result is not None else None,
+        "exit_code": int(result.told_code(unexpected_rows(ended.skipped, settings))) if result is not None else None,
         "error": {"code": error.code, "message": error.message} if error is not None else killed,
         "rehearsal": settings.is_loopback,
         "run": {

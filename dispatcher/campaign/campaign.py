@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign import pausing
 from dispatcher.campaign.courier import TRIES, Courier, Posted
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
-from dispatcher.ledger.records import CampaignStatus, LeftOut, PlanCounts
+from dispatcher.ledger.records import CampaignStatus, PlanCounts
+from dispatcher.ledger.suppressed import LeftOut
+from dispatcher.ledger.wishes import Wish
 from dispatcher.model import Reason
 
 if TYPE_CHECKING:
@@ -165,6 +168,16 @@ class Campaign(CampaignView):
     async def cancel(self, reason: str) -> int:
         """Take the rows that are not sent yet out of the campaign. Returns how many."""
         return await self._context.ledger.cancel_rows(await self._context.current(), reason)
+
+    async def seen_pause(self, *, accept_guard: bool = False) -> Wish:
+        """What is wanted of it, for `lift_pause`. Raises: GuardTripped: the guard has paused it; unless accepted."""
+        wish = await self.wish()
+        pausing.check_may_lift(self._context, wish, accept_guard=accept_guard)
+        return wish
+
+    async def lift_pause(self, seen: Wish) -> None:
+        """Have it sent again, if it is paused as it was seen. Raises: CampaignPaused: it was paused anew meanwhile."""
+        await pausing.lift(self._context, seen)
 
     async def recall(self) -> RecallResult:
         """End the executions of this campaign that are still active, those that the ledger has created and no others.

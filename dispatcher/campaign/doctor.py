@@ -27,7 +27,7 @@ from dispatcher.version import __version__
 SKEW_WARN_S = 5.0
 DISK_WARN_BYTES = 1 << 30
 DISK_FAIL_BYTES = 50 << 20
-PACKAGES = ("aiohttp", "pandas", "pyarrow", "pydantic", "phonenumbers", "typer", "rich")
+PACKAGES = ("aiohttp", "pandas", "pyarrow", "pydantic", "phonenumbers", "tzdata", "holidays", "typer", "rich")
 
 Result: TypeAlias = Literal["ok", "warn", "fail"]
 

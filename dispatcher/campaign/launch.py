@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dispatcher.campaign.courier import TRIES, Courier, Posted, courier_of
 from dispatcher.campaign.outlook import Outlook, outlook, refuse_too_many
-from dispatcher.campaign.result import contacted_rows
+from dispatcher.campaign.result import contacted_rows, unexpected_rows
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort
 from dispatcher.events import Event, RunStarted
@@ -56,6 +56,8 @@ class Launched:
     skipped: dict[str, int] = field(default_factory=dict)
     #: Rows of the file that were left out as contacts reached a short time ago, unless the settings say so.
     contacted: int = 0
+    #: Those, and rows that are left out since no hour or no zone is known for them.
+    unexpected: int = 0
     #: What became of the notices; None: nobody is told.
     posted: Posted | None = None
 
@@ -68,7 +70,7 @@ class Launched:
     @property
     def exit_code(self) -> ExitCode:
         """That of the run; the report's error counts only where nothing graver has happened."""
-        code = self.result.told_code(self.contacted)
+        code = self.result.told_code(self.unexpected)
         if self.report_error is not None and code in (ExitCode.OK, ExitCode.SOME_REFUSED):
             return self.report_error.exit_code
         return code
@@ -145,6 +147,7 @@ async def launch(
         report_error=error,
         skipped=skipped,
         contacted=contacted_rows(skipped, campaign.settings),
+        unexpected=unexpected_rows(skipped, campaign.settings),
         # Whoever has interrupted the run waits for its end.
         posted=await campaign.post(courier, tries=1 if isinstance(result.error, Interrupted) else TRIES)
         if courier

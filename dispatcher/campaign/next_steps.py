@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dispatcher.model import RowState
+from dispatcher.model import PausedBy, RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, Command, Option, Remedy
 
@@ -23,9 +23,11 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
     waiting = rows[RowState.planned]
     found: list[Remedy] = []
     if waiting:
-        found.append(
-            Command("resume", (name,), does=f"sends the {counted(waiting, 'row that waits', 'rows that wait')}")
-        )
+        does = f"sends the {counted(waiting, 'row that waits', 'rows that wait')}"
+        if status.paused is not None:
+            does = f"lifts the pause and {does}"
+        accept = (Option("accept-guard"),) if status.paused and status.paused.by is PausedBy.guard else ()
+        found.append(Command("resume", (name,), accept, does=does))
     if rows[RowState.unknown] or rows[RowState.sending]:
         found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))
     if rows[RowState.rejected]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher.campaign import timing
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import use_lists
@@ -42,6 +43,7 @@ async def plan(context: CampaignContext, source: str | Path, stop: StopRequest, 
     """See `Campaign.plan`."""
     ledger, bus, settings = context.ledger, context.bus, context.settings
     bus.emit(PhaseChanged(phase=Phase.planning))
+    timing.check(settings)
     lists = await use_lists(context)
     told = Told(campaign=context.name, origin=options.origin, elsewhere=await _elsewhere(context))
     with await asyncio.to_thread(open_input, source, settings, told=told) as opened:

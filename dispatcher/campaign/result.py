@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dispatcher.campaign.timing import Waiting
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.model import Reason, RowState
@@ -24,6 +25,13 @@ class RunResult:
     reconcile_error: DispatcherError | None = None
     #: Planned rows that this run was to send and did not.
     remaining: int = 0
+    #: Rows that wait for hours, a start or their own times; the first to go first.
+    waiting: tuple[Waiting, ...] = ()
+
+    @property
+    def next_at_ms(self) -> int | None:
+        """When the first of those may be sent; None: none waits."""
+        return self.waiting[0].until_ms if self.waiting else None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -35,13 +43,21 @@ class RunResult:
             return ExitCode.STOPPED
         if rows[RowState.unknown] or self.status.earlier_rows.get(RowState.unknown, 0):
             return ExitCode.SOME_UNKNOWN
+        if self.waiting:
+            return ExitCode.WAITING
         if rows[RowState.rejected] or rows[RowState.invalid] or rows[RowState.busy]:
             return ExitCode.SOME_REFUSED
         return ExitCode.OK
 
-    def told_code(self, contacted: int) -> ExitCode:
-        """The program's exit code, as far as a report does not change it; see `contacted_rows`."""
-        return ExitCode.SOME_REFUSED if contacted and self.exit_code is ExitCode.OK else self.exit_code
+    def told_code(self, unexpected: int) -> ExitCode:
+        """The program's exit code, as far as a report does not change it; see `unexpected_rows`."""
+        return ExitCode.SOME_REFUSED if unexpected and self.exit_code is ExitCode.OK else self.exit_code
+
+
+def unexpected_rows(skipped: Mapping[str, int], settings: Settings) -> int:
+    """Rows of the file that are left out by a rule which the settings do not name, so that whoever sends must be told."""
+    nowhere = skipped.get(Reason.zone_unknown, 0) + skipped.get(Reason.no_window, 0)
+    return contacted_rows(skipped, settings) + nowhere
 
 
 def contacted_rows(skipped: Mapping[str, int], settings: Settings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
+from dispatcher.campaign.timing import Waiting, WaitsFor, schedule_of, waiting_rows
+from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
@@ -27,6 +30,7 @@ from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.reconcile import Reconciled, reconcile
 from dispatcher.sending.sender import Sender
+from dispatcher.sending.timing import Timing
 
 if TYPE_CHECKING:
     from dispatcher.sending.limiter import Limiter
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 #: How often unknown → not created → sent → unknown may go round before a run ends with rows left unknown.
 ROUNDS_MAX = 20
+#: A run that has nothing to do for longer than this ends, and gives the account back.
+WAITED_FOR_S = 60.0
 
 
 class CampaignRun:
@@ -71,16 +77,22 @@ class CampaignRun:
         record, settings = await self._context.current(), self._settings
         input_id = None if whole_campaign else record.input_id
         lists = await list_ids(self._context)
+        schedule = await schedule_of(self._context)
         run = await self._start(record)
         limiter = await self._account.limiter()
         had_work = await self._tell_start(run, input_id, limit)
         found = 0
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
-        async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
-            sender = self._sender(studio, run, limiter, input_id, lists, again=again)
+        async with (
+            studio_client(settings, credentials, gate=self._account.gate()) as studio,
+            opt_outs_watched(self._context, self._stop),
+        ):
+            timing = Timing(self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s)
+            sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
+                await timing.sweep()
                 try:
                     found += (await self._pass(studio, run, input_id)).created
                 except StudioError as error:
@@ -104,12 +116,19 @@ class CampaignRun:
                             # What could be sent is sent; only the rows left unknown could not be asked for.
                             reconcile_error = error
                             break
-                    if not await self._planned(record, input_id):
+                    if sender.next_at_ms is not None or not await self._planned(record, input_id):
                         break
             except DispatcherError as error:
                 self._stop.request(error)
         stopped = self._stop.error
         reason = stopped.message if stopped else None
+
+        waiting: list[Waiting] = []
+        if stopped is None and sender.next_at_ms is not None:
+            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms())
+            if not waiting:
+                rows = await self._planned(record, input_id)
+                waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]
 
         def result(status: CampaignStatus) -> RunResult:
             return RunResult(
@@ -117,7 +136,8 @@ class CampaignRun:
                 error=stopped,
                 found_by_reconcile=found,
                 reconcile_error=reconcile_error,
-                remaining=_planned_rows(status, input_id) if limit is None else 0,
+                remaining=_planned_rows(status, input_id) if limit is None and not waiting else 0,
+                waiting=tuple(waiting),
             )
 
         announce = announcing(settings, result, report=report, had_work=had_work)
@@ -135,12 +155,25 @@ class CampaignRun:
             announce=announcing(self._settings),
         )
 
+    @property
+    def _may_wait(self) -> bool:
+        """Whether rows may wait for something else than busy contacts."""
+        return self._settings.keeps_places or self._settings.columns.not_before is not None
+
     async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
         """Rows that wait to be sent, of one input or of the whole campaign."""
         return _planned_rows(await self._ledger.status(record), input_id)
 
     def _sender(
-        self, studio: Studio, run: Run, limiter: Limiter, input_id: int | None, lists: Sequence[int], *, again: bool
+        self,
+        studio: Studio,
+        run: Run,
+        limiter: Limiter,
+        input_id: int | None,
+        lists: Sequence[int],
+        timing: Timing,
+        *,
+        again: bool,
     ) -> Sender:
         settings, flow_sid = self._settings, run.campaign.flow_sid
         busy = BusyPolicy(
@@ -163,8 +196,12 @@ class CampaignRun:
             dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
             repeat_after_ms=0 if again else settings.repeat_after_ms,
             list_ids=lists,
+            # A busy contact is waited for, as ever; hours, a start and rows' own times only where they are near.
+            wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if self._may_wait else math.inf,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
+            guard_rows=settings.guard.window_rows,
+            max_rejected=settings.guard.max_rejected,
         )
         return Sender(
             plan,
@@ -174,6 +211,7 @@ class CampaignRun:
             account=self._account,
             limiter=limiter,
             busy=busy,
+            timing=timing,
             bus=self._bus,
         )
 

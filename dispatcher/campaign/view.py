@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign import pausing
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.report_target import check_no_input, input_files, report_target
 from dispatcher.campaign.stop import StopRequests
@@ -20,11 +21,13 @@ from dispatcher.ledger.records import (
     InputRecord,
     ReportRow,
 )
-from dispatcher.model import RowState
+from dispatcher.ledger.wishes import Wish
+from dispatcher.model import Pause, RowState
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.timing import Waiting
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
     from dispatcher.tracking.results import TrackResult
@@ -88,6 +91,16 @@ class CampaignView:
         """How many rows that wait are not in the latest file any more: a send takes them out."""
         return await self._context.ledger.rows_to_remove(await self._context.current())
 
+    async def waiting(self, *, whole_campaign: bool = False) -> list[Waiting]:
+        """Rows of the latest file, or of all, that wait for their hours now; the first to go first.
+
+        Where hours are only warned of, those that would have to. Raises: SettingsError.
+        """
+        from dispatcher.campaign.timing import forecast
+
+        record = await self._context.current()
+        return await forecast(self._context, None if whole_campaign else record.input_id)
+
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""
         return await self._context.ledger.inputs(await self._context.current())
@@ -95,6 +108,24 @@ class CampaignView:
     async def executions(self) -> ExecutionCounts:
         """What became of the executions, counted, as far as they were tracked."""
         return await self._context.ledger.execution_counts(await self._context.current())
+
+    # --- what is wanted of it ---
+
+    async def wish(self) -> Wish:
+        """Whether it is paused, and the version by which that is lifted."""
+        return await self._context.ledger.wishes.of(await self._context.current())
+
+    async def pause(self, reason: str = "") -> tuple[Pause, bool]:
+        """Pause it: when this returns, no more of its rows are claimed, whoever sends it. Needs no lease.
+
+        What was claimed is sent and recorded. Returns the pause that holds, and whether it is this one: one that is
+        paused already stays so, for the reason it was.
+        """
+        return await pausing.pause(self._context, reason)
+
+    async def check_not_paused(self) -> None:
+        """Raises: CampaignPaused."""
+        pausing.check_not_paused(self._context, await self.wish())
 
     # --- rows ---
 

@@ -21,7 +21,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
-    "Send": ("run", "resume", "check"),
+    "Send": ("run", "resume", "pause", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
     "Set up": ("suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
@@ -36,9 +36,10 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
     **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),
     **dict.fromkeys(
-        ("stop", "pause", "abort", "kill"),
+        ("stop", "hold", "suspend", "abort", "kill"),
         AnyOf(
             Advice("Ctrl-C stops a run, and it can be resumed"),
+            Command("pause", ("CAMPAIGN",), does="holds it, whoever sends it"),
             Command("cancel", ("CAMPAIGN",), does="takes out what is not sent yet"),
             Command("recall", ("CAMPAIGN",), does="ends what was started"),
         ),
@@ -79,7 +80,7 @@ def program(command: str | None = None) -> typer.Typer:
             ("dispatcher status", "how all campaigns stand"),
             more="[bold]Exit codes[/bold]  0 all created · 1 a bug · 2 usage, settings or input"
             " · 3 some rows refused or invalid · 4 credentials · 5 stopped early, resumable"
-            " · 6 rows left unknown · 130 interrupted, resumable",
+            " · 6 rows left unknown · 7 rows wait for their hours · 130 interrupted, resumable",
         ),
     )
     app.callback()(options.logged(dispatcher))

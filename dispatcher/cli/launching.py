@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dispatcher.campaign import Campaign
 from dispatcher.campaign.destination import Destination, destination
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
-from dispatcher.campaign.launch import LaunchOptions, launch, write_report
+from dispatcher.campaign.launch import Launched, LaunchOptions, launch, write_report
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
 from dispatcher.campaign.report_target import check_chosen
+from dispatcher.campaign.timing import utc_text, waiting_objects
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
@@ -98,14 +99,14 @@ async def plan(
     check: bool,
     as_json: bool,
 ) -> int:
-    """Read the file, show what it holds, and check the flow. Returns how many rows reach a contact again.
+    """Read the file, show what it holds, and check that it may be sent. Returns how many rows reach a contact again.
 
     Raises: what planning and checking do.
     """
     async with reading(campaign.bus, file):
         counts = await campaign.plan(file, planning)
     err().print(shown.planned(file, counts, None if yes else await examples(campaign, counts)))
-    if not (check and counts.rows[RowState.planned]):
+    if not counts.rows[RowState.planned]:
         return counts.repeats
 
     def warn(found: Sequence[Finding]) -> None:
@@ -113,7 +114,10 @@ async def plan(
         say_findings(found)
 
     try:
-        await stop_unless_flow_fits(campaign, warn)
+        # Whoever sends a file again, a scheduled job above all, does not lift what a person has stopped.
+        await campaign.check_not_paused()
+        if check:
+            await stop_unless_flow_fits(campaign, warn)
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
         error = await write_report(campaign, options.report, overwrite=options.overwrite)
@@ -130,22 +134,26 @@ async def send(
     *,
     yes: bool,
     as_json: bool,
+    waits: bool = False,
     extra: int = 0,
     repeats: int = 0,
     suppressed: int = 0,
     risked: int = 0,
     removal_agreed: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
-) -> ExitCode:
+) -> Launched:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
     `repeats`: how many of all that wait then were reached a short time ago, `suppressed`: are on a list; `risked`: how
     many of the extra rows are unknown now. `removal_agreed`: however many rows are taken out, it was asked for.
+    `waits`: `until_done` goes on, and prints the JSON object at the end.
     """
+
+    waiting = await campaign.waiting(whole_campaign=options.whole_campaign)
 
     def confirm(ahead: Outlook) -> None:
         say()
-        err().print(shown.outlook(campaign, ahead))
+        err().print(shown.outlook(campaign, ahead, waiting))
         say()
         if ahead.most:
             asking.ask(ahead.most, "send", yes, again=ahead.again)
@@ -172,7 +180,8 @@ async def send(
     )
     report = str(launched.report) if launched.report else None
     if as_json:
-        print_json(status_object(launched.result.status, report, launched.skipped))
+        if not waits:
+            print_json(launched_object(launched))
     else:
         out().print()
         print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
@@ -181,6 +190,39 @@ async def send(
     shown.say_posted(launched.posted)
     for error in launched.errors:
         print_error(error)
+    return launched
+
+
+def waits_for_hours(wait_until_done: bool, as_json: bool) -> bool:
+    """Whether this process waits where only rows are left that wait for their hours: asked to, or at a terminal."""
+    return wait_until_done or (not as_json and err().is_terminal and out().is_terminal)
+
+
+def launched_object(launched: Launched) -> dict[str, Any]:
+    """What a run came to, for `--json`."""
+    report = str(launched.report) if launched.report else None
+    found = status_object(launched.result.status, report, launched.skipped)
+    next_at_ms = launched.result.next_at_ms
+    found["waiting"] = waiting_objects(launched.result.waiting)
+    found["next_at"] = None if next_at_ms is None else utc_text(next_at_ms)
+    return found
+
+
+async def until_done(
+    session: Session, name: str, launched: Launched, options: LaunchOptions, *, waits: bool, as_json: bool
+) -> ExitCode:
+    """Where rows wait for their hours, go on at each opening until none does; the account is not held meanwhile.
+
+    Only if `waits`. Raises: Interrupted; what sending does.
+    """
+    try:
+        while waits and launched.exit_code is ExitCode.WAITING and launched.result.next_at_ms is not None:
+            await live.countdown(launched.result.waiting)
+            async with session.working(name, wait=True) as opened:
+                launched = await send(opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True)
+    finally:
+        if waits and as_json:
+            print_json(launched_object(launched))
     return launched.exit_code
 
 

@@ -107,6 +107,12 @@ Remove = Annotated[
     bool, typer.Option("--remove", help="Take out the rows that the file has no more, however many they are.")
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process sends for this account.")]
+WaitUntilDone = Annotated[
+    bool,
+    typer.Option(
+        "--wait-until-done", help="Wait for rows' hours and go on, also where nobody looks; else the exit code is 7."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
 _DEBUG = typer.Option(

@@ -43,12 +43,18 @@ class ColumnMap:
     #: Parameter name -> position.
     parameters: dict[str, int]
     constants: dict[str, str]
+    #: Where the contact's time zone and state stand, and the row's own times; None: no column has them.
+    zone: int | None = None
+    area: int | None = None
+    not_before: int | None = None
+    not_after: int | None = None
 
     @property
     def used(self) -> frozenset[int]:
         """The columns whose values go out, or say whose row it is."""
-        from_ = () if self.from_ is None else (self.from_,)
-        return frozenset((self.to, *from_, *self.key, *self.parameters.values()))
+        some = (self.from_, self.zone, self.area, self.not_before, self.not_after)
+        named = [position for position in some if position is not None]
+        return frozenset((self.to, *named, *self.key, *self.parameters.values()))
 
     def in_file(self, position: int) -> int:
         """Where a column stands in the file."""
@@ -78,6 +84,11 @@ def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign:
     to = names.position(settings.to, "columns.to")
     from_ = names.position(campaign.from_column, "campaign.from_column") if campaign.from_column else None
     key = tuple(names.position(name, "columns.key") for name in settings.key)
+    rules = {
+        name: names.position(column, f"columns.{name}")
+        for name in ("zone", "area", "not_before", "not_after")
+        if (column := getattr(settings, name)) is not None
+    }
     parameters = _parameters(names, settings.parameters, used={to, from_})
     _check_names(parameters, settings.constants, campaign.id_parameter)
     return ColumnMap(
@@ -90,6 +101,7 @@ def map_columns(file_header: Sequence[str], settings: ColumnsSettings, campaign:
         key=key,
         parameters=parameters,
         constants=dict(settings.constants),
+        **rules,
     )
 
 

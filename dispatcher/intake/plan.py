@@ -17,9 +17,11 @@ from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
+    from dispatcher.intake.columns import ColumnMap
     from dispatcher.intake.origin import Told
     from dispatcher.intake.rows import Table
     from dispatcher.intake.screening import Screening
+    from dispatcher.intake.timing import TimingReader
     from dispatcher.settings import Settings
 
 
@@ -143,6 +145,7 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
                 parameters_max_bytes=settings.input.parameters_max_bytes, cell_max_bytes=settings.input.cell_max_bytes
             ),
             told=told,
+            timing=_timing(columns, settings),
         )
     except BaseException:
         table.close()
@@ -157,3 +160,30 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
         key_columns=tuple(visible(name) for name in settings.columns.key),
     )
     return OpenedInput(new_input, table, screening, columns.kept)
+
+
+def _timing(columns: ColumnMap, settings: Settings) -> TimingReader | None:
+    """What reads places and times; None: nothing asks for them. Raises: SettingsError."""
+    own = (columns.zone, columns.area, columns.not_before, columns.not_after)
+    if not settings.keeps_places and not any(column is not None for column in own):
+        return None
+    from dispatcher.intake.timing import TimingReader
+    from dispatcher.rules.clocks import UnknownZone
+    from dispatcher.rules.places import Places
+
+    hours = settings.hours
+    default = hours.default_zone if hours.zone_unknown == "default" else None
+    if hours.zone_unknown == "default" and default is None:
+        raise SettingsError(
+            "[hours] zone_unknown: the zone to take is not set", fix=Setting("hours.default_zone", "America/New_York")
+        )
+    try:
+        places = Places(default)
+    except UnknownZone:
+        raise SettingsError(
+            f"[hours] default_zone: there is no time zone {default!r}",
+            fix=Setting("hours.default_zone", "America/New_York"),
+        ) from None
+    return TimingReader(
+        columns, places, keeps_places=settings.keeps_places, skips_unknown=settings.hours_mode == "wait"
+    )

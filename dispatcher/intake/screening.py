@@ -16,6 +16,7 @@ from dispatcher.intake.columns import ColumnMap
 from dispatcher.intake.origin import Told
 from dispatcher.intake.phones import ADDRESSES_MAX_BYTES, Addresses
 from dispatcher.intake.rows import Chunk, Malformed
+from dispatcher.intake.timing import Timing, TimingReader
 from dispatcher.ledger.records import RowBatch
 from dispatcher.model import Reason, Refusal, RowState
 from dispatcher.plurals import counted
@@ -62,6 +63,7 @@ class Screening:
         limits: Limits,
         rules: Sequence[Rule] = (),
         told: Told | None = None,
+        timing: TimingReader | None = None,
     ) -> None:
         """`from_address`: the normalised sender of rows without their own; None: each row must have one."""
         self._columns = columns
@@ -70,6 +72,7 @@ class Screening:
         self._from_bytes = len((from_address or "").encode())
         self._limits = limits
         self._rules = rules
+        self._timing = timing
         #: None: the file says nothing of what became of its rows.
         self._told = told if columns.status is not None else None
         #: Wholly blank rows met so far; what a reader of text leaves out itself is not among them.
@@ -114,6 +117,11 @@ class Screening:
         self._check_faults(chunk, reasons)
         self._check_lengths(to_addresses, from_addresses, reasons)
         self._look_for_odd(cells, to_addresses, reasons)
+        timing = Timing()
+        if self._timing is not None:
+            timing = self._timing.read(to_addresses, lambda index: self._texts(chunk, index))
+            for position, why in timing.refused.items():
+                reasons.setdefault(position, why)
         row_keys = to_addresses if not columns.key else self._keys(chunk, reasons)
         states = [_PLANNED] * len(cells)
         if reasons:
@@ -121,6 +129,9 @@ class Screening:
             for position in reasons:
                 states[position] = _INVALID
                 row_keys[position] = None
+        for position, why in timing.unknown.items():
+            if position not in reasons:
+                states[position], reasons[position] = _SKIPPED, why
         if self._told is not None:
             self._leave_out_reported(chunk, states, reasons)
         for rule in self._rules:
@@ -138,6 +149,9 @@ class Screening:
             from_addresses=from_addresses,
             cells=cells,
             reasons=reasons,
+            not_before_ms=timing.not_before_ms,
+            not_after_ms=timing.not_after_ms,
+            places=timing.places,
         )
 
     def notes(self) -> tuple[str, ...]:

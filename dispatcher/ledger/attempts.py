@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, suppressed, tallies, unresolved
+from dispatcher.ledger import contacted, suppressed, tallies, unresolved, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
 from dispatcher.ledger.skipping import skip
 from dispatcher.model import STATE_AFTER, Outcome, Reason, RowState
+from dispatcher.rules.gate import Gate
 
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: Rows that are all left out are followed by others, but not for ever: whoever else writes waits for that.
@@ -21,6 +22,11 @@ LOTS_MAX = 20
 _FREE = (Outcome.throttled, Outcome.not_sent)
 #: Nothing was created: a row with a reason not to be sent goes where the reason puts it, and no `retry` brings it back.
 _NOT_CREATED = (RowState.planned, RowState.rejected, RowState.busy)
+
+
+#: Run, input and closing time -> the row up to which the file was gone through for the places that close then; None: to
+#: its end. Only a hint: whatever it passes over is found by its place.
+Reached: TypeAlias = dict[tuple[int, int, int], int | None]
 
 
 class RowsMoved(Exception):
@@ -38,12 +44,14 @@ def begin(
     dispatch_id: Callable[[str], str] | None,
     repeat_after_ms: int,
     list_ids: Collection[int],
+    gate: Gate,
+    reached: Reached,
 ) -> GrantedRows:
     """Write the intents for up to `limit` planned rows; see `protocol.Ledger.begin_rows`."""
-    check_lease(db, run)
+    check_claim(db, run, limit, input_id)
     granted = GrantedRows()
     account_id = run.campaign.account.account_id
-    found: Sequence[Sequence[Any]] = _planned(db, run, limit, now_ms, input_id)
+    found = _planned(db, run, limit, now_ms, input_id, gate, reached)
     applying = suppressed.applying(db, account_id, list_ids) if found else suppressed.Applying(())
     for _ in range(LOTS_MAX):
         found, named = suppressed.apart(db, account_id, applying, found)
@@ -52,22 +60,53 @@ def begin(
             found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
             granted.skipped += skip(db, Reason.contacted, repeats)
         if found:
-            granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id))
+            granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id, gate=gate))
             return granted
-        found = _planned(db, run, limit, now_ms, input_id)
+        found = _planned(db, run, limit, now_ms, input_id, gate, reached)
         if not found:
             return granted
     granted.is_cut = True
     return granted
 
 
-def _planned(db: Db, run: Run, limit: int, now_ms: int, input_id: int | None) -> list[Sequence[Any]]:
+def _planned(
+    db: Db, run: Run, limit: int, now_ms: int, input_id: int | None, gate: Gate, reached: Reached
+) -> Sequence[Sequence[Any]]:
+    """Rows that may go: row_id, key, address or None, sender or None, identity, attempts, not_after_ms, place_id."""
     found: list[Sequence[Any]] = []
-    if limit > 0:
+    if limit > 0 and not gate.is_closed:
         for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
             if len(found) < limit:
-                found += db.rows("planned_rows", input_id=scope, now_ms=now_ms, limit=limit - len(found))
+                at_ms, rest = gate.at_ms or now_ms, limit - len(found)
+                if gate.places is None:
+                    found += db.rows("planned_rows", input_id=scope, now_ms=at_ms, limit=rest)
+                else:
+                    found += _of_open_places(db, run, rest, at_ms, scope, gate.places, reached)
     return found
+
+
+def _of_open_places(
+    db: Db, run: Run, limit: int, at_ms: int, input_id: int, places: Mapping[int, int], reached: Reached
+) -> Sequence[Sequence[Any]]:
+    """The first to close go first; of those that close together, the file's first."""
+    together: dict[int, list[int]] = {}
+    for place_id, closes_ms in places.items():
+        together.setdefault(closes_ms, []).append(place_id)
+    for closes_ms, group in together.items():
+        key = (run.run_id, input_id, closes_ms)
+        after = reached.get(key, 0)
+        if after is not None:
+            found = db.rows(
+                "planned_rows_behind", input_id=input_id, now_ms=at_ms, limit=limit, places=group, after=after
+            )
+            reached[key] = found[-1][0] if found else None
+            if found:
+                return found
+        # What came back since then, and what has become due.
+        found = db.rows("planned_rows_at", input_id=input_id, now_ms=at_ms, limit=limit, places=group)
+        if found:
+            return found
+    return []
 
 
 def _begin(
@@ -78,12 +117,13 @@ def _begin(
     *,
     now_ms: int,
     dispatch_id: Callable[[str], str] | None,
+    gate: Gate,
 ) -> list[GrantedRow]:
     """Intents for rows that are `planned`."""
     row_ids = [row[0] for row in found]
     ids = [dispatch_id(row[1]) for row in found] if dispatch_id else [""] * len(found)
     intents: list[int | str] = []
-    for (*_, identity, attempts), own_id in zip(found, ids, strict=True):
+    for (*_, identity, attempts, _, _), own_id in zip(found, ids, strict=True):
         intents += (identity, attempts + 1, own_id)
     begun = db.update("attempts_begin", 3, intents, run_id=run.run_id, now_ms=now_ms)
     sending = db.run("rows_begin", row_ids=row_ids)
@@ -93,7 +133,7 @@ def _begin(
             "the index of planned rows does not agree with the rows", fix="restore a copy of the ledger"
         )
     # Only a row that has an attempt that counts can have been unknown.
-    absent = unresolved.absent_attempts(db, [identity for *_, identity, counted in found if counted])
+    absent = unresolved.absent_attempts(db, [identity for *_, identity, counted, _, _ in found if counted])
     moves: tallies.Moves = Counter()
     for scope, n in Counter([row_id >> ROW_NUMBER_BITS for row_id in row_ids]).items():
         moves.update(tallies.moved(scope, _PLANNED, _SENDING, n))
@@ -111,14 +151,40 @@ def _begin(
             cells(db, row_id),
             own_id or None,
             absent.get(identity, ()),
+            _leave_by_ms(gate, place_id, not_after_ms),
         )
-        for attempt_id, (row_id, key, to, sender, identity, _), own_id in zip(attempt_ids, found, ids, strict=True)
+        for attempt_id, (row_id, key, to, sender, identity, _, not_after_ms, place_id), own_id in zip(
+            attempt_ids, found, ids, strict=True
+        )
     ]
+
+
+def _leave_by_ms(gate: Gate, place_id: int, not_after_ms: int) -> int:
+    closes_ms = 0 if gate.places is None else gate.places[place_id]
+    return min(closes_ms, not_after_ms) if closes_ms and not_after_ms else closes_ms or not_after_ms
 
 
 def check_lease(db: Db, run: Run) -> None:
     """Raises: LeaseLost where another run has taken the account over."""
     (epoch,) = db.one("account_epoch", account_id=run.campaign.account.account_id)
+    _check_epoch(run, epoch)
+
+
+def check_claim(db: Db, run: Run, limit: int, input_id: int | None) -> None:
+    """As `check_lease`, and for a campaign that is paused. Nothing is refused where nothing would be sent.
+
+    Raises: LeaseLost; CampaignPaused where rows wait to be sent, or (`limit` 0) have been granted and are about to be.
+    """
+    campaign = run.campaign
+    epoch, wish = db.one("claim_check", account_id=campaign.account.account_id, campaign_id=campaign.campaign_id)
+    _check_epoch(run, epoch)
+    if wish == wishes.PAUSE:
+        held, waiting = wishes.wish_of(db, campaign.campaign_id).pause, inputs_planned(db, campaign)
+        if held is not None and (limit == 0 or (waiting if input_id is None else input_id in waiting)):
+            raise wishes.refusal(campaign.name, held)
+
+
+def _check_epoch(run: Run, epoch: int) -> None:
     if epoch != run.epoch:
         raise LeaseLost(fix="nothing: the other run goes on with the campaign")
 

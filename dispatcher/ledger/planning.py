@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.ledger import changed, chunks, contacted, reading, removing, suppressed, tallies
+from dispatcher.ledger import changed, chunks, contacted, places, reading, removing, suppressed, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, EarlierRows, InputRecord, NewInput, PlanCounts, RowBatch
@@ -72,7 +72,7 @@ def inputs(db: Db, campaign_id: int) -> list[InputRecord]:
 def load(db: Db, input_id: int, batch: RowBatch) -> None:
     """Insert a batch's rows and cells."""
     numbers, keys, rows = batch.row_numbers, batch.row_keys, len(batch.row_numbers)
-    columns = (keys, batch.states, batch.to_addresses, batch.from_addresses, batch.cells)
+    columns = (keys, batch.states, batch.to_addresses, batch.from_addresses, batch.cells, batch.places or keys)
     if any(len(column) != rows for column in columns):
         raise ValueError("the columns of a batch have different lengths")
     if not rows:
@@ -91,12 +91,19 @@ def load(db: Db, input_id: int, batch: RowBatch) -> None:
         and nulls == 0
         and planned == rows
         and not batch.not_before_ms
+        and not batch.not_after_ms
         and batch.from_addresses.count(None) == rows
         and list(keys) == list(batch.to_addresses)
     ):
-        db.run("rows_insert_keys", first_id=chunks.row_id(input_id, numbers[0]), keys=list(keys))
+        first_id = chunks.row_id(input_id, numbers[0])
+        if batch.places is None:
+            db.run("rows_insert_keys", first_id=first_id, keys=list(keys))
+        else:
+            placed = [[key, place_id] for key, place_id in zip(keys, places.ids(db, batch.places), strict=True)]
+            db.run("rows_insert_placed", first_id=first_id, placed=placed)
     else:
-        db.insert("rows_insert", 9, _columns(input_id, batch))
+        place_ids = [0] * rows if batch.places is None else places.ids(db, batch.places)
+        db.insert("rows_insert", 11, _columns(input_id, batch, place_ids))
     flat: list[int | bytes] = []
     for chunk in chunks.encode(input_id, batch, follow):
         flat += chunk
@@ -106,22 +113,26 @@ def load(db: Db, input_id: int, batch: RowBatch) -> None:
     db.run("input_loaded", input_id=input_id, keyed=rows - nulls)
 
 
-def _columns(input_id: int, batch: RowBatch) -> list[Any]:
+def _columns(input_id: int, batch: RowBatch, place_ids: Sequence[int]) -> list[Any]:
     """The parameters of rows_insert, one row after the other."""
     base, rows = input_id << ROW_NUMBER_BITS, len(batch.row_numbers)
-    flat: list[Any] = [""] * (9 * rows)
-    flat[0::9] = [base | number for number in batch.row_numbers]
-    flat[1::9] = [key or "" for key in batch.row_keys]
-    flat[2::9] = map(str, batch.states)
-    flat[3::9] = [
+    flat: list[Any] = [""] * (11 * rows)
+    flat[0::11] = [base | number for number in batch.row_numbers]
+    flat[1::11] = [key or "" for key in batch.row_keys]
+    flat[2::11] = map(str, batch.states)
+    flat[3::11] = [
         "" if to is None or to == key else to for to, key in zip(batch.to_addresses, batch.row_keys, strict=True)
     ]
-    flat[4::9] = [sender or "" for sender in batch.from_addresses]
-    flat[5::9] = [0] * rows
+    flat[4::11] = [sender or "" for sender in batch.from_addresses]
+    flat[5::11] = [0] * rows
     for position, time_ms in batch.not_before_ms.items():
-        flat[9 * position + 5] = time_ms
+        flat[11 * position + 5] = time_ms
     for position, (code, column, sentence) in batch.reasons.items():
-        flat[9 * position + 6 : 9 * position + 9] = code.value, column or "", sentence
+        flat[11 * position + 6 : 11 * position + 9] = code.value, column or "", sentence
+    flat[9::11] = place_ids
+    flat[10::11] = [0] * rows
+    for position, time_ms in batch.not_after_ms.items():
+        flat[11 * position + 10] = time_ms
     return flat
 
 

@@ -30,7 +30,6 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
-    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -43,7 +42,11 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.ledger.suppressed import LeftOut
+from dispatcher.ledger.waiting import PlacesOfRows
+from dispatcher.ledger.wishes import Wishes
+from dispatcher.model import Outcome, Pause, Reason, RowState
+from dispatcher.rules.gate import OPEN, Gate
 
 
 class Ledger(Protocol):
@@ -56,6 +59,14 @@ class Ledger(Protocol):
     @property
     def lists(self) -> Lists:
         """The suppression lists of its accounts."""
+
+    @property
+    def places(self) -> PlacesOfRows:
+        """Where contacts may be, and the rows that wait there."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is wanted of its campaigns: that they are sent, or stand still."""
 
     @property
     def notices(self) -> Notices:
@@ -249,6 +260,7 @@ class Ledger(Protocol):
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
         list_ids: Collection[int] = (),
+        gate: Gate = OPEN,
     ) -> GrantedRows:
         """Write the intent to send for up to `limit` planned rows (of one input, or of all) whose time has come.
 
@@ -258,12 +270,24 @@ class Ledger(Protocol):
         A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
         (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted; and so
         does one whose contact is suppressed: on one of these lists, opted out, or by hand.
-        Raises: LeaseLost where another run has taken the account over; SuppressionError where one of the lists is not
-        there any more; LedgerFull, LedgerGone.
+        With a `gate` only rows of its open places are granted, in their order; none whose own time is over is.
+        Raises: LeaseLost where another run has taken the account over; CampaignPaused where rows wait and the campaign
+        is paused, also for no row at all (`limit` 0); SuppressionError where one of the lists is not there any more;
+        LedgerFull, LedgerGone.
         """
 
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+    async def end_rows(
+        self,
+        run: Run,
+        ends: Sequence[AttemptEnd],
+        *,
+        now_ms: int,
+        totals: RunTotals,
+        pause: Pause | None = None,
+    ) -> None:
         """Write what attempts proved and move their rows. Raises: LedgerFull (nothing of the batch is written then).
+
+        `pause`: and pause the campaign, because of what they proved: neither is on disk without the other.
 
         Proof counts however late it comes: also of rows that another run has made `unknown` meanwhile. A row of
         which nothing was created and that was taken out meanwhile, or is no longer in order in a newer file, becomes

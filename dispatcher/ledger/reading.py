@@ -9,7 +9,7 @@ from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.hosts import is_loopback
-from dispatcher.ledger import changed
+from dispatcher.ledger import changed, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.identity import canonical_sid, canonical_url
@@ -146,6 +146,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         changed=changed.count(db, campaign_id),
         stop_reason=stop_reason,
         report_path=db.one("campaign_report_path", campaign_id=campaign_id)[0],
+        paused=wishes.wish_of(db, campaign_id).pause,
     )
 
 

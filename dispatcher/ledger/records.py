@@ -9,7 +9,8 @@ from typing import ClassVar, NamedTuple
 
 import orjson
 
-from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Reason, RowState
+from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Pause, Reason, RowState
+from dispatcher.rules.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,9 @@ class RowBatch:
     reasons: dict[int, tuple[Reason, str | None, str]] = field(default_factory=dict)
     #: Sparse: position in the batch -> earliest time to send, in ms since the epoch.
     not_before_ms: dict[int, int] = field(default_factory=dict)
+    not_after_ms: dict[int, int] = field(default_factory=dict)
+    #: Where the contacts may be, of each row (None: no hours hold for it); None: nobody has looked.
+    places: Sequence[Place | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +218,8 @@ class GrantedRow(NamedTuple):
     dispatch_id: str | None = None
     #: Its earlier attempts of which it was not known whether they created anything: one of them may have.
     absent: tuple[AbsentAttempt, ...] = ()
+    #: Once it is this time, its request must not leave any more; 0: whenever.
+    leave_by_ms: int = 0
 
 
 class GrantedRows(list[GrantedRow]):
@@ -402,15 +408,6 @@ class ExecutionCounts:
     seen_at_ms: int | None
 
 
-class LeftOut(NamedTuple):
-    """Planned rows that would not be sent now."""
-
-    #: On suppression lists.
-    suppressed: int
-    #: Of the others: reached a short time ago, by another campaign.
-    contacted: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerPlace:
     """Where a ledger lies, for people, and when its first campaign was made: of what was before, it knows nothing."""
@@ -444,3 +441,5 @@ class CampaignStatus:
     interrupted: bool = False
     #: Rows that were sent, or may have been, with other values or to another address than the latest file has.
     changed: int = 0
+    #: None: it may be sent.
+    paused: Pause | None = None

@@ -18,6 +18,7 @@ from dispatcher.ledger import (
     test_sends,
     tracking,
     unresolved,
+    wishes,
     witnessed,
 )
 from dispatcher.ledger.chunks import ChunkReader
@@ -37,7 +38,6 @@ from dispatcher.ledger.records import (
     GrantedRows,
     InputRecord,
     LastCreated,
-    LeftOut,
     Look,
     NewInput,
     PlanCounts,
@@ -49,7 +49,10 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
-from dispatcher.model import Outcome, Reason, RowState
+from dispatcher.ledger.suppressed import LeftOut
+from dispatcher.ledger.waiting import PlacesOfRows
+from dispatcher.model import Outcome, Pause, Reason, RowState
+from dispatcher.rules.gate import OPEN, Gate
 
 T = TypeVar("T")
 
@@ -59,7 +62,10 @@ class Store(ABC):
 
     def __init__(self) -> None:
         self._chunks = ChunkReader()
+        self._reached: attempts.Reached = {}
         self.lists = Lists(self._do, self._read)
+        self.places = PlacesOfRows(self._do, self._read)
+        self.wishes = wishes.Wishes(self._do, self._read)
         self.notices = Notices(self._do, self._read)
 
     @abstractmethod
@@ -238,6 +244,7 @@ class Store(ABC):
         dispatch_id: Callable[[str], str] | None = None,
         repeat_after_ms: int = 0,
         list_ids: Collection[int] = (),
+        gate: Gate = OPEN,
     ) -> GrantedRows:
         def work(db: Db) -> GrantedRows:
             self._check_place()
@@ -251,19 +258,34 @@ class Store(ABC):
                 dispatch_id=dispatch_id,
                 repeat_after_ms=repeat_after_ms,
                 list_ids=list_ids,
+                gate=gate,
+                reached=self._reached,
             )
 
         return await self._do(work)
 
-    async def end_rows(self, run: Run, ends: Sequence[AttemptEnd], *, now_ms: int, totals: RunTotals) -> None:
+    async def end_rows(
+        self,
+        run: Run,
+        ends: Sequence[AttemptEnd],
+        *,
+        now_ms: int,
+        totals: RunTotals,
+        pause: Pause | None = None,
+    ) -> None:
+        def finish(db: Db) -> None:
+            runs.update(db, run, now_ms, totals)
+            if pause is not None:
+                wishes.pause(db, run.campaign.campaign_id, pause)
+
         def work(db: Db) -> None:
             attempts.end(db, ends, RowState.sending)
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         def carefully(db: Db) -> None:
             # A row that another run has made unknown meanwhile takes the proof all the same.
             attempts.end_one_by_one(db, ends, (RowState.sending, RowState.unknown))
-            runs.update(db, run, now_ms, totals)
+            finish(db)
 
         try:
             await self._do(work)

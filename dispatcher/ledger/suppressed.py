@@ -73,6 +73,15 @@ class SuppressionChange(NamedTuple):
     reason: str
 
 
+class LeftOut(NamedTuple):
+    """Planned rows that would not be sent now."""
+
+    #: On suppression lists.
+    suppressed: int
+    #: Of the others: reached a short time ago, by another campaign.
+    contacted: int
+
+
 class Applying:
     """The lists that apply to a campaign: contacts are looked up on them."""
 

@@ -36,6 +36,7 @@ _STATE_WORDS: dict[CampaignState, str] = {
     CampaignState.finished: "no row waits",
     CampaignState.stopped: "rows wait; resume the campaign to go on",
     CampaignState.interrupted: "the last run was killed; resume the campaign to go on",
+    CampaignState.paused: "nothing more is sent until somebody resumes it",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +33,8 @@ class CampaignState(StrEnum):
     stopped = "stopped"
     #: The last run was killed; `resume` finds out what became of the rows in flight.
     interrupted = "interrupted"
+    #: Somebody, or its guard, has paused it, and rows wait: `resume` lifts that.
+    paused = "paused"
 
 
 def campaign_state(status: CampaignStatus) -> CampaignState:
@@ -41,6 +44,8 @@ def campaign_state(status: CampaignStatus) -> CampaignState:
     waiting = status.rows[RowState.planned] + status.rows[RowState.sending]
     if not waiting and any(status.rows.values()):
         return CampaignState.finished
+    if status.paused is not None:
+        return CampaignState.paused
     if status.first_started_at_ms is None:
         return CampaignState.planned
     return CampaignState.interrupted if status.interrupted else CampaignState.stopped
@@ -74,6 +79,9 @@ def status_object(
     if skipped is not None:
         reasons = {reason.value for reason in Reason if reason.state is RowState.skipped}
         found["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if reason in reasons}
+    if status.paused is not None:
+        at = datetime.fromtimestamp(status.paused.at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found["paused"] = {"at": at, "by": status.paused.by.value, "reason": status.paused.reason or None}
     if status.changed:
         found["changed"] = status.changed
     if any(status.earlier_rows.values()):

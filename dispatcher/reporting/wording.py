@@ -105,6 +105,19 @@ REASONS: dict[Reason, Wording] = {
         "Nothing to do: the latest file has the row no more. Retry the removed rows to put it back.",
     ),
     Reason.test_only: Wording("the run was a test", "Nothing to do: this was a test run."),
+    Reason.expired: Wording(
+        "the time to send it was over",
+        "Nothing to do: the time until which it was to be sent was over. Correct that and run again to send it all the"
+        " same.",
+    ),
+    Reason.no_window: Wording(
+        "there is no hour that is right everywhere the contact may be",
+        "Name the contact's time zone in a column of its own, and run again.",
+    ),
+    Reason.zone_unknown: Wording(
+        "it is not known which time zone the contact is in",
+        "Name the contact's time zone in a column of its own, or one for all such contacts, and run again.",
+    ),
 }
 
 _BY_REASON: dict[str, Wording] = {reason.value: wording for reason, wording in REASONS.items()}

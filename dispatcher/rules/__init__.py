@@ -14,4 +14,6 @@ an hour is right only if it is right in each of them.
     hours.py     place, hours, instant -> openings
     times.py     a cell with a date or a time -> an instant
     clocks.py    what a zone's clock shows, and when; days_off.py: public holidays
+    gate.py      hours, start and deadline of many places -> which may be sent to now, and when the others may
+    guard.py     a run's answers -> whether it is to stop
 """

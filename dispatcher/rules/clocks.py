@@ -76,6 +76,11 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(file, key=name)
 
 
+def wall_time(name: str, at_s: int) -> datetime:
+    """What a zone's clock shows at an instant. Raises: UnknownZone."""
+    return datetime.fromtimestamp(at_s, _zone(name))
+
+
 def segments(name: str, from_s: int, to_s: int) -> tuple[Segment, ...]:
     """How far ahead of UTC a zone's clock is from one instant to another; the first segment begins at `from_s`.
 

@@ -1,4 +1,4 @@
-"""Public holidays of a country or a state. The only file with `holidays`, which takes half a second to import."""
+"""Public holidays of a country or a state. The only file with `holidays`, which is slow to import."""
 
 from __future__ import annotations
 

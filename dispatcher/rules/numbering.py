@@ -37,7 +37,7 @@ _NO_AREA = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number
 @cache
 def zones_by_prefix() -> Mapping[str, tuple[str, ...]]:
     """The digits that numbers begin with, from the calling code on -> the zones that those may be in."""
-    # A tenth of a second: only where numbers are placed.
+    # Loaded where numbers are placed, and nowhere else.
     from phonenumbers.tzdata import TIMEZONE_DATA
 
     return {prefix: tuple(_RENAMED.get(name, name) for name in zones) for prefix, zones in TIMEZONE_DATA.items()}
@@ -84,16 +84,19 @@ def regions(code: str) -> tuple[str, ...]:
 def zones_and_country(code: str, key: str) -> tuple[tuple[str, ...], str]:
     """Where numbers outside North America may be that begin with `key`: the calling code and some digits behind it."""
     prefix = next(key[:end] for end in range(len(key), 0, -1) if key[:end] in zones_by_prefix())
-    near, far = merged(zones_by_prefix()[prefix], zones_below(key)), zones_below(code)
+    near = merged(zones_by_prefix()[prefix] if prefix != code else (), zones_below(key))
+    far = zones_below(code)
     if clocks.count_clocks(far) == 1:
-        countries = {_country(code, key, near)}
-        zones = near
+        countries, of_an_area = {_country(code, key, near)}, True
     else:
         countries, of_an_area = _samples(code, key[len(code) :])
-        zones = near if of_an_area else far
-    # The zones are those of the calling code, which countries may share: +7 has Moscow's and Almaty's.
-    own = tuple(name for name in zones if clocks.country_of().get(name) in countries)
-    return own or zones, next((region for region in regions(code) if region in countries), regions(code)[0])
+    if prefix != code and of_an_area:
+        zones = near
+    else:
+        # Far are the zones of the calling code, which countries may share: +7 has Moscow's and Almaty's.
+        own = [name for name in far if clocks.country_of().get(name) in countries]
+        zones = merged(near, own or far)
+    return zones, next((region for region in regions(code) if region in countries), regions(code)[0])
 
 
 def _country(code: str, key: str, zones: tuple[str, ...]) -> str:
@@ -110,16 +113,17 @@ def _country(code: str, key: str, zones: tuple[str, ...]) -> str:
 def _samples(code: str, start: str) -> tuple[set[str], bool]:
     """Which countries national numbers that begin so are of, and whether all are of an area.
 
-    Numbers are made up for that. The table has areas for digits that mobiles have, too (+61 4 is not all Sydney's), and
-    countries that share digits tell them apart further on (Réunion and Mayotte).
+    A number that several countries' plans have is the first one's, as phonenumbers has it: mobiles of +61 are
+    Australia's, though those of Christmas Island look alike.
+
+    Numbers are made up to find out. The table has areas for digits that mobiles have, too (+61 4 is not all Sydney's),
+    and countries that share digits tell them apart further on (Réunion and Mayotte).
     """
     countries: set[str] = set()
     of_an_area = True
     for number in _made_up(code, start):
         for region in regions(code):
             kinds = _kinds(code, region)
-            if kinds.leading and not kinds.leading(number):
-                continue
             is_somewhere = kinds.somewhere(number)
             if kinds.nowhere(number) or (kinds.mobile(number) and not is_somewhere):
                 of_an_area = False
@@ -137,7 +141,8 @@ def _made_up(code: str, start: str) -> Iterable[str]:
 
 class _Kinds:
     """A country's numbers. The rules are phonenumbers 9.0's: `_number_type_helper`, `is_number_type_geographical` and
-    `_region_code_for_number_from_list` in phonenumberutil.py."""
+    `_region_code_for_number_from_list` in phonenumberutil.py.
+    """
 
     def __init__(self, code: str, region: str) -> None:
         from phonenumbers import PhoneMetadata, PhoneNumberType, is_number_type_geographical

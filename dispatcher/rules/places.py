@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from dispatcher.errors import HoursError
 from dispatcher.model import Reason, Refusal, contact_of
 from dispatcher.rules import areas, clocks, numbering
 
@@ -53,13 +54,13 @@ class Places:
     def __init__(self, default_zone: str | None = None) -> None:
         """`default_zone`: the IANA name for contacts who have neither a zone nor a number that tells one.
 
-        Raises: clocks.UnknownZone.
+        Raises: HoursError: it is none.
         """
         self._default: Place | None = None
         if default_zone is not None:
             name = clocks.zone_name(default_zone)
             if name is None:
-                raise clocks.UnknownZone(default_zone)
+                raise HoursError("the default zone is no IANA time zone", found=repr(default_zone[:60]))
             self._default = Place((name,), clocks.country_of().get(name), None, PlaceSource.default)
         #: A number's first characters -> its place, where they tell it: all of +1, countries with one clock.
         self._by_start: dict[str, Place] = {}

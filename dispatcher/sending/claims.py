@@ -10,6 +10,7 @@ from dispatcher.clock import now_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import GrantedRow, Run
 from dispatcher.sending.plan import SendPlan
+from dispatcher.sending.timing import Timing
 
 #: So long after the ledger has said that the account is ours a request may leave; much less than the time that the list
 #: of executions gets, after which another holder of the account may send the row again.
@@ -24,6 +25,7 @@ class Claims:
         ledger: Ledger,
         run: Run,
         plan: SendPlan,
+        timing: Timing,
         *,
         limit: int | None = None,
         skipped: Callable[[int], None],
@@ -32,6 +34,7 @@ class Claims:
         self._ledger = ledger
         self._run = run
         self._plan = plan
+        self._timing = timing
         self._limit = limit
         self._skipped = skipped
         self._loop = asyncio.get_running_loop()
@@ -45,8 +48,16 @@ class Claims:
         """Whether the ledger has said lately that the account is ours."""
         return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
 
+    @property
+    def campaign(self) -> str:
+        """The name of the campaign whose rows these are."""
+        return self._run.campaign.name
+
     async def confirm(self) -> None:
-        """Ask it. Raises: LeaseLost where another run has taken the account over; other LedgerErrors."""
+        """Ask it, and whether the campaign is paused.
+
+        Raises: LeaseLost where another run has taken the account over; other LedgerErrors; CampaignPaused.
+        """
         await self._begin_rows(0)
 
     @property
@@ -68,7 +79,10 @@ class Claims:
                 self._claiming = asyncio.create_task(self._begin_rows(size), name="claim")
 
     async def fill(self, size: int) -> bool:
-        """Have some rows claimed. False: none is planned now, or the limit is reached. Raises: LedgerError."""
+        """Have some rows claimed. False: none is planned now, or the limit is reached.
+
+        Raises: LedgerError, CampaignPaused.
+        """
         self.start(size)
         if self._claiming is None:
             return False
@@ -79,7 +93,10 @@ class Claims:
         return bool(rows)
 
     async def finish(self) -> None:
-        """Wait for the claim that is under way, if there is one: its rows are in `rows` then. Raises: LedgerError."""
+        """Wait for the claim that is under way, if there is one: its rows are in `rows` then.
+
+        Raises: LedgerError, CampaignPaused.
+        """
         claiming, self._claiming = self._claiming, None
         if claiming is not None:
             self.rows.extend(await claiming)
@@ -96,6 +113,7 @@ class Claims:
                 dispatch_id=plan.dispatch_id,
                 repeat_after_ms=plan.repeat_after_ms,
                 list_ids=plan.list_ids,
+                gate=self._timing.gate(),
             )
             self._confirmed_s = max(self._confirmed_s, asked_s)
             if rows.skipped:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 
-from dispatcher.clock import now_ms
 from dispatcher.events import EventBus, WaitKind
-from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import GrantedRow, Run
+from dispatcher.ledger.records import GrantedRow
 from dispatcher.sending.breaker import Breaker, BreakerState
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.recorder import Recorder
+from dispatcher.sending.timing import Timing
 from dispatcher.sending.wait import Wait
 
 #: How often the feeder looks whether waiting rows have become due, at the least.
@@ -34,12 +33,14 @@ class Feeder:
         breaker: Breaker,
         recorder: Recorder,
         busy: BusyPolicy,
-        ledger: Ledger,
-        run: Run,
-        input_id: int | None,
+        timing: Timing,
         in_flight_max: int,
+        wait_max_s: float,
         bus: EventBus,
     ) -> None:
+        """`wait_max_s`: rows that may be sent only later than this are left to another round."""
+        #: When the first row that was left to another round may be sent; None: none was.
+        self.next_at_ms: int | None = None
         #: Rows with a permit.
         self.queue: asyncio.Queue[GrantedRow] = asyncio.Queue()
         #: Rows that wait in the queue or are being sent.
@@ -49,16 +50,15 @@ class Feeder:
         self._breaker = breaker
         self._recorder = recorder
         self._busy = busy
-        self._ledger = ledger
-        self._run = run
-        self._input_id = input_id
+        self._timing = timing
+        self._wait_max_s = wait_max_s
         self._in_flight_max = in_flight_max
         self._wait = Wait(bus)
         self._room = asyncio.Event()
         self._room_at = 0
 
     async def run(self) -> None:
-        """Feed. Raises: LedgerError where rows cannot be claimed."""
+        """Feed. Raises: LedgerError, CampaignPaused where rows cannot be claimed."""
         try:
             while await self._feed():
                 pass
@@ -122,17 +122,21 @@ class Feeder:
             # A row in flight may come back planned (429).
             await self.until_in_flight(self.in_flight - 1)
             return True
-        # What came back is planned only once that is on disk.
+        # What came back is planned only once that is on disk; and what can never be sent any more waits for nothing.
         return await self._recorder.flush() or await self._wait_until_due()
 
     async def _wait_until_due(self) -> bool:
         """Wait for rows that may be sent later. False: there are none."""
         if self._claims.exhausted:
             return False
-        due_ms = await self._ledger.next_due_ms(self._run.campaign, self._input_id)
+        await self._timing.sweep()
+        due_ms = await self._timing.next_due_ms()
         if due_ms is None:
             return False
-        remaining_s = (due_ms - now_ms()) / 1000
+        remaining_s = (due_ms - self._timing.now_ms()) / 1000
+        if remaining_s > self._wait_max_s:
+            self.next_at_ms = due_ms
+            return False
         if remaining_s > 0:
             n, until_s = self._busy.waiting, asyncio.get_running_loop().time() + remaining_s
             if n:

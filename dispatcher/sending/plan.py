@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,5 +29,10 @@ class SendPlan:
     repeat_after_ms: int = 0
     #: The suppression lists that apply beside the account's own.
     list_ids: Sequence[int] = ()
+    #: Rows that wait for less than so many seconds are waited for; else the round ends.
+    wait_max_s: float = math.inf
+    #: Above which share of refusals among so many answers the run stops and the campaign is paused; 0: it never is.
+    guard_rows: int = 0
+    max_rejected: float = 0.0
     #: On v1: confirm every answer by its Context.
     always_check: bool = False

@@ -9,6 +9,7 @@ from dispatcher.clock import now_ms
 from dispatcher.errors import LedgerError, LedgerFull, LedgerUnreachable
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, Run, RunTotals
+from dispatcher.model import Pause
 
 #: How long results gather before a commit: bounds both what a crash leaves unknown and the number of commits.
 GATHER_S = 0.04
@@ -40,6 +41,7 @@ class Recorder:
         self._trouble = trouble
         self._committed = committed
         self._pending: list[AttemptEnd] = []
+        self._pause: Pause | None = None
         self._writing = False
         self._wake = asyncio.Event()
         self._written = asyncio.Event()
@@ -51,6 +53,10 @@ class Recorder:
         """Take an outcome; it is on disk some 40 ms later."""
         self._pending.append(end)
         self._wake.set()
+
+    def pause(self, pause: Pause) -> None:
+        """Have the campaign paused in one transaction with the next outcome that is added: it is because of that."""
+        self._pause = pause
 
     async def flush(self) -> bool:
         """Wait until everything added so far is on disk; returns whether there was anything to wait for.
@@ -88,9 +94,10 @@ class Recorder:
                 await asyncio.sleep(GATHER_S)
             while self._pending:
                 batch, self._pending = self._pending, []
+                pause = self._pause
                 self._writing = True
                 try:
-                    await self._ledger.end_rows(self._run, batch, now_ms=now_ms(), totals=self._totals())
+                    await self._ledger.end_rows(self._run, batch, now_ms=now_ms(), totals=self._totals(), pause=pause)
                 except LedgerError as error:
                     self._pending[:0] = batch
                     self._writing = False
@@ -104,6 +111,8 @@ class Recorder:
                 else:
                     failing_since_s = None
                     self._writing = False
+                    if pause is not None:
+                        self._pause = None
                     self._committed(batch)
             self._written.set()
             if self._closing:

@@ -23,10 +23,12 @@ from dispatcher.sending.breaker import SameRefusals
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.feeder import Feeder
+from dispatcher.sending.guard import Guard
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
 from dispatcher.sending.tally import Tally
+from dispatcher.sending.timing import Timing
 from dispatcher.sending.worker import Worker
 from dispatcher.studio.client import Studio
 
@@ -44,6 +46,7 @@ class Sender:
         account: OpenAccount,
         limiter: Limiter,
         busy: BusyPolicy,
+        timing: Timing,
         bus: EventBus,
     ) -> None:
         """`limiter`: the account's (`await account.limiter()`), whose lease is held as long as this sends."""
@@ -55,9 +58,13 @@ class Sender:
         self._account = account
         self._limiter = limiter
         self._busy = busy
+        self._timing = timing
         self._bus = bus
+        #: When the first row may be sent that the latest round has left to a later one; None: it left none.
+        self.next_at_ms: int | None = None
         self._tally = Tally()
         self._refusals = SameRefusals(run.campaign.name)
+        self._guard = Guard(plan)
         self._stopped = False
         self._workers: list[Worker] = []
         self._feeding: asyncio.Task[None] | None = None
@@ -94,23 +101,22 @@ class Sender:
         """One round: send until no planned row is left, `limit` of them have an answer, or `stop`.
 
         Every row claimed has its outcome in the ledger afterwards, also where this is cancelled (rows in flight are
-        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written.
+        unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written; CampaignPaused.
         """
         if self._stopped:
             return
         ledger, run, plan = self._ledger, self._run, self._plan
         recorder = Recorder(ledger, run, totals=self.totals, trouble=self.stop, committed=self._committed)
-        claims = Claims(ledger, run, plan, limit=limit, skipped=self._left_out)
+        claims = Claims(ledger, run, plan, self._timing, limit=limit, skipped=self._left_out)
         self._feeder = feeder = Feeder(
             claims=claims,
             limiter=self._limiter,
             breaker=self._account.breaker,
             recorder=recorder,
             busy=self._busy,
-            ledger=ledger,
-            run=run,
-            input_id=plan.input_id,
+            timing=self._timing,
             in_flight_max=plan.in_flight,
+            wait_max_s=plan.wait_max_s,
             bus=self._bus,
         )
         self._workers = workers = [
@@ -123,7 +129,9 @@ class Sender:
                 feeder=feeder,
                 recorder=recorder,
                 busy=self._busy,
+                timing=self._timing,
                 refusals=self._refusals,
+                guard=self._guard,
                 tally=self._tally,
                 stop=self.stop,
             )
@@ -144,6 +152,7 @@ class Sender:
             results = await asyncio.gather(feeding, *tasks, return_exceptions=True)
             await self._release(claims, feeder, recorder)
             self._workers, self._feeding = [], None
+            self.next_at_ms = feeder.next_at_ms
             await recorder.close()
         for result in results:
             if isinstance(result, Exception):

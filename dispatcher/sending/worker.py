@@ -6,20 +6,27 @@ import asyncio
 from collections.abc import Callable
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import DispatcherError, LedgerError
+from dispatcher.errors import CampaignPaused, DispatcherError, LedgerError
 from dispatcher.ledger.records import AttemptEnd, GrantedRow
+from dispatcher.ledger.wishes import refusal
 from dispatcher.model import FoundBy, Outcome
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.breaker import BreakerState, SameRefusals, Turn
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.claims import Claims
 from dispatcher.sending.feeder import Feeder
+from dispatcher.sending.guard import Guard
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.recorder import Recorder
 from dispatcher.sending.tally import Tally, is_planned_again
+from dispatcher.sending.timing import Timing
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Asked, Verdict, classify
+
+
+class TooLate(Exception):
+    """The row's hours are over: its request must not leave any more."""
 
 
 class Worker:
@@ -39,7 +46,9 @@ class Worker:
         feeder: Feeder,
         recorder: Recorder,
         busy: BusyPolicy,
+        timing: Timing,
         refusals: SameRefusals,
+        guard: Guard,
         tally: Tally,
         stop: Callable[[DispatcherError], None],
     ) -> None:
@@ -53,7 +62,9 @@ class Worker:
         self._feeder = feeder
         self._recorder = recorder
         self._busy = busy
+        self._timing = timing
         self._refusals = refusals
+        self._guard = guard
         self._tally = tally
         self._stop = stop
         self._stopped = False
@@ -64,6 +75,7 @@ class Worker:
         #: Whether the limiter has still to hear what became of the present row's permit.
         self._permitted = False
         self._turn: Turn | None = None
+        self._row: GrantedRow | None = None
         self.task: asyncio.Task[None] = asyncio.create_task(self._work(), name="worker")
 
     def stop(self) -> None:
@@ -82,13 +94,15 @@ class Worker:
         queue = self._feeder.queue
         while not self._stopped:
             row = await queue.get()
-            self._permitted = True
+            self._permitted, self._row = True, row
             try:
                 self._record(await self._send(row))
+            except TooLate:
+                self._record(self._given_up(row))
             except asyncio.CancelledError:
                 self._record(self._given_up(row))
                 raise
-            except LedgerError as error:
+            except (LedgerError, CampaignPaused) as error:
                 self._record(self._given_up(row))
                 self._stop(error)
             finally:
@@ -97,9 +111,9 @@ class Worker:
                 self._feeder.done()
 
     async def _send(self, row: GrantedRow) -> AttemptEnd:
-        """One request, and what became of it. Raises: LedgerError where it may not leave any more."""
+        """One request, and what became of it. Raises: TooLate, LedgerError, CampaignPaused where it may not leave."""
         plan = self._plan
-        answer = await self._create(plan.form(row))
+        answer = await self._create(row, plan.form(row))
         asked = Asked(self._account.record.account_sid, plan.flow_sid, row.to_address)
         verdict = classify(answer, api_version=plan.api_version, asked=asked, always_check=plan.always_check)
         self._end_permit(given_up=answer.failure is not None)
@@ -123,8 +137,10 @@ class Worker:
             not_before_ms,
         )
 
-    async def _create(self, form: bytes) -> Answer:
-        """Send it, if the account is still ours. Raises: LeaseLost and other LedgerErrors: it was not sent.
+    async def _create(self, row: GrantedRow, form: bytes) -> Answer:
+        """Send it, if the account is still ours and it is time.
+
+        Raises: TooLate, CampaignPaused, LeaseLost, other LedgerErrors: it was not sent.
 
         Whoever takes the account over makes every row in flight unknown, waits until the list must show what came
         of it, and sends the others again. So a process that was suspended, or waited long, must ask before it goes on.
@@ -134,6 +150,8 @@ class Worker:
                 self._turn = await self._breaker.wait_for_turn()
             if not self._claims.confirmed:
                 await self._claims.confirm()
+            if self._timing.is_too_late(row):
+                raise TooLate
             answer = await self._studio.create(self._plan.flow_sid, form, self._leaving)
             if answer is not None:
                 return answer
@@ -141,8 +159,9 @@ class Worker:
             self._end_turn()
 
     def _leaving(self) -> bool:
-        """The request leaves now. False: it must not; a pause has begun, or the ledger must be asked again first."""
-        if not (self._breaker.may_send(self._turn) and self._claims.confirmed):
+        """The request leaves now. False: it must not; a pause has begun, or it must be asked again whether it may."""
+        assert self._row is not None, "a request of no row"
+        if not (self._breaker.may_send(self._turn) and self._claims.confirmed) or self._timing.is_too_late(self._row):
             return False
         self._limiter.record_sent()
         self._tally.requests += 1
@@ -187,6 +206,10 @@ class Worker:
                 error = self._refusals.refused(verdict.error_code, verdict.summary)
                 if error is not None:
                     self._stop(error)
+        pause = self._guard.answered(verdict)
+        if pause is not None:
+            self._recorder.pause(pause)
+            self._stop(refusal(self._claims.campaign, pause))
 
     def _given_up(self, row: GrantedRow) -> AttemptEnd:
         """The outcome of a row whose worker was told to stop."""

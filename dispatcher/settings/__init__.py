@@ -12,20 +12,24 @@ from dispatcher.settings.credentials import (
 )
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.notify import NotifySettings
+from dispatcher.settings.rules import (
+    OPT_OUT_WORDS,
+    GuardSettings,
+    HoursSettings,
+    ScheduleSettings,
+    SuppressSettings,
+)
 from dispatcher.settings.schema import (
     DEFAULT_BASE_URL,
-    OPT_OUT_WORDS,
     AccountSettings,
     CampaignSettings,
     ColumnsSettings,
-    GuardSettings,
     InputSettings,
     RateSettings,
     ReconcileSettings,
     RetrySettings,
     Settings,
     StateSettings,
-    SuppressSettings,
     TimeoutSettings,
     TrackingSettings,
     setting_names,
@@ -47,6 +51,7 @@ __all__ = [
     "ColumnsSettings",
     "Credentials",
     "GuardSettings",
+    "HoursSettings",
     "InputSettings",
     "LoadedSettings",
     "NotifySettings",
@@ -54,6 +59,7 @@ __all__ = [
     "RateSettings",
     "ReconcileSettings",
     "RetrySettings",
+    "ScheduleSettings",
     "Settings",
     "StateSettings",
     "SuppressSettings",

@@ -13,13 +13,13 @@ from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
-from dispatcher.settings.table import NotNegative, Positive
-from dispatcher.settings.table import Table as _Table
+from dispatcher.settings.rules import GuardSettings, HoursSettings, ScheduleSettings, SuppressSettings
+from dispatcher.settings.table import NotNegative, Positive, Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
 
 
-class AccountSettings(_Table):
+class AccountSettings(Table):
     """Which Studio to talk to."""
 
     base_url: str = Field(DEFAULT_BASE_URL, description="Studio's address. Point it at a sandbox to rehearse.")
@@ -78,7 +78,7 @@ class AccountSettings(_Table):
         return value
 
 
-class CampaignSettings(_Table):
+class CampaignSettings(Table):
     """What is started, and for whom."""
 
     flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
@@ -101,6 +101,11 @@ class CampaignSettings(_Table):
         ' for; "" turns it off, and unknown rows then stay unknown.',
     )
 
+    purpose: Literal["marketing", "transactional"] | None = Field(
+        None,
+        description="transactional (an alert, a code, a reminder that was asked for): hours do not hold; suppression"
+        " always does. Default: marketing.",
+    )
     repeat_after_h: NotNegative = Field(
         16.0,
         description="A contact whom any campaign of this account has started on this flow within so many hours is"
@@ -120,7 +125,7 @@ class CampaignSettings(_Table):
         return value
 
 
-class ColumnsSettings(_Table):
+class ColumnsSettings(Table):
     """Which column is what. Nothing is guessed."""
 
     to: str | None = Field(None, description="The column that holds the contact's number or address. Required.")
@@ -138,6 +143,21 @@ class ColumnsSettings(_Table):
         description="The columns that make a row the same row on a re-run. Default: the normalised number.",
     )
 
+    zone: str | None = Field(
+        None, description="The column with the contact's time zone (America/New_York). An empty cell: by the number."
+    )
+    area: str | None = Field(
+        None, description="The column with the contact's state (FL or US-FL), where that is not the number's."
+    )
+    not_before: str | None = Field(
+        None,
+        description="The column with the time from which the row may be sent: 2026-12-01T09:00, on the contact's own"
+        " clock; or with an offset.",
+    )
+    not_after: str | None = Field(
+        None, description="The column with the time until which the row may be sent; a date alone: to its end."
+    )
+
     @field_validator("region")
     @classmethod
     def _check_region(cls, value: str | None) -> str | None:
@@ -146,7 +166,7 @@ class ColumnsSettings(_Table):
         return value.upper() if value else value
 
 
-class InputSettings(_Table):
+class InputSettings(Table):
     """How the file is read."""
 
     sheet: str | None = Field(None, description="The sheet of a workbook. Default: the only visible one that has rows.")
@@ -186,7 +206,7 @@ class InputSettings(_Table):
         return value
 
 
-class RateSettings(_Table):
+class RateSettings(Table):
     """How fast requests may leave."""
 
     per_second: Positive = Field(20.0, description="The account's limit, in create requests per second.")
@@ -200,7 +220,7 @@ class RateSettings(_Table):
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The most requests on the wire at once.")
 
 
-class RetrySettings(_Table):
+class RetrySettings(Table):
     """What happens after a 429, a failed connection, consecutive failures."""
 
     backoff_base_s: Positive = Field(
@@ -221,7 +241,7 @@ class RetrySettings(_Table):
     read_attempts: Annotated[int, Field(ge=1)] = Field(5, description="How often a read (list, fetch) is tried.")
 
 
-class TimeoutSettings(_Table):
+class TimeoutSettings(Table):
     """How long to wait for what, in seconds."""
 
     connect_s: Positive = Field(10.0, description="Until a connection stands, TLS included.")
@@ -233,7 +253,7 @@ class TimeoutSettings(_Table):
     )
 
 
-class ReconcileSettings(_Table):
+class ReconcileSettings(Table):
     """How unknown rows are resolved."""
 
     settle_s: NotNegative = Field(
@@ -273,52 +293,7 @@ def variable_path(text: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-class GuardSettings(_Table):
-    """What is not let happen by mistake."""
-
-    max_rows: Annotated[int, Field(ge=0)] = Field(
-        0,
-        description="The most rows that one run may send: more are refused before the first one, as they come from a"
-        " wrong file, say, that a scheduled job was given. 0: as many as there are.",
-    )
-
-
-#: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
-OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
-
-
-class SuppressSettings(_Table):
-    """Whom nothing may be sent to. A list that cannot be read stops everything."""
-
-    files: list[str] = Field(
-        default_factory=list,
-        description="Lists of contacts, in any format that contacts are read in. They are read again at each run.",
-    )
-    column: str | None = Field(
-        None, description="The lists' column with the contacts. Default: as in [columns] to, or the only one there is."
-    )
-    sha256_files: list[str] = Field(
-        default_factory=list,
-        description="Lists of digests: SHA-256 of the number in E.164 with its plus (+12025550123), 64 hex digits.",
-    )
-    max_age_days: NotNegative = Field(
-        0.0,
-        description="A list whose file was changed longer ago stops the run; 0: none does. Registries ask for 31 days.",
-    )
-    accept_unreadable: bool = Field(False, description="Use a list all the same that has lines which name nobody.")
-    learn: bool = Field(
-        True,
-        description="Whoever has opted out, as tracking sees (Twilio's error 21610, an opt-out word as the whole"
-        " reply), is never sent anything again from this account, until `suppress remove`.",
-    )
-    keywords: list[str] = Field(
-        default_factory=lambda: list(OPT_OUT_WORDS),
-        description="The replies that are an opt-out, in any case. Others than these five (CANCEL, END, QUIT) are none"
-        " where the flow itself looks for the word.",
-    )
-
-
-class TrackingSettings(_Table):
+class TrackingSettings(Table):
     """What `track` reads of the executions."""
 
     variables: list[str] | dict[str, str] = Field(
@@ -358,7 +333,7 @@ class TrackingSettings(_Table):
         return self.variables if isinstance(self.variables, dict) else {path: path for path in self.variables}
 
 
-class StateSettings(_Table):
+class StateSettings(Table):
     """Where the ledger is."""
 
     dir: str = Field(
@@ -381,7 +356,7 @@ class StateSettings(_Table):
         return value
 
 
-class Settings(_Table):
+class Settings(Table):
     """Every setting, checked."""
 
     account: AccountSettings = AccountSettings()
@@ -394,6 +369,8 @@ class Settings(_Table):
     reconcile: ReconcileSettings = ReconcileSettings()
     guard: GuardSettings = GuardSettings()
     suppress: SuppressSettings = SuppressSettings()
+    hours: HoursSettings = HoursSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
@@ -402,6 +379,18 @@ class Settings(_Table):
     def repeat_after_ms(self) -> int:
         """For how long nobody is reached a second time; 0: as often as there are rows."""
         return int(self.campaign.repeat_after_h * 3_600_000)
+
+    @property
+    def hours_mode(self) -> Literal["wait", "warn", "off"]:
+        """Whether rows wait for their hours."""
+        if self.campaign.purpose == "transactional":
+            return "off"
+        return self.hours.mode or ("off" if self.is_loopback else "wait")
+
+    @property
+    def keeps_places(self) -> bool:
+        """Whether it matters where contacts are."""
+        return self.hours_mode != "off" or self.schedule.start_at is not None or self.schedule.deadline is not None
 
     @property
     def window_limit(self) -> int:
@@ -424,12 +413,12 @@ class Settings(_Table):
         return f"https://{'.'.join(labels)}.twilio.com"
 
 
-def tables() -> Iterator[tuple[str, type[_Table]]]:
+def tables() -> Iterator[tuple[str, type[Table]]]:
     """Each table's name and model, in the order of config.example.toml."""
     for name, info in Settings.model_fields.items():
         model = info.annotation
         assert isinstance(model, type)
-        assert issubclass(model, _Table)
+        assert issubclass(model, Table)
         yield name, model
 
 
@@ -441,6 +430,6 @@ def takes_list(dotted: str) -> bool:
     return model is not None and field is not None and "list[" in str(model.model_fields[field].annotation)
 
 
-def setting_names(model: type[_Table]) -> dict[str, str]:
+def setting_names(model: type[Table]) -> dict[str, str]:
     """A table's setting names as the user writes them -> field names."""
     return {info.alias or name: name for name, info in model.model_fields.items()}

@@ -1,4 +1,4 @@
-"""What every table of settings is, and the kinds of number in it."""
+"""What all tables of settings have in common."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class Table(BaseModel):
-    """A table of config.toml: every name known, every value checked."""
+    """One table of config.toml: no name that it does not know, and never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)

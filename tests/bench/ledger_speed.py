@@ -27,8 +27,13 @@ from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Ne
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, ListKind, Outcome, dispatch_id
+from dispatcher.rules.gate import Gate
+from dispatcher.rules.places import Place, PlaceSource
 
 BATCH_ROWS = 10_000
+PLACES = [Place((f"Etc/{n}",), None, None, PlaceSource.column) for n in range(1_000)]
+#: How many of them there are.
+places = 0
 #: As sending asks: each row's id is kept, and nobody is reached twice in 16 hours.
 ASKED: Any = {
     "dispatch_id": lambda key: dispatch_id("AC", "FW", "speed", key),
@@ -43,6 +48,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[200_000])
     parser.add_argument("--left", type=int, default=100_000)
     parser.add_argument("--lots", type=int, nargs="+", default=[25, 100, 250])
+    parser.add_argument("--places", type=int, default=0, help="the rows are of so many places, all of them open")
     parser.add_argument("--busy", action="store_true")
     parser.add_argument(
         "--suppressed", type=int, default=0, help="so many contacts on a list, none of them in the file"
@@ -50,12 +56,14 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
+        global places
+        places = options.places
         left = min(options.left, options.rows[0] // 2)
         asyncio.run(_measure(options.rows[0], left, options.lots, options.busy, options.suppressed))
         return
     for rows in options.rows:
         arguments = ["--rows", str(rows), "--left", str(options.left), "--lots", *map(str, options.lots)]
-        arguments += ["--suppressed", str(options.suppressed)]
+        arguments += ["--suppressed", str(options.suppressed), "--places", str(options.places)]
         command = [sys.executable, "-m", __spec__.name, *arguments, "--inside", *["--busy"] * options.busy]
         subprocess.run(command, check=True)
 
@@ -66,6 +74,8 @@ async def _measure(rows: int, left: int, lots: Sequence[int], busy: bool, suppre
         ledger = SqliteLedger.open(state)
         campaign = await _campaign(ledger)
         print(f"-- {rows:,} rows", flush=True)
+        if places:
+            ASKED["gate"] = Gate(dict.fromkeys(range(1, places + 1), 1 << 60))
         if suppressed:
             await _suppress(ledger, campaign, suppressed)
         await _load(ledger, campaign, rows)
@@ -136,6 +146,7 @@ def _batch(first: int, last: int) -> RowBatch:
             f'["{key}","Ann","Example","Springfield","2026-01-02 10:30","a note","C{n:07}"]'
             for n, key in enumerate(keys)
         ],
+        places=[PLACES[n * 7_919 % places] for n in range(first, last)] if places else None,
     )
 
 

@@ -17,11 +17,13 @@ from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import Account, GrantedRow, Run
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import RowState
+from dispatcher.rules.gate import Schedule
 from dispatcher.sending.account import OpenAccount, open_account
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.limiter import Limiter
 from dispatcher.sending.plan import SendPlan
 from dispatcher.sending.sender import Sender
+from dispatcher.sending.timing import Timing
 from dispatcher.settings import Settings
 from dispatcher.studio.client import Studio
 from dispatcher.studio.outcomes import Answer, Failure
@@ -102,6 +104,11 @@ class StillLedger:
     async def has_sent(self, account: Account) -> bool:
         return False
 
+    @property
+    def places(self) -> Any:
+        """What waits, in virtual time, too."""
+        return _Still(self._ledger.places, self.fault)
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
 
@@ -109,6 +116,21 @@ class StillLedger:
             self.fault(name)
             with real_work():
                 return await method(*arguments, **named)
+
+        return call
+
+
+class _Still:
+    """One of a ledger's parts, whose work takes no virtual time."""
+
+    def __init__(self, part: Any, fault: Callable[[str], None]) -> None:
+        self._part, self._fault = part, fault
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._fault(name)
+            with real_work():
+                return await getattr(self._part, name)(*arguments, **named)
 
         return call
 
@@ -142,6 +164,7 @@ class Rig:
         studio = cast(Studio, self.studio)
         policy = {"policy": "skip", "wait_s": 60, "give_up_s": 600, **options.pop("busy", {})}
         policy |= {"flow_sid": "FW", "id_parameter": "", "dispatch_id": lambda row: "", "is_campaigns": _not_ours}
+        schedule: Schedule | None = options.pop("schedule", None)
         plan = {"form": lambda row: row.row_key.encode(), "in_flight": 10, "stop_s": 5.0, **options}
         self.sender = Sender(
             SendPlan(flow_sid="FW", api_version="v2", **plan),
@@ -151,6 +174,9 @@ class Rig:
             account=account,
             limiter=limiter,
             busy=BusyPolicy(studio, **policy),
+            timing=Timing(
+                cast(Ledger, still), run, plan.get("input_id"), schedule, clock_skew_s=lambda: self.studio.clock_skew_s
+            ),
             bus=self.bus,
         )
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import planned
+from dispatcher.cli.render.campaign import hours_lines, planned
 from dispatcher.cli.render.remedies import remedy_text
-from dispatcher.cli.render.terminal import err, print_json, say
+from dispatcher.cli.render.terminal import err, pairs, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -35,6 +35,7 @@ SHOWN_FIRST = 20
     "input.header_row",
     "input.sheet",
     "account.base_url",
+    "hours.mode",
     "suppress.accept_unreadable",
     "state.dir",
 )
@@ -55,7 +56,8 @@ async def check(
     Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
     from dispatcher.campaign import destination, flow_check, naming, problems
-    from dispatcher.campaign.result import contacted_rows
+    from dispatcher.campaign.result import unexpected_rows
+    from dispatcher.campaign.timing import waiting_objects
     from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
     from dispatcher.cli.render.progress import reading
@@ -71,15 +73,19 @@ async def check(
         await destination.refuse_other_folder(opened, into)
         async with reading(session.bus, file):
             counts = await opened.plan(file, into.plan_options())
+        waiting = await opened.waiting()
         left_out = problems.left_out(counts)
         most = None if all_ else SHOWN_FIRST if json else problems.LOOKED_AT
         rows = await problems.bad_rows(opened, limit=most) if left_out else []
         flow = await flow_check.check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
     invalid = counts.rows[RowState.invalid]
     if json:
-        print_json({**problems.check_object(file, into.name, counts, rows), "flow": flow.as_json(remedy_text)})
+        found = problems.check_object(file, into.name, counts, rows)
+        print_json({**found, "waiting": waiting_objects(waiting), "flow": flow.as_json(remedy_text)})
     else:
         err().print(planned(file, counts))
+        if hours := hours_lines(session.settings, waiting):
+            err().print(pairs(hours))
         told = print_bad_rows(rows, each=all_)
         if left_out > told:
             say(f"{left_out - told:,} more: --all shows each row", "bright_black")
@@ -87,5 +93,5 @@ async def check(
             are = counted(invalid, "row is", "rows are")
             say(f"{are} wrong and would not be sent; the others can be", "yellow")
         say_flow_check(flow)
-    contacted = contacted_rows(counts.reasons, session.settings)
-    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or contacted else ExitCode.OK)
+    unexpected = unexpected_rows(counts.reasons, session.settings)
+    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or unexpected else ExitCode.OK)

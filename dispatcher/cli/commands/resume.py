@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from dispatcher.cli import options
 
 EPILOG = options.examples(
     ("dispatcher resume spring", "after Ctrl-C, a crash, `run --limit`"),
     ("dispatcher resume spring --yes --json", "for scripts"),
+    ("dispatcher resume spring --yes --unless-paused", "for cron: a pause is somebody's to lift"),
 )
 
 
@@ -17,6 +22,9 @@ EPILOG = options.examples(
     "campaign.on_busy",
     "account.api_version",
     "account.base_url",
+    "hours.mode",
+    "schedule.start_at",
+    "schedule.deadline",
     "suppress.accept_unreadable",
     "state.dir",
     sends=True,
@@ -29,31 +37,56 @@ async def resume(
     yes: options.Yes = False,
     limit: options.Limit = None,
     again: options.Again = False,
+    accept_guard: Annotated[
+        bool, typer.Option("--accept-guard", help="Go on although the guard has stopped it: with a fresh window.")
+    ] = False,
+    unless_paused: Annotated[
+        bool, typer.Option("--unless-paused", help="Leave a paused campaign alone (exit code 5).")
+    ] = False,
     wait: options.Wait = False,
+    wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
 ) -> int:
     """Go on with a campaign, without its file.
 
-    Sends every row of it that still waits. Rows left unknown are looked up first.
+    Sends every row of it that still waits. Rows left unknown are looked up first. A pause is lifted once the number is
+    typed; one of the guard's needs --accept-guard.
     Rows that were refused are left: see `dispatcher retry`.
     """
     from dispatcher.campaign.retry_choice import RetryChoice
     from dispatcher.campaign.retry_choices import count_rows, plan_again
     from dispatcher.cli import launching
+    from dispatcher.cli.render.campaign import pause_text
+    from dispatcher.cli.render.terminal import say
     from dispatcher.model import Reason
 
     choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
+    waits = launching.waits_for_hours(wait_until_done, json)
     async with session.working(campaign, wait=wait) as opened:
+        if unless_paused:
+            await opened.check_not_paused()
+        seen = await opened.seen_pause(accept_guard=accept_guard)
+        if seen.pause is not None:
+            say(f"{pause_text(seen.pause)}. Going on lifts that", "yellow")
         extra = await count_rows(opened, choice) if choice else 0
         left_out = await opened.count_left_out(choice)
-        return await launching.send(
+        launch = await prepared(opened)
+
+        async def before() -> None:
+            await opened.lift_pause(seen)
+            if choice:
+                await plan_again(opened, choice)
+
+        launched = await launching.send(
             opened,
-            await prepared(opened),
+            launch,
             yes=yes,
             as_json=json,
+            waits=waits,
             extra=extra,
             repeats=max(extra, left_out.contacted),
             suppressed=left_out.suppressed,
-            before=(lambda: plan_again(opened, choice)) if choice else None,
+            before=before,
         )
+    return await launching.until_done(session, campaign, launched, launch, waits=waits, as_json=json)

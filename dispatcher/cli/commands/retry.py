@@ -70,6 +70,7 @@ async def retry(
     limit: options.Limit = None,
     again: options.Again = False,
     wait: options.Wait = False,
+    wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
 ) -> int:
     """Send again what Studio refused, as you ask for it.
@@ -78,7 +79,7 @@ async def retry(
     confirmed. Where no row matches, nothing is sent; the exit code is 0.
     """
     from dispatcher.campaign.retry_choice import RetryChoice
-    from dispatcher.campaign.retry_choices import count_rows, facets, plan_again
+    from dispatcher.campaign.retry_choices import count_rows, plan_again
     from dispatcher.cli import launching
     from dispatcher.cli.render import live
 
@@ -98,7 +99,9 @@ async def retry(
             fix=Advice("leave out the answer that was given beforehand, and type the number when it is asked for"),
         )
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
+    waits = launching.waits_for_hours(wait_until_done, json)
     async with session.working(campaign, wait=wait) as opened:
+        await opened.check_not_paused()
         if unknown:
             # What can be found is found first.
             async with live.view(session.bus):
@@ -110,24 +113,33 @@ async def retry(
         if count:
             say(f"{counted(count, 'row is', 'rows are')} planned again")
             launch, left_out = await prepared(opened), await opened.count_left_out(choice)
-            return await launching.send(
+            launched = await launching.send(
                 opened,
                 launch,
                 yes=yes,
                 as_json=json,
+                waits=waits,
                 extra=count,
                 repeats=left_out.contacted,
                 suppressed=left_out.suppressed,
                 risked=await opened.count_unknown() if unknown else 0,
                 before=lambda: plan_again(opened, choice, most),
             )
-        say("no row matches: nothing is sent", "yellow")
-        there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
-        if there_are:
-            say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
-        if json:
-            print_status_object(await opened.status(), await opened.reasons())
-    return ExitCode.OK
+        else:
+            await _say_nothing_matches(opened, json)
+            return ExitCode.OK
+    return await launching.until_done(session, campaign, launched, launch, waits=waits, as_json=json)
+
+
+async def _say_nothing_matches(opened: Campaign, as_json: bool) -> None:
+    from dispatcher.campaign.retry_choices import facets
+
+    say("no row matches: nothing is sent", "yellow")
+    there_are = [f"{one.rows:,} for {remedy_text(one.option)}" for one in await facets(opened)]
+    if there_are:
+        say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
+    if as_json:
+        print_status_object(await opened.status(), await opened.reasons())
 
 
 async def _refuse_no_choice(session: options.Session, name: str) -> None:

@@ -42,6 +42,9 @@ _TEST_TO = "Send the first row's values to this number instead, once; - asks for
     "campaign.on_busy",
     "account.api_version",
     "account.base_url",
+    "hours.mode",
+    "schedule.start_at",
+    "schedule.deadline",
     "suppress.accept_unreadable",
     "state.dir",
     sends=True,
@@ -69,6 +72,7 @@ async def run(
         bool, typer.Option("--no-preflight", help="Do not compare the file with the flow before sending.")
     ] = False,
     wait: options.Wait = False,
+    wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
@@ -103,10 +107,18 @@ async def run(
     prepared = launching.prepare(
         session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again, file=file
     )
+    waits = launching.waits_for_hours(wait_until_done, json)
     planning = into.plan_options(again=again, add=add, guard=yes and not remove)
     async with session.working(into.name, create=True, wait=wait) as opened:
         launch = await prepared(opened)
         repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight, as_json=json)
-        return await launching.send(
-            opened, launch, yes=yes, as_json=json, repeats=repeats if again else 0, removal_agreed=True
+        launched = await launching.send(
+            opened,
+            launch,
+            yes=yes,
+            as_json=json,
+            waits=waits,
+            repeats=repeats if again else 0,
+            removal_agreed=True,
         )
+    return await launching.until_done(session, into.name, launched, launch, waits=waits, as_json=json)

@@ -108,7 +108,12 @@ def _when(at: str | None, every: str | None, zone: str | None, file: str | None)
 def _job(asked: options.Asked, campaign: str, file: str | None, when: When, user: str | None = None) -> Job:
     from dispatcher.campaign.schedule import Job
 
-    work = ["resume", campaign] if file is None else ["run", str(Path(file).absolute()), "--campaign", campaign]
+    # A pause is a person's to lift, not a clock's.
+    work = (
+        ["resume", campaign, "--unless-paused"]
+        if file is None
+        else ["run", str(Path(file).absolute()), "--campaign", campaign]
+    )
     # One that begins at a time waits for whoever sends then; one that comes again soon need not.
     work += ["--yes", "--json", *(["--wait"] if when.at is not None else [])]
     if asked.config is not None:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import identity, print_status_object, say_next_steps, state_text, status_lines
+from dispatcher.cli.render.campaign import (
+    identity,
+    print_status_object,
+    say_next_steps,
+    state_text,
+    status_lines,
+    waiting_lines,
+)
 from dispatcher.cli.render.numbers import states_text, time_text
 from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, say, table, visible
 from dispatcher.errors import ExitCode
@@ -39,8 +46,9 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
     async with session.viewing(name) as campaign:
         status, inputs = await campaign.status(), await campaign.inputs()
         reasons = await campaign.reasons()
+        waiting = [] if status.running else await campaign.waiting()
     if as_json:
-        print_status_object(status, reasons)
+        print_status_object(status, reasons, waiting)
         return ExitCode.OK
     lines = [
         ("campaign", Text(status.campaign.name, style="bold")),
@@ -51,7 +59,8 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
         lines.append(("file", inputs[-1].source))
     if status.first_started_at_ms is not None:
         lines.append(("started", time_text(status.first_started_at_ms)))
-    print_pairs([*lines, *status_lines(status, status.report_path)])
+    lines += [*status_lines(status, status.report_path), *[("waiting", line) for line in waiting_lines(waiting)]]
+    print_pairs(lines)
     say_next_steps(name, status)
     return ExitCode.OK
 

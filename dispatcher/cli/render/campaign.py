@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from dispatcher.cli.render.numbers import clock_text, duration_text, rate_text, states_text
+from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text, time_text
 from dispatcher.cli.render.remedies import remedy_text, say_step
 from dispatcher.cli.render.terminal import pairs, print_json, say, say_labelled, visible
+from dispatcher.model import PausedBy
 from dispatcher.plurals import counted
 from dispatcher.remedies import Command, Option, Setting
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from dispatcher.campaign.courier import Posted
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
+    from dispatcher.campaign.timing import Waiting
     from dispatcher.events import Snapshot
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
+    from dispatcher.model import Pause
+    from dispatcher.settings import Settings
 
 
 def planned(source: str, counts: PlanCounts, examples: Mapping[str, Sequence[int]] | None = None) -> Table:
@@ -88,8 +92,8 @@ def identity(record: CampaignRecord) -> list[tuple[str, Text | str]]:
     return [("account", shown), ("flow", record.flow_sid)]
 
 
-def outlook(campaign: Campaign, ahead: Outlook) -> Table:
-    """What sending would do."""
+def outlook(campaign: Campaign, ahead: Outlook, waiting: Sequence[Waiting] = ()) -> Table:
+    """What sending would do. `waiting`: rows that have no hours now."""
     from dispatcher.reporting.ledger_place import place_text
 
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
@@ -103,6 +107,7 @@ def outlook(campaign: Campaign, ahead: Outlook) -> Table:
         if ahead.again:
             lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
+        lines += hours_lines(campaign.settings, waiting)
     else:
         lines.append(("to send", "nothing: every row has its answer"))
     if ahead.contacted:
@@ -130,9 +135,45 @@ def result_lines(result: RunResult, now: Snapshot, report: str | None) -> list[t
     if result.status.attempts == now.requests:
         # The run was the whole campaign: once is enough.
         lines = [(label if label != "this run sent" else "sent", text) for label, text in lines if label != "sent"]
+    for line in reversed(waiting_lines(result.waiting)):
+        lines.insert(2, ("waiting", line))
     if result.found_by_reconcile:
         text = f"{counted(result.found_by_reconcile, 'row')} without an answer found to exist"
         lines.insert(1, ("looked up", text))
+    return lines
+
+
+#: So many of them are told apart.
+WAITING_SHOWN = 6
+
+
+def waiting_lines(waiting: Sequence[Waiting]) -> list[str]:
+    """Rows that wait, until when in the contacts' own words."""
+    lines = [
+        f"{counted(one.rows, 'row')} until {local_text(one.until_ms, one.zone)}"
+        + {"hours": "", "start": " (the start)", "row": " (own time)"}[one.why]
+        for one in waiting[:WAITING_SHOWN]
+    ]
+    if len(waiting) > WAITING_SHOWN:
+        rest = sum(one.rows for one in waiting[WAITING_SHOWN:])
+        lines.append(f"{counted(rest, 'row')} later")
+    return lines
+
+
+def hours_lines(settings: Settings, waiting: Sequence[Waiting]) -> list[tuple[str, Text | str]]:
+    """Which rows have no hours now, and what becomes of them."""
+    lines: list[tuple[str, Text | str]] = []
+    if waiting and settings.hours_mode == "warn":
+        n = counted(sum(one.rows for one in waiting), "contact has", "contacts have")
+        lines.append(("hours", Text(f"{n} night now and would be reached all the same", style="yellow")))
+        lines.append(("", f"({remedy_text(Setting('hours.mode', 'wait'))}: they wait)"))
+        return lines
+    lines += [("waiting", line) for line in waiting_lines(waiting)]
+    if waiting and settings.campaign.purpose is None and any(one.why == "hours" for one in waiting):
+        alert = remedy_text(Setting("campaign.purpose", "transactional"))
+        lines.append(("", Text(f"alerts and codes, which go at any hour: {alert}", style="bright_black")))
+    if settings.hours.override:
+        lines.append(("overridden", ", ".join(settings.hours.override)))
     return lines
 
 
@@ -184,18 +225,34 @@ def say_next_steps(name: str, status: CampaignStatus) -> None:
         say_step(step)
 
 
-def print_status_object(status: CampaignStatus, reasons: Mapping[str, int]) -> None:
-    """The campaign as JSON, with the report that it had last."""
+def print_status_object(
+    status: CampaignStatus, reasons: Mapping[str, int], waiting: Sequence[Waiting] | None = None
+) -> None:
+    """The campaign as JSON, with the report that it had last. `waiting`: rows without hours now; None: not asked."""
+    from dispatcher.campaign.timing import waiting_objects
     from dispatcher.reporting.summary import status_object
 
-    print_json(status_object(status, status.report_path, reasons))
+    found = status_object(status, status.report_path, reasons)
+    if waiting is not None:
+        found["waiting"] = waiting_objects(waiting)
+    print_json(found)
 
 
 def state_text(status: CampaignStatus) -> Text:
     """The campaign's state, with why it stopped."""
     from dispatcher.reporting.summary import campaign_state
 
-    text = Text(campaign_state(status))
-    if status.stop_reason:
+    state = campaign_state(status)
+    text = Text(state)
+    if status.paused is not None:
+        why = pause_text(status.paused)
+        text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
+    elif status.stop_reason:
         text.append(f" ({status.stop_reason})", style="bright_black")
     return text
+
+
+def pause_text(pause: Pause) -> str:
+    """Since when it is paused, by whom, and why."""
+    by = "paused by the guard" if pause.by is PausedBy.guard else "paused"
+    return f"{by} since {time_text(pause.at_ms)}" + (f": {visible(pause.reason)}" if pause.reason else "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dispatcher.cli.render.campaign import waiting_lines
 from dispatcher.cli.render.numbers import clock_text, rate_text
 from dispatcher.cli.render.progress import REDRAW_S, beside
-from dispatcher.cli.render.terminal import STATE_STYLES, err
+from dispatcher.cli.render.terminal import STATE_STYLES, err, say
+from dispatcher.clock import now_ms
 from dispatcher.events import Phase
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -20,6 +24,7 @@ from dispatcher.plurals import counted
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from dispatcher.campaign.timing import Waiting
     from dispatcher.events import EventBus, Snapshot
 
 #: A rate this much below the account's limit was lowered, not rounded.
@@ -114,8 +119,12 @@ def _numbers(now: Snapshot, width: int) -> RenderResult:
 
 
 def _why(now: Snapshot, width: int) -> Text:
-    """Why nothing leaves, with a countdown that is always whole; else how far looking up is."""
+    """Why nothing leaves any more, or now, with a countdown that is always whole; else how far looking up is."""
     wait = now.waiting
+    if now.stop_reason is not None:
+        text = Text.assemble(("stops: ", "bold yellow"), (now.stop_reason, "yellow"))
+        text.truncate(width, overflow="ellipsis")
+        return text
     if wait is None:
         text = Text((now.detail or "") if now.phase in _LOOKING else "", style="bright_black")
         text.truncate(width, overflow="ellipsis")
@@ -151,7 +160,9 @@ def line_text(now: Snapshot) -> str:
         text += f", {now.throttled:,} × 429"
     if now.eta_s is not None:
         text += f", {clock_text(now.eta_s)} left"
-    if now.waiting is not None:
+    if now.stop_reason is not None:
+        text += f"; stops: {now.stop_reason}"
+    elif now.waiting is not None:
         remaining_s = now.waiting.remaining_s
         text += f"; waits: {now.waiting.reason}" + ("" if remaining_s is None else f" ({remaining_s:.0f} s)")
     elif now.phase is not Phase.sending:
@@ -177,3 +188,16 @@ async def _draw(bus: EventBus) -> None:
         finally:
             # Drawn once more when the block ends.
             shown.snapshot = bus.snapshot()
+
+
+async def countdown(waiting: Sequence[Waiting]) -> None:
+    """Wait until the first of these rows may go, and show for how long; the clock is looked at again and again."""
+    until_ms = waiting[0].until_ms
+    for line in waiting_lines(waiting):
+        say(f"waiting: {line}", "yellow")
+    with err().status("") if err().is_terminal else contextlib.nullcontext() as shown:
+        # No event tells that it is time: the machine may sleep meanwhile, so the clock is looked at.
+        while (left_ms := until_ms - now_ms()) > 0:
+            if shown is not None:
+                shown.update(f"goes on in {clock_text(left_ms / 1000)}; Ctrl-C stops, and resume goes on")
+            await asyncio.sleep(min(1.0, left_ms / 1000))

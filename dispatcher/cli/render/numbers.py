@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from dispatcher.cli.render.terminal import STATE_STYLES
+from dispatcher.clock import now_ms
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ def duration_text(duration_s: float, settings: Settings) -> str:
 def time_text(at_ms: int) -> str:
     """Local time, to the minute."""
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def local_text(at_ms: int, zone: str | None) -> str:
+    """A moment as the clock of a zone shows it, with the zone; None: as this machine's does."""
+    if zone is None:
+        return time_text(at_ms)
+    from dispatcher.rules.clocks import wall_time
+
+    wall = wall_time(zone, at_ms // 1000)
+    today = wall_time(zone, now_ms() // 1000).date()
+    return f"{wall:%H:%M}" + ("" if wall.date() == today else f" on {wall:%a %d %b}") + f" in {zone}"
 
 
 def states_text(rows: Mapping[RowState, int]) -> Text:

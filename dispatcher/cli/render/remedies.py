@@ -18,6 +18,7 @@ _OF_A_CAMPAIGN = frozenset(
         "run",
         "check",
         "resume",
+        "pause",
         "status",
         "report",
         "retry",

@@ -69,6 +69,9 @@ SELECT account_id, contact, campaign_id, CASE row_key WHEN contact THEN '' ELSE 
     WHERE r.row_key IS NOT NULL AND r.to_address IS NOT NULL))
 ORDER BY 1, 2, 3, 4;
 
+-- name: rehearsal_places
+INSERT INTO main.places SELECT * FROM source.places;
+
 -- name: rehearsal_lists
 INSERT INTO main.lists SELECT * FROM source.lists;
 
@@ -138,6 +141,18 @@ WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256
 
 -- name: campaign_set_report
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
+
+-- name: wish_of
+SELECT version, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: wish_change
+-- By compare-and-set: whoever has not seen what is wanted now changes nothing.
+UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wished_at_ms = :at_ms, version = version + 1
+WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: claim_check
+-- Whose the account is, and what is wanted of the campaign: asked together at every claim.
+SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account_id AND campaign_id = :campaign_id;
 
 -- name: input_files
 SELECT DISTINCT folder, source FROM inputs;
@@ -222,10 +237,70 @@ WHERE row_id BETWEEN :first AND :last AND state IN ('invalid', 'skipped') AND re
 -- Most rows are of this kind: planned, the key is the address, and their numbers follow one another.
 INSERT INTO rows (row_id, row_key) SELECT :first_id + j.key, j.value FROM json_each(:keys) AS j;
 
+-- name: rows_insert_placed
+-- The same with the place of each.
+INSERT INTO rows (row_id, row_key, place_id)
+SELECT :first_id + j.key, json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]') FROM json_each(:placed) AS j;
+
 -- name: rows_insert
-INSERT INTO rows (row_id, row_key, state, to_address, from_address, not_before_ms, reason_code, reason_column, reason)
+INSERT INTO rows (row_id, row_key, state, to_address, from_address, not_before_ms, reason_code, reason_column, reason, place_id,
+  not_after_ms)
 SELECT column1, nullif(column2, ''), column3, nullif(column4, ''), nullif(column5, ''), column6,
-  nullif(column7, ''), nullif(column8, ''), nullif(column9, '') FROM (VALUES {values});
+  nullif(column7, ''), nullif(column8, ''), nullif(column9, ''), column10, column11 FROM (VALUES {values});
+
+-- name: place_insert
+INSERT INTO places (zones, country, area, source) VALUES (:zones, :country, :area, :source) ON CONFLICT DO NOTHING;
+
+-- name: places_all
+SELECT place_id, zones, country, area, source FROM places;
+
+-- name: rows_unplaced
+-- packed
+-- Rows that wait, or may once it is known what became of them, and whose places were not looked up.
+SELECT json_group_array(json_array(row_id, address)) FROM (
+  SELECT row_id, coalesce(to_address, row_key) AS address FROM rows
+  WHERE row_id > :after AND row_id <= :last AND place_id = 0 AND state IN ('planned', 'sending', 'unknown')
+  ORDER BY row_id LIMIT :limit);
+
+-- name: rows_place
+-- Each of {values}: row_id, place_id.
+UPDATE rows SET place_id = v.column2 FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1;
+
+-- name: rows_expire
+-- Rows that wait and may not be sent any more once it is :until_ms, of one place or of all (0).
+UPDATE rows SET state = 'skipped', reason_code = 'expired', reason_column = NULL, reason = :sentence
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_expiring
+  WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_after_ms > 0 AND not_after_ms <= :until_ms
+    AND (:place_id = 0 OR place_id = :place_id) LIMIT :limit);
+
+-- name: rows_close
+-- Rows that wait and whose place does not open any more.
+UPDATE rows SET state = 'skipped', reason_code = :reason_code, reason_column = NULL, reason = :sentence
+WHERE row_id IN (
+  SELECT row_id FROM rows INDEXED BY rows_placed
+  WHERE state = 'planned' AND row_id >> 32 = :input_id AND place_id <> 0 AND place_id = :place_id LIMIT :limit);
+
+-- name: places_planned
+-- packed
+-- Each place that has rows which wait: when the first of them may be sent, as far as that is the row's own.
+SELECT json_group_array(json_array(place_id, first_ms)) FROM (
+  WITH RECURSIVE p (place_id) AS (
+    SELECT min(place_id) FROM rows WHERE state = 'planned' AND place_id <> 0 AND row_id >> 32 = :input_id
+    UNION ALL
+    SELECT (SELECT min(r.place_id) FROM rows AS r
+      WHERE r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id > p.place_id)
+    FROM p WHERE p.place_id IS NOT NULL)
+  SELECT p.place_id, (SELECT min(r.not_before_ms) FROM rows AS r
+    WHERE r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.place_id) AS first_ms
+  FROM p WHERE p.place_id IS NOT NULL);
+
+-- name: places_waiting
+-- packed
+-- Rows that wait, by place and by when they may be sent at the earliest (0: at once).
+SELECT json_group_array(json_array(place_id, not_before_ms, n)) FROM (
+  SELECT place_id, not_before_ms, count(*) AS n FROM rows
+  WHERE state = 'planned' AND place_id <> 0 AND row_id >> 32 = :input_id GROUP BY 1, 2 LIMIT :limit);
 
 -- name: chunks_insert
 INSERT INTO chunks (chunk_id, cells) VALUES {values};
@@ -454,16 +529,38 @@ WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 -- name: planned_rows
 -- packed
 -- Rows whose time has come go first.
-SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts)) FROM (
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts, not_after_ms, place_id)) FROM (
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
+    SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
+      AND (not_after_ms = 0 OR not_after_ms > :now_ms)
     ORDER BY not_before_ms LIMIT :limit)
   UNION ALL
   SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address, identity, attempts FROM rows
-    WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0
+    SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
+    WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND (not_after_ms = 0 OR not_after_ms > :now_ms)
     ORDER BY row_id LIMIT :limit)
+  LIMIT :limit);
+
+-- name: planned_rows_behind
+-- packed
+-- Those of these places behind a row, in the order of the file: neighbours lie on one page, and their cells in one chunk.
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
+  SELECT row_id, row_key, to_address, from_address, coalesce(identity, row_id) AS identity, attempts, not_after_ms, place_id
+  FROM rows INDEXED BY rows_planned
+  WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND row_id > :after
+    AND place_id IN (SELECT value FROM json_each(:places)) AND (not_after_ms = 0 OR not_after_ms > :now_ms)
+  ORDER BY row_id LIMIT :limit);
+
+-- name: planned_rows_at
+-- packed
+-- Those of open places, in the order of the places, of each the first to be sent.
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
+  SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
+    r.place_id
+  FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_placed
+    ON r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.value AND r.not_before_ms <= :now_ms
+  WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
   LIMIT :limit);
 
 -- name: planned_next

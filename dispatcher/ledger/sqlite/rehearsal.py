@@ -33,6 +33,7 @@ TABLES = [
     "attempts",
     "sent",
     "contacts",
+    "places",
     "lists",
     "suppressed",
     "executions",

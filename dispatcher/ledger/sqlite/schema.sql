@@ -1,4 +1,4 @@
--- The ledger, version 10. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 12. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -17,6 +17,14 @@ CREATE TABLE campaigns (
   input_id      INTEGER,                   -- the latest file that was planned whole
   report_path   TEXT,
   key_columns   TEXT,                      -- JSON array: what makes a row the same row; []: its address; NULL: not known
+  -- What is wanted of it: changed by any process at any time, by compare-and-set of the version, and held by each claim.
+  wish          TEXT NOT NULL DEFAULT 'send' CHECK (wish = 'send' OR wish = 'pause'),
+  wished_by     TEXT NOT NULL DEFAULT 'user',  -- as model.PausedBy
+  wish_reason   TEXT,
+  wished_at_ms  INTEGER,
+  due_ms        INTEGER,                   -- when it is to be sent; NULL: as soon as somebody runs it
+  next_at_ms    INTEGER,                   -- when the first of the rows that wait may be sent; NULL: not known, or none waits
+  version       INTEGER NOT NULL DEFAULT 0, -- raised by each change of these
   UNIQUE (account_id, name)
 );
 
@@ -56,10 +64,15 @@ CREATE TABLE rows (
   reason_column TEXT,
   reason        TEXT,
   attempts      INTEGER NOT NULL DEFAULT 0,
-  last_attempt  INTEGER
+  last_attempt  INTEGER,
+  place_id      INTEGER NOT NULL DEFAULT 0, -- where the contact may be; 0: not looked up
+  not_after_ms  INTEGER NOT NULL DEFAULT 0  -- 0: whenever
 );
 -- By input, since one campaign's waiting rows must not slow another's. row_id >> 32 is the input.
 CREATE INDEX rows_planned ON rows (row_id >> 32, not_before_ms) WHERE state = 'planned';
+-- Rows with a place, by place: those of closed ones cost nothing while they wait.
+CREATE INDEX rows_placed ON rows (row_id >> 32, place_id, not_before_ms) WHERE state = 'planned' AND place_id <> 0;
+CREATE INDEX rows_expiring ON rows (row_id >> 32, not_after_ms) WHERE state = 'planned' AND not_after_ms > 0;
 CREATE INDEX rows_sending ON rows (state) WHERE state = 'sending';
 CREATE INDEX rows_unknown ON rows (state) WHERE state = 'unknown';
 -- Rows that newer files have given another number: found by their attempts.
@@ -219,6 +232,16 @@ CREATE TABLE suppression_log (
 CREATE INDEX suppression_log_of_contact ON suppression_log (account_id, contact);
 CREATE TRIGGER suppression_log_unchanged BEFORE UPDATE ON suppression_log BEGIN SELECT RAISE(ABORT, 'the log is only added to'); END;
 CREATE TRIGGER suppression_log_kept BEFORE DELETE ON suppression_log BEGIN SELECT RAISE(ABORT, 'the log is only added to'); END;
+
+-- Where contacts may be: a few hundred of them for millions of rows.
+CREATE TABLE places (
+  place_id INTEGER PRIMARY KEY,
+  zones    TEXT NOT NULL,                  -- JSON array of IANA names; empty: no hours hold for it (a client:, a SIP address)
+  country  TEXT NOT NULL,                  -- ISO 3166-1; '': not known
+  area     TEXT NOT NULL,                  -- ISO 3166-2; '': not known
+  source   TEXT NOT NULL,                  -- as rules.places.PlaceSource; '': none
+  UNIQUE (zones, country, area, source)
+);
 
 -- How many rows of each input are in which state; moved in the same transaction as the rows.
 CREATE TABLE tallies (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dispatcher.campaign.next_steps import next_steps
-from dispatcher.model import RowState
-from dispatcher.remedies import Advice, Command, Remedy
+from dispatcher.model import Pause, PausedBy, RowState
+from dispatcher.remedies import Advice, Command, Option, Remedy
 from tests.unit.campaign.values import status
 
 
@@ -39,3 +41,13 @@ def test_nothing_is_left_to_do() -> None:
     """Created and skipped rows need nothing."""
     none: list[Remedy] = []
     assert next_steps("spring", status({RowState.created: 5, RowState.skipped: 1})) == none
+
+
+@pytest.mark.parametrize(("by", "options"), [(PausedBy.user, ()), (PausedBy.guard, (Option("accept-guard"),))])
+def test_who_resumes_lifts_the_pause(by: PausedBy, options: tuple[Option, ...]) -> None:
+    """The guard's only by saying so; and where no row waits nothing is said of it."""
+    paused = replace(status({RowState.planned: 2}), paused=Pause(at_ms=1, by=by))
+    (step,) = next_steps("spring", paused)
+    assert step == Command("resume", ("spring",), options, does="lifts the pause and sends the 2 rows that wait")
+    none: list[Remedy] = []
+    assert next_steps("spring", replace(paused, rows=status({}).rows)) == none

@@ -49,6 +49,14 @@ def drawn(shown: Snapshot, width: int) -> str:
     return file.getvalue()
 
 
+def test_why_it_stops_comes_before_what_it_waits_for() -> None:
+    """Until it has."""
+    stopping = snapshot(stop_reason="campaign 'spring' is paused", waiting=waiting("Studio answered 429", 3.0))
+    assert "stops: campaign 'spring' is paused" in drawn(stopping, 80)
+    assert line_text(stopping).endswith("; stops: campaign 'spring' is paused")
+    assert "stops:" not in drawn(replace(stopping, phase=Phase.finished), 80)
+
+
 def test_the_view_has_all_numbers() -> None:
     """Campaign, phase, states, rate, window and times stand in it; states without rows do not."""
     text = drawn(snapshot(), 80)

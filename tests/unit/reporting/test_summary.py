@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
-from dispatcher.model import REPORT_COLUMNS, RowState, empty_counts
+from dispatcher.model import REPORT_COLUMNS, Pause, PausedBy, RowState, empty_counts
 from dispatcher.reporting import summary
 from dispatcher.reporting.summary import CampaignState, Departures, campaign_state, status_object
 from tests.unit.reporting.support import SENT_MS, batches, never_sent, rejected, row, summed
 
 STATE = CampaignState
+PAUSED = Pause(at_ms=1_795_678_278_822, by=PausedBy.guard, reason="")
 
 
 def status_of(rows: dict[RowState, int] | None = None, **changes: Any) -> CampaignStatus:
@@ -97,6 +98,16 @@ def test_rows_of_earlier_files_are_shown() -> None:
     assert found["earlier_rows"] == {"planned": 3}
 
 
+def test_a_pause_is_told_where_there_is_one() -> None:
+    """Whatever the campaign's state: also of one that has no row to send."""
+    assert "paused" not in status_object(status_of(), None)
+    found = status_object(status_of({RowState.created: 1}, paused=PAUSED), None)
+    assert (found["state"], found["paused"]) == (
+        "finished",
+        {"at": "2026-11-26T07:31:18Z", "by": "guard", "reason": None},
+    )
+
+
 def test_before_the_first_request_the_rate_is_nought() -> None:
     """No division by a duration of nothing."""
     found = status_object(status_of(attempts=0, duration_s=0.0), None)
@@ -117,6 +128,10 @@ def test_before_the_first_request_the_rate_is_nought() -> None:
         (STATE.interrupted, {RowState.created: 2, RowState.sending: 1}, {"interrupted": True}),
         (STATE.stopped, {RowState.created: 2, RowState.planned: 1}, {}),
         (STATE.finished, {RowState.created: 2}, {"earlier_rows": {RowState.planned: 1}}),
+        (STATE.paused, {RowState.planned: 2}, {"paused": PAUSED, "first_started_at_ms": None}),
+        (STATE.paused, {RowState.created: 2, RowState.planned: 1}, {"paused": PAUSED, "interrupted": True}),
+        (STATE.running, {RowState.planned: 2}, {"paused": PAUSED, "running": True}),
+        (STATE.finished, {RowState.created: 2}, {"paused": PAUSED}),
     ],
 )
 def test_one_word_says_where_the_campaign_stands(

@@ -193,6 +193,19 @@ def test_no_place_is_narrower_than_the_library(code: int) -> None:
     assert wrong == []
 
 
+def test_a_longer_prefix_is_not_forgotten() -> None:
+    """Where the table tells zones apart by more digits than are looked at, a number has the zones of all of them."""
+    looked = []
+    for code in map(str, SEVERAL_CLOCKS):
+        for prefix, zones in numbering.zones_by_prefix().items():
+            if prefix.startswith(code) and len(prefix) > len(code) + numbering.KEY_DIGITS:
+                found = place(f"+{prefix}".ljust(12, "0"))
+                looked.append(clocks.count_clocks(found.zones))
+                assert {clocks._compared(name) for name in zones} <= {clocks._compared(name) for name in found.zones}
+    assert len(looked) > 400
+    assert max(looked) > 1
+
+
 def test_a_mobile_is_not_its_prefix_s_city() -> None:
     """Digits that have a city in the table do not place a mobile there, if mobiles have no areas in that country."""
     sydney, mobile = place("+61212345678"), place("+61412345678")

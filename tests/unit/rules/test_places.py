@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dispatcher.errors import HoursError
 from dispatcher.model import Reason, Refusal
 from dispatcher.rules import areas, clocks
-from dispatcher.rules.clocks import UnknownZone
 from dispatcher.rules.places import Place, Places, PlaceSource
 
 NEW_YORK, LOS_ANGELES, PARIS = "America/New_York", "America/Los_Angeles", "Europe/Paris"
@@ -113,7 +113,7 @@ def test_the_default_is_for_who_has_nothing() -> None:
     assert places.of_column(["client:ann", FLORIDA]) == [default, FLORIDAN]
     assert places.of_column(["client:ann"], [""], [""]) == [default]
     assert Places().of_column(["client:ann"], [""], [""]) == [None]
-    with pytest.raises(UnknownZone):
+    with pytest.raises(HoursError, match="found: 'Paris'"):
         Places(default_zone="Paris")
 
 

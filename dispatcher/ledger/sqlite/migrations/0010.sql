@@ -1,16 +1,15 @@
--- What is to be told of runs, one row for each channel: written with the run's end, open until it is delivered or given up.
-CREATE TABLE notices (
-  notice_id        TEXT PRIMARY KEY,       -- the same at every try, so that receivers can drop doubles
-  campaign_id      INTEGER NOT NULL REFERENCES campaigns,
-  run_id           INTEGER,
-  kind             TEXT NOT NULL,          -- as model.NoticeKind
-  body             TEXT NOT NULL,          -- JSON, as it is sent
-  channel          TEXT NOT NULL,          -- its sort and a digest of where it leads: 'webhook:…', 'command:…'
-  made_at_ms       INTEGER NOT NULL,
-  sent_at_ms       INTEGER,                -- NULL: not delivered
-  gave_up_at_ms    INTEGER,                -- the receiver wants none any more
-  claimed_until_ms INTEGER NOT NULL DEFAULT 0, -- a process is at it, until then at the latest
-  tries            INTEGER NOT NULL DEFAULT 0,
-  error            TEXT                    -- what the last try came to
-) WITHOUT ROWID;
-CREATE INDEX notices_open ON notices (channel) WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL;
+ALTER TABLE rows ADD COLUMN place_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rows ADD COLUMN not_after_ms INTEGER NOT NULL DEFAULT 0;
+-- Rows with a place, by place: those of closed ones cost nothing while they wait.
+CREATE INDEX rows_placed ON rows (row_id >> 32, place_id, not_before_ms) WHERE state = 'planned' AND place_id <> 0;
+CREATE INDEX rows_expiring ON rows (row_id >> 32, not_after_ms) WHERE state = 'planned' AND not_after_ms > 0;
+
+-- Where contacts may be: a few hundred of them for millions of rows.
+CREATE TABLE places (
+  place_id INTEGER PRIMARY KEY,
+  zones    TEXT NOT NULL,                  -- JSON array of IANA names; empty: no hours hold for it (a client:, a SIP address)
+  country  TEXT NOT NULL,                  -- ISO 3166-1; '': not known
+  area     TEXT NOT NULL,                  -- ISO 3166-2; '': not known
+  source   TEXT NOT NULL,                  -- as rules.places.PlaceSource; '': none
+  UNIQUE (zones, country, area, source)
+);

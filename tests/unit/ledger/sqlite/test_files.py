@@ -262,8 +262,10 @@ async def test_a_ledger_is_checked_without_being_changed(tmp_path: Path) -> None
     assert found is not None
     assert (found.location, found.campaigns, found.problems) == (str(tmp_path / FILE_NAME), 1, ())
     assert found.version == found.version_known == connection.SCHEMA_VERSION
+    with raw(tmp_path / FILE_NAME) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'rows_sending'").fetchone()
     pages = bytearray((tmp_path / FILE_NAME).read_bytes())
-    pages[9 * 4096 : 12 * 4096] = b"\xa5" * (3 * 4096)
+    pages[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     (tmp_path / FILE_NAME).write_bytes(pages)
     found = await check_ledger(state)
     assert found is not None

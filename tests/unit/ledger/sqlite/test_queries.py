@@ -21,6 +21,9 @@ from dispatcher.ledger.sqlite.rehearsal import TABLES
 HOT = (
     "account_get",
     "account_epoch",
+    "claim_check",
+    "wish_of",
+    "wish_change",
     "account_take_over",
     "campaign_get",
     "chunk_of_row",

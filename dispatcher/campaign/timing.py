@@ -1,0 +1,207 @@
+"""When a campaign's rows may go, by its settings: its hours and schedule, and what waits until when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from dispatcher.campaign.context import CampaignContext
+from dispatcher.clock import now_ms as local_ms
+from dispatcher.errors import SettingsError
+from dispatcher.ledger.records import InputRecord
+from dispatcher.model import Refusal, RowState
+from dispatcher.remedies import Setting
+
+if TYPE_CHECKING:
+    from dispatcher.rules.gate import Schedule
+    from dispatcher.rules.hours import Hours
+    from dispatcher.rules.places import Place
+    from dispatcher.rules.times import Moment
+    from dispatcher.settings import Settings
+
+_PLACED_AT_ONCE = 10_000
+#: Those that wait, and those that may once it is known what became of them.
+_MAY_WAIT = frozenset({RowState.planned, RowState.sending, RowState.unknown})
+_NOWHERE = "no time zone is known for the number"
+
+
+class WaitsFor(StrEnum):
+    """What rows wait for."""
+
+    hours = "hours"
+    #: The campaign's start.
+    start = "start"
+    #: The row's own time.
+    row = "row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Rows that wait together."""
+
+    rows: int
+    until_ms: int
+    #: An IANA name, the contacts' own; None: no hours hold for them.
+    zone: str | None
+    why: WaitsFor
+
+
+def hours_of(settings: Settings) -> Hours:
+    """The hours that hold; none where they are not waited for. Raises: HoursError."""
+    from dispatcher.rules.hours import Hours
+
+    return _hours(settings) if settings.hours_mode == "wait" else Hours((), None, 0)
+
+
+def _hours(settings: Settings) -> Hours:
+    """The hours that are set, whether or not they are waited for."""
+    from dispatcher.rules.hours import Hours, read_hours
+
+    if settings.hours_mode == "off":
+        return Hours((), None, 0)
+    chosen = settings.hours
+    return read_hours(
+        chosen.presets,
+        override=chosen.override,
+        own=chosen.open,
+        holidays=chosen.holidays,
+        close_early_min=chosen.close_early_min,
+    )
+
+
+def check(settings: Settings) -> None:
+    """Raises: SettingsError: hours or a schedule that cannot be kept; before anything is planned."""
+    if settings.keeps_places:
+        _hours(settings)
+        start, deadline = _moments(settings)
+        if start and deadline and start.at_ms >= deadline.at_ms and start.is_instant == deadline.is_instant:
+            raise SettingsError(
+                "[schedule] deadline: it is not after the start",
+                found=f"{settings.schedule.start_at} to {settings.schedule.deadline}",
+                fix=Setting("schedule.deadline", "2026-12-01T18:00"),
+            )
+
+
+def _moments(settings: Settings) -> tuple[Moment | None, Moment | None]:
+    """Start and deadline. Raises: SettingsError."""
+    from dispatcher.rules.times import read_moment
+
+    found: list[Moment | None] = []
+    for name in ("start_at", "deadline"):
+        moment = read_moment(getattr(settings.schedule, name) or "")
+        if isinstance(moment, Refusal):
+            fix = Setting(f"schedule.{name}", "2026-12-01T09:00")
+            raise SettingsError(f"[schedule] {name}: {moment.sentence}", fix=fix)
+        found.append(moment)
+    return found[0], found[1]
+
+
+async def schedule_of(context: CampaignContext) -> Schedule | None:
+    """The campaign's schedule, over the places of its rows; None: rows go at any time.
+
+    Rows whose places nobody has looked up get theirs. Under the account's lease. Raises: SettingsError, LedgerError.
+    """
+    from dispatcher.rules.gate import Schedule
+
+    settings = context.settings
+    start, deadline = _moments(settings)
+    if settings.hours_mode != "wait" and start is None and deadline is None:
+        return None
+    hours = hours_of(settings)
+    await _place_rows(context)
+    return Schedule(hours, await context.ledger.places.all(), start=start, deadline=deadline)
+
+
+async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:
+    """What of the rows that wait has to wait for its hours (or would have to, were they not only warned of).
+
+    As far as the places are known; nothing changes. Raises: SettingsError, LedgerError.
+    """
+    from dispatcher.rules.gate import Schedule
+
+    settings = context.settings
+    if not settings.keeps_places:
+        return []
+    start, deadline = _moments(settings)
+    schedule = Schedule(_hours(settings), await context.ledger.places.all(), start=start, deadline=deadline)
+    return await waiting_rows(context, schedule, input_id, local_ms())
+
+
+async def _place_rows(context: CampaignContext) -> None:
+    """Rows that were planned by an earlier program, or while hours were off."""
+    ledger, record = context.ledger, await context.current()
+    for planned in await ledger.inputs(record):
+        if await ledger.places.unplaced(planned.input_id, after=0):
+            await _place_input(context, planned)
+
+
+async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
+    from dispatcher.intake.header import visible
+    from dispatcher.rules.places import Places
+
+    settings = context.settings
+    names = [visible(name) for name in planned.header]
+    zone, area = (
+        names.index(visible(name)) if name and visible(name) in names else None
+        for name in (settings.columns.zone, settings.columns.area)
+    )
+    places = Places(settings.hours.default_zone if settings.hours.zone_unknown == "default" else None)
+    found: dict[int, Place | None] = {}
+    left_out: dict[int, str] = {}
+    async with context.ledger.snapshot() as view:
+        async for batch in view.rows(planned.input_id, states=_MAY_WAIT):
+            for row in batch:
+                cells = [row.cells[at] if at is not None else "" for at in (zone, area)]
+                place = places.of(row.to_address or "", *cells)
+                if isinstance(place, Refusal):
+                    left_out[row.row_id] = place.sentence
+                elif (
+                    place is None and settings.hours_mode == "wait" and (row.to_address or "").split(":")[-1][:1] == "+"
+                ):
+                    left_out[row.row_id] = _NOWHERE
+                else:
+                    found[row.row_id] = place
+            if len(found) >= _PLACED_AT_ONCE:
+                await context.ledger.places.place(found, left_out)
+                found, left_out = {}, {}
+    await context.ledger.places.place(found, left_out)
+
+
+async def waiting_rows(
+    context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int
+) -> list[Waiting]:
+    """What waits for its hours, the first to go first. Reads all of it: some tenths of a second for a million rows."""
+    if schedule is None:
+        return []
+    record = await context.current()
+    found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
+    for due, n in await context.ledger.places.waiting(record, input_id):
+        until_ms = schedule.earliest_ms(due, at_ms)
+        if until_ms is None or until_ms <= at_ms:
+            continue
+        place = schedule.places.get(due.place_id)
+        why = WaitsFor.row if due.first_ms == until_ms else WaitsFor.hours
+        if schedule.starts_ms(due.place_id) == until_ms:
+            why = WaitsFor.start
+        found[until_ms, place.zones[0] if place else None, why] += n
+    return [
+        Waiting(rows=n, until_ms=until_ms, zone=zone, why=why)
+        for (until_ms, zone, why), n in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    ]
+
+
+def waiting_objects(waiting: Sequence[Waiting]) -> list[Mapping[str, object]]:
+    """For `--json`: rows, until (UTC, ISO 8601), zone, why."""
+    return [
+        {"rows": one.rows, "until": utc_text(one.until_ms), "zone": one.zone, "why": one.why.value} for one in waiting
+    ]
+
+
+def utc_text(at_ms: int) -> str:
+    """ISO 8601, UTC, whole seconds."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,153 @@
+"""Where contacts may be, kept with their rows: facts alone. Which hours hold there, the settings say when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import orjson
+
+from dispatcher.ledger import tallies
+from dispatcher.ledger.chunks import id_range
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.skipping import skip
+from dispatcher.model import Reason, RowState
+from dispatcher.rules.gate import Due, Schedule
+from dispatcher.rules.places import Place, PlaceSource
+
+#: So many rows are changed in a transaction: whoever else writes waits for that.
+ROWS_PER_SWEEP = 10_000
+#: So many moments at which rows may be sent are told apart.
+WAITS_MAX = 10_000
+#: Zones as JSON, country, area, source.
+_Spelled: TypeAlias = tuple[str, str, str, str]
+
+
+def ids(db: Db, places: Iterable[Place | None]) -> list[int]:
+    """The numbers of places, made where they are new. None: no hours hold for it."""
+    found = list(places)
+    # Few objects for many rows: to hash each would take longer than all the rest.
+    distinct = {id(place): place for place in found}
+    spelled = {key: _spelled(place) for key, place in distinct.items()}
+    known = _known(db)
+    if not known.keys() >= set(spelled.values()):
+        for zones, country, area, source in spelled.values():
+            db.run("place_insert", zones=zones, country=country, area=area, source=source)
+        known = _known(db)
+    numbers = {key: known[one] for key, one in spelled.items()}
+    return [numbers[id(place)] for place in found]
+
+
+def all_places(db: Db) -> dict[int, Place | None]:
+    """Every place by its number."""
+    return {place_id: _place(spelled) for spelled, place_id in _known(db).items()}
+
+
+def _known(db: Db) -> dict[_Spelled, int]:
+    return {(zones, country, area, source): n for n, zones, country, area, source in db.rows("places_all")}
+
+
+def _spelled(place: Place | None) -> _Spelled:
+    if place is None:
+        return "[]", "", "", ""
+    return orjson.dumps(place.zones).decode(), place.country or "", place.area or "", place.source.value
+
+
+def _place(spelled: _Spelled) -> Place | None:
+    zones, country, area, source = spelled
+    if not source:
+        return None
+    return Place(tuple(orjson.loads(zones)), country or None, area or None, PlaceSource(source))
+
+
+# --- rows that wait ---
+
+
+def unplaced(db: Db, input_id: int, after: int) -> list[tuple[int, str]]:
+    """Some planned rows of an input behind a row whose places were not looked up, with their addresses."""
+    ids_ = id_range(input_id)
+    after = max(after, ids_["first"] - 1)
+    found = db.rows("rows_unplaced", after=after, last=ids_["last"], limit=ROWS_PER_SWEEP)
+    return [(row_id, address) for row_id, address in found]
+
+
+def place_rows(db: Db, places: Mapping[int, Place | None], left_out: Mapping[int, str]) -> None:
+    """Give planned rows their places; leave out those that are nowhere: row -> why."""
+    numbers = ids(db, places.values())
+    flat: list[int | str] = []
+    for row_id, place_id in zip(places, numbers, strict=True):
+        flat += (row_id, place_id)
+    db.update("rows_place", 2, flat)
+    skip(db, Reason.zone_unknown, left_out)
+
+
+def due(db: Db, input_ids: Iterable[int]) -> list[Due]:
+    """The places that have rows which wait, each with when the first of them may be sent, by itself."""
+    return [
+        Due(place_id, first_ms)
+        for input_id in input_ids
+        for place_id, first_ms in db.rows("places_planned", input_id=input_id)
+    ]
+
+
+def waiting(db: Db, input_ids: Iterable[int]) -> list[tuple[Due, int]]:
+    """Rows that wait, by place and by when they may be sent by themselves; how many of each."""
+    return [
+        (Due(place_id, first_ms), n)
+        for input_id in input_ids
+        for place_id, first_ms, n in db.rows("places_waiting", input_id=input_id, limit=WAITS_MAX)
+    ]
+
+
+def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> int:
+    """Leave out rows that may not be sent any more once it is `until_ms`; of one place, or of all (0).
+
+    At most `ROWS_PER_SWEEP`; returns how many.
+    """
+    sentence = "the time until which the row was to be sent has passed"
+    count = 0
+    for input_id in input_ids:
+        limit = ROWS_PER_SWEEP - count
+        n = db.run(
+            "rows_expire", input_id=input_id, place_id=place_id, until_ms=until_ms, sentence=sentence, limit=limit
+        )
+        count += _moved(db, input_id, n)
+    return count
+
+
+def close(db: Db, input_ids: Sequence[int], place_id: int, reason: Reason) -> int:
+    """Leave out the rows of a place that does not open any more; as `expire`."""
+    code, sentence, count = reason.value, _CLOSED[reason], 0
+    for input_id in input_ids:
+        limit = ROWS_PER_SWEEP - count
+        n = db.run("rows_close", input_id=input_id, place_id=place_id, reason_code=code, sentence=sentence, limit=limit)
+        count += _moved(db, input_id, n)
+    return count
+
+
+def _moved(db: Db, input_id: int, n: int) -> int:
+    if n:
+        tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, n))
+    return n
+
+
+def sweep(db: Db, input_ids: Sequence[int], schedule: Schedule, now_ms: int) -> int:
+    """Leave out rows that can never be sent any more, at most `ROWS_PER_SWEEP`; returns how many."""
+    count = expire(db, input_ids, 0, now_ms)
+    for one in due(db, input_ids):
+        if count >= ROWS_PER_SWEEP:
+            break
+        opens_ms = schedule.earliest_ms(Due(one.place_id, 0), now_ms)
+        if opens_ms is None:
+            reason = schedule.left_out(one.place_id, now_ms) or Reason.expired
+            count += close(db, input_ids, one.place_id, reason)
+        elif opens_ms > now_ms:
+            # Its rows cannot go before that.
+            count += expire(db, input_ids, one.place_id, opens_ms)
+    return count
+
+
+_CLOSED = {
+    Reason.expired: "the campaign's deadline comes before the contact's hours",
+    Reason.no_window: "no hour of the next days is within the hours of every time zone that the contact may be in",
+}

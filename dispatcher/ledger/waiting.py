@@ -1,0 +1,83 @@
+"""Rows that wait for their hours: where their contacts may be, when they may go, and those that never will."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+from dispatcher.ledger import attempts, places
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.records import CampaignRecord, Run
+from dispatcher.rules.gate import Due, Schedule
+from dispatcher.rules.places import Place
+
+T = TypeVar("T")
+
+
+class Work(Protocol):
+    """Runs something in a transaction of the ledger's."""
+
+    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
+
+
+class PlacesOfRows:
+    """See `protocol.Ledger.places`. `input_id` None: all inputs of the campaign. Raises: LedgerError."""
+
+    def __init__(self, do: Work, read: Work) -> None:
+        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
+        self._do, self._read = do, read
+
+    async def all(self) -> dict[int, Place | None]:
+        """Every place by its number; None: no hours hold there."""
+        return await self._read(places.all_places)
+
+    async def unplaced(self, input_id: int, *, after: int) -> list[tuple[int, str]]:
+        """Some planned rows behind a row (0: from the first) whose places were not looked up, with their addresses."""
+        return await self._read(lambda db: places.unplaced(db, input_id, after))
+
+    async def place(self, found: Mapping[int, Place | None], left_out: Mapping[int, str]) -> None:
+        """Keep where the contacts of planned rows may be; those in `left_out` are nowhere: row -> why."""
+        await self._do(lambda db: places.place_rows(db, found, left_out))
+
+    async def due(self, campaign: CampaignRecord, input_id: int | None) -> list[Due]:
+        """The places that have rows which wait, each with when the first of them may be sent, by itself."""
+        return await self._read(lambda db: places.due(db, _inputs(db, campaign, input_id)))
+
+    async def waiting(self, campaign: CampaignRecord, input_id: int | None) -> list[tuple[Due, int]]:
+        """Rows that wait, by place and by when they may be sent by themselves, and how many of each."""
+        return await self._read(lambda db: places.waiting(db, _inputs(db, campaign, input_id)))
+
+    async def sweep(self, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> int:
+        """Leave out rows that can never be sent any more: their time is over before their place opens.
+
+        Some thousands a transaction; returns how many. Raises: LeaseLost.
+        """
+        total = 0
+        while True:
+
+            def work(db: Db) -> int:
+                attempts.check_lease(db, run)
+                return places.sweep(db, _inputs(db, run.campaign, input_id), schedule, now_ms)
+
+            n = await self._do(work)
+            total += n
+            if n < places.ROWS_PER_SWEEP:
+                return total
+
+    async def expire(self, run: Run, input_id: int | None, now_ms: int) -> int:
+        """Leave out rows whose own time is over, whatever the hours are; as `sweep`."""
+        total = 0
+        while True:
+
+            def work(db: Db) -> int:
+                attempts.check_lease(db, run)
+                return places.expire(db, _inputs(db, run.campaign, input_id), 0, now_ms)
+
+            n = await self._do(work)
+            total += n
+            if n < places.ROWS_PER_SWEEP:
+                return total
+
+
+def _inputs(db: Db, campaign: CampaignRecord, input_id: int | None) -> list[int]:
+    return [input_id] if input_id is not None else attempts.inputs_planned(db, campaign)

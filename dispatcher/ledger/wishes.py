@@ -1,0 +1,104 @@
+"""What is wanted of campaigns: that they are sent, or stand still. Changed by anybody, held by every claim.
+
+    send ──pause──► pause (by a user, or by the guard) ──lift──► send
+
+A change is a compare-and-set of the campaign's version: whoever has not seen what is wanted now changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from dispatcher.errors import CampaignPaused, GuardTripped
+from dispatcher.ledger.db import Db
+from dispatcher.ledger.lists import Work
+from dispatcher.ledger.records import CampaignRecord
+from dispatcher.model import Pause, PausedBy
+from dispatcher.remedies import Command, InTurn, Option
+
+SEND, PAUSE = "send", "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted of a campaign, and the version by which it is changed: by whoever has seen this one alone."""
+
+    version: int
+    #: None: that it is sent.
+    pause: Pause | None
+
+
+def wish_of(db: Db, campaign_id: int) -> Wish:
+    """What is wanted of a campaign now."""
+    version, wish, by, reason, at_ms = db.one("wish_of", campaign_id=campaign_id)
+    held = Pause(at_ms=at_ms or 0, by=PausedBy(by), reason=reason or "") if wish == PAUSE else None
+    return Wish(version=version, pause=held)
+
+
+def change(db: Db, campaign_id: int, seen: Wish, wanted: Pause | None) -> bool:
+    """Want this instead, if what was seen still holds; whether it did. None: that it is sent."""
+    changed = db.run(
+        "wish_change",
+        campaign_id=campaign_id,
+        seen=seen.version,
+        wish=PAUSE if wanted else SEND,
+        by=(wanted.by if wanted else PausedBy.user).value,
+        reason=(wanted.reason or None) if wanted else None,
+        at_ms=wanted.at_ms if wanted else None,
+    )
+    return changed == 1
+
+
+def pause(db: Db, campaign_id: int, wanted: Pause) -> tuple[Pause, bool]:
+    """Pause a campaign. Returns the pause that holds, and whether it is this one: the first stays.
+
+    But the guard's verdict is kept beside a user's pause, since it takes more to lift it.
+    """
+    while True:
+        seen = wish_of(db, campaign_id)
+        held = seen.pause
+        if held is not None:
+            if wanted.by is not PausedBy.guard or held.by is PausedBy.guard:
+                return held, False
+            if held.reason:
+                wanted = replace(wanted, reason=f"{wanted.reason}; paused before: {held.reason}")
+        if change(db, campaign_id, seen, wanted):
+            return wanted, True
+
+
+def refusal(name: str, held: Pause) -> CampaignPaused:
+    """The error of whoever would send a campaign that is paused."""
+    at = f"{datetime.fromtimestamp(held.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if held.by is PausedBy.guard:
+        fix = InTurn(
+            Command("summary", (name,), does="tells what was refused, and why"),
+            Command("resume", (name,), (Option("accept-guard"),), does="goes on all the same"),
+        )
+        return GuardTripped(f"the guard has paused campaign {name!r}, at {at}", found=held.reason, fix=fix)
+    return CampaignPaused(
+        f"campaign {name!r} is paused since {at}", found=held.reason or None, fix=Command("resume", (name,))
+    )
+
+
+class Wishes:
+    """See `protocol.Ledger.wishes`. Nobody needs a lease for these. Raises: LedgerError."""
+
+    def __init__(self, do: Work, read: Work) -> None:
+        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
+        self._do, self._read = do, read
+
+    async def of(self, campaign: CampaignRecord) -> Wish:
+        """What is wanted of a campaign now."""
+        return await self._read(lambda db: wish_of(db, campaign.campaign_id))
+
+    async def pause(self, campaign: CampaignRecord, wanted: Pause) -> tuple[Pause, bool]:
+        """Pause it: when this returns, nothing more of it is claimed, whoever sends it.
+
+        Returns the pause that holds, and whether it is this one: see `wishes.pause`.
+        """
+        return await self._do(lambda db: pause(db, campaign.campaign_id, wanted))
+
+    async def lift(self, campaign: CampaignRecord, seen: Wish) -> bool:
+        """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
+        return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))

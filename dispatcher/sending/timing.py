@@ -1,0 +1,61 @@
+"""When a run's rows may go: asked at each claim, once more when a request leaves, and by whoever waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dispatcher.clock import now_ms as local_ms
+from dispatcher.ledger.protocol import Ledger
+from dispatcher.ledger.records import GrantedRow, Run
+from dispatcher.rules.gate import Gate, Schedule
+
+#: Clocks that differ by more are not both right, and Studio's is: what it is at night is not for a wrong clock to say.
+SKEW_BELIEVED_MS = 60_000
+
+
+class Timing:
+    """The rules about time of one run. `schedule` None: hours are off."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: Run,
+        input_id: int | None,
+        schedule: Schedule | None,
+        *,
+        clock_skew_s: Callable[[], float | None],
+    ) -> None:
+        """`clock_skew_s`: Studio's clock less ours, as far as its answers have told it."""
+        self._ledger = ledger
+        self._run = run
+        self._input_id = input_id
+        self._schedule = schedule
+        self._clock_skew_s = clock_skew_s
+
+    def now_ms(self) -> int:
+        """The time that hours go by: this machine's, or Studio's where the two are far apart."""
+        skew_ms = (self._clock_skew_s() or 0.0) * 1000
+        return local_ms() + (round(skew_ms) if abs(skew_ms) > SKEW_BELIEVED_MS else 0)
+
+    def gate(self) -> Gate:
+        """What may be claimed now."""
+        at_ms = self.now_ms()
+        return Gate(None if self._schedule is None else self._schedule.gate(at_ms).places, at_ms)
+
+    def is_too_late(self, row: GrantedRow) -> bool:
+        """Whether a row's request must not leave any more."""
+        return bool(row.leave_by_ms) and self.now_ms() >= row.leave_by_ms
+
+    async def sweep(self) -> int:
+        """Leave out rows that can never be sent any more; returns how many. Raises: LedgerError."""
+        places = self._ledger.places
+        if self._schedule is None:
+            return await places.expire(self._run, self._input_id, self.now_ms())
+        return await places.sweep(self._run, self._input_id, self._schedule, self.now_ms())
+
+    async def next_due_ms(self) -> int | None:
+        """When the first of the rows that wait may be sent; None: none waits for a time. Raises: LedgerError."""
+        if self._schedule is None:
+            return await self._ledger.next_due_ms(self._run.campaign, self._input_id)
+        due = await self._ledger.places.due(self._run.campaign, self._input_id)
+        return self._schedule.next_ms(due, self.now_ms())

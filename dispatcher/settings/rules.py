@@ -1,0 +1,118 @@
+"""The settings of a campaign's rules: to whom, when, and how much at most."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dispatcher.settings.table import NotNegative, Table
+
+
+class GuardSettings(Table):
+    """What is not let happen by mistake."""
+
+    max_rows: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="The most rows that one run may send: more are refused before the first one, as they come from a"
+        " wrong file, say, that a scheduled job was given. 0: as many as there are.",
+    )
+    window_rows: Annotated[int, Field(ge=10)] = Field(
+        200,
+        description="Of how many of a run's last answers max_rejected is a share: one with fewer goes on.",
+    )
+    max_rejected: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2,
+        description="A run stops, and its campaign is paused, where more than this share of the last answers were"
+        " refusals: to go on then must be asked for. 0: it never does.",
+    )
+    max_opted_out: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.05,
+        description="The same where more than this share of the executions tracked ended in an opt-out (error 21610, or"
+        " STOP as a reply), of window_rows or more. Needs track_every_min. 0: it never does.",
+    )
+    track_every_min: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="How often a run tracks its executions while it sends, in minutes, for max_opted_out: about one"
+        " read for each that has ended. 0: never.",
+    )
+
+
+class HoursSettings(Table):
+    """When contacts may be reached, by their own clocks."""
+
+    mode: Literal["wait", "warn", "off"] | None = Field(
+        None,
+        description="wait: rows wait for their hours; warn: say how many have night, and send all the same; off: send"
+        " at any hour. Default: wait, but off where Studio is on this machine (a rehearsal).",
+    )
+    presets: list[str] = Field(
+        default_factory=lambda: ["floor", "texts"],
+        description="Hours that come with the program: floor (08:00 to 21:00 everywhere), texts (all for marketing"
+        " texts, by country and state), or single ones, each with its source.",
+    )
+    open: str | dict[str, str] | None = Field(
+        None,
+        description='Your own hours, which narrow the presets: "09:00-20:00", or by day: { mon-fri = "09:00-20:00" }.',
+    )
+    override: list[str] = Field(
+        default_factory=list, description="Presets that do not hold, on purpose: every run says so."
+    )
+    holidays: Literal["open", "closed"] = Field(
+        "open", description="closed: nothing on public holidays of the contact's country or state."
+    )
+    close_early_min: Annotated[int, Field(ge=0, le=600)] = Field(
+        5, description="Nothing leaves in the last minutes: the message leaves after the create."
+    )
+    zone_unknown: Literal["skip", "default"] = Field(
+        "skip", description="Numbers of no known zone: left out, or taken to be in default_zone."
+    )
+    default_zone: str | None = Field(
+        None, description="The zone of contacts of whom nothing tells it, where zone_unknown = default."
+    )
+
+
+class ScheduleSettings(Table):
+    """From when and until when a campaign is sent."""
+
+    start_at: str | None = Field(
+        None, description="Nothing before: 2026-12-01T09:00, on each contact's own clock; or with an offset."
+    )
+    deadline: str | None = Field(
+        None, description="Nothing after: rows that are not sent by then are left out (expired)."
+    )
+
+
+#: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
+OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
+
+
+class SuppressSettings(Table):
+    """Whom nothing may be sent to. A list that cannot be read stops everything."""
+
+    files: list[str] = Field(
+        default_factory=list,
+        description="Lists of contacts, in any format that contacts are read in. They are read again at each run.",
+    )
+    column: str | None = Field(
+        None, description="The lists' column with the contacts. Default: as in [columns] to, or the only one there is."
+    )
+    sha256_files: list[str] = Field(
+        default_factory=list,
+        description="Lists of digests: SHA-256 of the number in E.164 with its plus (+12025550123), 64 hex digits.",
+    )
+    max_age_days: NotNegative = Field(
+        0.0,
+        description="A list whose file was changed longer ago stops the run; 0: none does. Registries ask for 31 days.",
+    )
+    accept_unreadable: bool = Field(False, description="Use a list all the same that has lines which name nobody.")
+    learn: bool = Field(
+        True,
+        description="Whoever has opted out, as tracking sees (Twilio's error 21610, an opt-out word as the whole"
+        " reply), is never sent anything again from this account, until `suppress remove`.",
+    )
+    keywords: list[str] = Field(
+        default_factory=lambda: list(OPT_OUT_WORDS),
+        description="The replies that are an opt-out, in any case. Others than these five (CANCEL, END, QUIT) are none"
+        " where the flow itself looks for the word.",
+    )

@@ -1,0 +1,171 @@
+"""Rows wait for their contacts' hours: exit code 7 and when to go on, or waited for by the program itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.acceptance.cli.program import (
+    Program,
+    SandboxProcess,
+    finish,
+    phone,
+    read_report,
+    read_until,
+    write_contacts,
+    write_settings,
+)
+
+NOW = datetime.now(UTC)
+
+
+def window(begins_h: float, lasts_h: float = 2) -> str:
+    """Hours of a day in UTC, from so many hours from now on."""
+    opens = NOW + timedelta(hours=begins_h)
+    return f"{opens:%H:%M}-{opens + timedelta(hours=lasts_h):%H:%M}"
+
+
+OPEN, CLOSED = window(-1), window(3)
+
+
+def with_hours(program: Program, sandbox: SandboxProcess, hours: str | None, **more: Any) -> None:
+    """Hours by a clock that shows UTC; the presets would depend on when the test runs."""
+    table: dict[str, Any] = {"mode": "wait", "presets": [], "open": hours, "close_early_min": 0}
+    columns = {"zone": "zone"}
+    write_settings(program.folder, sandbox.base_url, **{"hours": table, "columns": columns, **more})
+
+
+def zoned(program: Program, *zones: str, name: str = "spring.csv") -> list[str]:
+    """A file with a contact in each zone; their numbers."""
+    numbers = [phone(100 + n) for n in range(len(zones))]
+    lines = [f"{number},N,{zone}\n" for number, zone in zip(numbers, zones, strict=True)]
+    (program.folder / name).write_text("phone,first_name,zone\n" + "".join(lines), encoding="utf-8")
+    return numbers
+
+
+def reached(sandbox: SandboxProcess) -> list[str]:
+    return [create["to"] for create in sandbox.creates()]
+
+
+def test_nothing_leaves_at_night(ready: Program, sandbox: SandboxProcess) -> None:
+    """Exit code 7, when it opens, nothing sent; and at the opening `resume` sends all."""
+    zoned(ready, "UTC", "Etc/UTC", "Africa/Abidjan")
+    with_hours(ready, sandbox, CLOSED)
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, sandbox.stats()["creates"]) == (7, 0)
+    opens = datetime.fromisoformat(run.json["next_at"])
+    assert f"{opens:%H:%M}" == CLOSED[:5]
+    assert timedelta(0) < opens - NOW < timedelta(hours=4)
+    assert sum(one["rows"] for one in run.json["waiting"]) == 3
+    assert {one["why"] for one in run.json["waiting"]} == {"hours"}
+    shown = ready("resume", "spring", "--yes")
+    assert shown.code == 7
+    assert "until" in shown.out
+    with_hours(ready, sandbox, OPEN)
+    assert ready("resume", "spring", "--yes").code == 0
+    assert sandbox.stats()["creates"] == 3
+
+
+def test_the_others_go_meanwhile(ready: Program, sandbox: SandboxProcess) -> None:
+    """Who has day now is reached, who has night waits; the first to close goes first."""
+    # Where it is so many hours later, the window is so many hours nearer.
+    numbers = zoned(ready, "UTC", "Etc/GMT-3", "Etc/GMT-4", "UTC")
+    with_hours(ready, sandbox, window(3))
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, run.json["rows"]["created"], run.json["rows"]["planned"]) == (7, 2, 2)
+    assert reached(sandbox) == [numbers[2], numbers[1]]
+    assert [(one["rows"], one["zone"]) for one in run.json["waiting"]] == [(2, "UTC")]
+
+
+def test_by_the_number_alone(ready: Program, sandbox: SandboxProcess) -> None:
+    """Without a column the number says where its contact is; one of no known zone is left out, and told."""
+    with_hours(ready, sandbox, "00:00-24:00", columns={"zone": None})
+    write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ann", "+870773111632,Sea", "client:bob,Bob"])
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, run.json["skipped"]) == (3, {"zone_unknown": 1})
+    assert sorted(reached(sandbox)) == [phone(100), "client:bob"]
+
+
+def test_wrong_cells_are_told(ready: Program, sandbox: SandboxProcess) -> None:
+    """A zone that is none, a time that is none, an end before its beginning: the row is invalid, with the column."""
+    lines = [
+        f"{phone(100)},Mars/Olympus,,",
+        f"{phone(101)},UTC,01/02/2026,",
+        f"{phone(102)},UTC,2026-12-02,2026-12-01",
+        f"{phone(103)},UTC,,",
+    ]
+    text = "phone,zone,from,until\n" + "\n".join(lines) + "\n"
+    (ready.folder / "spring.csv").write_text(text, encoding="utf-8")
+    columns = {"zone": "zone", "not_before": "from", "not_after": "until", "parameters": []}
+    with_hours(ready, sandbox, OPEN, columns=columns)
+    checked = ready("check", "spring.csv", "--offline", "--json").json
+    told = [(one["row_number"], one["column"], one["reason"]) for one in checked["problems"]]
+    assert told == [(2, "zone", "zone_invalid"), (3, "from", "time_invalid"), (4, "from", "time_invalid")]
+
+
+def test_settings_that_cannot_hold(ready: Program, sandbox: SandboxProcess) -> None:
+    """Unknown presets, hours that never open, a deadline before the start: exit 2 before anything is planned."""
+    zoned(ready, "UTC")
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("hours", {"presets": ["us-xx"]}),
+        ("hours", {"open": "25:00-26:00"}),
+        ("hours", {"open": {"mon": ""}}),
+        ("schedule", {"start_at": "2026-12-02T09:00", "deadline": "2026-12-01T09:00"}),
+        ("schedule", {"deadline": "tomorrow"}),
+    ]
+    for table, setting in wrong:
+        tables: dict[str, dict[str, Any]] = {"hours": {"mode": "wait", "presets": []}}
+        tables[table] = {**tables.get(table, {}), **setting}
+        write_settings(ready.folder, sandbox.base_url, **tables)
+        for command in (("run", "spring.csv", "--yes"), ("check", "spring.csv")):
+            refused = ready(*command)
+            assert (refused.code, refused.err.count("error[settings]") + refused.err.count("error[hours]") == 1) == (
+                2,
+                True,
+            ), (setting, refused.err)
+    assert sandbox.stats()["creates"] == 0
+    (status,) = ready("status", "--json").json
+    assert not any(status["rows"].values())
+
+
+def test_the_programs_own_wait(ready: Program, sandbox: SandboxProcess) -> None:
+    """A start in some seconds is waited for; and with --wait-until-done the account is free meanwhile."""
+    zoned(ready, "UTC")
+    with_hours(ready, sandbox, "00:00-24:00")
+    start = (datetime.now(UTC) + timedelta(seconds=4)).isoformat(timespec="seconds")
+    assert ready("run", "spring.csv", "--yes", "--start-at", start).code == 0
+    (create,) = sandbox.creates()
+    assert create["at"] >= datetime.fromisoformat(start).timestamp()
+
+    write_contacts(ready.folder / "other.csv", 1, first=300)
+    zoned(ready, "UTC", name="later.csv")
+    start = (datetime.now(UTC) + timedelta(seconds=66)).isoformat(timespec="seconds")
+    flags = ("--campaign", "later", "--again", "--yes", "--wait-until-done", "--start-at", start, "--json")
+    process = ready.start("run", "later.csv", *flags)
+    read_until(process, "waiting: 1 row until")
+    write_settings(ready.folder, sandbox.base_url)
+    assert ready("run", "other.csv", "--yes").code == 0
+    result = finish(process)
+    assert (result.code, result.json["rows"]["created"], result.json["waiting"]) == (0, 1, [])
+    assert sandbox.creates()[-1]["at"] >= datetime.fromisoformat(start).timestamp()
+
+
+def test_after_the_deadline(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows that are not sent by then are left out as expired, in the report with their reason."""
+    zoned(ready, "UTC", "UTC")
+    with_hours(ready, sandbox, CLOSED)
+    past = (datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="seconds")
+    run = ready("run", "spring.csv", "--yes", "--deadline", past, "--json")
+    assert (run.code, run.json["skipped"], sandbox.stats()["creates"]) == (0, {"expired": 2}, 0)
+    rows = read_report(ready.folder / "spring-report.csv")
+    assert {row["dispatch_status"] for row in rows} == {"skipped"}
+
+
+def test_hours_are_off_in_a_rehearsal(ready: Program, sandbox: SandboxProcess) -> None:
+    """A sandbox on this machine is sent to at any hour, unless it is told otherwise; an alert goes at any hour."""
+    write_contacts(ready.folder / "spring.csv", 2)
+    assert ready("run", "spring.csv", "--yes").code == 0
+    with_hours(ready, sandbox, CLOSED, campaign={"purpose": "transactional"}, columns={"zone": None})
+    write_contacts(ready.folder / "alert.csv", 2, first=200)
+    assert ready("run", "alert.csv", "--yes").code == 0
+    assert sandbox.stats()["creates"] == 4

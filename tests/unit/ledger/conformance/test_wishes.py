@@ -1,0 +1,138 @@
+"""What is wanted of a campaign: by two processes at once, and at every claim."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatcher.errors import CampaignPaused, GuardTripped, LeaseLost
+from dispatcher.ledger import Ledger
+from dispatcher.model import Outcome, Pause, PausedBy, RowState
+from tests.support.ledgers import NONE, campaign, end, lines, planned
+from tests.unit.ledger.conformance.harness import Harness
+
+USER = Pause(at_ms=1_000, by=PausedBy.user, reason="wrong price")
+GUARD = Pause(at_ms=2_000, by=PausedBy.guard, reason="41 of the last 200 answers were refusals: 21211 41")
+
+
+async def test_a_new_campaign_is_to_be_sent(ledger: Ledger) -> None:
+    """And its status says nothing of a pause."""
+    record = await campaign(ledger)
+    wish = await ledger.wishes.of(record)
+    assert (wish.version, wish.pause, (await ledger.status(record)).paused) == (0, None, None)
+
+
+async def test_whoever_was_first_is_held(ledger: Ledger) -> None:
+    """A second pause changes nothing; both are told which holds."""
+    record = await campaign(ledger)
+    assert await ledger.wishes.pause(record, USER) == (USER, True)
+    later = Pause(at_ms=5_000, by=PausedBy.user, reason="again")
+    assert await ledger.wishes.pause(record, later) == (USER, False)
+    assert (await ledger.status(record)).paused == USER
+    assert (await ledger.wishes.of(record)).version == 1
+
+
+async def test_the_guards_verdict_outlasts_a_users(ledger: Ledger) -> None:
+    """It takes more to lift it; what the user has said stays beside it."""
+    record = await campaign(ledger)
+    await ledger.wishes.pause(record, USER)
+    held, is_new = await ledger.wishes.pause(record, GUARD)
+    assert (held.by, is_new) == (PausedBy.guard, True)
+    assert held.reason == f"{GUARD.reason}; paused before: wrong price"
+    assert await ledger.wishes.pause(record, USER) == (held, False)
+    assert await ledger.wishes.pause(record, GUARD) == (held, False)
+
+
+async def test_only_what_was_seen_is_lifted(harness: Harness, ledger: Ledger) -> None:
+    """Of two that have seen one pause, one lifts it; and neither lifts the one that came then."""
+    other = await harness.open()
+    record = await campaign(ledger)
+    await ledger.wishes.pause(record, USER)
+    seen, too = await ledger.wishes.of(record), await other.wishes.of(record)
+    assert await other.wishes.lift(record, too)
+    assert not await ledger.wishes.lift(record, seen)
+    await other.wishes.pause(record, GUARD)
+    assert not await ledger.wishes.lift(record, seen)
+    assert (await ledger.wishes.of(record)).pause == GUARD
+    assert await ledger.wishes.lift(record, await ledger.wishes.of(record))
+    assert (await other.wishes.of(record)).pause is None
+    await other.close()
+
+
+async def test_nothing_is_granted(harness: Harness, ledger: Ledger) -> None:
+    """From when `pause` has returned in another process, until it is lifted; what was granted ends as always."""
+    other = await harness.open()
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("a", "b", "c"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    (row,) = await ledger.begin_rows(run, 1, now_ms=1, input_id=None)
+    await other.wishes.pause(record, USER)
+    for limit in (0, 1, 5):
+        with pytest.raises(CampaignPaused, match="is paused since 1970-01-01 00:00:01 UTC") as caught:
+            await ledger.begin_rows(run, limit, now_ms=1, input_id=None)
+        assert (caught.value.code, caught.value.found) == ("paused", "wrong price")
+    await ledger.end_rows(run, [end(row, Outcome.created)], now_ms=5, totals=NONE)
+    rows = (await ledger.status(record)).rows
+    assert (rows[RowState.created], rows[RowState.planned]) == (1, 2)
+    await other.wishes.lift(record, await other.wishes.of(record))
+    assert len(await ledger.begin_rows(run, 5, now_ms=1, input_id=None)) == 2
+    await other.close()
+    assert harness.flaws() == []
+
+
+async def test_no_other_campaign_is_held(ledger: Ledger) -> None:
+    """The account's others go on."""
+    await ledger.wishes.pause(await campaign(ledger, "summer"), USER)
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("a"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    assert len(await ledger.begin_rows(run, 5, now_ms=1, input_id=None)) == 1
+
+
+async def test_what_has_nothing_to_send_is_not_refused(ledger: Ledger) -> None:
+    """A run that finds nothing planned in what it sends comes to its end; rows of another file are not its own."""
+    record = await campaign(ledger)
+    await ledger.wishes.pause(record, USER)
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    assert await ledger.begin_rows(run, 5, now_ms=1, input_id=None) == []
+    await planned(ledger, record, lines("a"))
+    first = (await ledger.find_campaign(record.name)).input_id
+    await planned(ledger, record, lines("b"))
+    latest = (await ledger.find_campaign(record.name)).input_id
+    for input_id in (None, first, latest):
+        with pytest.raises(CampaignPaused):
+            await ledger.begin_rows(run, 5, now_ms=1, input_id=input_id)
+
+
+async def test_a_lost_account_is_told_first(ledger: Ledger) -> None:
+    """Whoever has lost the account has no say in the campaign any more."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("a"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    await ledger.start_run(record, window_limit=200, now_ms=2)
+    await ledger.wishes.pause(record, USER)
+    with pytest.raises(LeaseLost):
+        await ledger.begin_rows(run, 1, now_ms=3, input_id=None)
+
+
+async def test_a_verdict_comes_with_its_answers(harness: Harness, ledger: Ledger) -> None:
+    """In one transaction: a process that is killed leaves both or neither; and it is there after the kill."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("a", "b"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    rows = await ledger.begin_rows(run, 2, now_ms=1, input_id=None)
+    ends = [end(row, Outcome.rejected, code=21211) for row in rows]
+    await ledger.end_rows(run, ends[:1], now_ms=5, totals=NONE)
+    ledger = await harness.kill(ledger)
+    assert (await ledger.status(record)).paused is None
+    await ledger.end_rows(run, ends[1:], now_ms=5, totals=NONE, pause=GUARD)
+    ledger = await harness.kill(ledger)
+    status = await ledger.status(record)
+    assert (status.rows[RowState.rejected], status.paused) == (2, GUARD)
+    # Written again, because the first time was not known to have worked: nothing changes.
+    await ledger.end_rows(run, ends[1:], now_ms=5, totals=NONE, pause=GUARD)
+    assert (await ledger.wishes.of(record)).version == 1
+    await planned(ledger, record, lines("a", "b", "c"))
+    with pytest.raises(GuardTripped) as caught:
+        await ledger.begin_rows(run, 2, now_ms=1, input_id=None)
+    assert (caught.value.code, caught.value.found) == ("guard", GUARD.reason)
+    await ledger.close()
