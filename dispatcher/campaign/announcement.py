@@ -33,8 +33,7 @@ def announcing(
     """How the ledger words a run's end; None: nobody is to be told.
 
     `result_of`: what the run came to, by the counts in which it ends; None: it was killed. `report`: where its report
-    will be; None: where the last one went. A job that looks every ten minutes whether rows wait is not to tell each
-    time that none does: a run that found nothing to do and has ended well is told to nobody.
+    will be; None: where the last one went. `had_work`: it found rows to send, or unknown ones. See `is_news`.
     """
     channels = channel_names(settings.notify)
     if not channels or not settings.notify.on:
@@ -42,15 +41,21 @@ def announcing(
 
     def announce(ended: EndedRun) -> Iterable[NewNotice]:
         result = result_of(ended.status) if result_of is not None else None
-        kind = kind_of(result)
-        is_news = had_work or result is None or result.error is not None
-        if kind.value not in settings.notify.on or not is_news:
+        kind, has_error = kind_of(result), result is None or result.error is not None
+        if kind.value not in settings.notify.on or not is_news(kind, ended, has_error=has_error, had_work=had_work):
             return []
         path = os.path.abspath(report) if report is not None else ended.status.report_path  # noqa: PTH100 - no disk
         text = body(kind, run_data(ended, result, path, settings), at_ms=ended.ended_at_ms)
         return [NewNotice(kind=kind.value, channel=channel, body=text) for channel in channels]
 
     return announce
+
+
+def is_news(kind: NoticeKind, ended: EndedRun, *, has_error: bool, had_work: bool) -> bool:
+    """A job that looks every ten minutes is not to tell each time that nothing waits, or that all of it still waits."""
+    if kind is NoticeKind.waiting and not ended.requests:
+        return ended.told_before != NoticeKind.waiting
+    return had_work or has_error
 
 
 def kind_of(result: RunResult | None) -> NoticeKind:

@@ -34,6 +34,8 @@ class EndedRun:
     status: CampaignStatus
     #: Why rows of the latest file are left out: reason → how many.
     skipped: Mapping[str, int]
+    #: The kind of the campaign's latest notice; None: it has none.
+    told_before: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ Announce: TypeAlias = Callable[[EndedRun], Iterable[NewNotice]]
 def end(db: Db, run_id: int, campaign: CampaignRecord, announce: Announce, *, location: str, now_ms: int) -> None:
     """Write the notices of a run that ends in this transaction, or was found dead in it. `location`: the ledger's."""
     started_at_ms, ended_at_ms, requests, throttled = db.one("notice_run", run_id=run_id)
+    latest = db.first("notice_latest", campaign_id=campaign.campaign_id)
     ended = EndedRun(
         run_id=run_id,
         started_at_ms=started_at_ms,
@@ -82,6 +85,7 @@ def end(db: Db, run_id: int, campaign: CampaignRecord, announce: Announce, *, lo
         throttled=throttled,
         status=reading.status(db, campaign, location=location, leased=False),
         skipped=reading.reasons(db, campaign),
+        told_before=latest[0] if latest else None,
     )
     add(db, campaign.campaign_id, run_id, announce(ended), now_ms=now_ms)
 

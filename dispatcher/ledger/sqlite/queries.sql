@@ -1048,6 +1048,9 @@ WHERE r.state = 'created';
 -- name: notice_run
 SELECT started_at_ms, coalesce(stopped_at_ms, seen_at_ms), requests, throttled FROM runs WHERE run_id = :run_id;
 
+-- name: notice_latest
+SELECT kind FROM notices WHERE campaign_id = :campaign_id ORDER BY made_at_ms DESC, run_id DESC LIMIT 1;
+
 -- name: notice_dead_runs
 SELECT run_id, campaign_id FROM runs WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NOT NULL ORDER BY run_id;
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.campaign.announcement import announcing, kind_of
+from dispatcher.campaign.announcement import announcing, is_news, kind_of
 from dispatcher.campaign.result import RunResult
 from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted
 from dispatcher.ledger.notices import EndedRun, NewNotice
@@ -28,7 +28,14 @@ def settings(**tables: dict[str, Any]) -> Settings:
 
 def ended(of: CampaignStatus, **skipped: int) -> EndedRun:
     return EndedRun(
-        run_id=7, started_at_ms=1_000, ended_at_ms=61_500, requests=3, throttled=1, status=of, skipped=skipped
+        run_id=7,
+        started_at_ms=1_000,
+        ended_at_ms=61_500,
+        requests=3,
+        throttled=1,
+        status=of,
+        skipped=skipped,
+        told_before=None,
     )
 
 
@@ -143,3 +150,16 @@ def test_a_run_without_work_is_no_news() -> None:
     """A job that looks every ten minutes does not tell each time that nothing waits; an error it does tell."""
     assert told(DONE, had_work=False) == []
     assert len(told(DONE, error=BreakerOpen("20 failures"), had_work=False)) == 1
+
+
+def test_what_still_waits_is_told_once() -> None:
+    """A job that looks every ten minutes through a night says once that the rows wait; and again once some were sent."""
+
+    def told_again(before: str | None, requests: int) -> bool:
+        run = replace(ended(WAITS), told_before=before, requests=requests)
+        return is_news(NoticeKind.waiting, run, has_error=False, had_work=True)
+
+    assert told_again(None, 0)
+    assert told_again("stopped", 0)
+    assert not told_again("waiting", 0)
+    assert told_again("waiting", 5)

@@ -65,11 +65,23 @@ async def test_a_run_and_its_notices_end_together(ledger: Ledger, harness: Harne
     assert (told.run_id, told.started_at_ms, told.ended_at_ms) == (run.run_id, 1, 9)
     assert (told.status.rows[RowState.created], told.status.rows[RowState.planned]) == (1, 1)
     assert (told.status.stop_reason, told.status.running) == ("enough", False)
+    assert told.told_before is None
     rows = harness.query(
         "SELECT campaign_id, run_id, kind, body, channel, made_at_ms, tries FROM notices ORDER BY channel"
     )
     of = (spring.campaign_id, run.run_id, "stopped", f'{{"run":{run.run_id}}}')
     assert rows == [(*of, PROGRAM, 9, 0), (*of, HOOK, 9, 0)]
+
+
+async def test_the_latest_kind_is_known(ledger: Ledger) -> None:
+    """Of the campaign itself, not of another."""
+    ends: list[EndedRun] = []
+    for name, kind in (("spring", "waiting"), ("spring", "stopped"), ("summer", "waiting"), ("spring", "finished")):
+        run = await begun(ledger, name)
+        at_ms = len(ends) + 10
+        announce = telling(HOOK, ends=ends, kind=kind)
+        await ledger.stop_run(run, now_ms=at_ms, reason=None, totals=NONE, announce=announce)
+    assert [one.told_before for one in ends] == [None, "waiting", None, "stopped"]
 
 
 async def test_a_notice_that_fails_leaves_the_run_open(ledger: Ledger, harness: Harness) -> None:
