@@ -18,7 +18,8 @@ from dispatcher.campaign.timing import utc_text, waiting_objects
 from dispatcher.errors import GuardTripped
 from dispatcher.ledger.notices import Announce, EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.model import NoticeKind
+from dispatcher.ledger.wishes import PAUSED_BEFORE
+from dispatcher.model import NoticeKind, PausedBy
 from dispatcher.reporting.summary import CampaignState, campaign_state, status_object
 from dispatcher.settings import Settings
 
@@ -74,6 +75,10 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
     """The object of `run --json`, with the run and why it ended; docs/rules.md describes it."""
     found = status_object(ended.status, report, ended.skipped)
     del found["ledger"]
+    if (paused := ended.status.paused) is not None:
+        # A person's reason may name anybody; the guard's is numbers.
+        verdict = paused.reason.partition(PAUSED_BEFORE)[0] if paused.by is PausedBy.guard else None
+        found["paused"] = {**found["paused"], "reason": verdict}
     error = result.error if result is not None else None
     killed = {"code": "killed", "message": ended.status.stop_reason} if result is None else None
     if result is not None:

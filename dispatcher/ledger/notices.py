@@ -6,17 +6,16 @@ process has delivered it. Whoever delivers claims it first: nobody else takes it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TypeAlias
 from uuid import uuid4
 
 from dispatcher.clock import now_ms
 from dispatcher.ledger import reading
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.lists import Work
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
-
-T = TypeVar("T")
 
 #: No claim lasts longer: a time beyond that was written before the clock was set back.
 CLAIM_MAX_MS = 3_600_000
@@ -111,12 +110,6 @@ def dead_runs(db: Db, account_id: int) -> list[tuple[int, CampaignRecord]]:
     return [
         (run_id, records[campaign_id]) for run_id, campaign_id in db.rows("notice_dead_runs", account_id=account_id)
     ]
-
-
-class Work(Protocol):
-    """Runs something in a transaction of the ledger's."""
-
-    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
 
 
 class Notices:

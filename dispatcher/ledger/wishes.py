@@ -18,6 +18,8 @@ from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
 
 SEND, PAUSE = "send", "pause"
+#: Stands between the guard's verdict and the reason of whoever had paused the campaign before.
+PAUSED_BEFORE = "; paused before: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def pause(db: Db, campaign_id: int, wanted: Pause) -> tuple[Pause, bool]:
             if wanted.by is not PausedBy.guard or held.by is PausedBy.guard:
                 return held, False
             if held.reason:
-                wanted = replace(wanted, reason=f"{wanted.reason}; paused before: {held.reason}")
+                wanted = replace(wanted, reason=f"{wanted.reason}{PAUSED_BEFORE}{held.reason}")
         if change(db, campaign_id, seen, wanted):
             return wanted, True
 

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +341,40 @@ def test_hooks_are_never_followed(told: Program, sandbox: SandboxProcess) -> Non
         result = told(*RUN)
         assert (result.code, "HTTP 307" in result.err) == (0, True)
         assert len(hook.received) == 5
+
+
+def test_what_waits_is_told_once(told: Program, sandbox: SandboxProcess) -> None:
+    """With when it goes on; the next looks through the night are silent, and the end is told."""
+    now = datetime.now(UTC)
+    before, opens, closes = ((now + timedelta(hours=h)).strftime("%H:%M") for h in (-1, 3, 5))
+    hours = {"mode": "wait", "presets": [], "close_early_min": 0}
+    (told.folder / "spring.csv").write_text("phone,first_name,zone\n+12025550142,Ann,UTC\n")
+    with receiver() as hook:
+        tables = {"notify": {"webhook": hook.url}, "columns": {"zone": "zone"}}
+        write_settings(told.folder, sandbox.base_url, hours=hours | {"open": f"{opens}-{closes}"}, **tables)
+        run = told(*RUN)
+        assert run.code == 7
+        (one,) = hook.received
+        notice = one.verified()
+        assert (notice["type"], notice["data"]["exit_code"]) == ("waiting", 7)
+        assert (notice["data"]["next_at"], notice["data"]["waiting"]) == (run.json["next_at"], run.json["waiting"])
+        assert [told("resume", "spring", "--yes").code for _ in range(2)] == [7, 7]
+        assert len(hook.received) == 1
+        write_settings(told.folder, sandbox.base_url, hours=hours | {"open": f"{before}-{opens}"}, **tables)
+        assert told("resume", "spring", "--yes").code == 0
+        assert [one.verified()["type"] for one in hook.received] == ["waiting", "finished"]
+
+
+def test_the_guards_verdict_is_told(told: Program, sandbox: SandboxProcess) -> None:
+    """With its numbers, and as a kind of its own."""
+    write_contacts(told.folder / "spring.csv", 300)
+    with receiver() as hook:
+        tables = {"notify": {"webhook": hook.url}, "guard": {"window_rows": 50}}
+        write_settings(told.folder, sandbox.base_url, rate={"per_second": 200, "in_flight": 8}, **tables)
+        sandbox.faults(reject=0.5)
+        assert told(*RUN).code == 5
+        sandbox.faults()
+        (one,) = hook.received
+        notice = one.verified()
+        assert (notice["type"], notice["data"]["exit_code"], notice["data"]["state"]) == ("guard", 5, "paused")
+        assert "of the last 50 answers were refusals" in notice["data"]["paused"]["reason"]

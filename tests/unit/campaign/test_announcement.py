@@ -11,10 +11,11 @@ import pytest
 
 from dispatcher.campaign.announcement import announcing, is_news, kind_of
 from dispatcher.campaign.result import RunResult
-from dispatcher.errors import BreakerOpen, DispatcherError, Interrupted
+from dispatcher.errors import BreakerOpen, DispatcherError, GuardTripped, Interrupted
 from dispatcher.ledger.notices import EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.model import NoticeKind, RowState
+from dispatcher.ledger.wishes import PAUSED_BEFORE
+from dispatcher.model import NoticeKind, Pause, PausedBy, RowState
 from dispatcher.settings import Settings
 from tests.unit.campaign.values import status
 
@@ -153,7 +154,7 @@ def test_a_run_without_work_is_no_news() -> None:
 
 
 def test_what_still_waits_is_told_once() -> None:
-    """A job that looks every ten minutes through a night says once that the rows wait; and again once some were sent."""
+    """A job that looks every ten minutes through a night says once that rows wait; and again once some were sent."""
 
     def told_again(before: str | None, requests: int) -> bool:
         run = replace(ended(WAITS), told_before=before, requests=requests)
@@ -163,3 +164,20 @@ def test_what_still_waits_is_told_once() -> None:
     assert told_again("stopped", 0)
     assert not told_again("waiting", 0)
     assert told_again("waiting", 5)
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "shown"),
+    [
+        (PausedBy.user, "Ann Canary asked, call +12025550142", None),
+        (PausedBy.guard, "11 of the last 50 answers were refusals", "11 of the last 50 answers were refusals"),
+        (PausedBy.guard, f"11 of 50{PAUSED_BEFORE}Ann Canary asked", "11 of 50"),
+    ],
+)
+def test_what_a_person_typed_is_not_told(by: PausedBy, reason: str, shown: str | None) -> None:
+    """Why somebody has paused a campaign may name anybody; the guard's numbers are what its notice is for."""
+    paused = replace(WAITS, paused=Pause(by=by, reason=reason, at_ms=1))
+    (found,) = told(paused, error=GuardTripped("paused", found=reason))
+    assert found.kind == "guard"
+    assert data([found])["paused"]["reason"] == shown
+    assert "Canary" not in found.body
