@@ -114,8 +114,10 @@ def _job(asked: options.Asked, campaign: str, file: str | None, when: When, user
         if file is None
         else ["run", str(Path(file).absolute()), "--campaign", campaign]
     )
-    # One that begins at a time waits for whoever sends then; one that comes again soon need not.
-    work += ["--yes", "--json", *(["--wait"] if when.at is not None else [])]
+    work += ["--yes", "--json"]
+    if when.at is not None:
+        # For whoever sends now, and for rows whose hours come later: tomorrow is too late, in ten minutes is not.
+        work += ["--wait", "--wait-until-done"]
     if asked.config is not None:
         work += ["--config", str(asked.config.absolute())]
     for name in ("account.base_url", "state.dir"):

@@ -369,7 +369,7 @@ def test_the_guards_verdict_is_told(told: Program, sandbox: SandboxProcess) -> N
     """With its numbers, and as a kind of its own."""
     write_contacts(told.folder / "spring.csv", 300)
     with receiver() as hook:
-        tables = {"notify": {"webhook": hook.url}, "guard": {"window_rows": 50}}
+        tables: dict[str, dict[str, Any]] = {"notify": {"webhook": hook.url}, "guard": {"window_rows": 50}}
         write_settings(told.folder, sandbox.base_url, rate={"per_second": 200, "in_flight": 8}, **tables)
         sandbox.faults(reject=0.5)
         assert told(*RUN).code == 5

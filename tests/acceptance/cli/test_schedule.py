@@ -39,7 +39,8 @@ def test_printed_units_are_ones_to_systemd(ready: Program, tmp_path: Path) -> No
         ["systemd-analyze", "verify", *map(str, paths)], capture_output=True, text=True, check=False
     )
     assert (result.returncode, [line for line in result.stderr.splitlines() if "dispatcher-spring" in line]) == (0, [])
-    assert f"--config {tmp_path}/config.toml" in paths[0].read_text()
+    words = f"resume spring --unless-paused --yes --json --wait --wait-until-done --config {tmp_path}/config.toml"
+    assert words in paths[0].read_text()
     assert "OnCalendar=*-*-* 09:00:00 America/New_York" in paths[1].read_text()
 
 
@@ -77,3 +78,16 @@ def test_a_users_own_units(ready: Program) -> None:
     assert "# ~/.config/systemd/user/dispatcher-spring.service" in found.out
     assert "User=" not in found.out
     assert "--base-url http://127.0.0.1:9" in found.out
+
+
+def test_a_job_does_not_lift_a_pause(ready: Program, sandbox: SandboxProcess) -> None:
+    """Nor waits for anything, where it comes again in ten minutes."""
+    write_contacts(ready.folder / "spring.csv", 2)
+    assert ready("run", "spring.csv", "--yes", "--limit", "1").code == 0
+    assert ready("pause", "spring").code == 0
+    line = ready("schedule", "cron", "spring").out.splitlines()[-1]
+    words = shlex.split(line.rpartition(" && ")[2].partition(" >> ")[0])
+    arguments = words[words.index("resume") :]
+    assert ready(*arguments).code == 5
+    assert len(sandbox.creates()) == 1
+    assert "--wait" not in arguments
