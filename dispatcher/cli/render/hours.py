@@ -1,0 +1,189 @@
+"""The hours of a campaign, of contacts and of the presets, on a terminal. Every time has its zone beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from rich.text import Text
+
+from dispatcher.campaign.hours_shown import HoursShown, ModeSource, Standing, outermost
+from dispatcher.cli.render.terminal import print_line, print_pairs, print_rows, say, visible
+from dispatcher.model import Reason
+from dispatcher.plurals import counted
+from dispatcher.rules import clocks
+from dispatcher.rules.places import Place, PlaceSource
+from dispatcher.rules.presets import Preset, presets
+from dispatcher.rules.times import Moment, read_moment
+from dispatcher.rules.week import write_week
+
+_NO_ADVICE = "facts with their sources, not legal advice"
+_MODES = {
+    "wait": "rows wait for their hours",
+    "warn": "rows at night are told, and sent all the same",
+    "off": "rows are sent at any hour",
+}
+_WHY = {
+    ModeSource.set: "as it is set",
+    ModeSource.default: "the default",
+    ModeSource.loopback: "Studio is on this machine: a rehearsal",
+    ModeSource.transactional: '[campaign] purpose = "transactional"',
+}
+_TOLD_BY = {
+    PlaceSource.column: "by the zone or state beside it",
+    PlaceSource.area_code: "by its area code; that it was ported or has moved, no number tells",
+    PlaceSource.country: "by its country code and first digits, which have one clock",
+    PlaceSource.several_zones: "several clocks; it is open when it is open by each of them",
+    PlaceSource.default: "by [hours] default_zone: nothing else tells it",
+}
+_LEFT_OUT = {
+    Reason.zone_unknown: "left out (zone_unknown), exit code 3: a zone column or [hours] default_zone helps",
+    Reason.no_window: "left out (no_window): the hours that hold there never open",
+    Reason.expired: "left out (expired): the deadline comes first",
+}
+#: So many zones are named.
+_ZONES_SHOWN = 3
+
+
+def print_hours(shown: HoursShown, zones: list[Standing]) -> None:
+    """What holds by the settings, and how it is now in some zones."""
+    settings = shown.settings
+    chosen, schedule = settings.hours, settings.schedule
+    lines: list[tuple[str, Text | str]] = [
+        ("hours", _mode_text(shown)),
+        ("presets", ", ".join(one.name for one in shown.hours.presets) or "none"),
+    ]
+    if chosen.override:
+        lines.append(("overridden", Text(", ".join(chosen.override), style="yellow")))
+    lines.append(("your own", "none" if chosen.open is None else visible(_week_text(chosen.open))))
+    lines.append(("holidays", "as other days, but where a preset closes" if chosen.holidays == "open" else "closed"))
+    lines.append(("closes early", f"{chosen.close_early_min} min before each end"))
+    lines.append(("unknown zone", _unknown_text(shown)))
+    lines += [
+        (label, _moment_text(text)) for label, text in (("start", schedule.start_at), ("deadline", schedule.deadline)) if text
+    ]
+    lines.append(("time zones", f"tzdata {clocks.TZ_VERSION}"))
+    print_pairs(lines)
+    rows = [(one.clock, one.place.country or "" if one.place else "", *_now_cells(one, shown.now_ms)) for one in zones]
+    print_rows(("zone", "", "now there", "", "there", "here"), rows)
+    say("States may be narrower than their country: dispatcher hours NUMBER", "bright_black")
+
+
+def print_contacts(shown: HoursShown, contacts: list[Standing]) -> None:
+    """Each contact's place, what holds there, and when it is open."""
+    if shown.settings.hours_mode != "wait":
+        say(f"{_mode_text(shown)}. This is how it would be if they waited:", "yellow")
+    for one in contacts:
+        print_line(one.contact or "")
+        lines: list[tuple[str, Text | str]] = [("  place", _place_text(one))]
+        if one.place:
+            own = ["your own"] if shown.hours.own else []
+            lines.append(("  holds", ", ".join([*one.presets, *own]) or "nothing: open at any hour"))
+            for number, zone in enumerate(outermost(one.place.zones, shown.now_ms)):
+                lines.append(("" if number else "  today", _today_text(one, zone, shown.now_ms)))
+        lines.append(("  now", _now_text(one)))
+        print_pairs(lines)
+
+
+def print_presets() -> None:
+    """Each preset with its hours, where it applies, its source and when somebody read that."""
+    print_pairs([(name, preset_text(one)) for name, one in presets().items()])
+    say(_NO_ADVICE, "bright_black")
+
+
+def preset_text(one: Preset) -> Text:
+    """Its hours and where they hold; below them the source."""
+    where = "everywhere" if one.applies_to is None else ", ".join(sorted(one.applies_to))
+    told = [_week_text(write_week(one.week)), where]
+    if one.holidays_closed:
+        told.append("closed on public holidays")
+    if one.cooloff:
+        told.append(f"{one.cooloff.max} contacts in {one.cooloff.period_h} h at most, which is not counted yet")
+    return Text.assemble(" · ".join(told), (f"\n{one.source} (read on {one.checked_on})", "bright_black"))
+
+
+def _mode_text(shown: HoursShown) -> str:
+    mode = shown.settings.hours_mode
+    return f"{mode}: {_MODES[mode]} ({_WHY[shown.mode_source]})"
+
+
+def _week_text(written: str | Mapping[str, str]) -> str:
+    if isinstance(written, str):
+        return f"{written} every day"
+    return ", ".join(f"{days} {hours}" if hours else f"not on {days}" for days, hours in written.items())
+
+
+def _unknown_text(shown: HoursShown) -> str:
+    chosen = shown.settings.hours
+    if chosen.zone_unknown == "default" and chosen.default_zone:
+        return f"taken to be in {visible(chosen.default_zone)}"
+    return "left out (zone_unknown), exit code 3"
+
+
+def _moment_text(text: str) -> str:
+    moment = read_moment(text)
+    is_instant = isinstance(moment, Moment) and moment.is_instant
+    return visible(text) if is_instant else f"{visible(text)} on each contact's own clock"
+
+
+def _place_text(one: Standing) -> str:
+    if one.place is None:
+        if one.left_out is Reason.zone_unknown:
+            return "not known: nothing tells its time zone"
+        return "not known, and no hours hold for addresses that are no number"
+    place = one.place
+    where = " · ".join([_zones_text(place), *(code for code in (place.area or place.country,) if code)])
+    return f"{where}\n{_TOLD_BY[place.source]}"
+
+
+def _zones_text(place: Place) -> str:
+    if len(place.zones) <= _ZONES_SHOWN:
+        return ", ".join(place.zones)
+    return f"{', '.join(place.zones[:_ZONES_SHOWN])} and {counted(len(place.zones) - _ZONES_SHOWN, 'other zone')}"
+
+
+def _today_text(one: Standing, zone: str, now_ms: int) -> str:
+    """The windows of the day in one zone; in a zone that is behind they may begin on the day before."""
+    spans = [f"{_wall(opens, zone):%H:%M}-{_wall(closes, zone):%H:%M}" for opens, closes in one.today]
+    return f"{', '.join(spans) or 'closed'} on {_wall(now_ms, one.clock):%a %Y-%m-%d} in {zone}"
+
+
+def _now_text(one: Standing) -> Text:
+    if one.left_out:
+        return Text(_LEFT_OUT[one.left_out], style="red")
+    if one.is_open:
+        if one.closes_ms is None:
+            return Text("open", style="green")
+        return Text.assemble(("open", "green"), f" until {_both(one.closes_ms, one.clock)}")
+    return Text.assemble(("closed", "yellow"), f", opens {_both(one.opens_ms, one.clock)}" if one.opens_ms else "")
+
+
+def _now_cells(one: Standing, now_ms: int) -> tuple[Text | str, ...]:
+    now = f"{_wall(now_ms, one.clock):%a %H:%M}"
+    if one.left_out:
+        return now, Text(one.left_out.value, style="red"), "", ""
+    at_ms = one.closes_ms if one.is_open else one.opens_ms
+    state = Text("open until", style="green") if one.is_open else Text("opens", style="yellow")
+    if at_ms is None:
+        return now, Text("open", style="green"), "", ""
+    return now, state, f"{_wall(at_ms, one.clock):%a %d %H:%M}", _here(at_ms, "%a %d %H:%M %Z")
+
+
+def _both(at_ms: int, zone: str) -> str:
+    """A moment by the contact's clock, and below it by this machine's."""
+    wall = _wall(at_ms, zone)
+    return f"{wall:%a %Y-%m-%d %H:%M} in {zone} ({_offset(wall)})\n= {_here(at_ms, '%a %Y-%m-%d %H:%M')} here"
+
+
+def _here(at_ms: int, form: str) -> str:
+    wall = datetime.fromtimestamp(at_ms / 1000).astimezone()
+    text = f"{wall:{form}}"
+    return text if "%Z" in form else text.replace(" here", "") + f" ({_offset(wall)})"
+
+
+def _wall(at_ms: int, zone: str) -> datetime:
+    return clocks.wall_time(zone, at_ms // 1000)
+
+
+def _offset(wall: datetime) -> str:
+    return f"UTC{wall:%:z}"
