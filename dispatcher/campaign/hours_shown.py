@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dispatcher.campaign.suppressions import contacts_of
+from dispatcher.campaign.suppressions import addresses_of
 from dispatcher.campaign.timing import check, hours_of
 from dispatcher.errors import UsageError
-from dispatcher.model import Reason, Refusal
+from dispatcher.model import Reason, Refusal, contact_of
 from dispatcher.remedies import Advice
 from dispatcher.rules import clocks
 from dispatcher.rules.gate import Due, Schedule
@@ -54,8 +54,8 @@ class ModeSource(StrEnum):
 class Standing:
     """How it is with a contact, or with a zone. Times are milliseconds since 1970."""
 
-    #: The normalised contact; None: a zone is looked at.
-    contact: str | None
+    #: The normalised address; None: a zone is looked at.
+    address: str | None
     #: None: not known.
     place: Place | None
     #: Why nothing is sent there (zone_unknown, no_window, expired); None: it is, sooner or later.
@@ -68,11 +68,6 @@ class Standing:
     closes_ms: int | None
     #: When it opens next, if it is closed; None: never.
     opens_ms: int | None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether hours hold: for whoever is at a place."""
-        return self.place is not None
 
     @property
     def clock(self) -> str:
@@ -123,11 +118,11 @@ class HoursShown:
         Raises: UsageError: what is no number and no address, no zone or no state.
         """
         found: list[tuple[str | None, Place | None]] = []
-        for contact in contacts_of(texts, self.settings):
-            place = self._places.of(contact, zone, area)
+        for address in dict.fromkeys(addresses_of(texts, self.settings)):
+            place = self._places.of(address, zone, area)
             if isinstance(place, Refusal):
                 raise UsageError(place.sentence, fix=Advice("correct it, or leave it out"))
-            found.append((contact, place))
+            found.append((address, place))
         return self._standings(found)
 
     def _standings(self, found: Sequence[tuple[str | None, Place | None]]) -> list[Standing]:
@@ -135,23 +130,25 @@ class HoursShown:
         start, deadline = (_moment(text) for text in (self.settings.schedule.start_at, self.settings.schedule.deadline))
         places = {number: place for number, (_, place) in enumerate(found, 1)}
         schedule = Schedule(self.hours, places, start=start, deadline=deadline)
-        return [self._standing(schedule, number, contact) for number, (contact, _) in enumerate(found, 1)]
+        return [self._standing(schedule, number, address) for number, (address, _) in enumerate(found, 1)]
 
-    def _standing(self, schedule: Schedule, place_id: int, contact: str | None) -> Standing:
+    def _standing(self, schedule: Schedule, place_id: int, address: str | None) -> Standing:
         place = schedule.places[place_id]
         left_out = schedule.left_out(place_id, self.now_ms)
-        if place is None and contact is not None and contact[:1] == "+":
+        if place is None and address is not None and contact_of(address)[:1] == "+":
             left_out = Reason.zone_unknown
         closes_ms = None if left_out else (schedule.gate(self.now_ms).places or {}).get(place_id)
         return Standing(
-            contact=contact,
+            address=address,
             place=place,
             left_out=left_out,
             presets=tuple(one.name for one in self.hours.applying(place.country, place.area)) if place else (),
             today=self._today(place) if place else (),
             is_open=closes_ms is not None,
             closes_ms=None if closes_ms is None or closes_ms > self.now_ms + HORIZON_DAYS * _DAY_MS else closes_ms,
-            opens_ms=schedule.earliest_ms(Due(place_id, 0), self.now_ms) if not left_out and closes_ms is None else None,
+            opens_ms=schedule.earliest_ms(Due(place_id, 0), self.now_ms)
+            if not left_out and closes_ms is None
+            else None,
         )
 
     def _today(self, place: Place) -> tuple[Span, ...]:
@@ -206,11 +203,11 @@ def standing_object(one: Standing, now_ms: int) -> dict[str, Any]:
 
     place = one.place
     return {
-        **({} if one.contact is None else {"contact": one.contact}),
+        **({} if one.address is None else {"address": one.address}),
         "zones": list(place.zones) if place else [],
         "country": place.country if place else None,
         "state": place.area if place else None,
-        **({} if one.contact is None else {"told_by": place.source.value if place else None}),
+        **({} if one.address is None else {"told_by": place.source.value if place else None}),
         "presets": list(one.presets),
         "left_out": one.left_out.value if one.left_out else None,
         "clock": one.clock,

@@ -20,9 +20,7 @@ EPILOG = options.examples(
 )
 
 
-@options.reads_settings(
-    "columns.region", "hours.mode", "schedule.start_at", "schedule.deadline", "account.base_url"
-)
+@options.reads_settings("columns.region", "hours.mode", "schedule.start_at", "schedule.deadline", "account.base_url")
 def hours(
     asked: options.Asked,
     numbers: Annotated[list[str] | None, typer.Argument(metavar="[NUMBER…]", help="Numbers or addresses.")] = None,

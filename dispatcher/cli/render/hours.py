@@ -10,7 +10,6 @@ from rich.text import Text
 from dispatcher.campaign.hours_shown import HoursShown, ModeSource, Standing, outermost
 from dispatcher.cli.render.terminal import print_line, print_pairs, print_rows, say, visible
 from dispatcher.model import Reason
-from dispatcher.plurals import counted
 from dispatcher.rules import clocks
 from dispatcher.rules.places import Place, PlaceSource
 from dispatcher.rules.presets import Preset, presets
@@ -59,22 +58,20 @@ def print_hours(shown: HoursShown, zones: list[Standing]) -> None:
     lines.append(("holidays", "as other days, but where a preset closes" if chosen.holidays == "open" else "closed"))
     lines.append(("closes early", f"{chosen.close_early_min} min before each end"))
     lines.append(("unknown zone", _unknown_text(shown)))
-    lines += [
-        (label, _moment_text(text)) for label, text in (("start", schedule.start_at), ("deadline", schedule.deadline)) if text
-    ]
+    set_times = (("start", schedule.start_at), ("deadline", schedule.deadline))
+    lines += [(label, _set_time_text(text)) for label, text in set_times if text]
     lines.append(("time zones", f"tzdata {clocks.TZ_VERSION}"))
     print_pairs(lines)
-    rows = [(one.clock, one.place.country or "" if one.place else "", *_now_cells(one, shown.now_ms)) for one in zones]
-    print_rows(("zone", "", "now there", "", "there", "here"), rows)
+    _say_if_off(shown)
+    print_rows(("zone", "now there", "open", "here"), [(one.clock, *_now_cells(one, shown.now_ms)) for one in zones])
     say("States may be narrower than their country: dispatcher hours NUMBER", "bright_black")
 
 
 def print_contacts(shown: HoursShown, contacts: list[Standing]) -> None:
     """Each contact's place, what holds there, and when it is open."""
-    if shown.settings.hours_mode != "wait":
-        say(f"{_mode_text(shown)}. This is how it would be if they waited:", "yellow")
+    _say_if_off(shown)
     for one in contacts:
-        print_line(one.contact or "")
+        print_line(one.address or "")
         lines: list[tuple[str, Text | str]] = [("  place", _place_text(one))]
         if one.place:
             own = ["your own"] if shown.hours.own else []
@@ -102,6 +99,11 @@ def preset_text(one: Preset) -> Text:
     return Text.assemble(" · ".join(told), (f"\n{one.source} (read on {one.checked_on})", "bright_black"))
 
 
+def _say_if_off(shown: HoursShown) -> None:
+    if shown.settings.hours_mode != "wait":
+        say(f"{_mode_text(shown)}; what follows would hold if they waited", "yellow")
+
+
 def _mode_text(shown: HoursShown) -> str:
     mode = shown.settings.hours_mode
     return f"{mode}: {_MODES[mode]} ({_WHY[shown.mode_source]})"
@@ -120,7 +122,7 @@ def _unknown_text(shown: HoursShown) -> str:
     return "left out (zone_unknown), exit code 3"
 
 
-def _moment_text(text: str) -> str:
+def _set_time_text(text: str) -> str:
     moment = read_moment(text)
     is_instant = isinstance(moment, Moment) and moment.is_instant
     return visible(text) if is_instant else f"{visible(text)} on each contact's own clock"
@@ -137,53 +139,54 @@ def _place_text(one: Standing) -> str:
 
 
 def _zones_text(place: Place) -> str:
-    if len(place.zones) <= _ZONES_SHOWN:
-        return ", ".join(place.zones)
-    return f"{', '.join(place.zones[:_ZONES_SHOWN])} and {counted(len(place.zones) - _ZONES_SHOWN, 'other zone')}"
+    more = len(place.zones) - _ZONES_SHOWN
+    return ", ".join(place.zones[:_ZONES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _today_text(one: Standing, zone: str, now_ms: int) -> str:
-    """The windows of the day in one zone; in a zone that is behind they may begin on the day before."""
-    spans = [f"{_wall(opens, zone):%H:%M}-{_wall(closes, zone):%H:%M}" for opens, closes in one.today]
-    return f"{', '.join(spans) or 'closed'} on {_wall(now_ms, one.clock):%a %Y-%m-%d} in {zone}"
+    """The day's windows by one of the place's clocks, which may have another date."""
+    if not one.today:
+        return f"closed on {_wall(now_ms, one.clock):%a %Y-%m-%d} in {one.clock}"
+    told, day = "", None
+    for opens, closes in ((_wall(opens, zone), _wall(closes, zone)) for opens, closes in one.today):
+        told += ("; " if day else "") + f"{opens:%a %Y-%m-%d}" if opens.date() != day else ","
+        told += f" {opens:%H:%M}-{closes:%H:%M}"
+        day = opens.date()
+    return f"{told} in {zone}"
 
 
 def _now_text(one: Standing) -> Text:
     if one.left_out:
         return Text(_LEFT_OUT[one.left_out], style="red")
-    if one.is_open:
-        if one.closes_ms is None:
-            return Text("open", style="green")
-        return Text.assemble(("open", "green"), f" until {_both(one.closes_ms, one.clock)}")
-    return Text.assemble(("closed", "yellow"), f", opens {_both(one.opens_ms, one.clock)}" if one.opens_ms else "")
+    at_ms = one.closes_ms if one.is_open else one.opens_ms
+    told = Text("open", style="green") if one.is_open else Text("closed", style="yellow")
+    if at_ms is None:
+        return Text.assemble(told, " at any hour")
+    wall = _wall(at_ms, one.clock)
+    told = Text.assemble(told, " until " if one.is_open else ", opens ", f"{_moment(wall)} in {one.clock}")
+    return Text.assemble(told, f"\n= {_moment(_here(at_ms))} here")
 
 
 def _now_cells(one: Standing, now_ms: int) -> tuple[Text | str, ...]:
     now = f"{_wall(now_ms, one.clock):%a %H:%M}"
     if one.left_out:
-        return now, Text(one.left_out.value, style="red"), "", ""
+        return now, Text(one.left_out.value, style="red"), ""
     at_ms = one.closes_ms if one.is_open else one.opens_ms
-    state = Text("open until", style="green") if one.is_open else Text("opens", style="yellow")
     if at_ms is None:
-        return now, Text("open", style="green"), "", ""
-    return now, state, f"{_wall(at_ms, one.clock):%a %d %H:%M}", _here(at_ms, "%a %d %H:%M %Z")
+        return now, Text("at any hour", style="green"), ""
+    there = f"{_wall(at_ms, one.clock):%a %d %H:%M}"
+    told = Text(f"until {there}", style="green") if one.is_open else Text(f"opens {there}", style="yellow")
+    return now, told, f"{_here(at_ms):%a %d %H:%M %Z}"
 
 
-def _both(at_ms: int, zone: str) -> str:
-    """A moment by the contact's clock, and below it by this machine's."""
-    wall = _wall(at_ms, zone)
-    return f"{wall:%a %Y-%m-%d %H:%M} in {zone} ({_offset(wall)})\n= {_here(at_ms, '%a %Y-%m-%d %H:%M')} here"
-
-
-def _here(at_ms: int, form: str) -> str:
-    wall = datetime.fromtimestamp(at_ms / 1000).astimezone()
-    text = f"{wall:{form}}"
-    return text if "%Z" in form else text.replace(" here", "") + f" ({_offset(wall)})"
+def _here(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone()
 
 
 def _wall(at_ms: int, zone: str) -> datetime:
     return clocks.wall_time(zone, at_ms // 1000)
 
 
-def _offset(wall: datetime) -> str:
-    return f"UTC{wall:%:z}"
+def _moment(wall: datetime) -> str:
+    """With its offset: where clocks are set back, an hour comes twice."""
+    return f"{wall:%a %Y-%m-%d %H:%M} (UTC{wall.isoformat()[-6:]})"
