@@ -6,7 +6,7 @@ rehearsal, where they are off, is where somebody looks them up before it matters
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -225,7 +225,7 @@ def preset_objects() -> list[dict[str, Any]]:
 
 
 def _preset_object(one: Preset) -> dict[str, Any]:
-    cooloff: Mapping[str, int] | None = one.cooloff and {"max": one.cooloff.max, "period_h": one.cooloff.period_h}
+    cooloff = {"max": one.cooloff.max, "period_h": one.cooloff.period_h} if one.cooloff else None
     return {
         "name": one.name,
         "kind": one.kind.value,
