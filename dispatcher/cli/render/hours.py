@@ -83,7 +83,7 @@ def print_contacts(shown: HoursShown, contacts: list[Standing]) -> None:
 
 
 def print_presets() -> None:
-    """Each preset with its hours, where it applies, its source and when somebody read that."""
+    """Each preset with its hours, where it applies, its source and when that was checked."""
     print_pairs([(name, preset_text(one)) for name, one in presets().items()])
     say(_NO_ADVICE, "bright_black")
 
@@ -96,7 +96,7 @@ def preset_text(one: Preset) -> Text:
         told.append("closed on public holidays")
     if one.cooloff:
         told.append(f"{one.cooloff.max} contacts in {one.cooloff.period_h} h at most, which is not counted yet")
-    return Text.assemble(" · ".join(told), (f"\n{one.source} (read on {one.checked_on})", "bright_black"))
+    return Text.assemble(" · ".join(told), (f"\n{one.source} (checked {one.checked_on})", "bright_black"))
 
 
 def _say_if_off(shown: HoursShown) -> None:
@@ -134,8 +134,8 @@ def _place_text(one: Standing) -> str:
             return "not known: nothing tells its time zone"
         return "not known, and no hours hold for addresses that are no number"
     place = one.place
-    where = " · ".join([_zones_text(place), *(code for code in (place.area or place.country,) if code)])
-    return f"{where}\n{_TOLD_BY[place.source]}"
+    where = place.area or place.country
+    return f"{f'{where}: ' if where else ''}{_zones_text(place)}\n{_TOLD_BY[place.source]}"
 
 
 def _zones_text(place: Place) -> str:
