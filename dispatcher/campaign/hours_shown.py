@@ -14,12 +14,13 @@ from typing import Any
 from dispatcher.campaign.suppressions import addresses_of
 from dispatcher.campaign.timing import check, hours_of
 from dispatcher.errors import UsageError
+from dispatcher.intake.timing import places_of
 from dispatcher.model import Reason, Refusal, contact_of
 from dispatcher.remedies import Advice
 from dispatcher.rules import clocks
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.hours import HORIZON_DAYS, Hours, Span, openings
-from dispatcher.rules.places import Place, Places, PlaceSource
+from dispatcher.rules.places import Place, PlaceSource
 from dispatcher.rules.presets import Preset, presets
 from dispatcher.rules.times import Moment, read_moment
 from dispatcher.rules.week import write_week
@@ -90,8 +91,7 @@ class HoursShown:
         self.settings = settings
         self.now_ms = now_ms
         self.hours: Hours = hours_of(waited)
-        chosen = settings.hours
-        self._places = Places(chosen.default_zone if chosen.zone_unknown == "default" else None)
+        self._places = places_of(settings)
 
     @property
     def mode_source(self) -> ModeSource:

@@ -13,7 +13,7 @@ import pytest
 
 import dispatcher
 from dispatcher.model import RowState
-from docs import rooms
+from docs import presets, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -68,6 +68,11 @@ def test_the_state_diagram_has_every_state() -> None:
 def test_the_picture_is_what_the_code_draws() -> None:
     """An import or a room that is new is in the picture: `make rooms` draws it."""
     assert rooms.PATH.read_text("utf-8") == rooms.draw(), "make rooms"
+
+
+def test_the_presets_table_is_what_they_are() -> None:
+    """Each preset is in docs/rules.md with its hours, its source and its date: `python -m docs.presets` writes them."""
+    assert presets.table() in presets.PATH.read_text("utf-8"), "python -m docs.presets"
 
 
 def test_the_table_answers_a_newcomer_s_questions() -> None:

@@ -189,6 +189,7 @@ def test_the_main_zones_and_the_regions() -> None:
         ({"hours": {"presets": ["us_fl"]}}, HoursError),
         ({"hours": {"open": "22:00-23:00"}}, HoursError),
         ({"hours": {"zone_unknown": "default", "default_zone": "Mars"}}, HoursError),
+        ({"hours": {"zone_unknown": "default"}}, SettingsError),
         ({"schedule": {"start_at": "tomorrow"}}, SettingsError),
     ],
 )
