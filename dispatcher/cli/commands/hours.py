@@ -23,13 +23,15 @@ EPILOG = options.examples(
 @options.reads_settings("columns.region", "hours.mode", "schedule.start_at", "schedule.deadline", "account.base_url")
 def hours(
     asked: options.Asked,
-    numbers: Annotated[list[str] | None, typer.Argument(metavar="[NUMBER…]", help="Numbers or addresses.")] = None,
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="NUMBER…", help="Numbers or addresses.")] = None,
     zone: Annotated[
-        str, typer.Option("--zone", metavar="ZONE", help="Their time zone, as [columns] zone would have it.")
-    ] = "",
+        str | None,
+        typer.Option("--zone", metavar="ZONE", help="Their time zone, as a column would have it (America/Denver)."),
+    ] = None,
     area: Annotated[
-        str, typer.Option("--area", metavar="STATE", help="Their state, as [columns] area would have it.")
-    ] = "",
+        str | None,
+        typer.Option("--area", metavar="STATE", help="Their state, as a column would have it (FL or US-FL)."),
+    ] = None,
     presets: Annotated[
         bool, typer.Option("--presets", help="The hours that the program brings along, with their sources.")
     ] = False,
@@ -37,8 +39,8 @@ def hours(
 ) -> int:
     """Show which hours hold, or when contacts may be reached.
 
-    For a number: where it may be and how certain that is, what holds there, today's hours and the next opening. Needs
-    no credentials, and sends nothing. Not legal advice.
+    For a number: where it may be and how certain that is, what holds there, today's hours and the next opening.
+    Needs no credentials, and sends nothing. Not legal advice.
     """
     from dispatcher.cli.render import hours as render
     from dispatcher.cli.render.terminal import print_json
@@ -60,7 +62,7 @@ def hours(
     from dispatcher.clock import now_ms
 
     shown = HoursShown(asked.load().settings, now_ms())
-    found = shown.contacts(numbers, zone, area) if numbers else shown.zones()
+    found = shown.contacts(numbers, zone or "", area or "") if numbers else shown.zones()
     if json:
         print_json(_object(shown, found, "contacts" if numbers else "zones"))
     elif numbers:

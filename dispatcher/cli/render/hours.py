@@ -47,7 +47,7 @@ _ZONES_SHOWN = 3
 def print_hours(shown: HoursShown, zones: list[Standing]) -> None:
     """What holds by the settings, and how it is now in some zones."""
     settings = shown.settings
-    chosen, schedule = settings.hours, settings.schedule
+    chosen = settings.hours
     lines: list[tuple[str, Text | str]] = [
         ("hours", _mode_text(shown)),
         ("presets", ", ".join(one.name for one in shown.hours.presets) or "none"),
@@ -58,8 +58,7 @@ def print_hours(shown: HoursShown, zones: list[Standing]) -> None:
     lines.append(("holidays", "as other days, but where a preset closes" if chosen.holidays == "open" else "closed"))
     lines.append(("closes early", f"{chosen.close_early_min} min before each end"))
     lines.append(("unknown zone", _unknown_text(shown)))
-    set_times = (("start", schedule.start_at), ("deadline", schedule.deadline))
-    lines += [(label, _set_time_text(text)) for label, text in set_times if text]
+    lines += _set_times(shown)
     lines.append(("time zones", f"tzdata {clocks.TZ_VERSION}"))
     print_pairs(lines)
     _say_if_off(shown)
@@ -70,6 +69,8 @@ def print_hours(shown: HoursShown, zones: list[Standing]) -> None:
 def print_contacts(shown: HoursShown, contacts: list[Standing]) -> None:
     """Each contact's place, what holds there, and when it is open."""
     _say_if_off(shown)
+    if set_times := _set_times(shown):
+        print_pairs(set_times)
     for one in contacts:
         print_line(one.address or "")
         lines: list[tuple[str, Text | str]] = [("  place", _place_text(one))]
@@ -122,10 +123,16 @@ def _unknown_text(shown: HoursShown) -> str:
     return "left out (zone_unknown), exit code 3"
 
 
-def _set_time_text(text: str) -> str:
-    moment = read_moment(text)
-    is_instant = isinstance(moment, Moment) and moment.is_instant
-    return visible(text) if is_instant else f"{visible(text)} on each contact's own clock"
+def _set_times(shown: HoursShown) -> list[tuple[str, Text | str]]:
+    """The campaign's start and deadline, if it has them."""
+    schedule = shown.settings.schedule
+    found: list[tuple[str, Text | str]] = []
+    for label, text in (("start", schedule.start_at), ("deadline", schedule.deadline)):
+        moment = read_moment(text or "")
+        if isinstance(moment, Moment):
+            whose = "" if moment.is_instant else " on each contact's own clock"
+            found.append((label, f"{visible(text or '')}{whose}"))
+    return found
 
 
 def _place_text(one: Standing) -> str:

@@ -27,7 +27,7 @@ NOW = "2026-11-26T16:00:00Z"
 NEW_YORK, UNKNOWN = "+12125550123", "+870773111632"
 
 
-def shown(now: str = NOW, **tables: dict[str, Any]) -> HoursShown:
+def shown(now: str = NOW, /, **tables: dict[str, Any]) -> HoursShown:
     at_ms = int(datetime.fromisoformat(now).astimezone(UTC).timestamp()) * 1000
     return HoursShown(Settings.model_validate(tables), at_ms)
 
