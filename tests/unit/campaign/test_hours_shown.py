@@ -211,3 +211,11 @@ def test_presets_as_data() -> None:
         assert any(read_week(one["open"]))
         assert one["source"]
         assert one["checked_on"]
+
+
+def test_a_day_that_is_closed() -> None:
+    """On a public holiday nothing opens where a preset or the settings close it; the next day does."""
+    paris = told(shown("2026-12-25T09:00:00Z"), "+33612345678")
+    assert (paris["today"], paris["open"], paris["opens_at"]) == ([], False, "2026-12-26T08:00:00+01:00")
+    assert told(shown("2026-12-25T16:00:00Z"), NEW_YORK)["open"] is True
+    assert told(shown("2026-12-25T16:00:00Z", hours={"holidays": "closed"}), NEW_YORK)["today"] == []
