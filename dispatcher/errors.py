@@ -24,7 +24,8 @@
     │   ├── LookCutShort                 exit 5   who was reached lately could not be told far enough back
     │   ├── CampaignPaused               exit 5   somebody has paused it: nothing of it is sent until that is lifted
     │   │   └── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
-    │   └── AccountLocked                exit 5   another process is sending for this account
+    │   ├── AccountLocked                exit 5   another process is sending for this account
+    │   └── NotNotified                  exit 5   asked to deliver notices, and not all are delivered
     ├── LedgerError                      exit 5   the ledger cannot be used now
     │   ├── LedgerFull                   exit 5   disk full: sending stops at once
     │   ├── LedgerGone                   exit 5   deleted or replaced under the run: sending stops at once
@@ -239,6 +240,12 @@ class AccountLocked(StoppedEarly):
     """Another process is sending for this account."""
 
     code = "account_locked"
+
+
+class NotNotified(StoppedEarly):
+    """Notices are not delivered."""
+
+    code = "notices"
 
 
 class LedgerError(DispatcherError):

@@ -186,6 +186,23 @@ class Pause:
     reason: str = ""
 
 
+class NoticeKind(StrEnum):
+    """What a notice tells."""
+
+    #: Every row has its answer.
+    finished = "finished"
+    #: Only rows are left that wait for their time.
+    waiting = "waiting"
+    #: A run has ended early, and rows wait; or it was killed.
+    stopped = "stopped"
+    #: The first rows are sent, and what became of them is known.
+    canary = "canary"
+    #: Too many rows were refused, or too many contacts have opted out.
+    guard = "guard"
+    #: Asked for by hand, to see that notices arrive.
+    test = "test"
+
+
 class ListKind(StrEnum):
     """Which kind of suppression list."""
 

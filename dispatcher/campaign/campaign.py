@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign import pausing
+from dispatcher.campaign.courier import TRIES, Courier, Posted
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
@@ -56,12 +58,14 @@ class Campaign(CampaignView):
         limit: int | None = None,
         again: bool = False,
         may_look_short: bool = False,
+        report: Path | None = None,
     ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
         A contact whom the account has reached on the flow in the last `repeat_after_h` is skipped, or with `again` not.
         Where Studio lists too many executions to tell (LookCutShort) nothing is sent, or all the same with
-        `may_look_short`.
+        `may_look_short`. `report`: where the report will be, for the notices, which are written with the run's end;
+        `post` delivers them.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: only what is a bug or a ledger that cannot be written.
@@ -71,8 +75,18 @@ class Campaign(CampaignView):
             await ledger.remove_rows(await self._context.current())
             run = await self._run(stop)
             return await run.send(
-                whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short
+                whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short, report=report
             )
+
+    async def post(self, courier: Courier, *, tries: int = TRIES, over: StopRequest | None = None) -> Posted:
+        """Deliver the campaign's notices, and those that others have left for the same receivers. Never raises.
+
+        Returns when each is delivered, or a receiver has failed so many times in a row, or a minute is over; `over`
+        ends it before, otherwise `stop` does.
+        """
+        with contextlib.nullcontext(over) if over is not None else self._stops.operation() as stop:
+            ledger, campaign_id = self._context.ledger, self._context.record.campaign_id
+            return await courier.post(ledger.notices, stop, tries=tries, campaign_id=campaign_id)
 
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first.

@@ -20,7 +20,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 from dispatcher.reporting.ledger_place import age_text
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
 from dispatcher.settings.example import setting_values, toml
-from dispatcher.settings.notices import credentials_notices, settings_notices
+from dispatcher.settings.notices import credentials_notices, notify_notices, settings_notices
 from dispatcher.studio.proxies import proxy_of
 from dispatcher.version import __version__
 
@@ -67,7 +67,8 @@ async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator
         return
     settings = loaded.settings
     # Said before Studio is asked: it may say that it is not Studio.
-    for notice in (*settings_notices(), *credentials_notices(loaded), *ledger_notices(settings)):
+    notices = (*settings_notices(), *credentials_notices(loaded), *notify_notices(settings), *ledger_notices(settings))
+    for notice in notices:
         yield Check(name=notice.about, result="warn" if notice.fix else "ok", found=notice.text, fix=notice.fix)
     yield _proxy(settings)
     if credentials is not None:

@@ -1,26 +1,29 @@
-"""The order of a launch, the same for every front end: outlook → confirm → before → send → always a report.
+"""The order of a launch, the same for every front end: outlook → confirm → before → send → always a report → notices.
 
 `confirm` is the only asking. Nothing has changed when it is called, and whatever it raises ends the launch.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from dispatcher.campaign.courier import TRIES, Courier, Posted, courier_of
 from dispatcher.campaign.outlook import Outlook, outlook, refuse_too_many
-from dispatcher.errors import DispatcherError, ExitCode, LookCutShort
-from dispatcher.model import Reason
+from dispatcher.campaign.result import contacted_rows, unexpected_rows
+from dispatcher.campaign.stop import StopRequest
+from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort
+from dispatcher.events import Event, RunStarted
 from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
     from dispatcher.campaign.result import RunResult
-    from dispatcher.settings import Settings
 
 #: Asked with what is about to happen. Raises to refuse.
 Confirm: TypeAlias = Callable[[Outlook], None]
@@ -51,13 +54,12 @@ class Launched:
     report_error: DispatcherError | None
     #: Why rows of the latest file are left out: reason → how many.
     skipped: dict[str, int] = field(default_factory=dict)
-    #: The settings say after how long a contact may be reached again: whoever wrote that need not be told.
-    repeats_expected: bool = False
-
-    @property
-    def contacted(self) -> int:
-        """Rows of the file that were left out as contacts reached a short time ago, unless the settings say so."""
-        return 0 if self.repeats_expected else self.skipped.get(Reason.contacted, 0)
+    #: Rows of the file that were left out as contacts reached a short time ago, unless the settings say so.
+    contacted: int = 0
+    #: Those, and rows that are left out since no hour or no zone is known for them.
+    unexpected: int = 0
+    #: What became of the notices; None: nobody is told.
+    posted: Posted | None = None
 
     @property
     def errors(self) -> tuple[DispatcherError, ...]:
@@ -68,9 +70,7 @@ class Launched:
     @property
     def exit_code(self) -> ExitCode:
         """That of the run; the report's error counts only where nothing graver has happened."""
-        code = self.result.exit_code
-        if self.contacted and code is ExitCode.OK:
-            code = ExitCode.SOME_REFUSED
+        code = self.result.told_code(self.unexpected)
         if self.report_error is not None and code in (ExitCode.OK, ExitCode.SOME_REFUSED):
             return self.report_error.exit_code
         return code
@@ -98,7 +98,8 @@ async def launch(
     `may_look_short` is for whoever can be asked: what Studio shows of others is looked up before `confirm`, and where
     that look was cut short it is called, and raises to refuse. Without it the run itself looks, and stops there.
 
-    Raises: what `confirm`, `before` and `may_look_short` do; what is a bug, or a ledger that is gone.
+    Raises: what `confirm`, `before` and `may_look_short` do; AuthenticationError: the notices' secret cannot be used;
+    what is a bug, or a ledger that is gone. A notice that is not delivered is none of these: see `Launched.posted`.
     """
     look_short = False
     if may_look_short is not None and not options.again:
@@ -121,34 +122,66 @@ async def launch(
         removed=await campaign.rows_to_remove(),
     )
     refuse_too_many(ahead, campaign.settings)
+    courier = courier_of(campaign.settings)
     confirm(ahead)
     if before is not None:
         await before()
-    async with shown():
+    async with shown(), _earlier_posted(campaign, courier):
         try:
             result = await campaign.send(
                 whole_campaign=options.whole_campaign,
                 limit=options.limit,
                 again=options.again,
                 may_look_short=look_short,
+                report=options.report,
             )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.
             await write_report(campaign, options.report, overwrite=options.overwrite)
             raise
         error = await write_report(campaign, options.report, overwrite=options.overwrite)
+    skipped = await campaign.reasons()
     return Launched(
         result=result,
         report=None if error else options.report,
         report_error=error,
-        skipped=await campaign.reasons(),
-        repeats_expected=repeats_expected(campaign.settings),
+        skipped=skipped,
+        contacted=contacted_rows(skipped, campaign.settings),
+        unexpected=unexpected_rows(skipped, campaign.settings),
+        # Whoever has interrupted the run waits for its end.
+        posted=await campaign.post(courier, tries=1 if isinstance(result.error, Interrupted) else TRIES)
+        if courier
+        else None,
     )
 
 
-def repeats_expected(settings: Settings) -> bool:
-    """Whether `repeat_after_h` was set, in whatever source: rows that it leaves out are left out on purpose then."""
-    return "repeat_after_h" in settings.campaign.model_fields_set
+@contextlib.asynccontextmanager
+async def _earlier_posted(campaign: Campaign, courier: Courier | None) -> AsyncIterator[None]:
+    """Deliver, while a run sends, what earlier ones have left: that one was killed must not wait for this one's end."""
+    if courier is None:
+        yield
+        return
+    started, over = asyncio.Event(), StopRequest()
+
+    def hear(event: Event) -> None:
+        # Runs that were killed are found when this one begins.
+        if isinstance(event, RunStarted):
+            started.set()
+
+    async def post() -> None:
+        await started.wait()
+        if over.error is None:
+            await campaign.post(courier, over=over)
+
+    unsubscribe, task = campaign.bus.subscribe(hear), asyncio.create_task(post())
+    try:
+        yield
+    finally:
+        unsubscribe()
+        # A try that is under way gives its claim back: the last delivery begins anew.
+        over.request(Interrupted())
+        started.set()
+        await asyncio.wait([task])
 
 
 async def write_report(campaign: Campaign, path: Path, *, overwrite: bool = False) -> DispatcherError | None:

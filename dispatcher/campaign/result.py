@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dispatcher.campaign.timing import Waiting
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.model import RowState
+from dispatcher.model import Reason, RowState
+from dispatcher.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +48,23 @@ class RunResult:
         if rows[RowState.rejected] or rows[RowState.invalid] or rows[RowState.busy]:
             return ExitCode.SOME_REFUSED
         return ExitCode.OK
+
+    def told_code(self, unexpected: int) -> ExitCode:
+        """The program's exit code, as far as a report does not change it; see `unexpected_rows`."""
+        return ExitCode.SOME_REFUSED if unexpected and self.exit_code is ExitCode.OK else self.exit_code
+
+
+def unexpected_rows(skipped: Mapping[str, int], settings: Settings) -> int:
+    """Rows of the file that are left out by a rule which the settings do not name, so that whoever sends must be told."""
+    nowhere = skipped.get(Reason.zone_unknown, 0) + skipped.get(Reason.no_window, 0)
+    return contacted_rows(skipped, settings) + nowhere
+
+
+def contacted_rows(skipped: Mapping[str, int], settings: Settings) -> int:
+    """Rows of the file that are left out as contacts reached a short time ago, unless the settings say so."""
+    return 0 if repeats_expected(settings) else skipped.get(Reason.contacted, 0)
+
+
+def repeats_expected(settings: Settings) -> bool:
+    """Whether `repeat_after_h` was set, in whatever source: rows that it leaves out are left out on purpose then."""
+    return "repeat_after_h" in settings.campaign.model_fields_set

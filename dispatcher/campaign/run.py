@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.announcement import announcing
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
@@ -62,10 +64,12 @@ class CampaignRun:
         limit: int | None = None,
         again: bool = False,
         may_look_short: bool = False,
+        report: Path | None = None,
     ) -> RunResult:
         """Send the planned rows of the latest file, or of the whole campaign, and resolve rows left unknown.
 
         `again`: also to contacts who were reached a short time ago. `may_look_short`: see `witness.look_back`.
+        `report`: where the report will be, for the notices.
 
         Returns when every row has its answer or something stopped the run: see `RunResult.error`.
         Raises: SuppressionError: nothing is sent; what is a bug or a ledger that cannot be written.
@@ -74,9 +78,9 @@ class CampaignRun:
         input_id = None if whole_campaign else record.input_id
         lists = await list_ids(self._context)
         schedule = await schedule_of(self._context)
-        run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
+        run = await self._start(record)
         limiter = await self._account.limiter()
-        await self._tell_start(run, input_id, limit)
+        had_work = await self._tell_start(run, input_id, limit)
         found = 0
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
@@ -118,23 +122,37 @@ class CampaignRun:
                 self._stop.request(error)
         stopped = self._stop.error
         reason = stopped.message if stopped else None
-        with contextlib.suppress(LedgerError):
-            await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=sender.totals())
-        self._bus.emit(RunStopped(campaign=record.name, reason=reason))
+
         waiting: list[Waiting] = []
         if stopped is None and sender.next_at_ms is not None:
             waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms())
             if not waiting:
                 rows = await self._planned(record, input_id)
                 waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]
-        planned = await self._planned(record, input_id) if limit is None and not waiting else 0
-        return RunResult(
-            status=await self._ledger.status(record),
-            error=stopped,
-            found_by_reconcile=found,
-            reconcile_error=reconcile_error,
-            remaining=planned,
-            waiting=tuple(waiting),
+
+        def result(status: CampaignStatus) -> RunResult:
+            return RunResult(
+                status=status,
+                error=stopped,
+                found_by_reconcile=found,
+                reconcile_error=reconcile_error,
+                remaining=_planned_rows(status, input_id) if limit is None and not waiting else 0,
+                waiting=tuple(waiting),
+            )
+
+        announce = announcing(settings, result, report=report, had_work=had_work)
+        with contextlib.suppress(LedgerError):
+            await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=sender.totals(), announce=announce)
+        self._bus.emit(RunStopped(campaign=record.name, reason=reason))
+        return result(await self._ledger.status(record))
+
+    async def _start(self, record: CampaignRecord) -> Run:
+        """Begin a run; what is to be told of runs that were killed is written with it."""
+        return await self._ledger.start_run(
+            record,
+            window_limit=self._settings.window_limit,
+            now_ms=now_ms(),
+            announce=announcing(self._settings),
         )
 
     @property
@@ -144,9 +162,7 @@ class CampaignRun:
 
     async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
         """Rows that wait to be sent, of one input or of the whole campaign."""
-        status = await self._ledger.status(record)
-        earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
-        return status.rows[RowState.planned] + earlier
+        return _planned_rows(await self._ledger.status(record), input_id)
 
     def _sender(
         self,
@@ -212,7 +228,7 @@ class CampaignRun:
         record, settings = await self._context.current(), self._settings
         if not settings.repeat_after_ms or not await self._planned(record, None):
             return 0
-        run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
+        run = await self._start(record)
         credentials = self._context.required_credentials()
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
@@ -226,7 +242,7 @@ class CampaignRun:
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
         record, settings = await self._context.current(), self._settings
-        run = await self._ledger.start_run(record, window_limit=settings.window_limit, now_ms=now_ms())
+        run = await self._start(record)
         credentials = self._context.required_credentials()
         self._bus.emit(RowsCounted(campaign=record.name, rows=(await self._ledger.status(record)).rows))
         try:
@@ -283,8 +299,10 @@ class CampaignRun:
             self._bus.emit(RowsCounted(campaign=run.campaign.name, rows=status.rows))
         return result
 
-    async def _tell_start(self, run: Run, input_id: int | None, limit: int | None) -> None:
-        status, planned = await self._ledger.status(run.campaign), await self._planned(run.campaign, input_id)
+    async def _tell_start(self, run: Run, input_id: int | None, limit: int | None) -> bool:
+        """Tell what is ahead; returns whether anything is: rows to send, or left unknown."""
+        status = await self._ledger.status(run.campaign)
+        planned = _planned_rows(status, input_id)
         self._bus.emit(
             RunStarted(
                 campaign=run.campaign.name,
@@ -296,3 +314,9 @@ class CampaignRun:
                 window_s=self._settings.rate.window_s,
             )
         )
+        return bool(planned or status.rows[RowState.unknown] or status.earlier_rows.get(RowState.unknown))
+
+
+def _planned_rows(status: CampaignStatus, input_id: int | None) -> int:
+    earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
+    return status.rows[RowState.planned] + earlier

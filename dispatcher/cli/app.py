@@ -23,7 +23,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 PANELS = {
     "Send": ("run", "resume", "pause", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("hours", "suppress", "flows", "doctor", "config", "ledger"),
+    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
@@ -54,6 +54,8 @@ _MEANT: dict[str, Remedy] = {
         ("blocklist", "optout", "unsubscribe", "block", "blacklist", "dnc"), Command("suppress add", ("NUMBER",))
     ),
     **dict.fromkeys(("quiet", "quiet-hours", "presets", "zones", "when"), Command("hours")),
+    **dict.fromkeys(("cron", "systemd", "timer", "crontab"), Command("schedule systemd", ("CAMPAIGN",))),
+    **dict.fromkeys(("webhook", "alert", "notices"), Command("notify test")),
     "backup": Command("ledger backup", ("PATH",)),
     "rehearse": Command("sandbox"),
 }

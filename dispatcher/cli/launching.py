@@ -18,7 +18,7 @@ from dispatcher.campaign.timing import utc_text, waiting_objects
 from dispatcher.cli import asking
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
-from dispatcher.cli.render.failures import print_error
+from dispatcher.cli.render.failures import print_error, say_notices
 from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
@@ -28,6 +28,7 @@ from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Command, Option
 from dispatcher.reporting.summary import status_object
+from dispatcher.settings.notices import notify_notices
 from dispatcher.studio.proxies import proxy_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def prepare(
     Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
     """
     session.require_credentials()
+    say_notices(notify_notices(session.settings))
     asking.must_be_able_to_ask(yes, file)
     if not session.settings.is_loopback:
         proxy_of(session.settings.studio_url)  # said now, not after the file was read and the question answered
@@ -185,6 +187,7 @@ async def send(
         print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
         shown.say_next_steps(campaign.name, launched.result.status)
     shown.say_contacted(launched)
+    shown.say_posted(launched.posted)
     for error in launched.errors:
         print_error(error)
     return launched

@@ -23,7 +23,7 @@ from dispatcher.version import __version__
 #: A log has at most so many files of at most so many bytes: PATH, PATH.1, …
 FILES_MAX = 5
 FILE_MAX_BYTES = 5 << 20
-_SECRET_VARIABLES = ("TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET")
+_SECRET_VARIABLES = ("TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "DISPATCHER_NOTIFY_SECRET")
 _PHONE = re.compile(r"\+\d{5,}(?=\d{2})")
 #: How a line of ours begins.
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")

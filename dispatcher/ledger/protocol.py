@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.lists import Lists
+from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -66,6 +67,10 @@ class Ledger(Protocol):
     @property
     def wishes(self) -> Wishes:
         """What is wanted of its campaigns: that they are sent, or stand still."""
+
+    @property
+    def notices(self) -> Notices:
+        """What is to be told of runs, and is not delivered yet."""
 
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
@@ -230,15 +235,20 @@ class Ledger(Protocol):
 
     # --- sending ---
 
-    async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
+    async def start_run(
+        self, campaign: CampaignRecord, *, window_limit: int, now_ms: int, announce: Announce | None = None
+    ) -> Run:
         """Take the account over: raise its epoch and turn its rows left in `sending` into `unknown`.
 
         The rows of all its campaigns: the caller holds the account's lease, so runs that have not stopped are dead, and
-        are marked as interrupted; test sends that they left become `unknown`, too.
+        are marked as interrupted; test sends that they left become `unknown`, too. `announce` says what is to be told
+        of each of them; that is written in the same transaction.
         """
 
-    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
-        """Record the run's end."""
+    async def stop_run(
+        self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals, announce: Announce | None = None
+    ) -> None:
+        """Record the run's end, and in the same transaction what is to be told of it."""
 
     async def begin_rows(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 
-from dispatcher.ledger import tallies, test_sends
+from dispatcher.ledger import notices, tallies, test_sends
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.notices import Announce
 from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
 from dispatcher.model import Outcome, RowState
 
@@ -18,11 +19,20 @@ QUIET_MAX = 12_000
 _NEWEST = 1 << 62
 
 
-def start(db: Db, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
+def start(
+    db: Db,
+    campaign: CampaignRecord,
+    *,
+    window_limit: int,
+    now_ms: int,
+    announce: Announce | None = None,
+    location: str = "",
+) -> Run:
     """Raise the account's epoch, and turn what a run that is gone had in flight into `unknown`."""
     account_id = campaign.account.account_id
     (epoch,) = db.one("account_take_over", account_id=account_id)
     test_sends.recover(db, account_id, now_ms)
+    dead = notices.dead_runs(db, account_id) if announce is not None else []
     db.run("runs_orphaned", account_id=account_id)
     moves: tallies.Moves = Counter()
     recovered = 0
@@ -33,6 +43,9 @@ def start(db: Db, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -
         db.run("recover_attempts", account_id=account_id, now_ms=now_ms)
         db.run("recover_rows", account_id=account_id)
         tallies.add(db, moves)
+    for run_id, of in dead:
+        assert announce is not None
+        notices.end(db, run_id, of, announce, location=location, now_ms=now_ms)
     (run_id,) = db.one(
         "run_insert",
         campaign_id=campaign.campaign_id,
@@ -58,10 +71,21 @@ def update(db: Db, run: Run, now_ms: int, totals: RunTotals) -> None:
     )
 
 
-def stop(db: Db, run: Run, now_ms: int, reason: str | None, totals: RunTotals) -> None:
-    """Record a run's end."""
+def stop(
+    db: Db,
+    run: Run,
+    now_ms: int,
+    reason: str | None,
+    totals: RunTotals,
+    *,
+    announce: Announce | None = None,
+    location: str = "",
+) -> None:
+    """Record a run's end, and what is to be told of it."""
     update(db, run, now_ms, totals)
     db.run("run_stop", run_id=run.run_id, now_ms=now_ms, reason=reason)
+    if announce is not None:
+        notices.end(db, run.run_id, run.campaign, announce, location=location, now_ms=now_ms)
 
 
 def has_sent(db: Db, account: Account) -> bool:

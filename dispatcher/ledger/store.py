@@ -24,6 +24,7 @@ from dispatcher.ledger import (
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.lists import Lists
+from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -65,6 +66,7 @@ class Store(ABC):
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
         self.wishes = wishes.Wishes(self._do, self._read)
+        self.notices = Notices(self._do, self._read)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -214,11 +216,23 @@ class Store(ABC):
 
     # --- sending ---
 
-    async def start_run(self, campaign: CampaignRecord, *, window_limit: int, now_ms: int) -> Run:
-        return await self._do(lambda db: runs.start(db, campaign, window_limit=window_limit, now_ms=now_ms))
+    async def start_run(
+        self, campaign: CampaignRecord, *, window_limit: int, now_ms: int, announce: Announce | None = None
+    ) -> Run:
+        def work(db: Db) -> Run:
+            return runs.start(
+                db, campaign, window_limit=window_limit, now_ms=now_ms, announce=announce, location=self.location
+            )
 
-    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
-        await self._do(lambda db: runs.stop(db, run, now_ms, reason, totals))
+        return await self._do(work)
+
+    async def stop_run(
+        self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals, announce: Announce | None = None
+    ) -> None:
+        def work(db: Db) -> None:
+            runs.stop(db, run, now_ms, reason, totals, announce=announce, location=self.location)
+
+        await self._do(work)
 
     async def begin_rows(
         self,

@@ -104,6 +104,7 @@ REASONS: dict[Reason, Wording] = {
         "the campaign's latest file has the row no more",
         "Nothing to do: the latest file has the row no more. Retry the removed rows to put it back.",
     ),
+    Reason.test_only: Wording("the run was a test", "Nothing to do: this was a test run."),
     Reason.expired: Wording(
         "the time to send it was over",
         "Nothing to do: the time until which it was to be sent was over. Correct that and run again to send it all the"
@@ -117,7 +118,6 @@ REASONS: dict[Reason, Wording] = {
         "it is not known which time zone the contact is in",
         "Name the contact's time zone in a column of its own, or one for all such contacts, and run again.",
     ),
-    Reason.test_only: Wording("the run was a test", "Nothing to do: this was a test run."),
 }
 
 _BY_REASON: dict[str, Wording] = {reason.value: wording for reason, wording in REASONS.items()}

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dispatcher.settings.config_file import DEFAULT_CONFIG
-from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_credentials
+from dispatcher.settings.credentials import (
+    NOTIFY_SECRET,
+    SECRET_NAMES,
+    Credentials,
+    load_credentials,
+    load_notify_secret,
+)
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
+from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rules import (
     OPT_OUT_WORDS,
     GuardSettings,
@@ -36,6 +43,7 @@ load_settings = load
 __all__ = [
     "DEFAULT_BASE_URL",
     "DEFAULT_CONFIG",
+    "NOTIFY_SECRET",
     "OPT_OUT_WORDS",
     "SECRET_NAMES",
     "AccountSettings",
@@ -46,6 +54,7 @@ __all__ = [
     "HoursSettings",
     "InputSettings",
     "LoadedSettings",
+    "NotifySettings",
     "Provenance",
     "RateSettings",
     "ReconcileSettings",
@@ -58,6 +67,7 @@ __all__ = [
     "TrackingSettings",
     "load",
     "load_credentials",
+    "load_notify_secret",
     "load_settings",
     "setting_names",
     "tables",

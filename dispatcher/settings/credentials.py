@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -10,7 +11,12 @@ from pathlib import Path
 
 from dispatcher.errors import AuthenticationError
 
-SECRET_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+TWILIO_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+#: With what notices are signed.
+NOTIFY_SECRET = "DISPATCHER_NOTIFY_SECRET"
+SECRET_NAMES = (*TWILIO_NAMES, NOTIFY_SECRET)
+#: Standard Webhooks' own bounds of a secret, in bytes.
+_NOTIFY_SECRET_BYTES = (24, 64)
 
 #: Names that people give a secret, and the variable that it belongs in.
 _MEANT = (
@@ -42,7 +48,7 @@ def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
     Raises: AuthenticationError, saying which variable is missing or malformed, never its value.
     """
     environ = os.environ if environ is None else environ
-    values = {name: _secret(name, environ) for name in SECRET_NAMES}
+    values = {name: _secret(name, environ) for name in TWILIO_NAMES}
     account_sid = values["TWILIO_ACCOUNT_SID"]
     fix = "export TWILIO_ACCOUNT_SID=AC… TWILIO_API_KEY=SK… TWILIO_API_SECRET=… (Twilio Console, Account, API keys)"
     if not account_sid:
@@ -62,8 +68,31 @@ def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
     return Credentials(account_sid=account_sid, username=account_sid, password=token)
 
 
-def variable_meant(name: str) -> str | None:
-    """The variable that somebody means who writes a secret under this name where it does not belong."""
+def load_notify_secret(environ: Mapping[str, str] | None = None) -> bytes | None:
+    """With what notices are signed; None: it is not set. `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks).
+
+    Raises: AuthenticationError, which never tells its value.
+    """
+    text = _secret(NOTIFY_SECRET, os.environ if environ is None else environ)
+    if not text:
+        return None
+    least, most = _NOTIFY_SECRET_BYTES
+    fix = f"export {NOTIFY_SECRET}=whsec_… as the receiver shows it, or made by: openssl rand -base64 32"
+    try:
+        # Receivers show it padded or not.
+        bare = text.removeprefix("whsec_").rstrip("=")
+        secret = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except ValueError:
+        raise AuthenticationError(f"{NOTIFY_SECRET} must be whsec_ and base64", fix=fix) from None
+    if not least <= len(secret) <= most:
+        raise AuthenticationError(f"{NOTIFY_SECRET} must be whsec_ and {least} to {most} bytes as base64", fix=fix)
+    return secret
+
+
+def variable_meant(name: str, table: str = "") -> str | None:
+    """The variable that somebody means who writes a secret under this name, in this table, where it does not belong."""
+    if table == "notify" and _ASSIGNED.match(f"{name}=…"):
+        return NOTIFY_SECRET
     return next((variable for pattern, variable in _MEANT if pattern.search(name)), None)
 
 

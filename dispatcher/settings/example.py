@@ -40,12 +40,14 @@ EXAMPLES: dict[str, Any] = {
     "campaign.purpose": "transactional",
     "hours.mode": "wait",
     "hours.open": "09:00-20:00",
+    "hours.override": ["us-fl"],
     "hours.default_zone": "America/New_York",
     "schedule.start_at": "2026-12-01T09:00",
     "schedule.deadline": "2026-12-01T18:00",
     "suppress.files": ["do-not-contact.csv"],
     "suppress.column": "phone",
     "suppress.sha256_files": ["do-not-contact.sha256"],
+    "notify.command": ["/usr/local/bin/tell-team", "dispatcher"],
     "tracking.variables": ["widgets.ask_yes_no.inbound.Body"],
     "input.sheet": "Contacts",
     "input.delimiter": ";",
@@ -62,7 +64,8 @@ _INTRODUCTION = """\
 # `dispatcher config show` tells where each value came from.
 #
 # Secrets never stand here. They come from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY
-# and TWILIO_API_SECRET (or TWILIO_AUTH_TOKEN); each may be a file (TWILIO_API_SECRET_FILE=…)."""
+# and TWILIO_API_SECRET (or TWILIO_AUTH_TOKEN), and DISPATCHER_NOTIFY_SECRET; each may be a file
+# (TWILIO_API_SECRET_FILE=…)."""
 
 
 def example() -> str:

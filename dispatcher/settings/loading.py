@@ -138,7 +138,7 @@ def _from_text(dotted: str, text: str) -> Any:
             return tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             return text
-    if dotted in ("columns.parameters", "columns.key", "tracking.variables"):
+    if dotted in ("columns.parameters", "columns.key", "tracking.variables", "notify.on"):
         return [part.strip() for part in text.split(",")]
     return text
 
@@ -171,7 +171,7 @@ def _explain(error: ValidationError, history: Mapping[str, list[str]], file: Con
         where = file.where(dotted) if file is not None and in_file else source
         name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
         if item["type"] == "extra_forbidden":
-            variable = variable_meant(location[-1])
+            variable = variable_meant(location[-1], location[0])
             if variable is not None:
                 yield _a_secret(name, variable, where)
                 continue

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from dispatcher.hosts import is_twilio
 from dispatcher.remedies import Advice, Remedy
 from dispatcher.settings.config_file import DEFAULT_CONFIG
-from dispatcher.settings.credentials import SECRET_NAMES
+from dispatcher.settings.credentials import NOTIFY_SECRET, SECRET_NAMES
 from dispatcher.settings.loading import LoadedSettings
+from dispatcher.settings.schema import Settings
 from dispatcher.settings.variables import unused
 
 
@@ -41,6 +42,15 @@ def credentials_notices(loaded: LoadedSettings, environ: Mapping[str, str] | Non
     """Of the secrets: to whom a file that lies in the folder sends them, and which files of them anybody may read."""
     environ = os.environ if environ is None else environ
     return [*_sent_elsewhere(loaded), *_readable_secrets(environ)]
+
+
+def notify_notices(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Notice]:
+    """Of the webhook: without a signature nobody can tell its notices from anybody's."""
+    environ = os.environ if environ is None else environ
+    if not settings.notify.webhook or environ.get(NOTIFY_SECRET) or environ.get(f"{NOTIFY_SECRET}_FILE"):
+        return []
+    fix = Advice(f"export {NOTIFY_SECRET}=whsec_…")
+    return [Notice(about="notices", text="notices go to the webhook unsigned", fix=fix)]
 
 
 def others_may_read(path: Path) -> bool:

@@ -49,7 +49,7 @@ class HoursSettings(Table):
     presets: list[str] = Field(
         default_factory=lambda: ["floor", "texts"],
         description="Hours that come with the program: floor (08:00 to 21:00 everywhere), texts (all for marketing"
-        " texts, by country and state), or single ones; `dispatcher hours --presets` shows them with their sources.",
+        " texts, by country and state), or single ones, each with its source.",
     )
     open: str | dict[str, str] | None = Field(
         None,

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rules import GuardSettings, HoursSettings, ScheduleSettings, SuppressSettings
 from dispatcher.settings.table import NotNegative, Positive, Table
 
@@ -370,6 +371,7 @@ class Settings(Table):
     suppress: SuppressSettings = SuppressSettings()
     hours: HoursSettings = HoursSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
 

@@ -12,7 +12,7 @@ from dispatcher.cli.render.campaign import hours_lines, planned
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import err, pairs, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
-from dispatcher.model import Reason, RowState
+from dispatcher.model import RowState
 from dispatcher.plurals import counted
 
 EPILOG = options.examples(
@@ -56,7 +56,7 @@ async def check(
     Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
     from dispatcher.campaign import destination, flow_check, naming, problems
-    from dispatcher.campaign.launch import repeats_expected
+    from dispatcher.campaign.result import unexpected_rows
     from dispatcher.campaign.timing import waiting_objects
     from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
@@ -93,5 +93,5 @@ async def check(
             are = counted(invalid, "row is", "rows are")
             say(f"{are} wrong and would not be sent; the others can be", "yellow")
         say_flow_check(flow)
-    contacted = 0 if repeats_expected(session.settings) else counts.reasons.get(Reason.contacted, 0)
-    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or contacted else ExitCode.OK)
+    unexpected = unexpected_rows(counts.reasons, session.settings)
+    return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or unexpected else ExitCode.OK)

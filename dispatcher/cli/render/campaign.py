@@ -10,13 +10,14 @@ from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text, time_text
 from dispatcher.cli.render.remedies import remedy_text, say_step
-from dispatcher.cli.render.terminal import pairs, print_json, say, visible
+from dispatcher.cli.render.terminal import pairs, print_json, say, say_labelled, visible
 from dispatcher.model import PausedBy
 from dispatcher.plurals import counted
-from dispatcher.remedies import Option, Setting
+from dispatcher.remedies import Command, Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign, RunResult
+    from dispatcher.campaign.courier import Posted
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
     from dispatcher.campaign.timing import Waiting
@@ -186,6 +187,14 @@ def say_contacted(launched: Launched) -> None:
             "rows were left out: their contacts were reached a short time ago",
         )
         say(f"{text} ({remedy_text(setting)}; {remedy_text(option)} sends to them all the same)", "yellow")
+
+
+def say_posted(posted: Posted | None) -> None:
+    """What is left of the notices, in one line, and how to deliver that."""
+    if posted is not None and posted.left:
+        are = counted(posted.left, "notice is not delivered", "notices are not delivered")
+        flush = remedy_text(Command("notify flush"))
+        say_labelled("warning", "yellow", f"{are} ({posted.error}): the next run tries again, and so does {flush}")
 
 
 def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, Text | str]]:

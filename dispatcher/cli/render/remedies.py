@@ -27,6 +27,7 @@ _OF_A_CAMPAIGN = frozenset(
         "track",
         "summary",
         "recall",
+        "notify flush",
     )
 )
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from dispatcher.clock import now_ms
 from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.notices import Announce
 from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
     Account,
@@ -94,8 +95,10 @@ class SqliteLedger(_SqliteStore):
     async def is_leased(self, account: Account) -> bool:
         return lease.is_held(self.path.parent, account)
 
-    async def stop_run(self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals) -> None:
-        await super().stop_run(run, now_ms=now_ms, reason=reason, totals=totals)
+    async def stop_run(
+        self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals, announce: Announce | None = None
+    ) -> None:
+        await super().stop_run(run, now_ms=now_ms, reason=reason, totals=totals, announce=announce)
         await self._writer.read(lambda db: self._presence.restore(self._writer.connection))
 
     def _check_place(self) -> None:

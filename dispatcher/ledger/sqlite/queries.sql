@@ -1044,3 +1044,39 @@ SELECT r.row_id, e.attempt_id, e.status, e.seen_at_ms, e.ended_at_ms, e.flow_ver
   e.error_code, e.error_message, e.variables
 FROM json_each(:row_ids) AS j JOIN rows AS r ON r.row_id = j.value JOIN executions AS e ON e.attempt_id = r.last_attempt
 WHERE r.state = 'created';
+
+-- name: notice_run
+SELECT started_at_ms, coalesce(stopped_at_ms, seen_at_ms), requests, throttled FROM runs WHERE run_id = :run_id;
+
+-- name: notice_dead_runs
+SELECT run_id, campaign_id FROM runs WHERE account_id = :account_id AND stopped_at_ms IS NULL AND campaign_id IS NOT NULL ORDER BY run_id;
+
+-- name: notice_insert
+INSERT INTO notices (notice_id, campaign_id, run_id, kind, body, channel, made_at_ms)
+VALUES (:notice_id, :campaign_id, :run_id, :kind, :body, :channel, :now_ms);
+
+-- name: notice_claim
+-- One that fails goes behind the others; a clock that was set back must not keep one claimed for ever.
+UPDATE notices SET tries = tries + 1, claimed_until_ms = :until_ms
+WHERE notice_id = (
+  SELECT notice_id FROM notices
+  WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL AND (claimed_until_ms <= :now_ms OR claimed_until_ms > :latest_ms)
+    AND (channel = :channel OR (:anyones OR campaign_id = :campaign_id) AND channel LIKE :sort || ':%')
+  ORDER BY tries, made_at_ms DESC, notice_id LIMIT 1)
+RETURNING notice_id, channel, body;
+
+-- name: notice_sent
+UPDATE notices SET sent_at_ms = :now_ms, claimed_until_ms = 0, error = NULL WHERE notice_id = :notice_id;
+
+-- name: notice_failed
+UPDATE notices SET error = :error, gave_up_at_ms = :gave_up_at_ms, claimed_until_ms = 0
+WHERE notice_id = :notice_id AND sent_at_ms IS NULL;
+
+-- name: notices_open
+SELECT count(*), max(error), min(claimed_until_ms) FROM notices
+WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL
+  AND (channel = :channel OR (:anyones OR campaign_id = :campaign_id) AND channel LIKE :sort || ':%');
+
+-- name: notices_of_others
+SELECT count(*) FROM notices
+WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL AND channel NOT IN (SELECT value FROM json_each(:channels));

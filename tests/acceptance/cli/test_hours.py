@@ -82,7 +82,7 @@ def test_by_the_number_alone(ready: Program, sandbox: SandboxProcess) -> None:
     with_hours(ready, sandbox, "00:00-24:00", columns={"zone": None})
     write_contacts(ready.folder / "spring.csv", [f"{phone(100)},Ann", "+870773111632,Sea", "client:bob,Bob"])
     run = ready("run", "spring.csv", "--yes", "--json")
-    assert (run.code, run.json["skipped"]) == (0, {"zone_unknown": 1})
+    assert (run.code, run.json["skipped"]) == (3, {"zone_unknown": 1})
     assert sorted(reached(sandbox)) == [phone(100), "client:bob"]
 
 

@@ -9,6 +9,7 @@ import random
 import secrets
 import signal
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dispatcher.sandbox import DEFAULT_FLOW_SID, FAULTS, Sandbox, SandboxSetting
 from dispatcher.sandbox.faults import parse_phases
 from tests.chaos.program import Process, Zygote, zygote
 from tests.integration.network.servers import Connection, http, serve
+from tests.support.webhooks import Receiver, receiver
 
 ACCOUNT_SID = "AC" + "0" * 32
 KEY_SID = "SK" + "0" * 32
@@ -50,6 +52,8 @@ stop_s = 1.0
 settle_s = 0.1
 [state]
 dir = ".dispatcher"
+[notify]
+webhook = "{hook}"
 """
 
 
@@ -59,6 +63,7 @@ class Canaries:
     def __init__(self) -> None:
         self.token = "tok" + secrets.token_hex(20)
         self.secret = "sec" + secrets.token_hex(20)
+        self.notify_secret = b64encode(secrets.token_bytes(32)).decode()
         # Numbers of one random exchange: seven digits that belong together.
         self.exchange = str(random.SystemRandom().randrange(200, 990))
         self.phones = [f"+1415{self.exchange}{n:04}" for n in range(8)]
@@ -66,9 +71,7 @@ class Canaries:
 
     def secret_bytes(self) -> list[bytes]:
         """The secrets, and the shapes in which they travel."""
-        from base64 import b64encode
-
-        texts = [self.token, self.secret]
+        texts = [self.token, self.secret, self.notify_secret]
         pairs = [f"{ACCOUNT_SID}:{self.token}", f"{KEY_SID}:{self.secret}"]
         return [text.encode() for text in texts] + [b64encode(pair.encode()) for pair in pairs]
 
@@ -83,6 +86,13 @@ def canaries() -> Canaries:
     return Canaries()
 
 
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Receiver]:
+    """Whoever is told how runs end."""
+    with receiver() as found:
+        yield found
+
+
 @pytest.fixture(scope="module", params=["token", "key"])
 def programs(request: pytest.FixtureRequest, canaries: Canaries) -> Iterator[Zygote]:
     if request.param == "token":
@@ -94,12 +104,13 @@ def programs(request: pytest.FixtureRequest, canaries: Canaries) -> Iterator[Zyg
             "TWILIO_API_SECRET": canaries.secret,
             "TWILIO_AUTH_TOKEN": canaries.token,
         }
+    variables["DISPATCHER_NOTIFY_SECRET"] = f"whsec_{canaries.notify_secret}"
     with zygote(TWILIO_ACCOUNT_SID=ACCOUNT_SID, PYTHONASYNCIODEBUG="1", **variables) as result:
         yield result
 
 
-def write_files(folder: Path, canaries: Canaries, base_url: str, version: str = "v2") -> None:
-    config = CONFIG.format(base_url=base_url, flow=DEFAULT_FLOW_SID, version=version)
+def write_files(folder: Path, canaries: Canaries, base_url: str, hook: Receiver, version: str = "v2") -> None:
+    config = CONFIG.format(base_url=base_url, flow=DEFAULT_FLOW_SID, version=version, hook=hook.url)
     (folder / "config.toml").write_text(config)
     tomllib.loads(config)
     lines = [f"{phone},{name}" for phone, name in zip(canaries.phones, canaries.names, strict=True)]
@@ -140,6 +151,16 @@ def check_files(folder: Path, canaries: Canaries) -> None:
     assert canaries.phones[0].encode() in (folder / "spring.csv").read_bytes(), "the search finds nothing at all"
 
 
+def check_notices(hook: Receiver, canaries: Canaries) -> None:
+    """What the receiver was told since the last look: something, and nothing of anybody."""
+    assert hook.received, "nobody was told anything"
+    for one in hook.received:
+        data = f"{one.headers} {one.body}".encode()
+        assert found_in(data, canaries.secret_bytes() + canaries.personal_bytes()) == [], one.body
+        assert one.verified(f"whsec_{canaries.notify_secret}")["data"]["campaign"] == "spring"
+    hook.received.clear()
+
+
 #: Kept by every command, at debug level; no file of the user's own, so nothing of a person may be in it.
 LOG = "commands.log"
 COMMANDS: list[list[str]] = [
@@ -169,7 +190,9 @@ async def run_all(folder: Path, programs: Zygote, needles: list[bytes], commands
     assert log.count("begins, process") >= len(commands), "the commands were not logged"
 
 
-async def test_every_fault_of_creates_and_reads(tmp_path: Path, canaries: Canaries, programs: Zygote) -> None:
+async def test_every_fault_of_creates_and_reads(
+    tmp_path: Path, canaries: Canaries, programs: Zygote, hook: Receiver
+) -> None:
     """Through every fault of creates and reads no secret, number or name is shown.
 
     All faults on the same few rows, each in turn, with all that follows from it.
@@ -186,19 +209,20 @@ async def test_every_fault_of_creates_and_reads(tmp_path: Path, canaries: Canari
             sandbox.fault_plan.replace(parse_phases(dict.fromkeys(some, share)), sandbox.now_us())
             folder = tmp_path / f"f{number}"
             folder.mkdir()
-            write_files(folder, canaries, sandbox.base_url, "v1" if number % 2 else "v2")
+            write_files(folder, canaries, sandbox.base_url, hook, "v1" if number % 2 else "v2")
             await run_all(folder, programs, needles, COMMANDS[:2])
             check_files(folder, canaries)
         sandbox.fault_plan.replace(parse_phases({}), sandbox.now_us())
         await run_all(folder, programs, needles, COMMANDS)
         check_files(folder, canaries)
+    check_notices(hook, canaries)
     struck = set(sandbox.stats()["faults"])
     assert len(struck) > 10, (tmp_path / "f0" / "stderr.txt").read_text()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500])
 async def test_an_answer_that_repeats_the_request(
-    tmp_path: Path, canaries: Canaries, programs: Zygote, status: int
+    tmp_path: Path, canaries: Canaries, programs: Zygote, hook: Receiver, status: int
 ) -> None:
     """An answer that repeats what it was sent is not repeated to the terminal.
 
@@ -213,7 +237,7 @@ async def test_an_answer_that_repeats_the_request(
 
     write: dict[str, Any] = {}
     async with serve(handler) as server:
-        write_files(tmp_path, canaries, server.url)
+        write_files(tmp_path, canaries, server.url, hook)
         needles = canaries.secret_bytes() + canaries.personal_bytes()
         arguments = ["run", "spring.csv", "--yes", "--report", "report.csv", "--no-preflight", "--limit", "3"]
         process = await programs.start(tmp_path, *arguments, "--config", "config.toml", "--debug", **write)
@@ -221,16 +245,19 @@ async def test_an_answer_that_repeats_the_request(
             process.signal(signal.SIGINT)
         await watched(process, needles)
     check_files(tmp_path, canaries)
+    check_notices(hook, canaries)
 
 
-async def test_a_crash_shows_no_secret_and_no_name(tmp_path: Path, canaries: Canaries, programs: Zygote) -> None:
+async def test_a_crash_shows_no_secret_and_no_name(
+    tmp_path: Path, canaries: Canaries, programs: Zygote, hook: Receiver
+) -> None:
     """A crash of the program shows no secret, number or name.
 
     A ledger that is no ledger, a file that is none, a column that is missing: whatever is said, not that.
     """
     needles = canaries.secret_bytes() + canaries.personal_bytes()
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
-        write_files(tmp_path, canaries, sandbox.base_url)
+        write_files(tmp_path, canaries, sandbox.base_url, hook)
         await run_all(tmp_path, programs, needles, [["run", "spring.csv", "--yes", "--to", "telephone"]])
         with (tmp_path / "spring.csv").open("a") as file:
             file.write(f'{canaries.phones[0]},"{canaries.names[0]}\n{canaries.phones[1]}x,{canaries.names[1]}\n')
@@ -239,3 +266,4 @@ async def test_a_crash_shows_no_secret_and_no_name(tmp_path: Path, canaries: Can
         (tmp_path / ".dispatcher" / "ledger.sqlite3").write_bytes(b"no ledger")
         await run_all(tmp_path, programs, needles, COMMANDS)
     check_files(tmp_path, canaries)
+    check_notices(hook, canaries)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import AuthenticationError
-from dispatcher.settings import SECRET_NAMES, load_credentials
+from dispatcher.settings import load_credentials
+from dispatcher.settings.credentials import TWILIO_NAMES
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "1" * 32
@@ -29,7 +30,7 @@ def test_a_key_stands_above_the_token() -> None:
     assert (found.account_sid, found.username, found.password) == (ACCOUNT, KEY, SECRET)
 
 
-@pytest.mark.parametrize("name", SECRET_NAMES)
+@pytest.mark.parametrize("name", TWILIO_NAMES)
 def test_each_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
     """`NAME_FILE` stands above `NAME`; blanks and the line's end around a secret are not part of it."""
     values = WITH_KEY if "API" in name else WITH_TOKEN
