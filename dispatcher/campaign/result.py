@@ -55,7 +55,7 @@ class RunResult:
 
 
 def unexpected_rows(skipped: Mapping[str, int], settings: Settings) -> int:
-    """Rows of the file that are left out by a rule which the settings do not name, so that whoever sends must be told."""
+    """Rows of the file that are left out by a rule which the settings do not name: whoever sends must be told."""
     nowhere = skipped.get(Reason.zone_unknown, 0) + skipped.get(Reason.no_window, 0)
     return contacted_rows(skipped, settings) + nowhere
 
