@@ -26,6 +26,8 @@ REPORT_COLUMNS: tuple[str, ...] = (
     "dispatch_sent_at",
     "dispatch_finished_at",
 )
+#: Those that stand behind them where hours hold: until when a row waits and for what, and where its contact may be.
+WAIT_COLUMNS: tuple[str, ...] = ("dispatch_waits_until", "dispatch_waits_for", "dispatch_zone")
 #: And what each column about an execution begins with, once a campaign was tracked.
 OUTCOME_PREFIX = "dispatch_outcome_"
 

@@ -135,19 +135,24 @@ async def open_suppressions(settings: Settings, credentials: Credentials) -> Asy
 
 
 def contacts_of(texts: Sequence[str], settings: Settings) -> list[str]:
-    """Who is meant by what a person typed. Raises: UsageError: one of them is no number and no address."""
+    """Who is meant by what a person typed, each once. Raises: UsageError: one of them is no number and no address."""
+    return list(dict.fromkeys(contact_of(address) for address in addresses_of(texts, settings)))
+
+
+def addresses_of(texts: Sequence[str], settings: Settings) -> list[str]:
+    """The normalised addresses that a person typed. Raises: UsageError: one of them is no number and no address."""
     from dispatcher.intake.phones import Addresses
     from dispatcher.model import Refusal
 
-    addresses = Addresses(settings.columns.region)
-    contacts = []
+    reader = Addresses(settings.columns.region)
+    addresses = []
     for text in texts:
-        answer = addresses.read(text)
+        answer = reader.read(text)
         if isinstance(answer, Refusal):
             fix = Advice("write it as +… with its country code")
             raise UsageError("a contact cannot be understood", found=answer.sentence, fix=fix)
-        contacts.append(contact_of(answer))
-    return list(dict.fromkeys(contacts))
+        addresses.append(answer)
+    return addresses
 
 
 @contextlib.contextmanager

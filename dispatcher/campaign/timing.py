@@ -16,7 +16,10 @@ from dispatcher.model import Refusal, RowState
 from dispatcher.remedies import Setting
 
 if TYPE_CHECKING:
-    from dispatcher.rules.gate import Schedule
+    from dispatcher.ledger import LedgerSnapshot
+    from dispatcher.ledger.places import Timed
+    from dispatcher.reporting.wait_columns import WaitColumns
+    from dispatcher.rules.gate import Due, Schedule
     from dispatcher.rules.hours import Hours
     from dispatcher.rules.places import Place
     from dispatcher.rules.times import Moment
@@ -170,6 +173,30 @@ async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
     await context.ledger.places.place(found, left_out)
 
 
+async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitColumns:
+    """What the report tells of rows that wait. Raises: SettingsError."""
+    from dispatcher.reporting.wait_columns import WaitColumns
+    from dispatcher.rules.gate import Due, Schedule
+
+    places = await context.ledger.places.all()
+    start, deadline = _moments(context.settings)
+    schedule = Schedule(hours_of(context.settings), places, start=start, deadline=deadline)
+    at_ms = local_ms()
+
+    def wait(timed: Timed) -> tuple[int, str] | None:
+        due = Due(timed.place_id, timed.not_before_ms)
+        until_ms = schedule.earliest_ms(due, at_ms)
+        return None if until_ms is None or until_ms <= at_ms else (until_ms, _why(schedule, due, until_ms).value)
+
+    return WaitColumns(view.times, places, wait)
+
+
+def _why(schedule: Schedule, due: Due, until_ms: int) -> WaitsFor:
+    if schedule.starts_ms(due.place_id) == until_ms:
+        return WaitsFor.start
+    return WaitsFor.row if due.first_ms == until_ms else WaitsFor.hours
+
+
 async def waiting_rows(
     context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int
 ) -> list[Waiting]:
@@ -183,10 +210,7 @@ async def waiting_rows(
         if until_ms is None or until_ms <= at_ms:
             continue
         place = schedule.places.get(due.place_id)
-        why = WaitsFor.row if due.first_ms == until_ms else WaitsFor.hours
-        if schedule.starts_ms(due.place_id) == until_ms:
-            why = WaitsFor.start
-        found[until_ms, place.zones[0] if place else None, why] += n
+        found[until_ms, place.zones[0] if place else None, _why(schedule, due, until_ms)] += n
     return [
         Waiting(rows=n, until_ms=until_ms, zone=zone, why=why)
         for (until_ms, zone, why), n in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))

@@ -28,6 +28,7 @@ from dispatcher.settings import Settings
 
 if TYPE_CHECKING:
     from dispatcher.campaign.timing import Waiting
+    from dispatcher.reporting.columns import ExtraColumns
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
     from dispatcher.tracking.results import TrackResult
@@ -163,8 +164,10 @@ class CampaignView:
         Raises: ReportError: it cannot be written; a campaign's input is there, or, unless `overwrite`, any other file
         that is no report of this program's.
         """
+        from dispatcher.campaign.timing import wait_columns
         from dispatcher.reporting.outcome_columns import OutcomeColumns
         from dispatcher.reporting.report import write_report
+        from dispatcher.reporting.wait_columns import together
 
         ledger, record = self._context.ledger, await self._context.current()
         inputs = {item.input_id: item for item in await ledger.inputs(record)}
@@ -175,11 +178,15 @@ class CampaignView:
         tracked = await ledger.is_tracked(record)
         async with ledger.snapshot() as view:
             variables = self.settings.tracking.named_variables
-            extra = OutcomeColumns(view.executions, variables) if tracked else None
+            extra: list[ExtraColumns] = []
+            if await ledger.places.are_kept(latest.input_id):
+                extra.append(await wait_columns(self._context, view))
+            if tracked:
+                extra.append(OutcomeColumns(view.executions, variables))
             states = only.states if only is not None else None
             rows = view.rows(latest.input_id, states=states)
             count = await write_report(
-                Path(path), latest.header, rows, campaign=self.name, extra=extra, overwrite=overwrite
+                Path(path), latest.header, rows, campaign=self.name, extra=together(extra), overwrite=overwrite
             )
         if only is None and remember:
             # The next run may be begun in another folder.

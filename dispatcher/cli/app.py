@@ -23,7 +23,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 PANELS = {
     "Send": ("run", "resume", "pause", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
+    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
@@ -53,6 +53,7 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(
         ("blocklist", "optout", "unsubscribe", "block", "blacklist", "dnc"), Command("suppress add", ("NUMBER",))
     ),
+    **dict.fromkeys(("quiet", "quiet-hours", "presets", "zones", "when"), Command("hours")),
     **dict.fromkeys(("cron", "systemd", "timer", "crontab"), Command("schedule systemd", ("CAMPAIGN",))),
     **dict.fromkeys(("webhook", "alert", "notices"), Command("notify test")),
     "backup": Command("ledger backup", ("PATH",)),

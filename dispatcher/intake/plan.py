@@ -167,23 +167,11 @@ def _timing(columns: ColumnMap, settings: Settings) -> TimingReader | None:
     own = (columns.zone, columns.area, columns.not_before, columns.not_after)
     if not settings.keeps_places and not any(column is not None for column in own):
         return None
-    from dispatcher.intake.timing import TimingReader
-    from dispatcher.rules.clocks import UnknownZone
-    from dispatcher.rules.places import Places
+    from dispatcher.intake.timing import TimingReader, places_of
 
-    hours = settings.hours
-    default = hours.default_zone if hours.zone_unknown == "default" else None
-    if hours.zone_unknown == "default" and default is None:
-        raise SettingsError(
-            "[hours] zone_unknown: the zone to take is not set", fix=Setting("hours.default_zone", "America/New_York")
-        )
-    try:
-        places = Places(default)
-    except UnknownZone:
-        raise SettingsError(
-            f"[hours] default_zone: there is no time zone {default!r}",
-            fix=Setting("hours.default_zone", "America/New_York"),
-        ) from None
     return TimingReader(
-        columns, places, keeps_places=settings.keeps_places, skips_unknown=settings.hours_mode == "wait"
+        columns,
+        places_of(settings),
+        keeps_places=settings.keeps_places,
+        skips_unknown=settings.hours_mode == "wait",
     )

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from dispatcher.errors import SettingsError
 from dispatcher.intake.columns import ColumnMap
 from dispatcher.model import Reason, Refusal, contact_of
+from dispatcher.remedies import Setting
 from dispatcher.rules.places import Place, Places
 from dispatcher.rules.times import read_columns
+from dispatcher.settings import Settings
 
 _UNKNOWN = "no time zone is known for the number"
+
+
+def places_of(settings: Settings) -> Places:
+    """What reads places by these settings. Raises: SettingsError: the zone to take where none is known is none."""
+    hours = settings.hours
+    if hours.zone_unknown != "default":
+        return Places()
+    if hours.default_zone is None:
+        raise SettingsError(
+            "[hours] zone_unknown: the zone to take is not set", fix=Setting("hours.default_zone", "America/New_York")
+        )
+    return Places(hours.default_zone)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -21,6 +21,14 @@ ROWS_PER_SWEEP = 10_000
 WAITS_MAX = 10_000
 #: Zones as JSON, country, area, source.
 _Spelled: TypeAlias = tuple[str, str, str, str]
+
+
+class Timed(NamedTuple):
+    """When a row may be sent, as far as that is its own, and where its contact may be."""
+
+    place_id: int
+    not_before_ms: int
+    not_after_ms: int
 
 
 def ids(db: Db, places: Iterable[Place | None]) -> list[int]:
@@ -58,6 +66,16 @@ def _place(spelled: _Spelled) -> Place | None:
     if not source:
         return None
     return Place(tuple(orjson.loads(zones)), country or None, area or None, PlaceSource(source))
+
+
+def of_rows(db: Db, row_ids: Sequence[int]) -> dict[int, Timed]:
+    """See `protocol.LedgerSnapshot.times`."""
+    return {row_id: Timed(*rest) for row_id, *rest in db.rows("rows_timed", row_ids=list(row_ids))}
+
+
+def are_kept(db: Db, input_id: int) -> bool:
+    """Whether it was looked up where the contacts of an input are."""
+    return bool(db.one("places_exist", **id_range(input_id))[0])
 
 
 # --- rows that wait ---

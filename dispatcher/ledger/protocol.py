@@ -17,6 +17,7 @@ from typing import Protocol
 
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
+from dispatcher.ledger.places import Timed
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -434,3 +435,6 @@ class LedgerSnapshot(Protocol):
 
     async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
         """Row ids -> what is known of their executions, those of which something is."""
+
+    async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
+        """Row ids -> where their contacts may be and the rows' own times, those that have any."""

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from dispatcher.ledger import reading, tracking
+from dispatcher.ledger import places, reading, tracking
 from dispatcher.ledger.chunks import ChunkReader
+from dispatcher.ledger.places import Timed
 from dispatcher.ledger.records import ReportRow, TrackedExecution
 from dispatcher.model import RowState
 
@@ -51,3 +52,6 @@ class Snapshot:
 
     async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
         return await self._read(partial(tracking.of_rows, row_ids=row_ids))
+
+    async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
+        return await self._read(partial(places.of_rows, row_ids=row_ids))

@@ -31,6 +31,10 @@ class PlacesOfRows:
         """Every place by its number; None: no hours hold there."""
         return await self._read(places.all_places)
 
+    async def are_kept(self, input_id: int) -> bool:
+        """Whether it was looked up where the contacts of an input are."""
+        return await self._read(lambda db: places.are_kept(db, input_id))
+
     async def unplaced(self, input_id: int, *, after: int) -> list[tuple[int, str]]:
         """Some planned rows behind a row (0: from the first) whose places were not looked up, with their addresses."""
         return await self._read(lambda db: places.unplaced(db, input_id, after))

@@ -21,7 +21,7 @@ class ExtraColumns(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Each starts with `dispatch_outcome_`, so that a report that is fed back loses them again."""
+        """Each is one that a report loses again when it is fed back (`intake.origin.is_ours`)."""
 
     async def values(self, rows: Sequence[ReportRow]) -> Sequence[Sequence[str]]:
         """For each of some hundred rows, in order, one text per name; empty where there is nothing to say."""

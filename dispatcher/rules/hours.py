@@ -51,9 +51,13 @@ class Hours:
     #: Nothing leaves in so many last minutes of a window.
     close_early_min: int
 
+    def applying(self, country: str | None, area: str | None) -> tuple[Preset, ...]:
+        """The presets that hold for contacts of this country and state."""
+        return tuple(one for one in self.presets if one.applies(country, area))
+
     def rules(self, country: str | None, area: str | None) -> tuple[Rule, ...]:
         """What must hold for contacts of this country and state."""
-        found = [Rule(one.week, one.holidays_closed) for one in self.presets if one.applies(country, area)]
+        found = [Rule(one.week, one.holidays_closed) for one in self.applying(country, area)]
         # Once each: Florida's and New Jersey's may be the same, and then so are their openings.
         return tuple(dict.fromkeys([*found, *([self.own] if self.own else [])]))
 
@@ -76,7 +80,7 @@ def read_hours(
     """
     chosen: dict[str, Preset] = {}
     for name in names:
-        chosen |= presets() if name == PresetKind.texts else {name: _preset(name)}
+        chosen |= presets() if name == PresetKind.texts else {name: _preset(name, PresetKind.texts)}
     for name in override:
         chosen.pop(_preset(name).name, None)
     is_closed = HOLIDAYS[holidays]
@@ -94,11 +98,13 @@ def read_hours(
     return hours
 
 
-def _preset(name: str) -> Preset:
+def _preset(name: str, *groups: str) -> Preset:
+    """A preset by its name; `groups`: what else could have been named there."""
     if name in presets():
         return presets()[name]
-    near = get_close_matches(name, presets(), 1)
-    fix = f"is {near[0]} meant?" if near else f"the presets are texts, {', '.join(presets())}"
+    names = [*groups, *presets()]
+    near = get_close_matches(name.casefold().replace("_", "-"), names, 1)
+    fix = f"is {near[0]} meant?" if near else f"the presets are {', '.join(names)}"
     raise HoursError("there is no such preset", found=repr(name[:60]), fix=fix)
 
 

@@ -60,7 +60,11 @@ class Places:
         if default_zone is not None:
             name = clocks.zone_name(default_zone)
             if name is None:
-                raise HoursError("the default zone is no IANA time zone", found=repr(default_zone[:60]))
+                raise HoursError(
+                    "the default zone is no IANA time zone",
+                    found=repr(default_zone[:60]),
+                    fix="write it as America/New_York",
+                )
             self._default = Place((name,), clocks.country_of().get(name), None, PlaceSource.default)
         #: A number's first characters -> its place, where they tell it: all of +1, countries with one clock.
         self._by_start: dict[str, Place] = {}

@@ -46,6 +46,23 @@ def read_week(written: str | Mapping[str, str]) -> Week:
     return tuple(by_day.get(day, ()) for day in DAYS)
 
 
+def write_week(week: Week) -> str | dict[str, str]:
+    """The hours as `read_week` takes them: one text where every day is the same, else by runs of days."""
+    by_days: dict[str, str] = {}
+    first = 0
+    for day in range(1, len(DAYS) + 1):
+        if day == len(DAYS) or week[day] != week[first]:
+            days = DAYS[first] if day - first == 1 else f"{DAYS[first]}-{DAYS[day - 1]}"
+            by_days[days] = ", ".join(f"{_clock(opens)}-{_clock(closes)}" for opens, closes in week[first])
+            first = day
+    return by_days.get("mon-sun", by_days)
+
+
+def _clock(minutes: int) -> str:
+    hours, rest = divmod(minutes if minutes <= DAY_MIN else minutes - DAY_MIN, 60)
+    return f"{hours:02d}:{rest:02d}"
+
+
 def _days(text: str) -> Iterable[str]:
     first, dash, last = (part.strip() for part in text.lower().partition("-"))
     last = last if dash else first

@@ -38,6 +38,7 @@ def table(tally: Tally, chosen: int) -> str:
         "rows with two executions": f"**{tally.rows_twice}**",
         "executions that the ledgers do not hold as they are": f"**{tally.books_differ}**",
         "of ours seen by the next look alone, their contacts told as reached": f"{tally.seen_late}",
+        "suppressed contacts started all the same": f"**{tally.suppressed_reached}**",
         "rows with neither an execution nor a reason": f"**{tally.lost}**",
         "rows left out, with their reason": counted(tally.not_sent),
         "rows left unknown, resolved": f"{tally.resolved:,}: {tally.found:,} found, {tally.sent_again:,} not created",

@@ -24,7 +24,7 @@ from tests.chaos import books, worlds
 from tests.chaos.lives import Campaign, Lives, Place
 from tests.chaos.plan import Plan, Tally
 from tests.chaos.program import Zygote
-from tests.chaos.worlds import PLAIN, World
+from tests.chaos.worlds import PLAIN, World, is_suppressed
 
 #: Numbers in the middle of a real area code's range: well-formed, and never called by anything here.
 FIRST_NUMBER = 14152000000
@@ -309,6 +309,10 @@ class Killing:
         seen = books.taken_for_others(ledgers)
         tally.seen_late = sum(sid in seen for sid, _ in differ)
         tally.books_differ = len(differ) - tally.seen_late
+        suppressed = {
+            to for world, sent in self._sent_in if world.rules for one in sent for to in one.people if is_suppressed(to)
+        }
+        tally.suppressed_reached = len(suppressed & set(log.created_s))
         tally.rows_twice = sum(n - 1 for n in log.rows_twice.values())
         tally.contacts_twice = sum(n - 1 for n in log.contacts_twice.values()) + self._after_others(log)
         missing = expected - set(log.created_s)

@@ -6,13 +6,14 @@ import random
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox
 from tests.chaos import books
-from tests.chaos.plan import CONFIG, Plan, Tally
+from tests.chaos.plan import CONFIG, RULES, Plan, Tally
 from tests.chaos.program import Process, Zygote
-from tests.chaos.worlds import World
+from tests.chaos.worlds import World, is_suppressed
 
 #: Rows that nothing can prove: so many lives in a row that end by themselves and leave them are enough.
 FRUITLESS_LIVES = 2
@@ -64,10 +65,12 @@ class Lives:
         self._program = program
         self._home = home
         self._base_urls = [sandbox.base_url]
+        self._rules = False
 
     async def through(self, campaign: Campaign, world: World, *, kills: Callable[[], bool]) -> None:
         """Live until everything is done that can be. `kills`: whether to go on killing."""
         self._base_urls = await self._sandbox.base_urls() if world.spellings else [self._sandbox.base_url]
+        self._rules = world.rules
         fruitless, unknown_before = 0, -1
         while True:
             if world.jumps_s and self.chance.random() < 0.5:
@@ -102,6 +105,14 @@ class Lives:
         if campaign.key is not None:
             config = config.replace('to = "phone"\n', f'to = "phone"\nkey = ["{campaign.key}"]\n')
         config = config.replace('dir = ".dispatcher"\n', f'dir = "{place.state}"\n')
+        if self._rules:
+            tomorrow = datetime.now(UTC) + timedelta(days=1)
+            config += RULES.format(deadline=tomorrow.isoformat(timespec="seconds"))
+            named = [contact for contact in campaign.people if is_suppressed(contact)]
+            # A list that is half written when the program looks names too few.
+            part = place.folder / ".do-not-contact.part"
+            part.write_text("\n".join(["phone", *named]) + "\n", encoding="utf-8")
+            part.replace(place.folder / "do-not-contact.csv")
         (place.folder / "config.toml").write_text(config, encoding="utf-8")
         (place.folder / "clock").write_text(str(clock_off_s), encoding="ascii")
 

@@ -36,6 +36,18 @@ settle_s = {settle_s}
 [state]
 dir = ".dispatcher"
 """
+#: What a world with rules adds to it.
+RULES = """\
+[hours]
+mode = "wait"
+presets = []
+open = "00:00-24:00"
+close_early_min = 0
+[schedule]
+deadline = "{deadline}"
+[suppress]
+files = ["do-not-contact.csv"]
+"""
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "all"
 SHORT_KILLS = 25
@@ -118,6 +130,8 @@ class Tally:
     books_differ: int = 0
     #: Executions of ours that a ledger learned of by its next look, and whose contacts it tells as reached.
     seen_late: int = 0
+    #: Contacts who were on a suppression list and were started all the same.
+    suppressed_reached: int = 0
     #: Rows with neither an execution nor a reason.
     lost: int = 0
     #: Rows without an execution, by their state; each states its reason.
@@ -143,6 +157,7 @@ class Tally:
         claims = {
             "rows were sent twice": self.rows_twice,
             "contacts were started twice": self.contacts_twice,
+            "suppressed contacts were started": self.suppressed_reached,
             "rows were lost": self.lost,
             "executions are not in the ledgers as they are": self.books_differ,
             "rows stayed unknown although a later execution was listed": self.unknown_with_a_witness,

@@ -48,6 +48,8 @@ class World:
     others: bool = False
     #: The account is spelled another way in each life.
     spellings: bool = False
+    #: Hours hold (all day long), there is a deadline (tomorrow), and some of the people are on a suppression list.
+    rules: bool = False
     proves_nothing: bool = True
 
     @property
@@ -82,7 +84,13 @@ WORLDS = (
     World(name="other programs", others=True),
     World(name="other programs, older answers", settings={"initiated_by": "missing"}, others=True),
     World(name="many spellings", spellings=True),
+    World(name="the rules of a campaign", rules=True, proves_nothing=False),
 )
+
+
+def is_suppressed(contact: str) -> bool:
+    """Whether a contact is on the list, in a world with rules: one in ten."""
+    return contact.endswith("7")
 
 
 class Deck(Generic[T]):
@@ -117,6 +125,7 @@ def joined(one: World, other: World) -> World:
         clocks_s=one.clocks_s or other.clocks_s,
         others=one.others or other.others,
         spellings=one.spellings or other.spellings,
+        rules=one.rules or other.rules,
         proves_nothing=one.proves_nothing or other.proves_nothing,
     )
 

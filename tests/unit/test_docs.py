@@ -13,7 +13,7 @@ import pytest
 
 import dispatcher
 from dispatcher.model import RowState
-from docs import rooms
+from docs import presets, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -70,6 +70,11 @@ def test_the_picture_is_what_the_code_draws() -> None:
     assert rooms.PATH.read_text("utf-8") == rooms.draw(), "make rooms"
 
 
+def test_the_presets_table_is_what_they_are() -> None:
+    """Each preset is in docs/rules.md with its hours, its source and its date: `python -m docs.presets` writes them."""
+    assert presets.table() in presets.PATH.read_text("utf-8"), "python -m docs.presets"
+
+
 def test_the_table_answers_a_newcomer_s_questions() -> None:
     """Where a 409 is decided, where the 10-second window is kept, where a column goes: each line has place and test."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -91,7 +96,7 @@ def test_the_readmes_unattended_lines_are_right() -> None:
     assert shlex.split(command)[0].endswith("dispatcher")
     unit = text[text.index("[Service]") :].split("```")[0]
     keys = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
-    assert keys["SuccessExitStatus"].split() == ["3", "130"]
+    assert keys["SuccessExitStatus"].split() == ["3", "7", "130"]
     assert {"Type", "WorkingDirectory", "StateDirectory", "ExecStart", "TimeoutStopSec"} <= keys.keys()
 
 

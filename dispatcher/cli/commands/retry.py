@@ -25,9 +25,12 @@ class Skipped(StrEnum):
 
     cancelled = "cancelled"
     contacted = "contacted"
+    expired = "expired"
+    no_window = "no_window"
     removed = "removed"
     reported = "reported"
     suppressed = "suppressed"
+    zone_unknown = "zone_unknown"
 
 
 EPILOG = options.examples(

@@ -266,6 +266,17 @@ SELECT json_group_array(json_array(row_id, address)) FROM (
 -- Each of {values}: row_id, place_id.
 UPDATE rows SET place_id = v.column2 FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1;
 
+-- name: rows_timed
+-- packed
+-- Of these rows those that have a place or times of their own.
+SELECT json_group_array(json_array(r.row_id, r.place_id, r.not_before_ms, r.not_after_ms))
+FROM json_each(:row_ids) AS j JOIN rows AS r ON r.row_id = j.value
+WHERE r.place_id <> 0 OR r.not_before_ms > 0 OR r.not_after_ms > 0;
+
+-- name: places_exist
+-- Whether any row of an input was looked up.
+SELECT EXISTS (SELECT 1 FROM rows WHERE row_id BETWEEN :first AND :last AND place_id <> 0);
+
 -- name: rows_expire
 -- Rows that wait and may not be sent any more once it is :until_ms, of one place or of all (0).
 UPDATE rows SET state = 'skipped', reason_code = 'expired', reason_column = NULL, reason = :sentence

@@ -75,6 +75,17 @@ def test_the_others_go_meanwhile(ready: Program, sandbox: SandboxProcess) -> Non
     assert (run.code, run.json["rows"]["created"], run.json["rows"]["planned"]) == (7, 2, 2)
     assert reached(sandbox) == [numbers[2], numbers[1]]
     assert [(one["rows"], one["zone"]) for one in run.json["waiting"]] == [(2, "UTC")]
+    rows = read_report(ready.folder / "spring-report.csv")
+    assert [row["dispatch_zone"] for row in rows] == ["UTC", "Etc/GMT-3", "Etc/GMT-4", "UTC"]
+    assert [row["dispatch_waits_for"] for row in rows] == ["hours", "", "", "hours"]
+    assert {row["dispatch_waits_until"][:19] + "Z" for row in rows if row["dispatch_waits_for"]} == {
+        run.json["next_at"]
+    }
+    # A report that is fed back has its own columns no more.
+    again = ready("run", "spring-report.csv", "--yes", "--json")
+    assert (again.code, again.json["rows"]["created"]) == (7, 2)
+    header = (ready.folder / "spring-report.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.count("dispatch_zone") == 1
 
 
 def test_by_the_number_alone(ready: Program, sandbox: SandboxProcess) -> None:

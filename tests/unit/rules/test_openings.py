@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import HoursError
+from dispatcher.remedies import Advice
 from dispatcher.rules.hours import Hours, Openings, openings, read_hours
 from dispatcher.rules.places import Place, Places, PlaceSource
 from tests.unit.rules.wall_clocks import zone
@@ -260,3 +261,21 @@ def test_a_misspelt_preset_is_recognised() -> None:
     with pytest.raises(HoursError) as caught:
         read_hours(["us_fl"])
     assert "us-fl" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        ({"names": ["us_fl"]}, "is us-fl meant?"),
+        ({"names": ["US-FL"]}, "is us-fl meant?"),
+        ({"names": ["text"]}, "is texts meant?"),
+        ({"names": ["nowhere"]}, "the presets are texts, floor, us"),
+        ({"names": [], "override": ["text"]}, "the presets are floor, us"),
+    ],
+)
+def test_the_preset_that_is_meant(settings: dict[str, Any], fix: str) -> None:
+    """The nearest name is told, however it is spelled; else those that can be named there."""
+    with pytest.raises(HoursError) as caught:
+        read_hours(settings.pop("names"), **settings)
+    assert isinstance(caught.value.fix, Advice)
+    assert caught.value.fix.text.startswith(fix)

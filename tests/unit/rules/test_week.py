@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dispatcher.errors import HoursError
-from dispatcher.rules.week import Week, read_week
+from dispatcher.rules.week import Week, read_week, write_week
 
 NINE_TO_EIGHT = ((540, 1200),)
 
@@ -62,3 +64,36 @@ def test_hours_that_cannot_be_read(written: str | Mapping[str, str], message: st
     with pytest.raises(HoursError) as caught:
         read_week(written)
     assert (caught.value.message, caught.value.found) == (message, found)
+
+
+@st.composite
+def weeks(draw: st.DrawFn) -> Week:
+    """Weeks of few different days, so that neighbours are often alike."""
+    edges = st.lists(st.integers(0, 96), unique=True, max_size=4).map(sorted)
+    kinds = [
+        tuple((first * 15, last * 15) for first, last in zip(found[::2], found[1::2], strict=False))
+        for found in draw(st.lists(edges, min_size=1, max_size=3))
+    ]
+    return tuple(draw(st.sampled_from(kinds)) for _ in range(7))
+
+
+@given(weeks().filter(any))
+def test_what_is_written_is_read_as_the_same(week: Week) -> None:
+    """A week written down is that week when it is read."""
+    assert read_week(write_week(week)) == week
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "09:00-20:00",
+        "09:00-12:30, 13:30-21:00",
+        "00:00-24:00",
+        "22:00-02:00",
+        {"mon-sat": "08:00-22:00", "sun": ""},
+        {"mon": "09:00-20:00", "tue-fri": "09:00-21:00", "sat-sun": ""},
+    ],
+)
+def test_a_week_is_written_in_few_words(written: str | dict[str, str]) -> None:
+    """One text where every day is the same, else runs of days, closed ones too."""
+    assert write_week(read_week(written)) == written
