@@ -130,6 +130,9 @@ class Connection:
     def execute(self, sql: str, values: Any = ()) -> Cursor:
         return Cursor(self._db, self._db.execute(self._instead.get(sql, sql), values))
 
+    def create_function(self, name: str, arguments: int, function: Any, *, deterministic: bool = False) -> None:
+        self._db.create_scalar_function(name, function, arguments, deterministic=deterministic)
+
     @property
     def in_transaction(self) -> bool:
         return self._db.in_transaction

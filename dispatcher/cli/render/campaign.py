@@ -229,12 +229,13 @@ def print_status_object(
     status: CampaignStatus, reasons: Mapping[str, int], waiting: Sequence[Waiting] | None = None
 ) -> None:
     """The campaign as JSON, with the report that it had last. `waiting`: rows without hours now; None: not asked."""
-    from dispatcher.campaign.timing import waiting_objects
+    from dispatcher.campaign.timing import utc_text, waiting_objects
     from dispatcher.reporting.summary import status_object
 
     found = status_object(status, status.report_path, reasons)
     if waiting is not None:
         found["waiting"] = waiting_objects(waiting)
+        found["next_at"] = utc_text(waiting[0].until_ms) if waiting else None
     print_json(found)
 
 

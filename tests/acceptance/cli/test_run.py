@@ -31,6 +31,8 @@ KEYS = {
     "duration_s",
     "rate_per_s",
     "report",
+    "waiting",
+    "next_at",
 }
 STATES = {"planned", "sending", "created", "rejected", "busy", "unknown", "invalid", "skipped"}
 

@@ -16,7 +16,7 @@ from tests.chaos.program import Zygote
 from tests.support.rehearsal import phone
 
 #: The ledger of the rows below, and some commits of its log.
-FILE_SIZE_MAX = 400_000
+FILE_SIZE_MAX = 480_000
 
 
 def settings(**more: Any) -> SandboxSettings:
