@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
 from dispatcher.cli.session import Session
-from dispatcher.errors import DispatcherError, ExitCode, LookCutShort, UsageError
+from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort, UsageError
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Command, Option
@@ -217,7 +218,10 @@ async def until_done(
     """
     try:
         while waits and launched.exit_code is ExitCode.WAITING and launched.result.next_at_ms is not None:
-            await live.countdown(launched.result.waiting)
+            try:
+                await live.countdown(launched.result.waiting)
+            except asyncio.CancelledError:
+                raise Interrupted("stopped while rows wait for their hours", fix=Command("resume", (name,))) from None
             async with session.working(name, wait=True) as opened:
                 launched = await send(opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True)
     finally:

@@ -14,7 +14,7 @@ from dispatcher.cli.render.campaign import (
     say_next_steps,
     state_text,
     status_lines,
-    waiting_lines,
+    waiting_pairs,
 )
 from dispatcher.cli.render.numbers import states_text, time_text
 from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, say, table, visible
@@ -59,7 +59,7 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
         lines.append(("file", inputs[-1].source))
     if status.first_started_at_ms is not None:
         lines.append(("started", time_text(status.first_started_at_ms)))
-    lines += [*status_lines(status, status.report_path), *[("waiting", line) for line in waiting_lines(waiting)]]
+    lines += [*status_lines(status, status.report_path), *waiting_pairs(waiting)]
     print_pairs(lines)
     say_next_steps(name, status)
     return ExitCode.OK

@@ -135,8 +135,7 @@ def result_lines(result: RunResult, now: Snapshot, report: str | None) -> list[t
     if result.status.attempts == now.requests:
         # The run was the whole campaign: once is enough.
         lines = [(label if label != "this run sent" else "sent", text) for label, text in lines if label != "sent"]
-    for line in reversed(waiting_lines(result.waiting)):
-        lines.insert(2, ("waiting", line))
+    lines[2:2] = waiting_pairs(result.waiting)
     if result.found_by_reconcile:
         text = f"{counted(result.found_by_reconcile, 'row')} without an answer found to exist"
         lines.insert(1, ("looked up", text))
@@ -160,6 +159,11 @@ def waiting_lines(waiting: Sequence[Waiting]) -> list[str]:
     return lines
 
 
+def waiting_pairs(waiting: Sequence[Waiting]) -> list[tuple[str, Text | str]]:
+    """The same as labels and values."""
+    return [("" if at else "waiting", line) for at, line in enumerate(waiting_lines(waiting))]
+
+
 def hours_lines(settings: Settings, waiting: Sequence[Waiting]) -> list[tuple[str, Text | str]]:
     """Which rows have no hours now, and what becomes of them."""
     lines: list[tuple[str, Text | str]] = []
@@ -168,7 +172,7 @@ def hours_lines(settings: Settings, waiting: Sequence[Waiting]) -> list[tuple[st
         lines.append(("hours", Text(f"{n} night now and would be reached all the same", style="yellow")))
         lines.append(("", f"({remedy_text(Setting('hours.mode', 'wait'))}: they wait)"))
         return lines
-    lines += [("waiting", line) for line in waiting_lines(waiting)]
+    lines += waiting_pairs(waiting)
     if waiting and settings.campaign.purpose is None and any(one.why == "hours" for one in waiting):
         alert = remedy_text(Setting("campaign.purpose", "transactional"))
         lines.append(("", Text(f"alerts and codes, which go at any hour: {alert}", style="bright_black")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -159,6 +160,18 @@ def test_the_programs_own_wait(ready: Program, sandbox: SandboxProcess) -> None:
     result = finish(process)
     assert (result.code, result.json["rows"]["created"], result.json["waiting"]) == (0, 1, [])
     assert sandbox.creates()[-1]["at"] >= datetime.fromisoformat(start).timestamp()
+
+
+def test_a_wait_that_is_stopped(ready: Program, sandbox: SandboxProcess) -> None:
+    """Ctrl-C while rows wait: exit code 130, how to go on, and the JSON object all the same."""
+    zoned(ready, "UTC")
+    with_hours(ready, sandbox, CLOSED)
+    process = ready.start("run", "spring.csv", "--yes", "--wait-until-done", "--json")
+    read_until(process, "waiting: 1 row until")
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert (result.code, result.json["waiting"][0]["rows"]) == (130, 1)
+    assert "fix: dispatcher resume spring" in result.err
 
 
 def test_after_the_deadline(ready: Program, sandbox: SandboxProcess) -> None:
