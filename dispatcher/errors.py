@@ -21,6 +21,7 @@
     │   └── CertificateUntrusted         exit 2   TLS: not the server we were to talk to
     ├── StoppedEarly                     exit 5   sending stopped; resumable
     │   ├── BreakerOpen                  exit 5   a run of failures
+    │   ├── StartMissed                  exit 5   its start has passed, and nothing of it was sent
     │   ├── LookCutShort                 exit 5   who was reached lately could not be told far enough back
     │   ├── CampaignPaused               exit 5   somebody has paused it: nothing of it is sent until that is lifted
     │   │   └── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
@@ -216,6 +217,12 @@ class BreakerOpen(StoppedEarly):
     """Too many consecutive requests failed."""
 
     code = "breaker_open"
+
+
+class StartMissed(StoppedEarly):
+    """The campaign's start has passed, and nothing of it was sent."""
+
+    code = "late"
 
 
 class LookCutShort(StoppedEarly):

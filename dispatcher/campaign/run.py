@@ -15,7 +15,7 @@ from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
-from dispatcher.campaign.timing import Waiting, WaitsFor, schedule_of, waiting_rows
+from dispatcher.campaign.timing import Waiting, WaitsFor, keep_start, schedule_of, waiting_rows
 from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
@@ -92,6 +92,8 @@ class CampaignRun:
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
+                if schedule is not None:
+                    await keep_start(self._context, run, input_id, schedule, timing.now_ms())
                 await timing.sweep()
                 try:
                     found += (await self._pass(studio, run, input_id)).created

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.clock import now_ms as local_ms
-from dispatcher.errors import SettingsError
-from dispatcher.ledger.records import InputRecord
+from dispatcher.errors import SettingsError, StartMissed
+from dispatcher.ledger.records import InputRecord, Run
 from dispatcher.model import Refusal, RowState
-from dispatcher.remedies import Setting
+from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
     from dispatcher.ledger import LedgerSnapshot
@@ -116,6 +116,27 @@ async def schedule_of(context: CampaignContext) -> Schedule | None:
     hours = hours_of(settings)
     await _place_rows(context)
     return Schedule(hours, await context.ledger.places.all(), start=start, deadline=deadline)
+
+
+async def keep_start(context: CampaignContext, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> None:
+    """Where a campaign of which nothing was sent should have started long ago, do as `[schedule] late` says.
+
+    Raises: StartMissed.
+    """
+    settings, started_ms = context.settings.schedule, schedule.all_started_ms()
+    if settings.late == "send" or started_ms is None or now_ms <= started_ms + settings.grace_min * 60_000:
+        return
+    status = await context.ledger.status(run.campaign)
+    if status.attempts or status.throttled or not status.rows[RowState.planned]:
+        return
+    if settings.late == "skip":
+        await context.ledger.places.miss(run, input_id)
+        return
+    raise StartMissed(
+        f"the campaign was to start at {settings.start_at}, and nothing of it was sent",
+        found=f"that is {(now_ms - started_ms) // 60_000:,} minutes ago",
+        fix=AnyOf(Setting("schedule.start_at", "2026-12-01T09:00"), Setting("schedule.late", "send")),
+    )
 
 
 async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:

@@ -133,14 +133,21 @@ def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> in
     return count
 
 
-def close(db: Db, input_ids: Sequence[int], place_id: int, reason: Reason) -> int:
-    """Leave out the rows of a place that does not open any more; as `expire`."""
-    code, sentence, count = reason.value, _CLOSED[reason], 0
+def close(db: Db, input_ids: Sequence[int], place_id: int, reason: Reason, sentence: str | None = None) -> int:
+    """Leave out the rows of a place that does not open any more, or for whatever the sentence says; as `expire`."""
+    code, sentence, count = reason.value, sentence or _CLOSED[reason], 0
     for input_id in input_ids:
         limit = ROWS_PER_SWEEP - count
         n = db.run("rows_close", input_id=input_id, place_id=place_id, reason_code=code, sentence=sentence, limit=limit)
         count += _moved(db, input_id, n)
     return count
+
+
+def miss(db: Db, input_ids: Sequence[int]) -> int:
+    """Leave out rows of a campaign whose start was missed, those of one place at a time; returns how many."""
+    sentence = "the campaign's start was missed"
+    found = due(db, input_ids)
+    return close(db, input_ids, found[0].place_id, Reason.expired, sentence) if found else 0
 
 
 def _moved(db: Db, input_id: int, n: int) -> int:

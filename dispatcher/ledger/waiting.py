@@ -68,6 +68,20 @@ class PlacesOfRows:
             if n < places.ROWS_PER_SWEEP:
                 return total
 
+    async def miss(self, run: Run, input_id: int | None) -> int:
+        """Leave out all rows that wait, as the campaign's start was missed; as `sweep`."""
+        total = 0
+        while True:
+
+            def work(db: Db) -> int:
+                attempts.check_lease(db, run)
+                return places.miss(db, _inputs(db, run.campaign, input_id))
+
+            n = await self._do(work)
+            total += n
+            if not n:
+                return total
+
     async def expire(self, run: Run, input_id: int | None, now_ms: int) -> int:
         """Leave out rows whose own time is over, whatever the hours are; as `sweep`."""
         total = 0

@@ -106,6 +106,11 @@ class Schedule:
             return None
         return Reason.no_window if place_id in self._never else Reason.expired
 
+    def all_started_ms(self) -> int | None:
+        """When the campaign has started everywhere; None: it has no start."""
+        starts = [self.starts_ms(place_id) for place_id in self.places]
+        return max((start for start in starts if start is not None), default=None)
+
     def starts_ms(self, place_id: int) -> int | None:
         """When the campaign starts there; None: it has no start."""
         return None if self._start is None else self._start.last_ms(_zones(self.places.get(place_id)))

@@ -81,6 +81,12 @@ class ScheduleSettings(Table):
     deadline: str | None = Field(
         None, description="Nothing after: rows that are not sent by then are left out (expired)."
     )
+    late: Literal["hold", "send", "skip"] = Field(
+        "hold",
+        description="A campaign of which nothing was sent when its start had passed by more than grace_min (the machine"
+        " was off, say). hold: stop and ask; send: go on; skip: leave its rows out (expired).",
+    )
+    grace_min: Annotated[int, Field(ge=0)] = Field(60, description="So many minutes late is not late.")
 
 
 #: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.

@@ -162,6 +162,25 @@ def test_the_programs_own_wait(ready: Program, sandbox: SandboxProcess) -> None:
     assert sandbox.creates()[-1]["at"] >= datetime.fromisoformat(start).timestamp()
 
 
+def test_a_start_that_was_missed(ready: Program, sandbox: SandboxProcess) -> None:
+    """Held and told; sent or left out where the settings say so; and no matter once some of it is sent."""
+    zoned(ready, "UTC", "UTC")
+    past = (datetime.now(UTC) - timedelta(hours=3)).isoformat(timespec="seconds")
+    with_hours(ready, sandbox, "00:00-24:00")
+    held = ready("run", "spring.csv", "--yes", "--start-at", past)
+    assert (held.code, sandbox.stats()["creates"]) == (5, 0)
+    assert "error[late]" in held.err
+    assert "180 minutes ago" in held.err
+    with_hours(ready, sandbox, "00:00-24:00", schedule={"late": "skip"})
+    skipped = ready("run", "spring.csv", "--campaign", "other", "--yes", "--start-at", past, "--json")
+    assert (skipped.code, skipped.json["skipped"], sandbox.stats()["creates"]) == (0, {"expired": 2}, 0)
+    with_hours(ready, sandbox, "00:00-24:00", schedule={"late": "send"})
+    assert ready("resume", "spring", "--yes", "--limit", "1", "--start-at", past).code == 0
+    with_hours(ready, sandbox, "00:00-24:00")
+    assert ready("resume", "spring", "--yes", "--start-at", past).code == 0
+    assert sandbox.stats()["creates"] == 2
+
+
 def test_a_wait_that_is_stopped(ready: Program, sandbox: SandboxProcess) -> None:
     """Ctrl-C while rows wait: exit code 130, how to go on, and the JSON object all the same."""
     zoned(ready, "UTC")
