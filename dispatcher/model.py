@@ -114,6 +114,8 @@ class Reason(StrEnum):
     no_window = "no_window"
     #: It is not known where the contact is.
     zone_unknown = "zone_unknown"
+    #: The account has reached the contact as often as the cool-off allows.
+    cooled_off = "cooled_off"
 
     @property
     def state(self) -> RowState:
@@ -133,6 +135,7 @@ _ON_PURPOSE = frozenset(
         Reason.expired,
         Reason.no_window,
         Reason.zone_unknown,
+        Reason.cooled_off,
     }
 )
 

@@ -12,6 +12,7 @@ from dispatcher.campaign.announcement import announcing
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
+from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
@@ -78,6 +79,7 @@ class CampaignRun:
         input_id = None if whole_campaign else record.input_id
         lists = await list_ids(self._context)
         schedule = await schedule_of(self._context)
+        cooloffs = cooloffs_of(settings, schedule)
         run = await self._start(record)
         limiter = await self._account.limiter()
         had_work = await self._tell_start(run, input_id, limit)
@@ -88,7 +90,9 @@ class CampaignRun:
             studio_client(settings, credentials, gate=self._account.gate()) as studio,
             opt_outs_watched(self._context, self._stop),
         ):
-            timing = Timing(self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s)
+            timing = Timing(
+                self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s, cooloffs=cooloffs
+            )
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
@@ -157,11 +161,6 @@ class CampaignRun:
             announce=announcing(self._settings),
         )
 
-    @property
-    def _may_wait(self) -> bool:
-        """Whether rows may wait for something else than busy contacts."""
-        return self._settings.keeps_places or self._settings.columns.not_before is not None
-
     async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
         """Rows that wait to be sent, of one input or of the whole campaign."""
         return _planned_rows(await self._ledger.status(record), input_id)
@@ -199,7 +198,7 @@ class CampaignRun:
             repeat_after_ms=0 if again else settings.repeat_after_ms,
             list_ids=lists,
             # A busy contact is waited for, as ever; hours, a start and rows' own times only where they are near.
-            wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if self._may_wait else math.inf,
+            wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if settings.rows_may_wait else math.inf,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
             guard_rows=settings.guard.window_rows,

@@ -39,6 +39,8 @@ class WaitsFor(StrEnum):
     start = "start"
     #: The row's own time.
     row = "row"
+    #: The contact was reached as often as is allowed.
+    cool_off = "cool_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ async def keep_start(context: CampaignContext, run: Run, input_id: int | None, s
 
 
 async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:
-    """What of the rows that wait has to wait for its hours (or would have to, were they not only warned of).
+    """What of the rows that wait has to wait for its hours (or would have to, were they not only warned of) or a time.
 
     As far as the places are known; nothing changes. Raises: SettingsError, LedgerError.
     """
@@ -148,7 +150,7 @@ async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiti
 
     settings = context.settings
     if not settings.keeps_places:
-        return []
+        return await waiting_rows(context, None, input_id, local_ms()) if settings.rows_may_wait else []
     start, deadline = _moments(settings)
     schedule = Schedule(_hours(settings), await context.ledger.places.all(), start=start, deadline=deadline)
     return await waiting_rows(context, schedule, input_id, local_ms())
@@ -215,23 +217,36 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitCo
 def _why(schedule: Schedule, due: Due, until_ms: int) -> WaitsFor:
     if schedule.starts_ms(due.place_id) == until_ms:
         return WaitsFor.start
-    return WaitsFor.row if due.first_ms == until_ms else WaitsFor.hours
+    return _own(until_ms) if due.first_ms == until_ms else WaitsFor.hours
 
 
 async def waiting_rows(
     context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int
 ) -> list[Waiting]:
-    """What waits for its hours, the first to go first. Reads all of it: some tenths of a second for a million rows."""
-    if schedule is None:
-        return []
+    """What waits for its hours or a time, the first to go first. Reads all of it: some tenths of a second a million."""
     record = await context.current()
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
+    if schedule is None:
+        for own_ms, n in await context.ledger.places.waiting_for_a_time(record, input_id, at_ms):
+            found[own_ms, None, _own(own_ms)] += n
+        return _sorted(found)
     for due, n in await context.ledger.places.waiting(record, input_id):
         until_ms = schedule.earliest_ms(due, at_ms)
         if until_ms is None or until_ms <= at_ms:
             continue
         place = schedule.places.get(due.place_id)
         found[until_ms, place.zones[0] if place else None, _why(schedule, due, until_ms)] += n
+    return _sorted(found)
+
+
+def _own(until_ms: int) -> WaitsFor:
+    """What a row waits for that waits until then by itself."""
+    from dispatcher.rules.cooloff import is_hold
+
+    return WaitsFor.cool_off if is_hold(until_ms) else WaitsFor.row
+
+
+def _sorted(found: Mapping[tuple[int, str | None, WaitsFor], int]) -> list[Waiting]:
     return [
         Waiting(rows=n, until_ms=until_ms, zone=zone, why=why)
         for (until_ms, zone, why), n in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))

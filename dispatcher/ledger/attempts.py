@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, suppressed, tallies, unresolved, wishes
+from dispatcher.ledger import contacted, cooling, suppressed, tallies, unresolved, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
@@ -59,6 +59,9 @@ def begin(
         if repeat_after_ms and found:
             found, repeats = contacted.apart(db, run, found, now_ms - repeat_after_ms)
             granted.skipped += skip(db, Reason.contacted, repeats)
+        if gate.cooloffs and found:
+            found, cooled = cooling.apart(db, run, found, gate, now_ms)
+            granted.skipped += skip(db, Reason.cooled_off, cooled)
         if found:
             granted.extend(_begin(db, chunks, run, found, now_ms=now_ms, dispatch_id=dispatch_id, gate=gate))
             return granted

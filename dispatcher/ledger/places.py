@@ -117,6 +117,15 @@ def waiting(db: Db, input_ids: Iterable[int]) -> list[tuple[Due, int]]:
     ]
 
 
+def waiting_for_a_time(db: Db, input_ids: Iterable[int], now_ms: int) -> list[tuple[int, int]]:
+    """Rows that may be sent only later, whatever their places: when, and how many."""
+    return [
+        (until_ms, n)
+        for input_id in input_ids
+        for until_ms, n in db.rows("rows_waiting", input_id=input_id, now_ms=now_ms, limit=WAITS_MAX)
+    ]
+
+
 def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> int:
     """Leave out rows that may not be sent any more once it is `until_ms`; of one place, or of all (0).
 

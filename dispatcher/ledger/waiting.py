@@ -51,6 +51,12 @@ class PlacesOfRows:
         """Rows that wait, by place and by when they may be sent by themselves, and how many of each."""
         return await self._read(lambda db: places.waiting(db, _inputs(db, campaign, input_id)))
 
+    async def waiting_for_a_time(
+        self, campaign: CampaignRecord, input_id: int | None, now_ms: int
+    ) -> list[tuple[int, int]]:
+        """Rows that may be sent only later than now, by themselves: when, and how many."""
+        return await self._read(lambda db: places.waiting_for_a_time(db, _inputs(db, campaign, input_id), now_ms))
+
     async def sweep(self, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> int:
         """Leave out rows that can never be sent any more: their time is over before their place opens.
 

@@ -118,6 +118,10 @@ REASONS: dict[Reason, Wording] = {
         "it is not known which time zone the contact is in",
         "Name the contact's time zone in a column of its own, or one for all such contacts, and run again.",
     ),
+    Reason.cooled_off: Wording(
+        "the contact was reached as often as is allowed in that time",
+        "Nothing to do: the contact was reached as often as is allowed (see the message); run again when that is over.",
+    ),
 }
 
 _BY_REASON: dict[str, Wording] = {reason.value: wording for reason, wording in REASONS.items()}

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from dispatcher.model import Reason
 from dispatcher.rules.clocks import DAY_S
+from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.hours import HORIZON_DAYS, Hours, Openings, Span
 from dispatcher.rules.places import Place
 from dispatcher.rules.times import Moment
@@ -39,6 +40,8 @@ class Gate:
     places: Mapping[int, int] | None = None
     #: Now, by the clock that the rules go by; 0: by the ledger's caller's own.
     at_ms: int = 0
+    #: How often a contact may be reached; None: as often as there are rows.
+    cooloffs: CoolOffs | None = None
 
     @property
     def is_closed(self) -> bool:

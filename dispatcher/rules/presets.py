@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from dispatcher.rules.cooloff import CoolOff
 from dispatcher.rules.week import Week, read_week
 
 #: What a setting says of public holidays -> whether they are closed.
@@ -24,14 +25,6 @@ class PresetKind(StrEnum):
     floor = "floor"
     #: For marketing texts.
     texts = "texts"
-
-
-@dataclass(frozen=True, slots=True)
-class CoolOff:
-    """So many contacts at most in so many rolling hours."""
-
-    max: int
-    period_h: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

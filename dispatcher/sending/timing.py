@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import GrantedRow, Run
+from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Gate, Schedule
 
 #: Clocks that differ by more are not both right, and Studio's is: what it is at night is not for a wrong clock to say.
@@ -24,6 +25,7 @@ class Timing:
         schedule: Schedule | None,
         *,
         clock_skew_s: Callable[[], float | None],
+        cooloffs: CoolOffs | None = None,
     ) -> None:
         """`clock_skew_s`: Studio's clock less ours, as far as its answers have told it."""
         self._ledger = ledger
@@ -31,6 +33,7 @@ class Timing:
         self._input_id = input_id
         self._schedule = schedule
         self._clock_skew_s = clock_skew_s
+        self._cooloffs = cooloffs
 
     def now_ms(self) -> int:
         """The time that hours go by: this machine's, or Studio's where the two are far apart."""
@@ -40,7 +43,7 @@ class Timing:
     def gate(self) -> Gate:
         """What may be claimed now."""
         at_ms = self.now_ms()
-        return Gate(None if self._schedule is None else self._schedule.gate(at_ms).places, at_ms)
+        return Gate(None if self._schedule is None else self._schedule.gate(at_ms).places, at_ms, self._cooloffs)
 
     def is_too_late(self, row: GrantedRow) -> bool:
         """Whether a row's request must not leave any more."""

@@ -89,6 +89,23 @@ class ScheduleSettings(Table):
     grace_min: Annotated[int, Field(ge=0)] = Field(60, description="So many minutes late is not late.")
 
 
+class CoolOffSettings(Table):
+    """How often a contact may be reached, over all campaigns and flows of the account."""
+
+    max: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="The most times in period_h. 0: as often as there are rows, but for the presets' own (us-fl, us-md"
+        " and us-ok: 3 in 24 hours), where their hours are waited for.",
+    )
+    period_h: Annotated[int, Field(ge=1, le=8760)] = Field(
+        24, description="So many hours back, from each moment; not a calendar day."
+    )
+    action: Literal["wait", "skip"] = Field(
+        "wait",
+        description="Rows above it wait until the oldest time is so long ago, or are left out (cooled_off).",
+    )
+
+
 #: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
 OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
 

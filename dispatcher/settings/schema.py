@@ -13,7 +13,13 @@ from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
-from dispatcher.settings.rules import GuardSettings, HoursSettings, ScheduleSettings, SuppressSettings
+from dispatcher.settings.rules import (
+    CoolOffSettings,
+    GuardSettings,
+    HoursSettings,
+    ScheduleSettings,
+    SuppressSettings,
+)
 from dispatcher.settings.table import NotNegative, Positive, Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
@@ -103,8 +109,8 @@ class CampaignSettings(Table):
 
     purpose: Literal["marketing", "transactional"] | None = Field(
         None,
-        description="transactional (an alert, a code, a reminder that was asked for): hours do not hold; suppression"
-        " always does. Default: marketing.",
+        description="transactional (an alert, a code, a reminder that was asked for): hours and cool-off do not hold;"
+        " suppression always does. Default: marketing.",
     )
     repeat_after_h: NotNegative = Field(
         16.0,
@@ -371,6 +377,7 @@ class Settings(Table):
     suppress: SuppressSettings = SuppressSettings()
     hours: HoursSettings = HoursSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    cooloff: CoolOffSettings = CoolOffSettings()
     notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
@@ -391,6 +398,11 @@ class Settings(Table):
     def keeps_places(self) -> bool:
         """Whether it matters where contacts are."""
         return self.hours_mode != "off" or self.schedule.start_at is not None or self.schedule.deadline is not None
+
+    @property
+    def rows_may_wait(self) -> bool:
+        """Whether rows may wait for something else than busy contacts."""
+        return self.keeps_places or self.columns.not_before is not None or bool(self.cooloff.max)
 
     @property
     def window_limit(self) -> int:

@@ -3,6 +3,7 @@
     python -m tests.bench.ledger_speed                    a ledger of 200,000 rows
     python -m tests.bench.ledger_speed --rows 5000000     and one of five million, some two minutes
     python -m tests.bench.ledger_speed --suppressed 500000 and as many people on a suppression list
+    python -m tests.bench.ledger_speed --cooloff          and a cool-off that holds nobody back
     python -m tests.bench.ledger_speed --busy             with an event loop that has no time, as when sending flat out
 
 CPU is that of the ledger's own thread (time.thread_time); wall-clock is what a caller waits. Each size is a process of
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Ne
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, ListKind, Outcome, dispatch_id
-from dispatcher.rules.gate import Gate
+from dispatcher.rules.cooloff import CoolOff, CoolOffs
+from dispatcher.rules.gate import OPEN, Gate
 from dispatcher.rules.places import Place, PlaceSource
 
 BATCH_ROWS = 10_000
@@ -53,11 +56,14 @@ def main() -> None:
     parser.add_argument(
         "--suppressed", type=int, default=0, help="so many contacts on a list, none of them in the file"
     )
+    parser.add_argument("--cooloff", action="store_true", help="no contact more than three times in 24 hours")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         global places
         places = options.places
+        if options.cooloff:
+            ASKED["gate"] = Gate(cooloffs=CoolOffs(CoolOff(3, 24)))
         left = min(options.left, options.rows[0] // 2)
         asyncio.run(_measure(options.rows[0], left, options.lots, options.busy, options.suppressed))
         return
@@ -65,6 +71,7 @@ def main() -> None:
         arguments = ["--rows", str(rows), "--left", str(options.left), "--lots", *map(str, options.lots)]
         arguments += ["--suppressed", str(options.suppressed), "--places", str(options.places)]
         command = [sys.executable, "-m", __spec__.name, *arguments, "--inside", *["--busy"] * options.busy]
+        command += ["--cooloff"] * options.cooloff
         subprocess.run(command, check=True)
 
 
@@ -75,7 +82,7 @@ async def _measure(rows: int, left: int, lots: Sequence[int], busy: bool, suppre
         campaign = await _campaign(ledger)
         print(f"-- {rows:,} rows", flush=True)
         if places:
-            ASKED["gate"] = Gate(dict.fromkeys(range(1, places + 1), 1 << 60))
+            ASKED["gate"] = replace(ASKED.get("gate", OPEN), places=dict.fromkeys(range(1, places + 1), 1 << 60))
         if suppressed:
             await _suppress(ledger, campaign, suppressed)
         await _load(ledger, campaign, rows)

@@ -25,6 +25,7 @@ class Skipped(StrEnum):
 
     cancelled = "cancelled"
     contacted = "contacted"
+    cooled_off = "cooled_off"
     expired = "expired"
     no_window = "no_window"
     removed = "removed"

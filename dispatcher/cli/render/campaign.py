@@ -150,7 +150,7 @@ def waiting_lines(waiting: Sequence[Waiting]) -> list[str]:
     """Rows that wait, until when in the contacts' own words."""
     lines = [
         f"{counted(one.rows, 'row')} until {local_text(one.until_ms, one.zone)}"
-        + {"hours": "", "start": " (the start)", "row": " (own time)"}[one.why]
+        + {"hours": "", "start": " (the start)", "row": " (own time)", "cool_off": " (cooling off)"}[one.why]
         for one in waiting[:WAITING_SHOWN]
     ]
     if len(waiting) > WAITING_SHOWN:
@@ -167,11 +167,13 @@ def waiting_pairs(waiting: Sequence[Waiting]) -> list[tuple[str, Text | str]]:
 def hours_lines(settings: Settings, waiting: Sequence[Waiting]) -> list[tuple[str, Text | str]]:
     """Which rows have no hours now, and what becomes of them."""
     lines: list[tuple[str, Text | str]] = []
-    if waiting and settings.hours_mode == "warn":
-        n = counted(sum(one.rows for one in waiting), "contact has", "contacts have")
-        lines.append(("hours", Text(f"{n} night now and would be reached all the same", style="yellow")))
-        lines.append(("", f"({remedy_text(Setting('hours.mode', 'wait'))}: they wait)"))
-        return lines
+    if settings.hours_mode == "warn":
+        night = sum(one.rows for one in waiting if one.why == "hours")
+        waiting = [one for one in waiting if one.why != "hours"]
+        if night:
+            n = counted(night, "contact has", "contacts have")
+            lines.append(("hours", Text(f"{n} night now and would be reached all the same", style="yellow")))
+            lines.append(("", f"({remedy_text(Setting('hours.mode', 'wait'))}: they wait)"))
     lines += waiting_pairs(waiting)
     if waiting and settings.campaign.purpose is None and any(one.why == "hours" for one in waiting):
         alert = remedy_text(Setting("campaign.purpose", "transactional"))

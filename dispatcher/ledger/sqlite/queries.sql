@@ -603,6 +603,25 @@ WHERE c.campaign_id IN (SELECT value FROM json_each(:campaigns))
   AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '')
   AND c.begun_at_ms > :since_ms;
 
+-- name: contacted_often
+-- packed
+-- When these contacts were begun to be reached since then, by whatever campaign and flow of the account: the contact's place, and
+-- when. :keyed_by_contact as above.
+SELECT json_group_array(json_array(j.key, c.begun_at_ms))
+FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+WHERE c.begun_at_ms >= :since_ms AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '');
+
+-- name: rows_hold
+-- Each of {values}: row_id, until when it waits.
+UPDATE rows SET not_before_ms = v.column2 FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'planned';
+
+-- name: rows_waiting
+-- packed
+-- Rows that wait for a time, whatever their places, by that time.
+SELECT json_group_array(json_array(not_before_ms, n)) FROM (
+  SELECT not_before_ms, count(*) AS n FROM rows
+  WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > :now_ms GROUP BY 1 LIMIT :limit);
+
 -- name: reaching_create
 -- A file's rows in the order of their contacts.
 CREATE TEMP TABLE reaching AS

@@ -8,9 +8,10 @@ from datetime import date
 import pytest
 
 from dispatcher.errors import HoursError
+from dispatcher.rules.cooloff import CoolOff
 from dispatcher.rules.hours import Openings, read_hours
 from dispatcher.rules.places import Place, PlaceSource
-from dispatcher.rules.presets import CoolOff, PresetKind, presets, read_presets
+from dispatcher.rules.presets import PresetKind, presets, read_presets
 
 NAMES = "floor us us-fl us-md us-ms us-nj us-ok us-wa fr in ae th tw au ca de gb ie nl nz"
 WHOLE = """
