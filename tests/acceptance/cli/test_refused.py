@@ -235,8 +235,8 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["nonsense"], "there is no command 'nonsense'"),
-        (["nonsense"], "fix: dispatcher --help"),
+        (["xyzzy"], "there is no command 'xyzzy'"),
+        (["xyzzy"], "fix: dispatcher --help"),
         (["help"], "fix: dispatcher --help"),
         (["init"], "fix: dispatcher config init"),
         (["send", "c.csv"], "fix: dispatcher run FILE"),
