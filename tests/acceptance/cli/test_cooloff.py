@@ -65,7 +65,7 @@ def test_a_presets_own(ready: Program, sandbox: SandboxProcess) -> None:
     hours = {"mode": "wait", "presets": ["us-fl"], "open": None, "close_early_min": 0}
     columns = {"zone": "zone"}
     open_now = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}" if datetime.now(UTC).hour != 12 else "UTC"
-    tables = {"columns": columns, "campaign": {"repeat_after_h": 0, "on_busy": "end"}}
+    tables: dict[str, dict[str, Any]] = {"columns": columns, "campaign": {"repeat_after_h": 0, "on_busy": "end"}}
     write_settings(ready.folder, sandbox.base_url, hours=hours, **tables)
     for n in range(4):
         lines = f"phone,zone,first_name\n{florida},{open_now},Ann\n{texas},{open_now},Bob\n"
