@@ -16,7 +16,7 @@ from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
-from dispatcher.campaign.timing import Waiting, WaitsFor, keep_start, schedule_of, waiting_rows
+from dispatcher.campaign.timing import Waiting, WaitsFor, cap_of, keep_start, schedule_of, waiting_rows
 from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
@@ -91,7 +91,13 @@ class CampaignRun:
             opt_outs_watched(self._context, self._stop),
         ):
             timing = Timing(
-                self._ledger, run, input_id, schedule, clock_skew_s=lambda: studio.clock_skew_s, cooloffs=cooloffs
+                self._ledger,
+                run,
+                input_id,
+                schedule,
+                clock_skew_s=lambda: studio.clock_skew_s,
+                cooloffs=cooloffs,
+                cap=cap_of(settings),
             )
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             try:
@@ -131,7 +137,7 @@ class CampaignRun:
 
         waiting: list[Waiting] = []
         if stopped is None and sender.next_at_ms is not None:
-            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms())
+            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms(), timing.capped_until_ms())
             if not waiting:
                 rows = await self._planned(record, input_id)
                 waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]

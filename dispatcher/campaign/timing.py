@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispatcher.ledger import LedgerSnapshot
     from dispatcher.ledger.places import Timed
     from dispatcher.reporting.wait_columns import WaitColumns
+    from dispatcher.rules.caps import DailyCap
     from dispatcher.rules.gate import Due, Schedule
     from dispatcher.rules.hours import Hours
     from dispatcher.rules.places import Place
@@ -41,6 +42,8 @@ class WaitsFor(StrEnum):
     row = "row"
     #: The contact was reached as often as is allowed.
     cool_off = "cool_off"
+    #: The next day: so many were begun today as may be.
+    cap = "cap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,15 @@ def _hours(settings: Settings) -> Hours:
 
 def check(settings: Settings) -> None:
     """Raises: SettingsError: hours or a schedule that cannot be kept; before anything is planned."""
+    if settings.caps.per_day:
+        from dispatcher.rules.clocks import zone_name
+
+        if zone_name(settings.caps.day_zone) != settings.caps.day_zone:
+            raise SettingsError(
+                "[caps] day_zone: it is no IANA time zone",
+                found=repr(settings.caps.day_zone[:60]),
+                fix=Setting("caps.day_zone", "America/Los_Angeles"),
+            )
     if settings.keeps_places:
         _hours(settings)
         start, deadline = _moments(settings)
@@ -150,10 +162,29 @@ async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiti
 
     settings = context.settings
     if not settings.keeps_places:
-        return await waiting_rows(context, None, input_id, local_ms()) if settings.rows_may_wait else []
+        if not settings.rows_may_wait:
+            return []
+        return await waiting_rows(context, None, input_id, local_ms(), await _capped_until_ms(context))
     start, deadline = _moments(settings)
     schedule = Schedule(_hours(settings), await context.ledger.places.all(), start=start, deadline=deadline)
-    return await waiting_rows(context, schedule, input_id, local_ms())
+    return await waiting_rows(context, schedule, input_id, local_ms(), await _capped_until_ms(context))
+
+
+def cap_of(settings: Settings) -> DailyCap | None:
+    """How much may be begun a day; None: as much as there is."""
+    from dispatcher.rules.caps import DailyCap
+
+    return DailyCap(settings.caps.per_day, settings.caps.day_zone) if settings.caps.per_day else None
+
+
+async def _capped_until_ms(context: CampaignContext) -> int | None:
+    cap = cap_of(context.settings)
+    if cap is None:
+        return None
+    at_ms = local_ms()
+    account = (await context.current()).account
+    cap.seed(await context.ledger.begun_since(account, cap.day(at_ms)[0]), at_ms)
+    return cap.until_ms(at_ms)
 
 
 async def _place_rows(context: CampaignContext) -> None:
@@ -221,20 +252,32 @@ def _why(schedule: Schedule, due: Due, until_ms: int) -> WaitsFor:
 
 
 async def waiting_rows(
-    context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int
+    context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int, capped_ms: int | None = None
 ) -> list[Waiting]:
-    """What waits for its hours or a time, the first to go first. Reads all of it: some tenths of a second a million."""
-    record = await context.current()
+    """What waits for its hours or a time, the first to go first. Reads all of it: some tenths of a second a million.
+
+    `capped_ms`: nothing goes before that, as today's cap is reached.
+    """
+    record, day_zone = await context.current(), context.settings.caps.day_zone
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
     if schedule is None:
+        if capped_ms is not None:
+            status, at_ms = await context.ledger.status(record), capped_ms
+            earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
+            found[capped_ms, day_zone, WaitsFor.cap] = status.rows[RowState.planned] + earlier
         for own_ms, n in await context.ledger.places.waiting_for_a_time(record, input_id, at_ms):
             found[own_ms, None, _own(own_ms)] += n
+            if capped_ms is not None:
+                found[capped_ms, day_zone, WaitsFor.cap] -= n
         return _sorted(found)
     for due, n in await context.ledger.places.waiting(record, input_id):
-        until_ms = schedule.earliest_ms(due, at_ms)
+        until_ms = schedule.earliest_ms(due, capped_ms or at_ms)
         if until_ms is None or until_ms <= at_ms:
             continue
         place = schedule.places.get(due.place_id)
+        if until_ms == capped_ms:
+            found[until_ms, day_zone, WaitsFor.cap] += n
+            continue
         found[until_ms, place.zones[0] if place else None, _why(schedule, due, until_ms)] += n
     return _sorted(found)
 
@@ -246,10 +289,10 @@ def _own(until_ms: int) -> WaitsFor:
     return WaitsFor.cool_off if is_hold(until_ms) else WaitsFor.row
 
 
-def _sorted(found: Mapping[tuple[int, str | None, WaitsFor], int]) -> list[Waiting]:
+def _sorted(found: Counter[tuple[int, str | None, WaitsFor]]) -> list[Waiting]:
     return [
         Waiting(rows=n, until_ms=until_ms, zone=zone, why=why)
-        for (until_ms, zone, why), n in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+        for (until_ms, zone, why), n in sorted((+found).items(), key=lambda item: (item[0][0], item[0][1] or ""))
     ]
 
 

@@ -204,6 +204,13 @@ def next_due_ms(db: Db, campaign: CampaignRecord, input_id: int | None) -> int |
     return min((at for at in times if at is not None), default=None)
 
 
+def first_due_ms(db: Db, campaign: CampaignRecord, input_id: int | None) -> int | None:
+    """When the first planned row may be sent by itself (0: at once); None: none is planned."""
+    scopes = [input_id] if input_id is not None else inputs_planned(db, campaign)
+    times = [db.one("planned_first", input_id=scope)[0] for scope in scopes]
+    return min((at for at in times if at is not None), default=None)
+
+
 def end(db: Db, ends: Sequence[AttemptEnd], before: RowState) -> None:
     """Complete attempts and move their rows out of the state `before`. Raises: RowsMoved."""
     groups: dict[tuple[Outcome, bool], list[AttemptEnd]] = {}

@@ -324,6 +324,9 @@ class Ledger(Protocol):
     async def has_sent(self, account: Account) -> bool:
         """Whether a create request of the account was ever begun, by any run or test send."""
 
+    async def begun_since(self, account: Account, since_ms: int) -> int:
+        """How many executions the account has begun since then, or may have: by any campaign, and as tests."""
+
     async def begin_test(
         self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
     ) -> TestAttempt:

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 
 from dispatcher.ledger import notices, tallies, test_sends
+from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.notices import Announce
 from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
@@ -126,3 +127,15 @@ def departures(db: Db, account: Account, *, since_ms: int, now_ms: int, unresolv
         for attempt_id, *times_of in db.rows("departures_unresolved", account_id=account.account_id):
             add(attempt_id, *times_of)
     return sorted(times.values())
+
+
+def begun_since(db: Db, account: Account, since_ms: int) -> int:
+    """How many executions the account has begun since then, or may have."""
+    (n,) = db.one(
+        "attempts_since",
+        account_id=account.account_id,
+        since_ms=since_ms,
+        # A run's last intents may be younger than what it has told of itself.
+        seen_since_ms=since_ms - RUN_SLACK_MS,
+    )
+    return int(n)

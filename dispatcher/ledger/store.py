@@ -316,6 +316,9 @@ class Store(ABC):
     async def has_sent(self, account: Account) -> bool:
         return await self._read(lambda db: runs.has_sent(db, account))
 
+    async def begun_since(self, account: Account, since_ms: int) -> int:
+        return await self._read(lambda db: runs.begun_since(db, account, since_ms))
+
     async def begin_test(
         self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
     ) -> TestAttempt:

@@ -51,6 +51,10 @@ class PlacesOfRows:
         """Rows that wait, by place and by when they may be sent by themselves, and how many of each."""
         return await self._read(lambda db: places.waiting(db, _inputs(db, campaign, input_id)))
 
+    async def first_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
+        """When the first planned row may be sent by itself (0: at once), whatever its place; None: none is planned."""
+        return await self._read(lambda db: attempts.first_due_ms(db, campaign, input_id))
+
     async def waiting_for_a_time(
         self, campaign: CampaignRecord, input_id: int | None, now_ms: int
     ) -> list[tuple[int, int]]:

@@ -107,7 +107,7 @@ class Claims:
             asked_s = self._loop.time()
             rows = await self._ledger.begin_rows(
                 self._run,
-                limit,
+                self._timing.room(limit),
                 now_ms=now_ms(),
                 input_id=plan.input_id,
                 dispatch_id=plan.dispatch_id,
@@ -116,6 +116,7 @@ class Claims:
                 gate=self._timing.gate(),
             )
             self._confirmed_s = max(self._confirmed_s, asked_s)
+            self._timing.begun(rows)
             if rows.skipped:
                 self._skipped(rows.skipped)
             if not rows.is_cut:

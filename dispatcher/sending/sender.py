@@ -106,6 +106,7 @@ class Sender:
         if self._stopped:
             return
         ledger, run, plan = self._ledger, self._run, self._plan
+        await self._timing.begin()
         recorder = Recorder(ledger, run, totals=self.totals, trouble=self.stop, committed=self._committed)
         claims = Claims(ledger, run, plan, self._timing, limit=limit, skipped=self._left_out)
         self._feeder = feeder = Feeder(
@@ -195,6 +196,7 @@ class Sender:
         self._bus.emit(RowsSkipped(rows=rows))
 
     def _committed(self, ends: Sequence[AttemptEnd]) -> None:
+        self._timing.ended(ends)
         self._bus.emit(
             self._tally.committed(
                 ends,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import GrantedRow, Run
+from dispatcher.ledger.records import AttemptEnd, GrantedRow, Run
+from dispatcher.model import Outcome
+from dispatcher.rules.caps import DailyCap
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Gate, Schedule
 
@@ -26,6 +28,7 @@ class Timing:
         *,
         clock_skew_s: Callable[[], float | None],
         cooloffs: CoolOffs | None = None,
+        cap: DailyCap | None = None,
     ) -> None:
         """`clock_skew_s`: Studio's clock less ours, as far as its answers have told it."""
         self._ledger = ledger
@@ -34,6 +37,7 @@ class Timing:
         self._schedule = schedule
         self._clock_skew_s = clock_skew_s
         self._cooloffs = cooloffs
+        self._cap = cap
 
     def now_ms(self) -> int:
         """The time that hours go by: this machine's, or Studio's where the two are far apart."""
@@ -44,6 +48,34 @@ class Timing:
         """What may be claimed now."""
         at_ms = self.now_ms()
         return Gate(None if self._schedule is None else self._schedule.gate(at_ms).places, at_ms, self._cooloffs)
+
+    async def begin(self) -> None:
+        """Count what was begun today, before a round: what reconcile has found since then counts, too, or no more."""
+        if self._cap is not None:
+            at_ms = self.now_ms()
+            # Intents have this machine's time.
+            since_ms = self._cap.day(at_ms)[0] - (at_ms - local_ms())
+            self._cap.seed(await self._ledger.begun_since(self._run.campaign.account, since_ms), at_ms)
+
+    def room(self, limit: int) -> int:
+        """Of so many rows how many may be claimed today."""
+        return limit if self._cap is None else min(limit, self._cap.room(self.now_ms()))
+
+    def begun(self, rows: Iterable[GrantedRow]) -> None:
+        """These were claimed."""
+        if self._cap is not None:
+            for row in rows:
+                self._cap.begin(row.attempt_id)
+
+    def ended(self, ends: Iterable[AttemptEnd]) -> None:
+        """It is known, and in the ledger, what became of these."""
+        if self._cap is not None:
+            for one in ends:
+                self._cap.end(one.attempt_id, counts=one.outcome in (Outcome.created, Outcome.unknown))
+
+    def capped_until_ms(self) -> int | None:
+        """When more may be claimed, where that is enough for today; None: it may now."""
+        return None if self._cap is None else self._cap.until_ms(self.now_ms())
 
     def is_too_late(self, row: GrantedRow) -> bool:
         """Whether a row's request must not leave any more."""
@@ -58,7 +90,11 @@ class Timing:
 
     async def next_due_ms(self) -> int | None:
         """When the first of the rows that wait may be sent; None: none waits for a time. Raises: LedgerError."""
-        if self._schedule is None:
-            return await self._ledger.next_due_ms(self._run.campaign, self._input_id)
-        due = await self._ledger.places.due(self._run.campaign, self._input_id)
-        return self._schedule.next_ms(due, self.now_ms())
+        campaign, capped_ms = self._run.campaign, self.capped_until_ms()
+        if self._schedule is not None:
+            due = await self._ledger.places.due(campaign, self._input_id)
+            return self._schedule.next_ms(due, capped_ms or self.now_ms())
+        if capped_ms is None:
+            return await self._ledger.next_due_ms(campaign, self._input_id)
+        first_ms = await self._ledger.places.first_due_ms(campaign, self._input_id)
+        return None if first_ms is None else max(first_ms, capped_ms)

@@ -106,6 +106,15 @@ class CoolOffSettings(Table):
     )
 
 
+class CapsSettings(Table):
+    """How much at most a day, over all campaigns of the account in this ledger."""
+
+    per_day: Annotated[int, Field(ge=0)] = Field(
+        0, description="The most executions from midnight to midnight; rows above it wait. 0: as many as there are."
+    )
+    day_zone: str = Field("America/Los_Angeles", description="Whose midnight that is: an IANA time zone.")
+
+
 #: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.
 OPT_OUT_WORDS = ["STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "REVOKE"]
 

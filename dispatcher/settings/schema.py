@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rules import (
+    CapsSettings,
     CoolOffSettings,
     GuardSettings,
     HoursSettings,
@@ -378,6 +379,7 @@ class Settings(Table):
     hours: HoursSettings = HoursSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     cooloff: CoolOffSettings = CoolOffSettings()
+    caps: CapsSettings = CapsSettings()
     notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
     state: StateSettings = StateSettings()
@@ -402,7 +404,7 @@ class Settings(Table):
     @property
     def rows_may_wait(self) -> bool:
         """Whether rows may wait for something else than busy contacts."""
-        return self.keeps_places or self.columns.not_before is not None or bool(self.cooloff.max)
+        return self.keeps_places or self.columns.not_before is not None or bool(self.cooloff.max or self.caps.per_day)
 
     @property
     def window_limit(self) -> int:

@@ -150,7 +150,13 @@ def waiting_lines(waiting: Sequence[Waiting]) -> list[str]:
     """Rows that wait, until when in the contacts' own words."""
     lines = [
         f"{counted(one.rows, 'row')} until {local_text(one.until_ms, one.zone)}"
-        + {"hours": "", "start": " (the start)", "row": " (own time)", "cool_off": " (cooling off)"}[one.why]
+        + {
+            "hours": "",
+            "start": " (the start)",
+            "row": " (own time)",
+            "cool_off": " (cooling off)",
+            "cap": " (enough for today)",
+        }[one.why]
         for one in waiting[:WAITING_SHOWN]
     ]
     if len(waiting) > WAITING_SHOWN:

@@ -611,6 +611,16 @@ SELECT json_group_array(json_array(j.key, c.begun_at_ms))
 FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
 WHERE c.begun_at_ms >= :since_ms AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '');
 
+-- name: attempts_since
+-- Those of the account, by whatever campaign or as a test, that created an execution, may have, or are on their way.
+SELECT count(*) FROM runs AS r CROSS JOIN attempts AS a INDEXED BY attempts_of_run ON a.run_id = r.run_id
+WHERE r.account_id = :account_id AND coalesce(r.stopped_at_ms, r.seen_at_ms) >= :seen_since_ms AND a.begun_at_ms >= :since_ms
+  AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown');
+
+-- name: planned_first
+-- When the first of the rows that wait may be sent by itself; 0: at once.
+SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id;
+
 -- name: rows_hold
 -- Each of {values}: row_id, until when it waits.
 UPDATE rows SET not_before_ms = v.column2 FROM (VALUES {values}) AS v WHERE rows.row_id = v.column1 AND rows.state = 'planned';

@@ -1,0 +1,76 @@
+"""Not more than so many a day: the others wait for the next one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.acceptance.cli.program import Program, SandboxProcess, phone, write_contacts, write_settings
+
+
+def zone_of_noon() -> str:
+    """A zone in which it is about noon: no midnight comes while a test runs."""
+    hours = datetime.now(UTC).hour - 12
+    return f"Etc/GMT{hours:+d}" if hours else "Etc/UTC"
+
+
+def capped(program: Program, sandbox: SandboxProcess, per_day: int, **tables: Any) -> None:
+    caps = {"per_day": per_day, "day_zone": zone_of_noon()}
+    write_settings(program.folder, sandbox.base_url, caps=caps, **tables)
+
+
+def test_the_others_wait_for_midnight(ready: Program, sandbox: SandboxProcess) -> None:
+    """Over two campaigns: exit code 7, until midnight, and why; a higher cap lets the rest go."""
+    write_contacts(ready.folder / "spring.csv", 6)
+    write_contacts(ready.folder / "alert.csv", 5, first=300)
+    capped(ready, sandbox, 8)
+    assert ready("run", "spring.csv", "--yes").code == 0
+    run = ready("run", "alert.csv", "--yes", "--json")
+    assert (run.code, run.json["rows"]["created"], run.json["rows"]["planned"]) == (7, 2, 3)
+    (waiting,) = run.json["waiting"]
+    assert (waiting["rows"], waiting["why"], waiting["zone"]) == (3, "cap", zone_of_noon())
+    midnight = datetime.fromisoformat(run.json["next_at"])
+    assert midnight.minute == midnight.second == 0
+    assert timedelta(hours=11) <= midnight - datetime.now(UTC) <= timedelta(hours=12)
+    assert "3 rows until" in ready("status", "alert").out
+    shown = ready("resume", "alert", "--yes")
+    assert (shown.code, "(enough for today)" in shown.out) == (7, True)
+    assert sandbox.stats()["creates"] == 8
+    capped(ready, sandbox, 10)
+    assert ready("resume", "alert", "--yes").code == 7
+    assert sandbox.stats()["creates"] == 10
+    capped(ready, sandbox, 0)
+    assert ready("resume", "alert", "--yes").code == 0
+    assert sandbox.stats()["creates"] == 11
+
+
+def test_what_is_refused_does_not_count(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows that created nothing leave their room to others; all that may be created is, and no more."""
+    write_contacts(ready.folder / "spring.csv", 30)
+    capped(ready, sandbox, 20)
+    sandbox.faults(for_requests=8, reject=1, then={"reject": 0})
+    run = ready("run", "spring.csv", "--yes", "--json")
+    rows = run.json["rows"]
+    assert (run.code, rows["rejected"], rows["created"], rows["planned"]) == (7, 8, 20, 2)
+
+
+def test_with_hours(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows whose hours are over at midnight wait for their opening, not for the cap."""
+    hours = {"mode": "wait", "presets": [], "open": "10:00-16:00", "close_early_min": 0}
+    lines = "".join(f"{phone(100 + n)},Ann,{zone_of_noon()}\n" for n in range(3))
+    (ready.folder / "spring.csv").write_text(f"phone,first_name,zone\n{lines}", encoding="utf-8")
+    capped(ready, sandbox, 1, hours=hours, columns={"zone": "zone"})
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, run.json["rows"]["created"]) == (7, 1)
+    (waiting,) = run.json["waiting"]
+    assert (waiting["rows"], waiting["why"]) == (2, "hours")
+    ahead = datetime.fromisoformat(waiting["until"]) - datetime.now(UTC)
+    assert timedelta(hours=21) <= ahead <= timedelta(hours=22)
+
+
+def test_a_zone_that_is_none(ready: Program, sandbox: SandboxProcess) -> None:
+    """Exit code 2 before anything is planned."""
+    write_contacts(ready.folder / "spring.csv", 1)
+    write_settings(ready.folder, sandbox.base_url, caps={"per_day": 5, "day_zone": "Mars/Olympus"})
+    refused = ready("run", "spring.csv", "--yes")
+    assert (refused.code, "day_zone" in refused.err, sandbox.stats()["creates"]) == (2, True, 0)
