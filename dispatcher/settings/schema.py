@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
-from dispatcher.settings.rules import GuardSettings, HoursSettings, ScheduleSettings, SuppressSettings
+from dispatcher.settings.rules import CanarySettings, GuardSettings, HoursSettings, ScheduleSettings, SuppressSettings
 from dispatcher.settings.table import NotNegative, Positive, Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
@@ -367,6 +367,7 @@ class Settings(Table):
     retry: RetrySettings = RetrySettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    canary: CanarySettings = CanarySettings()
     guard: GuardSettings = GuardSettings()
     suppress: SuppressSettings = SuppressSettings()
     hours: HoursSettings = HoursSettings()
