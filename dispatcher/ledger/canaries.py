@@ -7,6 +7,7 @@ Each is a transaction, so whoever is killed is gone on from by the next run, of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,9 +97,12 @@ def settle(db: Db, campaign: CampaignRecord, wanted: Pause | None) -> Pause | No
 class Canaries:
     """See `protocol.Ledger.canaries`. Raises: LedgerError; LeaseLost where another run has taken the account over."""
 
-    def __init__(self, do: Work, read: Work) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
-        self._do, self._read = do, read
+    def __init__(self, do: Work, read: Work, *, settled: Callable[[], None]) -> None:
+        """`do`: a transaction that is on disk when it returns; `read`: one that only reads.
+
+        `settled` is called with a verdict: how far the files were gone through meant the canary alone.
+        """
+        self._do, self._read, self._settled = do, read, settled
 
     async def of(self, campaign: CampaignRecord) -> Canary | None:
         """How far a campaign's canary is; None: it has none."""
@@ -143,7 +147,9 @@ class Canaries:
             attempts.check_lease(db, run)
             return settle(db, run.campaign, wanted)
 
-        return await self._do(work)
+        held = await self._do(work)
+        self._settled()
+        return held
 
     async def accept(self, campaign: CampaignRecord) -> None:
         """Let the others go without a verdict, if there is a canary that has none. Nobody needs a lease for this."""

@@ -67,7 +67,7 @@ class Store(ABC):
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
         self.wishes = wishes.Wishes(self._do, self._read)
-        self.canaries = Canaries(self._do, self._read)
+        self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
 
     @abstractmethod
