@@ -89,6 +89,7 @@ async def test_a_newer_file(ledger: Ledger) -> None:
 async def test_a_verdict_pauses(ledger: Ledger) -> None:
     """Both are written together; who lifts that has all the others sent."""
     record, run = await begun(ledger)
+    assert await choose(ledger, run) == (0, 3)
     assert await ledger.canaries.settle(run, STOPPED) == STOPPED
     with pytest.raises(CanaryStopped, match="the canary has paused") as caught:
         await keys(ledger, run)
