@@ -24,7 +24,8 @@
     │   ├── StartMissed                  exit 5   its start has passed, and nothing of it was sent
     │   ├── LookCutShort                 exit 5   who was reached lately could not be told far enough back
     │   ├── CampaignPaused               exit 5   somebody has paused it: nothing of it is sent until that is lifted
-    │   │   └── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
+    │   │   ├── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
+    │   │   └── CanaryStopped            exit 5   its canary has: too many of its first rows have failed, or opted out
     │   ├── AccountLocked                exit 5   another process is sending for this account
     │   └── NotNotified                  exit 5   asked to deliver notices, and not all are delivered
     ├── LedgerError                      exit 5   the ledger cannot be used now
@@ -241,6 +242,12 @@ class GuardTripped(CampaignPaused):
     """The campaign's guard has paused it: too many were refused, or have opted out."""
 
     code = "guard"
+
+
+class CanaryStopped(CampaignPaused):
+    """The campaign's canary has paused it: too many of its first rows have failed or opted out."""
+
+    code = "canary"
 
 
 class AccountLocked(StoppedEarly):

@@ -179,6 +179,8 @@ class PausedBy(StrEnum):
     user = "user"
     #: Too large a share of rows was refused, or of contacts has opted out: to go on all the same must be asked for.
     guard = "guard"
+    #: The same of the rows that were sent before all others.
+    canary = "canary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,7 @@ class Pause:
 
     at_ms: int
     by: PausedBy
-    #: For people: as somebody gave it, or the guard's numbers; empty: none was given.
+    #: For people: as somebody gave it, or the numbers of a verdict; empty: none was given.
     reason: str = ""
 
 

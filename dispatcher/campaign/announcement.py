@@ -15,7 +15,7 @@ from typing import Any
 from dispatcher.campaign.channels import channel_names
 from dispatcher.campaign.result import RunResult, unexpected_rows
 from dispatcher.campaign.timing import utc_text, waiting_objects
-from dispatcher.errors import GuardTripped
+from dispatcher.errors import CanaryStopped, GuardTripped
 from dispatcher.ledger.notices import Announce, EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.ledger.wishes import PAUSED_BEFORE
@@ -63,6 +63,8 @@ def kind_of(result: RunResult | None) -> NoticeKind:
     """What is told of a run: it has finished where every row has its answer."""
     if result is not None and isinstance(result.error, GuardTripped):
         return NoticeKind.guard
+    if result is not None and isinstance(result.error, CanaryStopped):
+        return NoticeKind.canary
     if result is None or result.error is not None or result.remaining:
         return NoticeKind.stopped
     if result.waiting:

@@ -26,7 +26,8 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
         does = f"sends the {counted(waiting, 'row that waits', 'rows that wait')}"
         if status.paused is not None:
             does = f"lifts the pause and {does}"
-        accept = (Option("accept-guard"),) if status.paused and status.paused.by is PausedBy.guard else ()
+        by = status.paused.by if status.paused else PausedBy.user
+        accept = () if by is PausedBy.user else (Option(f"accept-{by.value}"),)
         found.append(Command("resume", (name,), accept, does=does))
     if rows[RowState.unknown] or rows[RowState.sending]:
         found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))

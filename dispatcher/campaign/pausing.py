@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.clock import now_ms
 from dispatcher.ledger.wishes import Wish, refusal
@@ -20,9 +22,9 @@ def check_not_paused(context: CampaignContext, wish: Wish) -> None:
         raise refusal(context.name, wish.pause)
 
 
-def check_may_lift(context: CampaignContext, wish: Wish, *, accept_guard: bool) -> None:
-    """Whoever would lift a pause of the guard's must have asked for that. Raises: GuardTripped."""
-    if wish.pause is not None and wish.pause.by is PausedBy.guard and not accept_guard:
+def check_may_lift(context: CampaignContext, wish: Wish, accepted: Collection[PausedBy]) -> None:
+    """Whoever would lift a verdict's pause must have asked for that. Raises: GuardTripped, CanaryStopped."""
+    if wish.pause is not None and wish.pause.by is not PausedBy.user and wish.pause.by not in accepted:
         raise refusal(context.name, wish.pause)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.announcement import announcing
+from dispatcher.campaign.canary import CanaryOfRun, Rounds
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.preflight import check_account
 from dispatcher.campaign.requests import Requests
@@ -100,6 +101,30 @@ class CampaignRun:
                 cap=cap_of(settings),
             )
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
+            canary = CanaryOfRun(self._context, self._stop, run, timing, input_id, wait_max_s=self._wait_max_s)
+
+            def remaining() -> int | None:
+                totals = sender.totals()
+                return None if limit is None else max(0, limit - (totals.requests - totals.throttled))
+
+            async def one_round(most: int | None, *, may_wait: bool = True) -> bool:
+                """Whether the run goes on."""
+                await self._send_round(sender, most, may_wait=may_wait)
+                return self._stop.error is None and await resolve()
+
+            async def resolve() -> bool:
+                """As that."""
+                nonlocal found, reconcile_error
+                if settings.reconcile.at_end:
+                    try:
+                        found += (await self._resolve(studio, run, input_id, until_sure=False)).created
+                        reconcile_error = None
+                    except StudioError as error:
+                        # What could be sent is sent; only the rows left unknown could not be asked for.
+                        reconcile_error = error
+                        return False
+                return True
+
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 if schedule is not None:
@@ -112,24 +137,17 @@ class CampaignRun:
                 if not again and settings.repeat_after_ms and await self._planned(record, input_id):
                     look = look_back(self._context, studio, run, may_be_short=may_look_short)
                     await self._stop.race(look)
-                for _ in range(ROUNDS_MAX):
-                    totals = sender.totals()
-                    remaining = None if limit is None else limit - (totals.requests - totals.throttled)
-                    if remaining is not None and remaining <= 0:
-                        break
-                    await self._send_round(sender, remaining)
-                    if self._stop.error is not None:
-                        break
-                    if settings.reconcile.at_end:
-                        try:
-                            found += (await self._resolve(studio, run, input_id, until_sure=False)).created
-                            reconcile_error = None
-                        except StudioError as error:
-                            # What could be sent is sent; only the rows left unknown could not be asked for.
-                            reconcile_error = error
+                if not await canary.let_go(
+                    lambda: self._planned(record, input_id),
+                    Rounds(send=lambda most: one_round(most, may_wait=False), resolve=resolve, remaining=remaining),
+                ):
+                    sender.next_at_ms = canary.next_at_ms
+                else:
+                    for _ in range(ROUNDS_MAX):
+                        if remaining() == 0 or not await one_round(remaining()):
                             break
-                    if sender.next_at_ms is not None or not await self._planned(record, input_id):
-                        break
+                        if sender.next_at_ms is not None or not await self._planned(record, input_id):
+                            break
             except DispatcherError as error:
                 self._stop.request(error)
         stopped = self._stop.error
@@ -167,6 +185,12 @@ class CampaignRun:
             announce=announcing(self._settings),
         )
 
+    @property
+    def _wait_max_s(self) -> float:
+        """A busy contact is waited for, as ever; hours, a start and rows' own times only where they are near."""
+        settings = self._settings
+        return max(WAITED_FOR_S, settings.campaign.busy_wait_s) if settings.rows_may_wait else math.inf
+
     async def _planned(self, record: CampaignRecord, input_id: int | None) -> int:
         """Rows that wait to be sent, of one input or of the whole campaign."""
         return _planned_rows(await self._ledger.status(record), input_id)
@@ -203,8 +227,7 @@ class CampaignRun:
             dispatch_id=self._requests.dispatch_id if settings.campaign.id_parameter else None,
             repeat_after_ms=0 if again else settings.repeat_after_ms,
             list_ids=lists,
-            # A busy contact is waited for, as ever; hours, a start and rows' own times only where they are near.
-            wait_max_s=max(WAITED_FOR_S, settings.campaign.busy_wait_s) if settings.rows_may_wait else math.inf,
+            wait_max_s=self._wait_max_s,
             # With a key of the user's own two rows may share a contact, and v1 answers with the first's execution.
             always_check=bool(settings.columns.key),
             guard_rows=settings.guard.window_rows,
@@ -222,10 +245,10 @@ class CampaignRun:
             bus=self._bus,
         )
 
-    async def _send_round(self, sender: Sender, limit: int | None) -> None:
+    async def _send_round(self, sender: Sender, limit: int | None, *, may_wait: bool) -> None:
         self._bus.emit(PhaseChanged(phase=Phase.sending))
         with self._stop.attach(sender):
-            await sender.send(limit=limit)
+            await sender.send(limit=limit, may_wait=may_wait)
 
     async def look_back(self, *, may_be_short: bool = False) -> int:
         """Leave out planned rows whose contacts others have started a short time ago, without sending; how many.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
@@ -34,7 +34,9 @@ async def _reading(context: CampaignContext, stop: StopRequest) -> AsyncIterator
             yield studio
 
 
-def _tracker(context: CampaignContext, studio: Studio, reads: Reads, *, details: bool) -> Tracker:
+def _tracker(
+    context: CampaignContext, studio: Studio, reads: Reads, *, details: bool, only: Collection[int] | None = None
+) -> Tracker:
     return Tracker(
         context.record,
         ledger=context.ledger,
@@ -44,6 +46,7 @@ def _tracker(context: CampaignContext, studio: Studio, reads: Reads, *, details:
         bus=context.bus,
         reads=reads,
         details=details,
+        only=only,
     )
 
 
@@ -62,11 +65,13 @@ async def _look(tracker: Tracker, stop: StopRequest) -> TrackResult:
         return tracker.result
 
 
-async def track(context: CampaignContext, stop: StopRequest, *, details: bool, follow: bool) -> TrackResult:
-    """See `CampaignView.track`."""
+async def track(
+    context: CampaignContext, stop: StopRequest, *, details: bool, follow: bool, only: Collection[int] | None = None
+) -> TrackResult:
+    """See `CampaignView.track`. `only`: the executions of these attempts."""
     context.bus.emit(PhaseChanged(phase=Phase.tracking))
     async with _reading(context, stop) as studio:
-        tracker = _tracker(context, studio, _reads(context, stop), details=details)
+        tracker = _tracker(context, studio, _reads(context, stop), details=details, only=only)
         while True:
             result = await _look(tracker, stop)
             if not follow or result.error is not None or not result.to_look_at_again:

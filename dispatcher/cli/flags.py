@@ -38,6 +38,7 @@ FLAGS = {
     "campaign.flow": Flag("--flow", str, "The flow, FW…."),
     "campaign.from": Flag("--from", str, "The sender, +… or MG…."),
     "campaign.on_busy": Flag("--on-busy", Literal["skip", "wait", "end"], _ON_BUSY),
+    "canary.rows": Flag("--canary", int, "So many rows first; the others once they went well.", "N"),
     "columns.region": Flag("--region", str, "Country of numbers without a country code, for example US.", "CC"),
     "columns.to": Flag("--to", str, "The column with the number.", "COLUMN"),
     "guard.max_rows": Flag("--max-rows", int, "More rows than this are refused, not sent.", "N"),

@@ -42,6 +42,8 @@ class WaitKind(StrEnum):
     busy = "busy"
     #: The next row may be sent later.
     due = "due"
+    #: What became of the rows that were sent first is looked at later.
+    canary = "canary"
     #: Studio's list of executions needs time to show what rows left unknown have become.
     list_lag = "list_lag"
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.places import Timed
@@ -68,6 +69,10 @@ class Ledger(Protocol):
     @property
     def wishes(self) -> Wishes:
         """What is wanted of its campaigns: that they are sent, or stand still."""
+
+    @property
+    def canaries(self) -> Canaries:
+        """Campaigns' first rows, before all others."""
 
     @property
     def notices(self) -> Notices:

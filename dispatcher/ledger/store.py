@@ -21,6 +21,7 @@ from dispatcher.ledger import (
     wishes,
     witnessed,
 )
+from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.lists import Lists
@@ -66,6 +67,7 @@ class Store(ABC):
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
         self.wishes = wishes.Wishes(self._do, self._read)
+        self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """What is wanted of campaigns: that they are sent, or stand still. Changed by anybody, held by every claim.
 
-    send ──pause──► pause (by a user, or by the guard) ──lift──► send
+    send ──pause──► pause (by a user, by the guard or the canary) ──lift──► send
 
 A change is a compare-and-set of the campaign's version: whoever has not seen what is wanted now changes nothing.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dispatcher.errors import CampaignPaused, GuardTripped
+from dispatcher.errors import CampaignPaused, CanaryStopped, GuardTripped
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.lists import Work
 from dispatcher.ledger.records import CampaignRecord
@@ -55,13 +55,13 @@ def change(db: Db, campaign_id: int, seen: Wish, wanted: Pause | None) -> bool:
 def pause(db: Db, campaign_id: int, wanted: Pause) -> tuple[Pause, bool]:
     """Pause a campaign. Returns the pause that holds, and whether it is this one: the first stays.
 
-    But the guard's verdict is kept beside a user's pause, since it takes more to lift it.
+    But a verdict (the guard's, the canary's) is kept beside a user's pause, since it takes more to lift it.
     """
     while True:
         seen = wish_of(db, campaign_id)
         held = seen.pause
         if held is not None:
-            if wanted.by is not PausedBy.guard or held.by is PausedBy.guard:
+            if wanted.by is PausedBy.user or held.by is not PausedBy.user:
                 return held, False
             if held.reason:
                 wanted = replace(wanted, reason=f"{wanted.reason}{PAUSED_BEFORE}{held.reason}")
@@ -78,6 +78,12 @@ def refusal(name: str, held: Pause) -> CampaignPaused:
             Command("resume", (name,), (Option("accept-guard"),), does="goes on all the same"),
         )
         return GuardTripped(f"the guard has paused campaign {name!r}, at {at}", found=held.reason, fix=fix)
+    if held.by is PausedBy.canary:
+        fix = InTurn(
+            Command("summary", (name,), does="tells what became of the rows that were sent"),
+            Command("resume", (name,), (Option("accept-canary"),), does="sends the others all the same"),
+        )
+        return CanaryStopped(f"the canary has paused campaign {name!r}, at {at}", found=held.reason, fix=fix)
     return CampaignPaused(
         f"campaign {name!r} is paused since {at}", found=held.reason or None, fix=Command("resume", (name,))
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Sequence
 
 from dispatcher.clock import now_ms
@@ -97,8 +98,10 @@ class Sender:
         for worker in self._workers:
             worker.leave()
 
-    async def send(self, *, limit: int | None = None) -> None:
+    async def send(self, *, limit: int | None = None, may_wait: bool = True) -> None:
         """One round: send until no planned row is left, `limit` of them have an answer, or `stop`.
+
+        Without `may_wait` no row is waited for that cannot be claimed now.
 
         Every row claimed has its outcome in the ledger afterwards, also where this is cancelled (rows in flight are
         unknown then). Raises: LedgerError where rows could not be claimed, or outcomes not be written; CampaignPaused.
@@ -117,7 +120,7 @@ class Sender:
             busy=self._busy,
             timing=self._timing,
             in_flight_max=plan.in_flight,
-            wait_max_s=plan.wait_max_s,
+            wait_max_s=plan.wait_max_s if may_wait else -math.inf,
             bus=self._bus,
         )
         self._workers = workers = [

@@ -14,6 +14,7 @@ from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rules import (
     OPT_OUT_WORDS,
+    CanarySettings,
     GuardSettings,
     HoursSettings,
     ScheduleSettings,
@@ -48,6 +49,7 @@ __all__ = [
     "SECRET_NAMES",
     "AccountSettings",
     "CampaignSettings",
+    "CanarySettings",
     "ColumnsSettings",
     "Credentials",
     "GuardSettings",

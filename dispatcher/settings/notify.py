@@ -20,7 +20,7 @@ class NotifySettings(Table):
     on: list[Told] = Field(
         default_factory=lambda: list(get_args(Told)),
         description="Which notices are sent: every row has its answer; only rows are left that wait for their time; a"
-        " run ended early or was killed; the canary's verdict; the guard has stopped a run.",
+        " run ended early or was killed; the canary, or the guard, has stopped a run.",
     )
     webhook: str = Field(
         "",

@@ -38,6 +38,31 @@ class GuardSettings(Table):
     )
 
 
+class CanarySettings(Table):
+    """Some rows first: the others follow once it is seen that nothing is wrong."""
+
+    rows: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="So many rows, spread over the file, are sent before the others, once in a campaign that has more:"
+        " 200 tell a bad list or text from a good one. 0: none.",
+    )
+    wait_min: Annotated[float, Field(ge=0)] = Field(
+        15.0,
+        description="So many minutes later a run tracks them: it waits again, at most four times, while less than 80 %"
+        " have ended.",
+    )
+    max_failed: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.05,
+        description="The campaign is paused where more than this share was refused, was not delivered or is unknown: to"
+        " go on then must be asked for. 0: it never is.",
+    )
+    max_opted_out: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.02,
+        description="The same where more than this share has opted out (error 21610, or STOP as a reply). 0: it"
+        " never is.",
+    )
+
+
 class HoursSettings(Table):
     """When contacts may be reached, by their own clocks."""
 

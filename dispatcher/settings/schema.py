@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rules import (
+    CanarySettings,
     CapsSettings,
     CoolOffSettings,
     GuardSettings,
@@ -107,7 +108,6 @@ class CampaignSettings(Table):
         description="The name under which each row's id travels inside Parameters. It is the proof that reconcile looks"
         ' for; "" turns it off, and unknown rows then stay unknown.',
     )
-
     purpose: Literal["marketing", "transactional"] | None = Field(
         None,
         description="transactional (an alert, a code, a reminder that was asked for): hours and cool-off do not hold;"
@@ -374,6 +374,7 @@ class Settings(Table):
     retry: RetrySettings = RetrySettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    canary: CanarySettings = CanarySettings()
     guard: GuardSettings = GuardSettings()
     suppress: SuppressSettings = SuppressSettings()
     hours: HoursSettings = HoursSettings()

@@ -65,7 +65,10 @@ class Tracker:
         bus: EventBus,
         reads: Reads,
         details: bool = True,
+        only: Collection[int] | None = None,
     ) -> None:
+        """`only`: the executions of these attempts; None: all."""
+        self._only = only
         self._campaign = campaign
         self._flow_sid = campaign.flow_sid
         self._ledger = ledger
@@ -112,6 +115,9 @@ class Tracker:
                 await self._see_flow()
                 flow_is_there = True
             after = found[-1].attempt_id
+            if self._only is not None:
+                found = [one for one in found if one.attempt_id in self._only]
+                total = len(found)
             self._total = max(total, result.looked_at + len(found))
             result.error = await self._learned.save_after(self._look_at(found))
             result.failed = self._reads.failed - failed_before

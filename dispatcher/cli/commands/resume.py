@@ -18,6 +18,7 @@ EPILOG = options.examples(
 @options.reads_settings(
     "rate.per_second",
     "guard.max_rows",
+    "canary.rows",
     "rate.pace",
     "campaign.on_busy",
     "account.api_version",
@@ -40,6 +41,9 @@ async def resume(
     accept_guard: Annotated[
         bool, typer.Option("--accept-guard", help="Go on although the guard has stopped it: with a fresh window.")
     ] = False,
+    accept_canary: Annotated[
+        bool, typer.Option("--accept-canary", help="Go on although the canary has stopped it, or has no verdict yet.")
+    ] = False,
     unless_paused: Annotated[
         bool, typer.Option("--unless-paused", help="Leave a paused campaign alone (exit code 5).")
     ] = False,
@@ -50,7 +54,7 @@ async def resume(
     """Go on with a campaign, without its file.
 
     Sends every row of it that still waits. Rows left unknown are looked up first. A pause is lifted once the number is
-    typed; one of the guard's needs --accept-guard.
+    typed; one of the guard's needs --accept-guard, one of the canary's --accept-canary.
     Rows that were refused are left: see `dispatcher retry`.
     """
     from dispatcher.campaign.retry_choice import RetryChoice
@@ -58,7 +62,7 @@ async def resume(
     from dispatcher.cli import launching
     from dispatcher.cli.render.campaign import pause_text
     from dispatcher.cli.render.terminal import say
-    from dispatcher.model import Reason
+    from dispatcher.model import PausedBy, Reason
 
     choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
@@ -66,7 +70,8 @@ async def resume(
     async with session.working(campaign, wait=wait) as opened:
         if unless_paused:
             await opened.check_not_paused()
-        seen = await opened.seen_pause(accept_guard=accept_guard)
+        accepted = [PausedBy.guard] * accept_guard + [PausedBy.canary] * accept_canary
+        seen = await opened.seen_pause(accepted)
         if seen.pause is not None:
             say(f"{pause_text(seen.pause)}. Going on lifts that", "yellow")
         extra = await count_rows(opened, choice) if choice else 0
@@ -75,6 +80,8 @@ async def resume(
 
         async def before() -> None:
             await opened.lift_pause(seen)
+            if accept_canary:
+                await opened.accept_canary()
             if choice:
                 await plan_again(opened, choice)
 

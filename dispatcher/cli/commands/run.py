@@ -38,6 +38,7 @@ _TEST_TO = "Send the first row's values to this number instead, once; - asks for
     "input.sheet",
     "rate.per_second",
     "guard.max_rows",
+    "canary.rows",
     "rate.pace",
     "campaign.on_busy",
     "account.api_version",

@@ -267,5 +267,5 @@ def state_text(status: CampaignStatus) -> Text:
 
 def pause_text(pause: Pause) -> str:
     """Since when it is paused, by whom, and why."""
-    by = "paused by the guard" if pause.by is PausedBy.guard else "paused"
+    by = "paused" if pause.by is PausedBy.user else f"paused by the {pause.by.value}"
     return f"{by} since {time_text(pause.at_ms)}" + (f": {visible(pause.reason)}" if pause.reason else "")

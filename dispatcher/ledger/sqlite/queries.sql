@@ -539,17 +539,23 @@ WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
 -- name: planned_rows
 -- packed
--- Rows whose time has come go first.
+-- Rows whose time has come go first. While a canary has no verdict, its rows are granted and no others.
 SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts, not_after_ms, place_id)) FROM (
   SELECT * FROM (
     SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
       AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY not_before_ms LIMIT :limit)
+    ORDER BY not_before_ms LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
   UNION ALL
   SELECT * FROM (
     SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND (not_after_ms = 0 OR not_after_ms > :now_ms)
+    ORDER BY row_id LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
+  UNION ALL
+  SELECT * FROM (
+    SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM canary_rows
+    WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
+      AND row_id >> 32 = :input_id AND not_before_ms <= :now_ms AND (not_after_ms = 0 OR not_after_ms > :now_ms)
     ORDER BY row_id LIMIT :limit)
   LIMIT :limit);
 
@@ -561,17 +567,27 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, id
   FROM rows INDEXED BY rows_planned
   WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND row_id > :after
     AND place_id IN (SELECT value FROM json_each(:places)) AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-  ORDER BY row_id LIMIT :limit);
+  ORDER BY row_id
+  LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit));
 
 -- name: planned_rows_at
 -- packed
--- Those of open places, in the order of the places, of each the first to be sent.
+-- Those of open places, in the order of the places, of each the first to be sent. A canary holds the others as in planned_rows.
 SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
-  SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
-    r.place_id
-  FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_placed
-    ON r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.value AND r.not_before_ms <= :now_ms
-  WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
+  SELECT * FROM (
+    SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
+      r.place_id
+    FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_placed
+      ON r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.value AND r.not_before_ms <= :now_ms
+    WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
+    LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
+  UNION ALL
+  SELECT * FROM (
+    SELECT row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts, not_after_ms, place_id FROM canary_rows
+    WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
+      AND row_id >> 32 = :input_id AND place_id IN (SELECT value FROM json_each(:places)) AND not_before_ms <= :now_ms
+      AND (not_after_ms = 0 OR not_after_ms > :now_ms)
+    ORDER BY row_id LIMIT :limit)
   LIMIT :limit);
 
 -- name: planned_next
@@ -1124,3 +1140,45 @@ WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL
 -- name: notices_of_others
 SELECT count(*) FROM notices
 WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL AND channel NOT IN (SELECT value FROM json_each(:channels));
+
+-- name: canary_of
+SELECT wanted, sent_at_ms, looks, verdict FROM canaries WHERE campaign_id = :campaign_id;
+
+-- name: canary_begin
+INSERT OR IGNORE INTO canaries (campaign_id, wanted) VALUES (:campaign_id, :wanted);
+
+-- name: canary_sent_keys
+SELECT row_key FROM canary_rows
+WHERE campaign_id = :campaign_id AND (state = 'sending' OR state = 'created' OR state = 'rejected' OR state = 'unknown');
+
+-- name: canary_candidates
+-- How many rows of these inputs may be claimed now.
+SELECT count(*) FROM rows WHERE state = 'planned' AND row_id >> 32 IN (SELECT value FROM json_each(:inputs)) AND not_before_ms <= :now_ms
+  AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places)));
+
+-- name: canary_pick
+-- Those of them that have these positions, in the order of the files.
+SELECT row_key FROM (
+  SELECT row_key, row_number() OVER (ORDER BY row_id) - 1 AS position FROM rows
+  WHERE state = 'planned' AND row_id >> 32 IN (SELECT value FROM json_each(:inputs)) AND not_before_ms <= :now_ms
+    AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places))))
+WHERE position IN (SELECT value FROM json_each(:positions));
+
+-- name: canary_choose
+UPDATE canaries SET row_keys = :row_keys WHERE campaign_id = :campaign_id AND verdict IS NULL;
+
+-- name: canary_sent
+UPDATE canaries SET sent_at_ms = :now_ms WHERE campaign_id = :campaign_id AND sent_at_ms IS NULL;
+
+-- name: canary_looked
+UPDATE canaries SET looks = looks + 1 WHERE campaign_id = :campaign_id;
+
+-- name: canary_settle
+UPDATE canaries SET verdict = :verdict WHERE campaign_id = :campaign_id AND verdict IS NULL;
+
+-- name: canary_seen
+-- What became of the rows that were sent, as far as it is known, and whether their executions have taught an opt-out.
+SELECT r.state, a.attempt_id, a.error_code, e.status = 'ended' AND e.read_as IS NOT NULL, e.error_code,
+  a.attempt_id IN (SELECT attempt_id FROM suppression_log WHERE attempt_id IS NOT NULL)
+FROM canary_rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN executions AS e ON e.attempt_id = a.attempt_id
+WHERE r.campaign_id = :campaign_id AND (r.state = 'sending' OR r.state = 'created' OR r.state = 'rejected' OR r.state = 'unknown');

@@ -1,4 +1,4 @@
--- The ledger, version 12. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 13. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -284,3 +284,18 @@ CREATE TABLE notices (
   error            TEXT                    -- what the last try came to
 ) WITHOUT ROWID;
 CREATE INDEX notices_open ON notices (channel) WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL;
+
+-- A campaign's canary: the rows that are sent before all others, which wait until what became of these is judged.
+CREATE TABLE canaries (
+  campaign_id INTEGER PRIMARY KEY REFERENCES campaigns,
+  wanted      INTEGER NOT NULL,            -- so many rows
+  row_keys    TEXT NOT NULL DEFAULT '[]',  -- JSON array: which
+  sent_at_ms  INTEGER,                     -- when all of them were; NULL: they are not yet
+  looks       INTEGER NOT NULL DEFAULT 0,  -- how often too little was known of what became of them
+  verdict     TEXT CHECK (verdict = 'passed' OR verdict = 'stopped')  -- NULL: the campaign's other rows wait for it
+);
+CREATE VIEW canary_rows AS
+SELECT c.campaign_id, c.verdict, r.*
+FROM canaries AS c CROSS JOIN json_each(c.row_keys) AS j
+  CROSS JOIN row_keys AS k ON k.campaign_id = c.campaign_id AND k.row_key = j.value
+  CROSS JOIN rows AS r ON r.row_id = k.row_id;

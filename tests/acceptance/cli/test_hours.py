@@ -212,3 +212,21 @@ def test_hours_are_off_in_a_rehearsal(ready: Program, sandbox: SandboxProcess) -
     write_contacts(ready.folder / "alert.csv", 2, first=200)
     assert ready("run", "alert.csv", "--yes").code == 0
     assert sandbox.stats()["creates"] == 4
+
+
+def test_a_canary_of_open_places(ready: Program, sandbox: SandboxProcess) -> None:
+    """Nothing where all have night; then the first rows are those of open places, spread over them alone."""
+    numbers = zoned(ready, *["UTC", "Etc/GMT-3"] * 6)
+    canary = {"rows": 3, "wait_min": 0.001}
+    with_hours(ready, sandbox, window(6), canary=canary)
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, sandbox.stats()["creates"], sum(one["rows"] for one in run.json["waiting"])) == (7, 0, 12), (
+        run.err
+    )
+    with_hours(ready, sandbox, window(3), canary=canary)
+    # Its executions do not end, so nothing is known of them.
+    stopped = ready("resume", "spring", "--yes")
+    assert (stopped.code, "error[canary]" in stopped.err) == (5, True), stopped.err
+    assert sorted(reached(sandbox)) == [numbers[3], numbers[7], numbers[11]]
+    resumed = ready("resume", "spring", "--yes", "--accept-canary", "--json")
+    assert (resumed.code, resumed.json["rows"]["created"], resumed.json["rows"]["planned"]) == (7, 6, 6), resumed.err

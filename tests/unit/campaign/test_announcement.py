@@ -11,7 +11,7 @@ import pytest
 
 from dispatcher.campaign.announcement import announcing, is_news, kind_of
 from dispatcher.campaign.result import RunResult
-from dispatcher.errors import BreakerOpen, DispatcherError, GuardTripped, Interrupted
+from dispatcher.errors import BreakerOpen, CanaryStopped, DispatcherError, GuardTripped, Interrupted
 from dispatcher.ledger.notices import EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.ledger.wishes import PAUSED_BEFORE
@@ -79,6 +79,8 @@ WAITS = replace(status({RowState.created: 1, RowState.planned: 2}), first_starte
         (status({RowState.created: 2, RowState.unknown: 1}), None, 0, NoticeKind.finished),
         (WAITS, None, 0, NoticeKind.stopped),  # a limit
         (WAITS, BreakerOpen("20 failures"), 2, NoticeKind.stopped),
+        (WAITS, GuardTripped("41 of 200"), 2, NoticeKind.guard),
+        (WAITS, CanaryStopped("6 of 50"), 2, NoticeKind.canary),
         (DONE, Interrupted(), 0, NoticeKind.stopped),
         (DONE, None, 1, NoticeKind.stopped),  # rows of an earlier file
     ],

@@ -43,7 +43,14 @@ def test_nothing_is_left_to_do() -> None:
     assert next_steps("spring", status({RowState.created: 5, RowState.skipped: 1})) == none
 
 
-@pytest.mark.parametrize(("by", "options"), [(PausedBy.user, ()), (PausedBy.guard, (Option("accept-guard"),))])
+@pytest.mark.parametrize(
+    ("by", "options"),
+    [
+        (PausedBy.user, ()),
+        (PausedBy.guard, (Option("accept-guard"),)),
+        (PausedBy.canary, (Option("accept-canary"),)),
+    ],
+)
 def test_who_resumes_lifts_the_pause(by: PausedBy, options: tuple[Option, ...]) -> None:
     """The guard's only by saying so; and where no row waits nothing is said of it."""
     paused = replace(status({RowState.planned: 2}), paused=Pause(at_ms=1, by=by))

@@ -43,8 +43,8 @@ class WishMachine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def is_paused(self, by: PausedBy) -> None:
-        """Who holds it once somebody has paused it: the first, but the guard above a user."""
-        if self.by is None or (self.by, by) == (PausedBy.user, PausedBy.guard):
+        """Who holds it once somebody has paused it: the first, but a verdict above a user."""
+        if self.by is None or (self.by is PausedBy.user and by is not PausedBy.user):
             self.by = by
             self.version += 1
 
