@@ -78,10 +78,23 @@ def _planned(
     """Rows that may go: row_id, key, address or None, sender or None, identity, attempts, not_after_ms, place_id."""
     found: list[Sequence[Any]] = []
     if limit > 0 and not gate.is_closed:
+        campaign_id = run.campaign.campaign_id
+        # Until it is known what became of its canary, a campaign has no other rows.
+        (canary_is_open,) = db.one("canary_is_open", campaign_id=campaign_id)
         for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
             if len(found) < limit:
                 at_ms, rest = gate.at_ms or now_ms, limit - len(found)
-                if gate.places is None:
+                if canary_is_open:
+                    found += db.rows(
+                        "canary_planned",
+                        campaign_id=campaign_id,
+                        input_id=scope,
+                        now_ms=at_ms,
+                        limit=rest,
+                        everywhere=gate.places is None,
+                        places=list(gate.places or ()),
+                    )
+                elif gate.places is None:
                     found += db.rows("planned_rows", input_id=scope, now_ms=at_ms, limit=rest)
                 else:
                     found += _of_open_places(db, run, rest, at_ms, scope, gate.places, reached)

@@ -539,23 +539,17 @@ WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
 -- name: planned_rows
 -- packed
--- Rows whose time has come go first. While a canary has no verdict, its rows are granted and no others.
+-- Rows whose time has come go first.
 SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts, not_after_ms, place_id)) FROM (
   SELECT * FROM (
     SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0 AND not_before_ms <= :now_ms
       AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY not_before_ms LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
+    ORDER BY not_before_ms LIMIT :limit)
   UNION ALL
   SELECT * FROM (
     SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM rows
     WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY row_id LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
-  UNION ALL
-  SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM canary_rows
-    WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
-      AND row_id >> 32 = :input_id AND not_before_ms <= :now_ms AND (not_after_ms = 0 OR not_after_ms > :now_ms)
     ORDER BY row_id LIMIT :limit)
   LIMIT :limit);
 
@@ -567,27 +561,17 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, id
   FROM rows INDEXED BY rows_planned
   WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms = 0 AND row_id > :after
     AND place_id IN (SELECT value FROM json_each(:places)) AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-  ORDER BY row_id
-  LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit));
+  ORDER BY row_id LIMIT :limit);
 
 -- name: planned_rows_at
 -- packed
--- Those of open places, in the order of the places, of each the first to be sent. A canary holds the others as in planned_rows.
+-- Those of open places, in the order of the places, of each the first to be sent.
 SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
-  SELECT * FROM (
-    SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
-      r.place_id
-    FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_placed
-      ON r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.value AND r.not_before_ms <= :now_ms
-    WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
-    LIMIT iif(EXISTS (SELECT 1 FROM inputs AS i JOIN canaries AS c USING (campaign_id) WHERE i.input_id = :input_id AND c.verdict IS NULL), 0, :limit))
-  UNION ALL
-  SELECT * FROM (
-    SELECT row_id, row_key, to_address, from_address, coalesce(identity, row_id), attempts, not_after_ms, place_id FROM canary_rows
-    WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
-      AND row_id >> 32 = :input_id AND place_id IN (SELECT value FROM json_each(:places)) AND not_before_ms <= :now_ms
-      AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY row_id LIMIT :limit)
+  SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
+    r.place_id
+  FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_placed
+    ON r.state = 'planned' AND r.place_id <> 0 AND r.row_id >> 32 = :input_id AND r.place_id = p.value AND r.not_before_ms <= :now_ms
+  WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
   LIMIT :limit);
 
 -- name: planned_next
@@ -1143,6 +1127,21 @@ WHERE sent_at_ms IS NULL AND gave_up_at_ms IS NULL AND channel NOT IN (SELECT va
 
 -- name: canary_of
 SELECT wanted, sent_at_ms, looks, verdict FROM canaries WHERE campaign_id = :campaign_id;
+
+-- name: canary_is_open
+-- Whether a campaign's other rows wait for what becomes of its canary.
+SELECT EXISTS (SELECT 1 FROM canaries WHERE campaign_id = :campaign_id AND verdict IS NULL);
+
+-- name: canary_planned
+-- packed
+-- As planned_rows, of a campaign's canary alone; with places only those that are open.
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
+  SELECT row_id, row_key, to_address, from_address, coalesce(identity, row_id) AS identity, attempts, not_after_ms, place_id
+  FROM canary_rows
+  WHERE campaign_id = :campaign_id AND state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms <= :now_ms
+    AND (not_after_ms = 0 OR not_after_ms > :now_ms)
+    AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places)))
+  ORDER BY row_id LIMIT :limit);
 
 -- name: canary_begin
 INSERT OR IGNORE INTO canaries (campaign_id, wanted) VALUES (:campaign_id, :wanted);
