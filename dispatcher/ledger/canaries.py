@@ -64,15 +64,14 @@ def choose(db: Db, run: Run, *, most: int | None, input_id: int | None, gate: Ga
     missing = max(0, wanted - len(sent))
     picked: list[str] = []
     if missing and most != 0 and not gate.is_closed:
-        scope = {
-            "inputs": [input_id] if input_id is not None else attempts.inputs_planned(db, campaign),
-            "now_ms": gate.at_ms or now_ms,
-            "everywhere": gate.places is None,
-            "places": list(gate.places or ()),
-        }
-        (rows,) = db.one("canary_candidates", **scope)
+        inputs = [input_id] if input_id is not None else attempts.inputs_planned(db, campaign)
+        at_ms, everywhere, places = gate.at_ms or now_ms, gate.places is None, list(gate.places or ())
+        (rows,) = db.one("canary_candidates", inputs=inputs, now_ms=at_ms, everywhere=everywhere, places=places)
         positions = spread(rows, missing if most is None else min(missing, most))
-        picked = [key for (key,) in db.rows("canary_pick", positions=positions, **scope)]
+        found = db.rows(
+            "canary_pick", inputs=inputs, now_ms=at_ms, everywhere=everywhere, places=places, positions=positions
+        )
+        picked = [key for (key,) in found]
     db.run("canary_choose", campaign_id=campaign_id, row_keys=[*sent, *picked])
     return Chosen(len(sent), len(picked))
 
@@ -127,7 +126,12 @@ class Canaries:
 
     async def sent(self, run: Run, now_ms: int) -> None:
         """All of them were sent; the first time counts."""
-        await self._mark(run, "canary_sent", now_ms=now_ms)
+
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            db.run("canary_sent", campaign_id=run.campaign.campaign_id, now_ms=now_ms)
+
+        await self._do(work)
 
     async def fates(self, campaign: CampaignRecord) -> dict[int, Fate]:
         """What became of those that were sent, as far as it is known, by attempt."""
@@ -135,7 +139,12 @@ class Canaries:
 
     async def looked(self, run: Run) -> None:
         """Too little was known."""
-        await self._mark(run, "canary_looked")
+
+        def work(db: Db) -> None:
+            attempts.check_lease(db, run)
+            db.run("canary_looked", campaign_id=run.campaign.campaign_id)
+
+        await self._do(work)
 
     async def settle(self, run: Run, wanted: Pause | None) -> Pause | None:
         """Write the verdict, the first time: passed (None), or the pause that the campaign is to have.
@@ -154,10 +163,3 @@ class Canaries:
     async def accept(self, campaign: CampaignRecord) -> None:
         """Let the others go without a verdict, if there is a canary that has none. Nobody needs a lease for this."""
         await self._do(lambda db: settle(db, campaign, None))
-
-    async def _mark(self, run: Run, query: str, **values: int) -> None:
-        def work(db: Db) -> None:
-            attempts.check_lease(db, run)
-            db.run(query, campaign_id=run.campaign.campaign_id, **values)
-
-        await self._do(work)

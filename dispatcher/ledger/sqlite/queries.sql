@@ -545,7 +545,7 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, co
     SELECT row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id FROM canary_rows
     WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
       AND row_id >> 32 = :input_id AND not_before_ms <= :now_ms AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY row_id LIMIT :limit)
+    LIMIT :limit)
   LIMIT :limit);
 
 -- name: planned_rows_behind
@@ -576,7 +576,7 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, id
     WHERE campaign_id = (SELECT campaign_id FROM inputs WHERE input_id = :input_id) AND verdict IS NULL AND state = 'planned'
       AND row_id >> 32 = :input_id AND place_id IN (SELECT value FROM json_each(:places)) AND not_before_ms <= :now_ms
       AND (not_after_ms = 0 OR not_after_ms > :now_ms)
-    ORDER BY row_id LIMIT :limit)
+    LIMIT :limit)
   LIMIT :limit);
 
 -- name: planned_next
@@ -1118,7 +1118,7 @@ SELECT row_key FROM (
   SELECT row_key, row_number() OVER (ORDER BY row_id) - 1 AS position FROM rows
   WHERE state = 'planned' AND row_id >> 32 IN (SELECT value FROM json_each(:inputs)) AND not_before_ms <= :now_ms
     AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places))))
-WHERE position IN (SELECT value FROM json_each(:positions));
+WHERE position IN (SELECT value FROM json_each(:positions)) ORDER BY position;
 
 -- name: canary_choose
 UPDATE canaries SET row_keys = :row_keys WHERE campaign_id = :campaign_id AND verdict IS NULL;
