@@ -102,7 +102,7 @@ def refuse_too_many(ahead: Outlook, settings: Settings) -> None:
 def duration_s(rows: int, settings: Settings) -> float:
     """How long so many requests take at the rate, at the least."""
     rate = settings.rate
-    per_window = max(1, int(settings.window_limit * (1 - rate.headroom)))
+    per_window = max(1, int(settings.window_limit * (1 - rate.unused_share) + 1e-9))
     if rate.pace == "spike":
         return max(0, -(-rows // per_window) - 1) * rate.window_s
     return rows / (per_window / rate.window_s)

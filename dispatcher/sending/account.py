@@ -189,7 +189,7 @@ class OpenAccount:
         return Limiter(
             per_second=rate.per_second,
             window_s=rate.window_s,
-            headroom=rate.headroom,
+            headroom=rate.unused_share,
             pace=rate.pace,
             past=Past(
                 sent_at_s=[now_s - age_s for age_s in _newer(history.ages_s, known_ms, asked_ms)],

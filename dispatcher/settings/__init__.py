@@ -12,6 +12,7 @@ from dispatcher.settings.credentials import (
 )
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.notify import NotifySettings
+from dispatcher.settings.rate import RateSettings
 from dispatcher.settings.rules import (
     OPT_OUT_WORDS,
     CanarySettings,
@@ -26,7 +27,6 @@ from dispatcher.settings.schema import (
     CampaignSettings,
     ColumnsSettings,
     InputSettings,
-    RateSettings,
     ReconcileSettings,
     RetrySettings,
     Settings,

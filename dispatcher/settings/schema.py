@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
 from dispatcher.settings.notify import NotifySettings
+from dispatcher.settings.rate import RateSettings
 from dispatcher.settings.rules import (
     CanarySettings,
     CapsSettings,
@@ -211,20 +212,6 @@ class InputSettings(Table):
         if value and len({day.strftime(value) for day in days}) < len(days):
             raise ValueError('must say the day in strftime\'s words, like "%d.%m.%Y" (02.03.2026) or "%Y-%m-%d"')
         return value
-
-
-class RateSettings(Table):
-    """How fast requests may leave."""
-
-    per_second: Positive = Field(20.0, description="The account's limit, in create requests per second.")
-    window_s: Positive = Field(10.0, description="The seconds over which the limit is averaged.")
-    pace: Literal["even", "spike"] = Field(
-        "even", description="even: one after the other; spike: a whole window's worth at once, then a window's wait."
-    )
-    headroom: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.01, description="The share of the limit that is never used."
-    )
-    in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The most requests on the wire at once.")
 
 
 class RetrySettings(Table):

@@ -32,7 +32,7 @@ def rate_text(rate_per_s: float) -> str:
 def duration_text(duration_s: float, settings: Settings) -> str:
     """`0:10 at 20/s`, the estimate and what it rests on."""
     spike = ", a window's worth at once" if settings.rate.pace == "spike" else ""
-    return f"{clock_text(duration_s)} at {rate_text(settings.rate.per_second)}{spike}"
+    return f"{clock_text(duration_s)} at {rate_text(settings.rate.paced_per_second)}{spike}"
 
 
 def time_text(at_ms: int) -> str:

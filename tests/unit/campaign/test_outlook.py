@@ -25,6 +25,11 @@ def settings(**rate: object) -> Settings:
         (199, {"pace": "spike"}, 10.0),
         (397, {"pace": "spike"}, 20.0),
         (100, {"per_second": 10, "headroom": 0}, 10.0),
+        # What the senders carry lowers the pace, and never raises it.
+        (100, {"messages_per_second": 1}, 100.0),
+        (100, {"messages_per_second": 3, "messages_per_execution": 2}, 100 / 1.5),
+        (198, {"messages_per_second": 100}, 10.0),
+        (11, {"messages_per_second": 1, "pace": "spike"}, 10.0),
     ],
 )
 def test_the_duration_is_that_of_the_rate(rows: int, rate: dict[str, object], seconds: float) -> None:

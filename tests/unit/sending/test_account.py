@@ -212,6 +212,14 @@ class TestLimiter:
                 assert again is not limiters[0]
                 assert again.window_now() == 0
 
+    @pytest.mark.parametrize(("carried", "cap"), [(0, 198), (1, 10), (2.5, 25), (100, 198)])
+    async def test_what_the_senders_carry(self, carried: float, cap: int) -> None:
+        """It lowers the pace, and nothing else: the limit of a window stays the account's."""
+        rate = {"messages_per_second": carried}
+        async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter = await one.account.limiter()
+            assert (limiter.cap, limiter.window_limit) == (cap, 200)
+
     async def test_what_a_run_before_has_sent(self) -> None:
         """It counts, whichever ledger that had: the ledger of this one knows nothing of it."""
         async with borrow() as one, one.account.lease(EmptyLedger(), wait=False):
