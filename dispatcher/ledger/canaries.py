@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispatcher.ledger import attempts, wishes
-from dispatcher.ledger.db import Db
-from dispatcher.ledger.lists import Work
+from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.model import Pause, RowState
 from dispatcher.rules.canary import Fate, spread

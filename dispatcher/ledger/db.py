@@ -6,10 +6,11 @@ the same names and parameters, and a `Db` that runs them; `sqlite/` is the first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
@@ -43,3 +44,9 @@ class Db(Protocol):
 
     def undone(self) -> AbstractContextManager[None]:
         """Whatever is done inside is undone at its end, and nothing else of the transaction is."""
+
+
+class Work(Protocol):
+    """Runs something in a transaction of the ledger's."""
+
+    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...

@@ -6,23 +6,14 @@ returned.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Collection, Iterable, Sequence
 
 from dispatcher.clock import now_ms
 from dispatcher.ledger import suppressed
-from dispatcher.ledger.db import Db
+from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.suppressed import Suppression, SuppressionChange, SuppressionList
 from dispatcher.model import ListKind
-
-T = TypeVar("T")
-
-
-class Work(Protocol):
-    """Runs something in a transaction of the ledger's."""
-
-    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
 
 
 class Lists:

@@ -13,8 +13,7 @@ from uuid import uuid4
 
 from dispatcher.clock import now_ms
 from dispatcher.ledger import reading
-from dispatcher.ledger.db import Db
-from dispatcher.ledger.lists import Work
+from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
 
 #: No claim lasts longer: a time beyond that was written before the clock was set back.

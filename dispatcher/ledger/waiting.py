@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
 
 from dispatcher.ledger import attempts, places
-from dispatcher.ledger.db import Db
+from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.places import Place
-
-T = TypeVar("T")
-
-
-class Work(Protocol):
-    """Runs something in a transaction of the ledger's."""
-
-    def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
 
 
 class PlacesOfRows:
@@ -66,45 +57,27 @@ class PlacesOfRows:
 
         Some thousands a transaction; returns how many. Raises: LeaseLost.
         """
-        total = 0
-        while True:
-
-            def work(db: Db) -> int:
-                attempts.check_lease(db, run)
-                return places.sweep(db, _inputs(db, run.campaign, input_id), schedule, now_ms)
-
-            n = await self._do(work)
-            total += n
-            if n < places.ROWS_PER_SWEEP:
-                return total
+        return await self._swept(run, input_id, lambda db, ids: places.sweep(db, ids, schedule, now_ms))
 
     async def miss(self, run: Run, input_id: int | None) -> int:
         """Leave out all rows that wait, as the campaign's start was missed; as `sweep`."""
-        total = 0
-        while True:
-
-            def work(db: Db) -> int:
-                attempts.check_lease(db, run)
-                return places.miss(db, _inputs(db, run.campaign, input_id))
-
-            n = await self._do(work)
-            total += n
-            if not n:
-                return total
+        return await self._swept(run, input_id, places.miss)
 
     async def expire(self, run: Run, input_id: int | None, now_ms: int) -> int:
         """Leave out rows whose own time is over, whatever the hours are; as `sweep`."""
+        return await self._swept(run, input_id, lambda db, ids: places.expire(db, ids, 0, now_ms))
+
+    async def _swept(self, run: Run, input_id: int | None, some: Callable[[Db, list[int]], int]) -> int:
+        """Leave out `some` again and again, until there are none."""
         total = 0
-        while True:
 
-            def work(db: Db) -> int:
-                attempts.check_lease(db, run)
-                return places.expire(db, _inputs(db, run.campaign, input_id), 0, now_ms)
+        def work(db: Db) -> int:
+            attempts.check_lease(db, run)
+            return some(db, _inputs(db, run.campaign, input_id))
 
-            n = await self._do(work)
+        while n := await self._do(work):
             total += n
-            if n < places.ROWS_PER_SWEEP:
-                return total
+        return total
 
 
 def _inputs(db: Db, campaign: CampaignRecord, input_id: int | None) -> list[int]:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dispatcher.errors import CampaignPaused, CanaryStopped, GuardTripped
-from dispatcher.ledger.db import Db
-from dispatcher.ledger.lists import Work
+from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import CampaignRecord
 from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
