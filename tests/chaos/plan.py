@@ -47,6 +47,10 @@ close_early_min = 0
 deadline = "{deadline}"
 [suppress]
 files = ["do-not-contact.csv"]
+[cooloff]
+max = 50
+[caps]
+per_day = 1_000_000
 """
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "all"

@@ -48,7 +48,8 @@ class World:
     others: bool = False
     #: The account is spelled another way in each life.
     spellings: bool = False
-    #: Hours hold (all day long), there is a deadline (tomorrow), and some of the people are on a suppression list.
+    #: Hours hold (all day long), there is a deadline (tomorrow), a cool-off and a cap that nobody comes to, and some of
+    #: the people are on a suppression list.
     rules: bool = False
     proves_nothing: bool = True
 
