@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
@@ -36,6 +37,13 @@ async def preflight(context: CampaignContext, stop: StopRequest) -> list[Finding
         account.check_owner(seen.flow.account_sid)
     id_parameter = context.settings.campaign.id_parameter
     return findings(seen, parameters=parameters, sender=sender, id_parameter=id_parameter)
+
+
+async def learn_clock(studio: Studio, flow_sid: str) -> None:
+    """Ask Studio anything where it has not told yet what time it is. Raises: AuthenticationError."""
+    if studio.clock_skew_s is None:
+        with contextlib.suppress(StudioError, PermissionRefused):
+            await studio.flow(flow_sid)
 
 
 async def check_account(studio: Studio, account: OpenAccount, flow_sid: str) -> None:

@@ -25,6 +25,10 @@ class RunResult:
     reconcile_error: DispatcherError | None = None
     #: Planned rows that this run was to send and did not.
     remaining: int = 0
+    #: Rows that it has begun to send, as far as `limit` counts them.
+    begun: int = 0
+    #: The clock that the rules went by less this machine's: `waiting` is in that one's time.
+    clock_ahead_ms: int = 0
     #: Rows that wait for hours, a start or their own times; the first to go first.
     waiting: tuple[Waiting, ...] = ()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.announcement import announcing
 from dispatcher.campaign.canary import CanaryOfRun, Rounds
 from dispatcher.campaign.context import CampaignContext
-from dispatcher.campaign.preflight import check_account
+from dispatcher.campaign.preflight import check_account, learn_clock
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.result import RunResult
@@ -128,6 +128,8 @@ class CampaignRun:
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
                 if schedule is not None:
+                    # Before the first claim: a wrong clock here must not say that it is day there.
+                    await self._stop.race(learn_clock(studio, record.flow_sid))
                     await keep_start(self._context, run, input_id, schedule, timing.now_ms())
                 await timing.sweep()
                 try:
@@ -153,6 +155,7 @@ class CampaignRun:
         stopped = self._stop.error
         reason = stopped.message if stopped else None
 
+        totals = sender.totals()
         waiting: list[Waiting] = []
         if stopped is None and sender.next_at_ms is not None:
             waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms(), timing.capped_until_ms())
@@ -168,11 +171,13 @@ class CampaignRun:
                 reconcile_error=reconcile_error,
                 remaining=_planned_rows(status, input_id) if limit is None and not waiting else 0,
                 waiting=tuple(waiting),
+                begun=totals.requests - totals.throttled,
+                clock_ahead_ms=timing.ahead_ms,
             )
 
         announce = announcing(settings, result, report=report, had_work=had_work)
         with contextlib.suppress(LedgerError):
-            await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=sender.totals(), announce=announce)
+            await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=totals, announce=announce)
         self._bus.emit(RunStopped(campaign=record.name, reason=reason))
         return result(await self._ledger.status(record))
 

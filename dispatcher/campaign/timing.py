@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _PLACED_AT_ONCE = 10_000
 #: Those that wait, and those that may once it is known what became of them.
 _MAY_WAIT = frozenset({RowState.planned, RowState.sending, RowState.unknown})
-_NOWHERE = "no time zone is known for the number"
 
 
 class WaitsFor(StrEnum):
@@ -129,7 +128,7 @@ async def schedule_of(context: CampaignContext) -> Schedule | None:
         return None
     hours = hours_of(settings)
     await _place_rows(context)
-    return Schedule(hours, await context.ledger.places.all(), start=start, deadline=deadline)
+    return Schedule(hours, await _places(context), start=start, deadline=deadline)
 
 
 async def keep_start(context: CampaignContext, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> None:
@@ -137,7 +136,8 @@ async def keep_start(context: CampaignContext, run: Run, input_id: int | None, s
 
     Raises: StartMissed.
     """
-    settings, started_ms = context.settings.schedule, schedule.all_started_ms()
+    due = await context.ledger.places.due(run.campaign, input_id)
+    settings, started_ms = context.settings.schedule, schedule.all_started_ms(one.place_id for one in due)
     if settings.late == "send" or started_ms is None or now_ms <= started_ms + settings.grace_min * 60_000:
         return
     status = await context.ledger.status(run.campaign)
@@ -166,7 +166,7 @@ async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiti
             return []
         return await waiting_rows(context, None, input_id, local_ms(), await _capped_until_ms(context))
     start, deadline = _moments(settings)
-    schedule = Schedule(_hours(settings), await context.ledger.places.all(), start=start, deadline=deadline)
+    schedule = Schedule(_hours(settings), await _places(context), start=start, deadline=deadline)
     return await waiting_rows(context, schedule, input_id, local_ms(), await _capped_until_ms(context))
 
 
@@ -187,6 +187,20 @@ async def _capped_until_ms(context: CampaignContext) -> int | None:
     return cap.until_ms(at_ms)
 
 
+async def _places(context: CampaignContext) -> dict[int, Place | None]:
+    """The ledger's places, those of unknown zone as the settings are now: whatever they were when rows were planned."""
+    from dispatcher.intake.timing import places_of
+    from dispatcher.rules.places import NOWHERE
+
+    found, settings = await context.ledger.places.all(), context.settings
+    if settings.hours_mode != "wait":
+        return {number: None if place == NOWHERE else place for number, place in found.items()}
+    default = places_of(settings).default
+    if default is None:
+        return found
+    return {number: default if place in (None, NOWHERE) else place for number, place in found.items()}
+
+
 async def _place_rows(context: CampaignContext) -> None:
     """Rows that were planned by an earlier program, or while hours were off."""
     ledger, record = context.ledger, await context.current()
@@ -197,7 +211,7 @@ async def _place_rows(context: CampaignContext) -> None:
 
 async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
     from dispatcher.intake.header import visible
-    from dispatcher.rules.places import Places
+    from dispatcher.rules.places import Places, kept_place
 
     settings = context.settings
     names = [visible(name) for name in planned.header]
@@ -205,26 +219,19 @@ async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
         names.index(visible(name)) if name and visible(name) in names else None
         for name in (settings.columns.zone, settings.columns.area)
     )
-    places = Places(settings.hours.default_zone if settings.hours.zone_unknown == "default" else None)
+    places = Places()
     found: dict[int, Place | None] = {}
-    left_out: dict[int, str] = {}
     async with context.ledger.snapshot() as view:
         async for batch in view.rows(planned.input_id, states=_MAY_WAIT):
             for row in batch:
-                cells = [row.cells[at] if at is not None else "" for at in (zone, area)]
-                place = places.of(row.to_address or "", *cells)
-                if isinstance(place, Refusal):
-                    left_out[row.row_id] = place.sentence
-                elif (
-                    place is None and settings.hours_mode == "wait" and (row.to_address or "").split(":")[-1][:1] == "+"
-                ):
-                    left_out[row.row_id] = _NOWHERE
-                else:
-                    found[row.row_id] = place
+                address, cells = row.to_address or "", [row.cells[at] if at is not None else "" for at in (zone, area)]
+                place = places.of(address, *cells)
+                # A cell that says nothing is known for a wrong one when a file is planned.
+                found[row.row_id] = kept_place(address, None if isinstance(place, Refusal) else place)
             if len(found) >= _PLACED_AT_ONCE:
-                await context.ledger.places.place(found, left_out)
-                found, left_out = {}, {}
-    await context.ledger.places.place(found, left_out)
+                await context.ledger.places.place(found)
+                found = {}
+    await context.ledger.places.place(found)
 
 
 async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitColumns:
@@ -232,7 +239,7 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitCo
     from dispatcher.reporting.wait_columns import WaitColumns
     from dispatcher.rules.gate import Due, Schedule
 
-    places = await context.ledger.places.all()
+    places = await _places(context)
     start, deadline = _moments(context.settings)
     schedule = Schedule(hours_of(context.settings), places, start=start, deadline=deadline)
     at_ms = local_ms()
@@ -278,7 +285,7 @@ async def waiting_rows(
         if until_ms == capped_ms:
             found[until_ms, day_zone, WaitsFor.cap] += n
             continue
-        found[until_ms, place.zones[0] if place else None, _why(schedule, due, until_ms)] += n
+        found[until_ms, place.zones[0] if place and place.zones else None, _why(schedule, due, until_ms)] += n
     return _sorted(found)
 
 

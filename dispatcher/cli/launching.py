@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from dispatcher.cli.render import live
 from dispatcher.cli.render.failures import print_error, say_notices
 from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.progress import reading
+from dispatcher.cli.render.remedies import say_fix
 from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort, UsageError
@@ -214,15 +216,25 @@ async def until_done(
 ) -> ExitCode:
     """Where rows wait for their hours, go on at each opening until none does; the account is not held meanwhile.
 
-    Only if `waits`. Raises: Interrupted; what sending does.
+    Only if `waits`; what was asked for at the beginning holds: so many rows, and of no file that came later.
+    Raises: Interrupted; what sending does.
     """
     try:
-        while waits and launched.exit_code is ExitCode.WAITING and launched.result.next_at_ms is not None:
+        while waits and launched.exit_code in (ExitCode.WAITING, ExitCode.SOME_UNKNOWN) and launched.result.waiting:
+            result = launched.result
+            options = replace(options, limit=None if options.limit is None else max(0, options.limit - result.begun))
+            if options.limit == 0:
+                break
             try:
-                await live.countdown(launched.result.waiting)
+                await live.countdown(result.waiting, clock_ahead_ms=result.clock_ahead_ms)
             except asyncio.CancelledError:
                 raise Interrupted("stopped while rows wait for their hours", fix=Command("resume", (name,))) from None
             async with session.working(name, wait=True) as opened:
+                if (await opened.status()).campaign.input_id != result.status.campaign.input_id:
+                    # Nobody who was asked here has agreed to its rows.
+                    say("another file was fed into the campaign meanwhile: no rows are sent any more by this command")
+                    say_fix(Command("resume", (name,), does="sends what waits of all its files"))
+                    break
                 launched = await send(opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True)
     finally:
         if waits and as_json:

@@ -9,7 +9,7 @@ from dispatcher.errors import SettingsError
 from dispatcher.intake.columns import ColumnMap
 from dispatcher.model import Reason, Refusal, contact_of
 from dispatcher.remedies import Setting
-from dispatcher.rules.places import Place, Places
+from dispatcher.rules.places import Place, Places, kept_place
 from dispatcher.rules.times import read_columns
 from dispatcher.settings import Settings
 
@@ -66,6 +66,8 @@ class TimingReader:
                     timing.refused[position] = (place.reason, self._name_of(place), place.sentence)
         if self._keeps_places:
             timing.places = places
+            if None in places:
+                timing.places = [kept_place(to or "", place) for to, place in zip(to_addresses, places, strict=True)]
         if self._skips_unknown and None in places:
             for position, known in enumerate(places):
                 to = to_addresses[position]

@@ -10,7 +10,6 @@ import orjson
 from dispatcher.ledger import tallies
 from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.skipping import skip
 from dispatcher.model import Reason, RowState
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.places import Place, PlaceSource
@@ -89,14 +88,13 @@ def unplaced(db: Db, input_id: int, after: int) -> list[tuple[int, str]]:
     return [(row_id, address) for row_id, address in found]
 
 
-def place_rows(db: Db, places: Mapping[int, Place | None], left_out: Mapping[int, str]) -> None:
-    """Give planned rows their places; leave out those that are nowhere: row -> why."""
+def place_rows(db: Db, places: Mapping[int, Place | None]) -> None:
+    """Give rows their places."""
     numbers = ids(db, places.values())
     flat: list[int | str] = []
     for row_id, place_id in zip(places, numbers, strict=True):
         flat += (row_id, place_id)
     db.update("rows_place", 2, flat)
-    skip(db, Reason.zone_unknown, left_out)
 
 
 def due(db: Db, input_ids: Iterable[int]) -> list[Due]:
@@ -142,12 +140,25 @@ def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> in
     return count
 
 
-def close(db: Db, input_ids: Sequence[int], place_id: int, reason: Reason, sentence: str | None = None) -> int:
-    """Leave out the rows of a place that does not open any more, or for whatever the sentence says; as `expire`."""
+def close(
+    db: Db, input_ids: Sequence[int], place_id: int, reason: Reason, sentence: str | None = None, *, first_ms: int = 0
+) -> int:
+    """Leave out the rows of a place that does not open any more, or for whatever the sentence says; as `expire`.
+
+    `first_ms`: those alone that by themselves may be sent only from then on, or later.
+    """
     code, sentence, count = reason.value, sentence or _CLOSED[reason], 0
     for input_id in input_ids:
         limit = ROWS_PER_SWEEP - count
-        n = db.run("rows_close", input_id=input_id, place_id=place_id, reason_code=code, sentence=sentence, limit=limit)
+        n = db.run(
+            "rows_close",
+            input_id=input_id,
+            place_id=place_id,
+            reason_code=code,
+            sentence=sentence,
+            first_ms=first_ms,
+            limit=limit,
+        )
         count += _moved(db, input_id, n)
     return count
 
@@ -175,13 +186,19 @@ def sweep(db: Db, input_ids: Sequence[int], schedule: Schedule, now_ms: int) -> 
         if opens_ms is None:
             reason = schedule.left_out(one.place_id, now_ms) or Reason.expired
             count += close(db, input_ids, one.place_id, reason)
-        elif opens_ms > now_ms:
+            continue
+        last_ms = schedule.last_ms(one.place_id, now_ms)
+        if last_ms is not None:
+            count += close(db, input_ids, one.place_id, Reason.expired, _TOO_LATE, first_ms=last_ms)
+        if opens_ms > now_ms:
             # Its rows cannot go before that.
             count += expire(db, input_ids, one.place_id, opens_ms)
     return count
 
 
+_TOO_LATE = "the campaign's deadline comes before the row's own time, or the contact's hours behind it"
 _CLOSED = {
     Reason.expired: "the campaign's deadline comes before the contact's hours",
+    Reason.zone_unknown: "no time zone is known for the number",
     Reason.no_window: "no hour of the next days is within the hours of every time zone that the contact may be in",
 }

@@ -30,9 +30,9 @@ class PlacesOfRows:
         """Some planned rows behind a row (0: from the first) whose places were not looked up, with their addresses."""
         return await self._read(lambda db: places.unplaced(db, input_id, after))
 
-    async def place(self, found: Mapping[int, Place | None], left_out: Mapping[int, str]) -> None:
-        """Keep where the contacts of planned rows may be; those in `left_out` are nowhere: row -> why."""
-        await self._do(lambda db: places.place_rows(db, found, left_out))
+    async def place(self, found: Mapping[int, Place | None]) -> None:
+        """Keep where the contacts of rows may be."""
+        await self._do(lambda db: places.place_rows(db, found))
 
     async def due(self, campaign: CampaignRecord, input_id: int | None) -> list[Due]:
         """The places that have rows which wait, each with when the first of them may be sent, by itself."""

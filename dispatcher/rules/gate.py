@@ -57,6 +57,7 @@ class Schedule:
     """The hours of a campaign, its start and its deadline, over the places of its contacts. Pure: the time is told.
 
     Times are milliseconds since 1970. A place that is None is open until the deadline: no hours hold for it.
+    One without zones never opens.
     """
 
     def __init__(
@@ -107,11 +108,20 @@ class Schedule:
         """Why rows of a place are not sent any more, whatever their own times are; None: they may be."""
         if self.earliest_ms(Due(place_id, 0), now_ms) is not None:
             return None
+        place = self.places.get(place_id)
+        if place is not None and not place.zones:
+            return Reason.zone_unknown
         return Reason.no_window if place_id in self._never else Reason.expired
 
-    def all_started_ms(self) -> int | None:
-        """When the campaign has started everywhere; None: it has no start."""
-        starts = [self.starts_ms(place_id) for place_id in self.places]
+    def last_ms(self, place_id: int, now_ms: int) -> int | None:
+        """From when on nothing is sent there any more, by the deadline; None: there is none."""
+        self._refresh(now_ms)
+        ends_ms, spans = self._ends_ms(place_id), self._spans.get(place_id, [])
+        return spans[-1][1] if spans and ends_ms is not None and ends_ms <= self._horizon_ms else ends_ms
+
+    def all_started_ms(self, place_ids: Iterable[int]) -> int | None:
+        """When the campaign has started in all of these places; None: it has no start."""
+        starts = [self.starts_ms(place_id) for place_id in place_ids]
         return max((start for start in starts if start is not None), default=None)
 
     def starts_ms(self, place_id: int) -> int | None:
@@ -142,7 +152,10 @@ class Schedule:
             first_ms = max(now_ms, self._start.last_ms(zones)) if self._start else now_ms
             if first_ms not in by_first:
                 by_first[first_ms] = Openings(self._hours, first_ms, _DAYS)
-            spans = by_first[first_ms].of(place) if place else [(first_ms, first_ms + _DAYS * _FRESH_MS)]
+            if place is None:
+                spans = [(first_ms, first_ms + _DAYS * _FRESH_MS)]
+            else:
+                spans = by_first[first_ms].of(place) if place.zones else []
             if not spans:
                 self._never.add(place_id)
             ends_ms = self._deadline.first_ms(zones) if self._deadline else None
@@ -163,4 +176,4 @@ class Schedule:
 
 
 def _zones(place: Place | None) -> tuple[str, ...]:
-    return place.zones if place else ("UTC",)
+    return place.zones if place and place.zones else ("UTC",)

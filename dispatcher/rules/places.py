@@ -33,19 +33,30 @@ class PlaceSource(StrEnum):
     several_zones = "several_zones"
     #: Nothing: it is the zone that the settings have for such contacts.
     default = "default"
+    #: Nothing, and the settings have no zone for such contacts.
+    unknown = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a contact may be."""
 
-    #: IANA names, at least one: the zones it may be in.
+    #: IANA names: the zones it may be in. None: nothing tells it, see `NOWHERE`.
     zones: tuple[str, ...]
     #: Its ISO 3166-1 code; None: not known.
     country: str | None
     #: A state's or province's ISO 3166-2 code (US-FL); None: not known.
     area: str | None
     source: PlaceSource
+
+
+#: Of phone numbers that no zone is known for. None is of addresses without hours: a `client:`, a SIP address.
+NOWHERE = Place((), None, None, PlaceSource.unknown)
+
+
+def kept_place(address: str, place: Place | None) -> Place | None:
+    """What is kept with a row of this address, of what `Places` has read for it."""
+    return NOWHERE if place is None and contact_of(address)[:1] == "+" else place
 
 
 class Places:
@@ -56,7 +67,8 @@ class Places:
 
         Raises: HoursError: it is none.
         """
-        self._default: Place | None = None
+        #: None: there is no zone for such contacts.
+        self.default: Place | None = None
         if default_zone is not None:
             name = clocks.zone_name(default_zone)
             if name is None:
@@ -65,7 +77,7 @@ class Places:
                     found=repr(default_zone[:60]),
                     fix="write it as America/New_York",
                 )
-            self._default = Place((name,), clocks.country_of().get(name), None, PlaceSource.default)
+            self.default = Place((name,), clocks.country_of().get(name), None, PlaceSource.default)
         #: A number's first characters -> its place, where they tell it: all of +1, countries with one clock.
         self._by_start: dict[str, Place] = {}
         self._by_key: dict[str, Place] = {}
@@ -84,7 +96,7 @@ class Places:
             start = address[:_START_LENGTH]
             numbers.append(known[start] if start in known and "@" not in address else of_number(address))
         if zones is None and areas is None:
-            default = self._default
+            default = self.default
             return [place or default for place in numbers]
         blank = [""] * len(numbers)
         return [
@@ -133,7 +145,7 @@ class Places:
         if code is not None and (place is None or code != place.area):
             place = _in_area(code, place)
         if name is None:
-            return place or self._default
+            return place or self.default
         country = clocks.country_of().get(name)
         if place is None or (code is None and country is not None and country != place.country):
             return Place((name,), country, None, PlaceSource.column)

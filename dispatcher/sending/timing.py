@@ -41,8 +41,13 @@ class Timing:
 
     def now_ms(self) -> int:
         """The time that hours go by: this machine's, or Studio's where the two are far apart."""
+        return local_ms() + self.ahead_ms
+
+    @property
+    def ahead_ms(self) -> int:
+        """That time less this machine's."""
         skew_ms = (self._clock_skew_s() or 0.0) * 1000
-        return local_ms() + (round(skew_ms) if abs(skew_ms) > SKEW_BELIEVED_MS else 0)
+        return round(skew_ms) if abs(skew_ms) > SKEW_BELIEVED_MS else 0
 
     def gate(self) -> Gate:
         """What may be claimed now."""

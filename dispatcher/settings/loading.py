@@ -72,6 +72,17 @@ class LoadedSettings:
     config_path: Path | None
 
 
+#: Settings that name files. In config.toml they lie beside it, whatever folder the program works in.
+_FILES = frozenset({"suppress.files", "suppress.sha256_files"})
+
+
+def _beside(config: Path, names: Any) -> Any:
+    """File names as the program finds them; what is none is left for the check of the settings."""
+    if config.parent == Path() or not isinstance(names, list):
+        return names
+    return [str(config.parent / name) if isinstance(name, str) and name else name for name in names]
+
+
 def load(
     config: Path | str | None = None,
     *,
@@ -104,7 +115,8 @@ def load(
                 problems.append(_outside(table, values, file))
                 continue
             for name, value in values.items():
-                put(f"{table}.{name}", value, str(path))
+                dotted = f"{table}.{name}"
+                put(dotted, _beside(path, value) if dotted in _FILES else value, str(path))
     elif meant := config_file.misnamed(Path()):
         rename = Advice(f"mv {quote(str(meant))} {DEFAULT_CONFIG}")
         raise SettingsError(f"{meant} is not read: the file must be named {DEFAULT_CONFIG}", fix=rename)

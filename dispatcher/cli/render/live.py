@@ -190,9 +190,12 @@ async def _draw(bus: EventBus) -> None:
             shown.snapshot = bus.snapshot()
 
 
-async def countdown(waiting: Sequence[Waiting]) -> None:
-    """Wait until the first of these rows may go, and show for how long; the clock is looked at again and again."""
-    until_ms = waiting[0].until_ms
+async def countdown(waiting: Sequence[Waiting], *, clock_ahead_ms: int) -> None:
+    """Wait until the first of these rows may go, and show for how long; the clock is looked at again and again.
+
+    `clock_ahead_ms`: the clock that their times go by less this machine's.
+    """
+    until_ms = waiting[0].until_ms - clock_ahead_ms
     for line in waiting_lines(waiting):
         say(f"waiting: {line}", "yellow")
     with err().status("") if err().is_terminal else contextlib.nullcontext() as shown:

@@ -286,11 +286,12 @@ WHERE row_id IN (
     AND (:place_id = 0 OR place_id = :place_id) LIMIT :limit);
 
 -- name: rows_close
--- Rows that wait and whose place does not open any more.
+-- Rows that wait and whose place does not open any more, or not from then on when they may be sent by themselves.
 UPDATE rows SET state = 'skipped', reason_code = :reason_code, reason_column = NULL, reason = :sentence
 WHERE row_id IN (
   SELECT row_id FROM rows INDEXED BY rows_placed
-  WHERE state = 'planned' AND row_id >> 32 = :input_id AND place_id <> 0 AND place_id = :place_id LIMIT :limit);
+  WHERE state = 'planned' AND row_id >> 32 = :input_id AND place_id <> 0 AND place_id = :place_id
+    AND not_before_ms >= :first_ms LIMIT :limit);
 
 -- name: places_planned
 -- packed

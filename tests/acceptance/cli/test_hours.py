@@ -13,6 +13,7 @@ from tests.acceptance.cli.program import (
     phone,
     read_report,
     read_until,
+    sandbox_process,
     write_contacts,
     write_settings,
 )
@@ -98,6 +99,40 @@ def test_by_the_number_alone(ready: Program, sandbox: SandboxProcess) -> None:
     assert sorted(reached(sandbox)) == [phone(100), "client:bob"]
 
 
+def test_no_zone_is_not_any_hour(ready: Program, sandbox: SandboxProcess) -> None:
+    """Who is of no known zone is not reached by a retry either, nor where hours were off when the file was planned."""
+    with_hours(ready, sandbox, "00:00-24:00", columns={"zone": None})
+    write_contacts(ready.folder / "spring.csv", ["+870773111632,Sea"])
+    assert ready("run", "spring.csv", "--yes").code == 3
+    again = ready("retry", "spring", "--skipped", "zone_unknown", "--yes", "--json")
+    assert (again.code, again.json["skipped"]) == (3, {"zone_unknown": 1})
+    # Planned while hours were off: for a start, or such that it was left over.
+    off = {"mode": "off"}
+    start = f"{NOW + timedelta(hours=2):%Y-%m-%dT%H:%MZ}"
+    for name, number, schedule in (("one", phone(100), {"start_at": start}), ("two", phone(101), {})):
+        write_contacts(ready.folder / f"{name}.csv", [f"{number},Ann", "+870773111633,Sea"])
+        write_settings(ready.folder, sandbox.base_url, hours=off, schedule=schedule)
+        ready("run", f"{name}.csv", "--yes", "--limit", "1")
+        with_hours(ready, sandbox, "00:00-24:00", columns={"zone": None})
+        resumed = ready("resume", name, "--yes", "--json")
+        assert (resumed.code, resumed.json["skipped"]) == (3, {"zone_unknown": 1})
+    assert sorted(reached(sandbox)) == [phone(100), phone(101)]
+    # The settings name a zone for such: it holds for what was planned before, too.
+    default = {"zone_unknown": "default", "default_zone": "UTC", "mode": "wait", "presets": [], "open": OPEN}
+    write_settings(ready.folder, sandbox.base_url, hours=default)
+    assert ready("retry", "two", "--skipped", "zone_unknown", "--yes").code == 0
+    assert reached(sandbox)[-1] == "+870773111633"
+
+
+def test_a_wrong_clock_here_opens_nothing(program: Program) -> None:
+    """Studio is asked what time it is before the first row leaves: there it is night, whatever this machine says."""
+    with sandbox_process(program.folder, "--clock-skew", str(4 * 3600)) as sandbox:
+        zoned(program, "UTC", "UTC")
+        with_hours(program, sandbox, OPEN, campaign={"repeat_after_h": 0})
+        run = program("run", "spring.csv", "--yes", "--json")
+        assert (run.code, sandbox.stats()["creates"]) == (7, 0), run.err
+
+
 def test_wrong_cells_are_told(ready: Program, sandbox: SandboxProcess) -> None:
     """A zone that is none, a time that is none, an end before its beginning: the row is invalid, with the column."""
     lines = [
@@ -160,6 +195,35 @@ def test_the_programs_own_wait(ready: Program, sandbox: SandboxProcess) -> None:
     result = finish(process)
     assert (result.code, result.json["rows"]["created"], result.json["waiting"]) == (0, 1, [])
     assert sandbox.creates()[-1]["at"] >= datetime.fromisoformat(start).timestamp()
+
+
+def test_what_was_asked_for_holds_while_it_waits(ready: Program, sandbox: SandboxProcess) -> None:
+    """A limit is for all openings together; and rows of a file that was fed meanwhile are not this command's."""
+    start = (datetime.now(UTC) + timedelta(seconds=68)).isoformat(timespec="seconds")
+    columns = {"not_before": "from", "parameters": []}
+    write_settings(ready.folder, sandbox.base_url, columns=columns)
+
+    def write(name: str, *lines: str) -> None:
+        (ready.folder / name).write_text("phone,from\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+    write("spring.csv", f"{phone(100)},", f"{phone(101)},{start}", f"{phone(102)},{start}")
+    write("summer.csv", f"{phone(200)},{start}")
+    flags = ("--no-preflight", "--yes", "--wait", "--wait-until-done", "--json")
+    limited = ready.start("run", "spring.csv", "--limit", "2", *flags)
+    read_until(limited, "waiting: 2 rows until")
+    fed = ready.start("run", "summer.csv", *flags)
+    read_until(fed, "waiting: 1 row until")
+    write("more.csv", f"{phone(300)},")
+    # Planned, and nobody has agreed to send it.
+    write_settings(ready.folder, sandbox.base_url, columns=columns, guard={"max_rows": 1})
+    write("more.csv", f"{phone(300)},", f"{phone(301)},")
+    refused = ready("run", "more.csv", "--campaign", "summer", "--add", "--no-preflight", "--yes")
+    assert refused.code == 2, refused.err
+    told = finish(fed)
+    assert (told.code, "another file was fed" in told.err) == (7, True), told.err
+    assert "fix: dispatcher resume summer" in told.err
+    assert finish(limited).json["rows"]["created"] == 2
+    assert sorted(reached(sandbox)) == [phone(100), phone(101)]
 
 
 def test_a_start_that_was_missed(ready: Program, sandbox: SandboxProcess) -> None:

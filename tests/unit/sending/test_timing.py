@@ -28,7 +28,7 @@ async def placed(r: Rig) -> Rig:
     assert r.run.campaign.input_id is not None
     with real_work():
         rows = await r.ledger.places.unplaced(r.run.campaign.input_id, after=0)
-        await r.ledger.places.place(dict.fromkeys([row_id for row_id, _ in rows]), {})
+        await r.ledger.places.place(dict.fromkeys([row_id for row_id, _ in rows]))
         assert list(await r.ledger.places.all()) == [1]
     return r
 

@@ -12,7 +12,7 @@ from dispatcher.ledger.records import CampaignRecord, GrantedRows, RowBatch, Run
 from dispatcher.model import Outcome, Reason, RowState
 from dispatcher.rules.gate import OPEN, Due, Gate, Schedule
 from dispatcher.rules.hours import Hours, read_hours
-from dispatcher.rules.places import Place, PlaceSource
+from dispatcher.rules.places import NOWHERE, Place, PlaceSource
 from dispatcher.rules.times import Moment
 from tests.support.ledgers import NONE, Line, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
@@ -190,6 +190,21 @@ async def test_rows_that_expire_before_the_opening(ledger: Ledger) -> None:
     assert await reasons(ledger, input_id) == ["expired", None]
 
 
+async def test_rows_whose_own_time_is_too_late(ledger: Ledger) -> None:
+    """Rows that by themselves may go only when their place opens no more before the deadline do not wait for ever."""
+    spring = await campaign(ledger)
+    now_ms = 1_790_000_000_000  # 14:13 UTC: 10:13 in New York
+    hours, hour_ms = read_hours([], own="09:00-13:00"), 3_600_000
+    own_ms = [now_ms + hour_ms, now_ms + 3 * hour_ms, now_ms + 30 * hour_ms]
+    of = [Line(key, not_before_ms=at_ms) for key, at_ms in zip(KEYS, own_ms, strict=False)]
+    input_id = await load(ledger, spring, of, [EAST] * 3)
+    run = await run_of(ledger, spring)
+    ends = schedule(await ledger.places.all(), hours, deadline_ms=now_ms + 5 * hour_ms)
+    assert await ledger.places.sweep(run, None, ends, now_ms) == 2
+    assert await reasons(ledger, input_id) == [None, "expired", "expired"]
+    assert (await ledger.status(spring)).rows[RowState.planned] == 1
+
+
 async def test_a_place_that_never_opens(ledger: Ledger) -> None:
     """Its rows are left out, with that as reason."""
     spring = await campaign(ledger)
@@ -222,10 +237,13 @@ async def test_rows_of_an_earlier_program_get_places(ledger: Ledger) -> None:
     assert [address for _, address in found] == KEYS[1:4]
     (a, _), (b, _), (c, _) = found
     assert await ledger.places.unplaced(counts.input_id, after=b) == [(c, KEYS[3])]
-    await ledger.places.place({a: EAST, b: None}, {c: "nowhere"})
+    await ledger.places.place({a: EAST, b: None, c: NOWHERE})
     at = await numbers(ledger)
     assert [row.to_address for row in await claim(ledger, run, Gate({at[EAST]: 9_000, at[None]: 9_000}))] == KEYS[1:3]
+    of = schedule(await ledger.places.all(), read_hours([], own="00:00-24:00"))
+    assert await ledger.places.sweep(run, None, of, 10) == 1
     assert await reasons(ledger, counts.input_id) == [None, None, None, "zone_unknown"]
+    assert (await ledger.status(spring)).rows[RowState.planned] == 0
 
 
 async def test_a_newer_file_brings_its_places(ledger: Ledger) -> None:
