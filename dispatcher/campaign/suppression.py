@@ -125,14 +125,16 @@ async def _read(context: CampaignContext, kind: ListKind, path: Path) -> None:
 
 async def _load(context: CampaignContext, kind: ListKind, path: Path, file: ListFile) -> None:
     lists, account = context.ledger.lists, context.record.account
+    earlier = [one.entries for one in await lists.all(account) if (one.kind, one.source) == (kind, str(path))]
     list_id = await lists.begin(account, kind, str(path))
     pieces = file.pieces()
     contacts: set[str] = set()
-    unreadable = 0
+    unreadable = entries = 0
     examples: list[tuple[int, str]] = []
     while (piece := await asyncio.to_thread(_next, pieces)) is not None:
         unreadable += len(piece.unreadable)
         examples += piece.unreadable[: EXAMPLES_MAX - len(examples)]
+        entries += len(piece.contacts)
         contacts.update(piece.contacts)
         if len(contacts) >= LOADED_AT_ONCE:
             await lists.load(account, list_id, contacts)
@@ -145,6 +147,12 @@ async def _load(context: CampaignContext, kind: ListKind, path: Path, file: List
             f"the suppression list {path.name} has {counted(unreadable, 'line')} that {_name(unreadable)} nobody",
             found=told + more,
             fix=AnyOf(Advice(f"correct {path.name}"), Setting("suppress.accept_unreadable", True)),
+        )
+    if any(earlier) and not entries:
+        raise SuppressionError(
+            f"the suppression list {path.name} names nobody any more",
+            found=f"it had {counted(max(earlier), 'entry', 'entries')} when it was read last",
+            fix=Advice("fetch it anew; or take it out of [suppress], if nobody on it is to be left out any more"),
         )
     await lists.finish(account, list_id, read_as=_read_as(context.settings, kind, file.sha256), unreadable=unreadable)
 

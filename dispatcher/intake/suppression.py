@@ -109,13 +109,16 @@ class ListFile:
     def _column(self, table: Table) -> tuple[int, str | None]:
         """Where the contacts stand, and the first of them where the file has no line of names."""
         names = [visible(name) for name in table.header]
-        if self._column_name is not None and visible(self._column_name) in names:
-            return names.index(visible(self._column_name)), None
-        for index, name in enumerate(table.header):
-            if self._contacts(name):
-                return index, name
+        wanted = visible(self._column_name) if self._column_name is not None else ""
+        named = [index for index, name in enumerate(names) if wanted and name == wanted]
+        if len(named) == 1:
+            return named[0], None
+        filled = [] if named else [index for index, name in enumerate(table.header) if self._contacts(name)]
+        if len(filled) == 1:
+            return filled[0], table.header[filled[0]]
         if len(names) == 1:
             return 0, None
+        # Also where several may have them: of each pair the other one would be reached.
         raise ColumnError(
             f"{self._path.name} has several columns, and it is not known which has the contacts",
             found=", ".join(names[:8]),
@@ -128,6 +131,14 @@ class ListFile:
             return ListPiece(contacts, [(numbers[at], sentence) for at, sentence in wrong.items()])
         addresses, refusals = self._addresses.read_column(cells)
         contacts = [contact_of(address) for address in addresses if address is not None]
+        # What the region takes for one of its own numbers may be another country's, without its plus.
+        bare = [
+            digits[1]
+            for cell, address in zip(cells, addresses, strict=True)
+            if address is not None and "+" not in cell and (digits := _DIGITS.fullmatch(_BETWEEN_DIGITS.sub("", cell)))
+        ]
+        others, _ = self._addresses.read_column([f"+{digits}" for digits in bare]) if bare else ([], {})
+        contacts += {contact_of(address) for address in others if address is not None}.difference(contacts)
         unreadable: list[tuple[int, str]] = []
         for position, refusal in refusals.items():
             found = self._contacts(cells[position])

@@ -32,7 +32,7 @@ def opted_out(
     """
     if any(error.code == UNSUBSCRIBED for error in errors):
         return f"Twilio refused a message: {UNSUBSCRIBED}"
-    wanted = {word.strip().upper() for word in keywords}
+    wanted = {word.strip().upper() for word in keywords} - {""}
     for reply in _replies(context):
         if str(reply.get("OptOutType") or "").strip().upper() == "STOP":
             return "the reply was an opt-out"

@@ -60,6 +60,24 @@ def test_by_hand(ready: Program, sandbox: SandboxProcess) -> None:
     assert (one["suppressed"], [change["action"] for change in one["log"]]) == (False, ["added", "removed"])
 
 
+def test_a_list_that_lies_beside_its_settings(ready: Program, sandbox: SandboxProcess) -> None:
+    """Whatever folder the program is called in; and one that is empty all at once stops it."""
+    folder = ready.folder / "campaigns"
+    folder.mkdir()
+    write_contacts(ready.folder / "spring.csv", 2)
+    with_lists(ready, sandbox, files=["dnc.csv"])
+    (ready.folder / "config.toml").rename(folder / "config.toml")
+    listed = folder / "dnc.csv"
+    listed.write_text(f"phone\n{ANN}\n", encoding="utf-8")
+    flags = ("--config", "campaigns/config.toml", "--yes", "--json")
+    run = ready("run", "spring.csv", *flags)
+    assert (run.code, run.json["skipped"]) == (0, {"suppressed": 1}), run.err
+    listed.write_text("phone\n", encoding="utf-8")
+    emptied = ready("run", "spring.csv", "--campaign", "again", *flags)
+    assert (emptied.code, "names nobody any more" in emptied.err) == (2, True), emptied.err
+    assert reached(sandbox) == [BOB]
+
+
 def test_what_is_exported(ready: Program, sandbox: SandboxProcess) -> None:
     """Everybody with the list, and every change; for its owner alone, and never over another file."""
     ready("suppress", "add", ANN, BOB, "--reason", "asked")

@@ -51,6 +51,8 @@ def read(
         ("447911123456", "GB", ["+447911123456"]),
         ("07911 123456", "GB", ["+447911123456"]),
         ("7911123456", "GB", ["+447911123456"]),
+        ("4930901820", "DE", ["+4930901820"]),
+        ("6598234567", "US", ["+16598234567", "+6598234567"]),
         ("client:bob", None, ["bob"]),
         ("sip:bob@example.com", None, ["bob@example.com"]),
         ("", "US", []),
@@ -93,6 +95,12 @@ def test_which_column(tmp_path: Path) -> None:
     with pytest.raises(SuppressionError, match="which has the contacts") as caught:
         read(both, to="number")
     assert "phone, mobile" in str(caught.value)
+    # Of two that may be meant, neither is taken for all.
+    twice = write(tmp_path / "twice.csv", f"phone,phone\n{ANN},{BOB}\n")
+    bare = write(tmp_path / "bare.csv", f"{ANN},{BOB}\n{BOB},{ANN}\n")
+    for path in (twice, bare):
+        with pytest.raises(SuppressionError, match="which has the contacts"):
+            read(path)
 
 
 def test_any_format(tmp_path: Path) -> None:
