@@ -17,7 +17,7 @@ from dispatcher.errors import UsageError
 from dispatcher.ledger import Ledger, open_ledger
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.suppressed import SuppressionChange, SuppressionList
-from dispatcher.model import contact_of
+from dispatcher.model import ListKind, contact_of
 from dispatcher.remedies import Advice, AnyOf, Option
 from dispatcher.settings import Credentials, Settings
 
@@ -64,13 +64,18 @@ class Suppressions:
         return len(contacts), await self.add(contacts, reason=reason)
 
     def _read(self, path: str) -> list[str]:
-        from dispatcher.intake.suppression import ListFile
+        from dispatcher.intake.suppression import ListEncodingError, ListFile
 
         columns = self._settings.columns
         column = self._settings.suppress.column
         file = ListFile(Path(path), column=column, to=columns.to, region=columns.region, hashed=False)
         contacts: dict[str, None] = {}
-        for piece in file.pieces():
+        try:
+            pieces = list(file.pieces())
+        except ListEncodingError:
+            file.reads_any_bytes()
+            pieces = list(file.pieces())
+        for piece in pieces:
             for line, sentence in piece.unreadable:
                 raise UsageError(f"line {line} names nobody", found=sentence, fix=Advice("correct it, or leave it out"))
             contacts |= dict.fromkeys(piece.contacts)
@@ -97,8 +102,11 @@ class Suppressions:
         ]
 
     async def export(self, file: TextIO) -> int:
-        """Write all that are suppressed as CSV: contact, kind, list. Returns how many lines."""
-        lists = {one.list_id: one for one in await self.lists()}
+        """Write all that are suppressed as CSV: contact, kind, list. Returns how many lines.
+
+        Digests name nobody who could be written: their own files are what another account can be given.
+        """
+        lists = {one.list_id: one for one in await self.lists() if one.kind is not ListKind.hashed}
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("contact", "kind", "list"))
         count, after = 0, None

@@ -26,6 +26,8 @@ from dispatcher.settings import InputSettings
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGITS = re.compile(r"\+?(?:00)?([1-9][0-9]{6,14})")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
+#: As `dispatcher suppress export` names it.
+_EXPORTED = "contact"
 _NO_DIGEST = "it is no SHA-256 in hex (64 digits)"
 #: Whatever program wrote a list: a number's digits are the same in each encoding, and no byte is wrong in this one.
 _ANY_BYTES = "latin-1"
@@ -111,6 +113,8 @@ class ListFile:
         names = [visible(name) for name in table.header]
         wanted = visible(self._column_name) if self._column_name is not None else ""
         named = [index for index, name in enumerate(names) if wanted and name == wanted]
+        if not named:
+            named = [index for index, name in enumerate(names) if name == _EXPORTED]
         if len(named) == 1:
             return named[0], None
         filled = [] if named else [index for index, name in enumerate(table.header) if self._contacts(name)]

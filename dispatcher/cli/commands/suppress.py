@@ -167,7 +167,7 @@ async def export(
 ) -> int:
     """Write everybody who is suppressed to a CSV file, which only its owner may read.
 
-    It can be another account's list: [suppress] files with column = "contact".
+    It can be another account's list: [suppress] files with column = "contact". Files of digests stay what they are.
     """
     from dispatcher.campaign.suppressions import open_suppressions, private_file
 
