@@ -232,7 +232,7 @@ async def until_done(
             async with session.working(name, wait=True) as opened:
                 if (await opened.status()).campaign.input_id != result.status.campaign.input_id:
                     # Nobody who was asked here has agreed to its rows.
-                    say("another file was fed into the campaign meanwhile: no rows are sent any more by this command")
+                    say("a file was fed into the campaign meanwhile: this command sends no more of its rows")
                     say_fix(Command("resume", (name,), does="sends what waits of all its files"))
                     break
                 launched = await send(opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True)

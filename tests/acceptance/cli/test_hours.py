@@ -220,7 +220,7 @@ def test_what_was_asked_for_holds_while_it_waits(ready: Program, sandbox: Sandbo
     refused = ready("run", "more.csv", "--campaign", "summer", "--add", "--no-preflight", "--yes")
     assert refused.code == 2, refused.err
     told = finish(fed)
-    assert (told.code, "another file was fed" in told.err) == (7, True), told.err
+    assert (told.code, "a file was fed into the campaign" in told.err) == (7, True), told.err
     assert "fix: dispatcher resume summer" in told.err
     assert finish(limited).json["rows"]["created"] == 2
     assert sorted(reached(sandbox)) == [phone(100), phone(101)]
