@@ -48,7 +48,8 @@ def local_text(at_ms: int, zone: str | None) -> str:
 
     wall = wall_time(zone, at_ms // 1000)
     today = wall_time(zone, now_ms() // 1000).date()
-    return f"{wall:%H:%M}" + ("" if wall.date() == today else f" on {wall:%a %d %b}") + f" in {zone}"
+    day = "" if wall.date() == today else f" on {wall:%a %d %b}" + ("" if wall.year == today.year else f" {wall.year}")
+    return f"{wall:%H:%M}{day} in {zone}"
 
 
 def states_text(rows: Mapping[RowState, int]) -> Text:
