@@ -78,8 +78,8 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
     found = status_object(ended.status, report, ended.skipped)
     del found["ledger"]
     if (paused := ended.status.paused) is not None:
-        # A person's reason may name anybody; the guard's is numbers.
-        verdict = paused.reason.partition(PAUSED_BEFORE)[0] if paused.by is PausedBy.guard else None
+        # A person's reason may name anybody; a verdict's is numbers.
+        verdict = paused.reason.partition(PAUSED_BEFORE)[0] if paused.by is not PausedBy.user else None
         found["paused"] = {**found["paused"], "reason": verdict}
     error = result.error if result is not None else None
     killed = {"code": "killed", "message": ended.status.stop_reason} if result is None else None

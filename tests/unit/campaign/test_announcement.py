@@ -14,7 +14,7 @@ from dispatcher.campaign.result import RunResult
 from dispatcher.errors import BreakerOpen, CanaryStopped, DispatcherError, GuardTripped, Interrupted
 from dispatcher.ledger.notices import EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.ledger.wishes import PAUSED_BEFORE
+from dispatcher.ledger.wishes import PAUSED_BEFORE, refusal
 from dispatcher.model import NoticeKind, Pause, PausedBy, RowState
 from dispatcher.settings import Settings
 from tests.unit.campaign.values import status
@@ -174,12 +174,14 @@ def test_what_still_waits_is_told_once() -> None:
         (PausedBy.user, "Ann Canary asked, call +12025550142", None),
         (PausedBy.guard, "11 of the last 50 answers were refusals", "11 of the last 50 answers were refusals"),
         (PausedBy.guard, f"11 of 50{PAUSED_BEFORE}Ann Canary asked", "11 of 50"),
+        (PausedBy.canary, "6 of 50 failed: 30007 4", "6 of 50 failed: 30007 4"),
+        (PausedBy.canary, f"6 of 50{PAUSED_BEFORE}Ann Canary asked", "6 of 50"),
     ],
 )
 def test_what_a_person_typed_is_not_told(by: PausedBy, reason: str, shown: str | None) -> None:
-    """Why somebody has paused a campaign may name anybody; the guard's numbers are what its notice is for."""
+    """Why somebody has paused a campaign may name anybody; a verdict's numbers are what its notice is for."""
     paused = replace(WAITS, paused=Pause(by=by, reason=reason, at_ms=1))
-    (found,) = told(paused, error=GuardTripped("paused", found=reason))
-    assert found.kind == "guard"
+    (found,) = told(paused, error=refusal("spring", Pause(by=by, reason=reason, at_ms=1)))
+    assert found.kind == {"user": "stopped"}.get(by.value, by.value)
     assert data([found])["paused"]["reason"] == shown
     assert "Canary" not in found.body
