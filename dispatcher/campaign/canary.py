@@ -103,11 +103,10 @@ class CanaryOfRun:
 
     async def _until_due(self) -> bool:
         """Wait until a row may be sent; False: that is not soon, or never."""
-        await self._timing.sweep()
-        due_ms = await self._timing.next_due_ms()
-        if due_ms is None:
+        due = await self._timing.next_due()
+        if due is None:
             return False
-        remaining_s = (due_ms - self._timing.now_ms()) / 1000
+        due_ms, remaining_s = due
         if remaining_s > self._wait_max_s:
             self.next_at_ms = due_ms
             return False

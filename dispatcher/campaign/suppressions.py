@@ -18,7 +18,7 @@ from dispatcher.ledger import Ledger, open_ledger
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.suppressed import SuppressionChange, SuppressionList
 from dispatcher.model import ListKind, contact_of
-from dispatcher.remedies import Advice, AnyOf, Option
+from dispatcher.remedies import Advice, AnyOf, Command, Option
 from dispatcher.settings import Credentials, Settings
 
 _PAGE = 10_000
@@ -64,6 +64,7 @@ class Suppressions:
         return len(contacts), await self.add(contacts, reason=reason)
 
     def _read(self, path: str) -> list[str]:
+        from dispatcher.intake import STDIN
         from dispatcher.intake.suppression import ListEncodingError, ListFile
 
         columns = self._settings.columns
@@ -72,7 +73,11 @@ class Suppressions:
         contacts: dict[str, None] = {}
         try:
             pieces = list(file.pieces())
-        except ListEncodingError:
+        except ListEncodingError as error:
+            if path == STDIN:
+                # What a pipe has said it does not say again.
+                error.fix = Command("suppress add", (), (Option("file", "FILE"),), does="reads a file in any encoding")
+                raise
             file.reads_any_bytes()
             pieces = list(file.pieces())
         for piece in pieces:

@@ -63,7 +63,7 @@ class CoolOffs:
 def hold_ms(until_ms: int) -> int:
     """Until when a row is held for it: the end of the minute, so that those who wait together are few, and a little.
 
-    A row's own times are whole seconds; this is none, so that what a row waits for is seen by its time.
+    A row's own time is hardly ever a millisecond behind a minute; so what a row waits for is seen by its time.
     """
     return -(-until_ms // _MINUTE_MS) * _MINUTE_MS + 1
 

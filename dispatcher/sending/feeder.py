@@ -129,11 +129,10 @@ class Feeder:
         """Wait for rows that may be sent later. False: there are none."""
         if self._claims.exhausted:
             return False
-        await self._timing.sweep()
-        due_ms = await self._timing.next_due_ms()
-        if due_ms is None:
+        due = await self._timing.next_due()
+        if due is None:
             return False
-        remaining_s = (due_ms - self._timing.now_ms()) / 1000
+        due_ms, remaining_s = due
         if remaining_s > self._wait_max_s:
             self.next_at_ms = due_ms
             return False

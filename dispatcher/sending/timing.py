@@ -93,7 +93,16 @@ class Timing:
             return await places.expire(self._run, self._input_id, self.now_ms())
         return await places.sweep(self._run, self._input_id, self._schedule, self.now_ms())
 
-    async def next_due_ms(self) -> int | None:
+    async def next_due(self) -> tuple[int, float] | None:
+        """When the first of the rows that wait may be sent, and in how many seconds; None: none waits for a time.
+
+        Those that can never be sent any more are left out first: they are waited for in vain. Raises: LedgerError.
+        """
+        await self.sweep()
+        due_ms = await self._next_due_ms()
+        return None if due_ms is None else (due_ms, (due_ms - self.now_ms()) / 1000)
+
+    async def _next_due_ms(self) -> int | None:
         """When the first of the rows that wait may be sent; None: none waits for a time. Raises: LedgerError."""
         campaign, capped_ms = self._run.campaign, self.capped_until_ms()
         if self._schedule is not None:

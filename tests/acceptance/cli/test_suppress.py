@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
 import time
 from pathlib import Path
 
 from dispatcher.model import hash_of
 from tests.acceptance.cli.nursery import Nursery
 from tests.acceptance.cli.program import (
+    PROGRAM,
     Program,
     SandboxProcess,
     finish,
@@ -94,6 +96,11 @@ def test_what_is_exported(ready: Program, sandbox: SandboxProcess) -> None:
     path.write_bytes(path.read_bytes() + f"{CYD},user,Zürich\n".encode("latin-1"))
     assert ready("suppress", "add", "--file", "all.csv", "--json").json == {"contacts": 2, "added": 1}
     ready("suppress", "remove", CYD, "--reason", "a trial")
+    command = [*PROGRAM, "suppress", "add", "--file", "-"]
+    piped = subprocess.run(
+        command, cwd=ready.folder, env=ready.environment(), input=path.read_bytes(), capture_output=True, check=False
+    )
+    assert (piped.returncode, b"fix: dispatcher suppress add --file FILE" in piped.stderr) == (2, True), piped.stderr
     log = list(csv.DictReader(ready("suppress", "export", "-", "--log").out.splitlines()))[:3]
     assert [(row["contact"], row["action"], row["reason"]) for row in log] == [
         (ANN, "added", "asked"),
