@@ -7,12 +7,15 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import dispatcher
-from dispatcher.model import RowState
+from dispatcher.campaign.timing import WaitsFor
+from dispatcher.model import PausedBy, Reason, RowState
+from dispatcher.reporting.summary import CampaignState
 from docs import presets, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +66,25 @@ def test_the_state_diagram_has_every_state() -> None:
     diagram = text[text.index("stateDiagram-v2") :].split("```")[0]
     states = {word for pair in re.findall(r"(\S+) --> (\w+|\[\*\])", diagram) for word in pair}
     assert states == {state.value for state in RowState} | {"[*]"}
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("state", [*CampaignState]),
+        (
+            "skipped",
+            [reason for reason in Reason if reason.state is RowState.skipped and reason is not Reason.test_only],
+        ),
+        ("paused", [*PausedBy]),
+        ("waiting", [*WaitsFor]),
+    ],
+)
+def test_the_fields_of_the_json_have_every_word(field: str, values: Sequence[str]) -> None:
+    """Scripts branch on these words: what a field can say is written where the field is."""
+    lines = (ROOT / "docs" / "report.md").read_text(encoding="utf-8").splitlines()
+    (line,) = [line for line in lines if line.startswith(f"| `{field}` |")]
+    assert [value for value in values if f"`{value}`" not in line] == []
 
 
 def test_the_picture_is_what_the_code_draws() -> None:
