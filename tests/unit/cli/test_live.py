@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from dispatcher.campaign.timing import Waiting, WaitsFor
+from dispatcher.cli.render import live
 from dispatcher.cli.render.live import RunView, line_text
 from dispatcher.cli.render.numbers import clock_text, rate_text
+from dispatcher.clock import now_ms
 from dispatcher.events import EventBus, Phase, Snapshot, Wait, WaitKind
 from dispatcher.model import RowState, empty_counts
 
@@ -179,3 +184,14 @@ def test_times_are_short(seconds: float, text: str) -> None:
 def test_rates_are_short(rate: float, text: str) -> None:
     """Three digits say enough."""
     assert rate_text(rate) == text
+
+
+@pytest.mark.parametrize("clock_ahead_ms", [3_600_000, -3_600_000])
+async def test_a_countdown_by_another_clock(clock_ahead_ms: int) -> None:
+    """Rows wait by Studio's clock where ours is wrong: neither an hour too long, nor over at once, again and again."""
+    until_ms = now_ms() + clock_ahead_ms + 300
+    rows = Waiting(rows=1, until_ms=until_ms, zone="UTC", why=WaitsFor.hours)
+    began_s = time.monotonic()
+    async with asyncio.timeout(5):
+        await live.countdown([rows], clock_ahead_ms=clock_ahead_ms)
+    assert 0.2 < time.monotonic() - began_s < 2
