@@ -176,9 +176,11 @@ class CampaignRun:
             )
 
         announce = announcing(settings, result, report=report, had_work=had_work)
+        next_at_ms = waiting[0].until_ms if waiting else None
         with contextlib.suppress(LedgerError):
+            await self._ledger.wishes.wait(record, next_at_ms)
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=totals, announce=announce)
-        self._bus.emit(RunStopped(campaign=record.name, reason=reason))
+        self._bus.emit(RunStopped(campaign=record.name, reason=reason, waits=bool(waiting)))
         return result(await self._ledger.status(record))
 
     async def _start(self, record: CampaignRecord) -> Run:
@@ -263,6 +265,7 @@ class CampaignRun:
         record, settings = await self._context.current(), self._settings
         if not settings.repeat_after_ms or not await self._planned(record, None):
             return 0
+        next_at_ms = (await self._ledger.status(record)).next_at_ms
         run = await self._start(record)
         credentials = self._context.required_credentials()
         try:
@@ -270,6 +273,7 @@ class CampaignRun:
                 look = look_back(self._context, studio, run, may_be_short=may_be_short)
                 return await self._stop.race(look)
         finally:
+            await self._ledger.wishes.wait(record, next_at_ms)
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=None, totals=RunTotals())
 
     # --- rows left unknown ---
@@ -277,12 +281,16 @@ class CampaignRun:
     async def reconcile(self) -> tuple[Reconciled, CampaignStatus]:
         """Look up rows left unknown, without sending. Rows in flight of a run that died become unknown first."""
         record, settings = await self._context.current(), self._settings
+        next_at_ms = (await self._ledger.status(record)).next_at_ms
         run = await self._start(record)
         credentials = self._context.required_credentials()
         self._bus.emit(RowsCounted(campaign=record.name, rows=(await self._ledger.status(record)).rows))
         try:
             async with studio_client(settings, credentials, gate=self._account.gate()) as studio:
                 total = await self._resolve(studio, run, None, until_sure=True)
+                if not total.planned:
+                    # No row is to be sent that was not before: the others wait as they did.
+                    await self._ledger.wishes.wait(record, next_at_ms)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())

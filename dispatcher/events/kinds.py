@@ -21,6 +21,8 @@ class Phase(StrEnum):
     tracking = "tracking"
     recalling = "recalling"
     finished = "finished"
+    #: The run has ended, and left rows that wait for their time.
+    waiting = "waiting"
 
 
 class WaitKind(StrEnum):
@@ -175,6 +177,8 @@ class RunStopped:
 
     campaign: str
     reason: str | None
+    #: All rows that are left wait for their time.
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,7 @@ class LiveState:
             case Stopping():
                 self._stop_reason = event.reason
             case RunStopped():
-                self._phase = Phase.finished
+                self._phase = Phase.waiting if event.waits else Phase.finished
                 self._stop_reason = event.reason
                 self._in_flight = 0
             case ReportWritten():

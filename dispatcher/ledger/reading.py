@@ -128,6 +128,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
     requests, throttled, worst, first_ms, duration_ms = db.one("runs_summary", campaign_id=campaign_id)
     latest = db.first("run_latest", campaign_id=campaign_id)
     window_limit, stopped_ms, stop_reason, is_newest = latest or (0, 0, None, False)
+    report_path, next_at_ms = db.one("campaign_kept", campaign_id=campaign_id)
     # A run that has not stopped and is not the account's newest, or whose account nobody holds, was killed.
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
@@ -145,7 +146,8 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         interrupted=stopped_ms is None and not running,
         changed=changed.count(db, campaign_id),
         stop_reason=stop_reason,
-        report_path=db.one("campaign_report_path", campaign_id=campaign_id)[0],
+        report_path=report_path,
+        next_at_ms=next_at_ms,
         paused=wishes.wish_of(db, campaign_id).pause,
     )
 

@@ -437,6 +437,8 @@ class CampaignStatus:
     running: bool
     stop_reason: str | None
     report_path: str | None
+    #: When the first of the rows may be sent that the last run has left to their time; None: it has left none so.
+    next_at_ms: int | None = None
     #: The latest run neither runs nor has stopped: it was killed, and nothing has been started since.
     interrupted: bool = False
     #: Rows that were sent, or may have been, with other values or to another address than the latest file has.

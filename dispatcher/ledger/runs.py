@@ -47,6 +47,7 @@ def start(
     for run_id, of in dead:
         assert announce is not None
         notices.end(db, run_id, of, announce, location=location, now_ms=now_ms)
+    db.run("campaign_set_next", campaign_id=campaign.campaign_id, at_ms=None)
     (run_id,) = db.one(
         "run_insert",
         campaign_id=campaign.campaign_id,

@@ -109,3 +109,10 @@ class Wishes:
     async def lift(self, campaign: CampaignRecord, seen: Wish) -> bool:
         """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
         return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))
+
+    async def wait(self, campaign: CampaignRecord, next_at_ms: int | None) -> None:
+        """Keep when the first of its rows may be sent, where a run has left nothing but rows that wait for their time.
+
+        None: it has not. It holds until the next run, or file.
+        """
+        await self._do(lambda db: db.run("campaign_set_next", campaign_id=campaign.campaign_id, at_ms=next_at_ms))

@@ -34,6 +34,7 @@ _STATE_WORDS: dict[CampaignState, str] = {
     CampaignState.planned: "nothing has been sent yet",
     CampaignState.running: "a run is active; these numbers are of the moment",
     CampaignState.finished: "no row waits",
+    CampaignState.waiting: "rows wait for their time; resume the campaign then",
     CampaignState.stopped: "rows wait; resume the campaign to go on",
     CampaignState.interrupted: "the last run was killed; resume the campaign to go on",
     CampaignState.paused: "nothing more is sent until somebody resumes it",

@@ -29,6 +29,8 @@ class CampaignState(StrEnum):
     running = "running"
     #: No row waits. Rows may be unknown: `rows` says.
     finished = "finished"
+    #: The last run has left nothing but rows that wait for their time: `resume` goes on from then on.
+    waiting = "waiting"
     #: The last run has ended, and rows wait: `resume` goes on.
     stopped = "stopped"
     #: The last run was killed; `resume` finds out what became of the rows in flight.
@@ -48,7 +50,9 @@ def campaign_state(status: CampaignStatus) -> CampaignState:
         return CampaignState.paused
     if status.first_started_at_ms is None:
         return CampaignState.planned
-    return CampaignState.interrupted if status.interrupted else CampaignState.stopped
+    if status.interrupted:
+        return CampaignState.interrupted
+    return CampaignState.stopped if status.next_at_ms is None else CampaignState.waiting
 
 
 def rate_per_s(status: CampaignStatus) -> float:

@@ -260,6 +260,8 @@ def state_text(status: CampaignStatus) -> Text:
     if status.paused is not None:
         why = pause_text(status.paused)
         text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
+    elif state == "waiting" and status.next_at_ms is not None:
+        text.append(f" (next at {time_text(status.next_at_ms)})", style="bright_black")
     elif status.stop_reason:
         text.append(f" ({status.stop_reason})", style="bright_black")
     return text

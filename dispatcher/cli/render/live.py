@@ -38,7 +38,9 @@ _PHASES = {
     Phase.tracking: "tracking",
     Phase.recalling: "ending executions",
     Phase.finished: "done",
+    Phase.waiting: "the rest waits for its time",
 }
+_ENDS = (Phase.finished, Phase.waiting)
 _LOOKING = (Phase.reconciling, Phase.looking_back)
 #: Always shown; the others only where there are such rows.
 _ALWAYS = (RowState.created, RowState.rejected, RowState.unknown, RowState.planned)
@@ -58,7 +60,7 @@ class RunView:
             yield _bar(now, width)
         yield Text()
         yield from _states(now, width)
-        if now.phase is Phase.finished:
+        if now.phase in _ENDS:
             return
         if now.to_send:
             yield from _numbers(now, width)
@@ -70,12 +72,16 @@ def _title(now: Snapshot, width: int) -> Table:
     line.width = width
     line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     line.add_column(justify="right", no_wrap=True)
-    name = Text.assemble((now.campaign, "bold"), "  ", (_PHASES[now.phase], "bright_black"))
+    name = Text.assemble((now.campaign, "bold"), "  ", (_phase_text(now), "bright_black"))
     times = Text(clock_text(now.elapsed_s or 0.0), style="bright_black")
     if now.eta_s is not None:
         times = Text.assemble((clock_text(now.eta_s), "bold"), (" left · ", "bright_black"), times)
     line.add_row(name, times)
     return line
+
+
+def _phase_text(now: Snapshot) -> str:
+    return "stopped" if now.phase is Phase.finished and now.stop_reason is not None else _PHASES[now.phase]
 
 
 def _bar(now: Snapshot, width: int) -> Table:
@@ -166,7 +172,7 @@ def line_text(now: Snapshot) -> str:
         remaining_s = now.waiting.remaining_s
         text += f"; waits: {now.waiting.reason}" + ("" if remaining_s is None else f" ({remaining_s:.0f} s)")
     elif now.phase is not Phase.sending:
-        text += f"; {_PHASES[now.phase]}"
+        text += f"; {_phase_text(now)}"
     return text
 
 

@@ -126,7 +126,8 @@ FROM campaigns JOIN accounts USING (account_id) ORDER BY campaign_id;
 SELECT min(started_at_ms) FROM runs;
 
 -- name: campaign_set_input
-UPDATE campaigns SET input_id = :input_id WHERE campaign_id = :campaign_id;
+-- What the rows of the file before waited for does not hold for this one's.
+UPDATE campaigns SET input_id = :input_id, next_at_ms = NULL WHERE campaign_id = :campaign_id;
 
 -- name: campaign_key
 SELECT key_columns FROM campaigns WHERE campaign_id = :campaign_id;
@@ -150,6 +151,9 @@ SELECT version, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE 
 UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wished_at_ms = :at_ms, version = version + 1
 WHERE campaign_id = :campaign_id AND version = :seen;
 
+-- name: campaign_set_next
+UPDATE campaigns SET next_at_ms = :at_ms WHERE campaign_id = :campaign_id;
+
 -- name: claim_check
 -- Whose the account is, and what is wanted of the campaign: asked together at every claim.
 SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account_id AND campaign_id = :campaign_id;
@@ -157,8 +161,8 @@ SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account
 -- name: input_files
 SELECT DISTINCT folder, source FROM inputs;
 
--- name: campaign_report_path
-SELECT report_path FROM campaigns WHERE campaign_id = :campaign_id;
+-- name: campaign_kept
+SELECT report_path, next_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.

@@ -60,9 +60,13 @@ def test_nothing_leaves_at_night(ready: Program, sandbox: SandboxProcess) -> Non
     assert timedelta(0) < opens - NOW < timedelta(hours=4)
     assert sum(one["rows"] for one in run.json["waiting"]) == 3
     assert {one["why"] for one in run.json["waiting"]} == {"hours"}
+    assert run.json["state"] == "waiting"
     shown = ready("resume", "spring", "--yes")
     assert shown.code == 7
     assert "until" in shown.out
+    assert ready("reconcile", "spring").code == 0
+    assert "waiting (next at" in ready("status", "spring").out
+    assert ready("status", "--json").json[0]["state"] == "waiting"
     with_hours(ready, sandbox, OPEN)
     assert ready("resume", "spring", "--yes").code == 0
     assert sandbox.stats()["creates"] == 3

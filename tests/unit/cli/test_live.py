@@ -149,6 +149,21 @@ def test_a_finished_run_shows_bar_and_states_alone() -> None:
     assert "window" not in text
 
 
+@pytest.mark.parametrize(
+    ("phase", "reason", "told"),
+    [
+        (Phase.finished, None, "done"),
+        (Phase.waiting, None, "the rest waits for its time"),
+        (Phase.finished, "interrupted", "stopped"),
+    ],
+)
+def test_how_it_has_ended_is_told(phase: Phase, reason: str | None, told: str) -> None:
+    """Done is only what is done: not where rows wait, or it was stopped."""
+    text = drawn(snapshot(phase=phase, done=60, eta_s=None, stop_reason=reason), 80).splitlines()[0]
+    assert told in text
+    assert ("done" in text) == (told == "done")
+
+
 def test_a_run_with_nothing_to_send_draws_no_bar() -> None:
     """It may still look up rows left unknown, and tells how far that is."""
     text = drawn(snapshot(to_send=0, done=0, phase=Phase.reconciling, detail="5 rows unknown: reading"), 80)

@@ -136,3 +136,23 @@ async def test_a_verdict_comes_with_its_answers(harness: Harness, ledger: Ledger
         await ledger.begin_rows(run, 2, now_ms=1, input_id=None)
     assert (caught.value.code, caught.value.found) == ("guard", GUARD.reason)
     await ledger.close()
+
+
+async def test_what_waits_is_kept_until_a_run(ledger: Ledger) -> None:
+    """When the rows that a run has left may go is the campaign's, until another run or file comes."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001", "+15550100002"))
+
+    async def next_at_ms() -> int | None:
+        return (await ledger.status(record)).next_at_ms
+
+    assert await next_at_ms() is None
+    await ledger.wishes.wait(record, 70_000)
+    assert await next_at_ms() == 70_000
+    run = await ledger.start_run(record, window_limit=200, now_ms=3)
+    assert await next_at_ms() is None
+    await ledger.wishes.wait(record, 80_000)
+    await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
+    assert await next_at_ms() == 80_000
+    await planned(ledger, record, lines("+15550100001", "+15550100003"))
+    assert await next_at_ms() is None
