@@ -16,6 +16,8 @@ from dispatcher.studio.outcomes import Verdict
 
 #: With on_busy = end: so often another execution is ended for one row; a program that starts them again wins.
 ENDS_MAX = 3
+#: Two answers may be so many waits apart; what is above that is the night of its place, in which nobody asked.
+WAITS_APART_MAX = 3
 
 
 class BusyPolicy:
@@ -42,17 +44,18 @@ class BusyPolicy:
         self._id_parameter = id_parameter
         self._dispatch_id = dispatch_id
         self._is_campaigns = is_campaigns
-        self._first_busy_s: dict[int, float] = {}
+        #: row_id → when it was last answered so, and how long it was waited for until then.
+        self._waited: dict[int, tuple[float, float]] = {}
         self._ends: Counter[int] = Counter()
 
     @property
     def waiting(self) -> int:
         """Contacts that are asked again later."""
-        return len(self._first_busy_s)
+        return len(self._waited)
 
     def forget(self, row_id: int) -> None:
         """A row has its outcome: it is not asked for again."""
-        self._first_busy_s.pop(row_id, None)
+        self._waited.pop(row_id, None)
 
     async def resolve(self, row: GrantedRow, verdict: Verdict) -> tuple[Verdict, FoundBy, int | None]:
         """The verdict after a closer look, how it was found, and when to ask again (ms; None: not).
@@ -62,7 +65,7 @@ class BusyPolicy:
         """
         found_by, doubt = await self._look(row, verdict)
         if found_by is not None:
-            self._first_busy_s.pop(row.row_id, None)
+            self._waited.pop(row.row_id, None)
             created = Verdict(Outcome.created, verdict.check_sid, verdict.http_status)
             if found_by is FoundBy.conflict:
                 message = "our own execution, from an earlier attempt, was still active"
@@ -111,10 +114,12 @@ class BusyPolicy:
         sid = verdict.check_sid
         if self._policy == "wait" or (sid is not None and await self._is_campaigns(row, sid)):
             now_s = asyncio.get_running_loop().time()
-            first_s = self._first_busy_s.setdefault(row.row_id, now_s)
-            if now_s - first_s < self._give_up_s:
+            last_s, waited_s = self._waited.get(row.row_id, (now_s, 0.0))
+            waited_s += min(now_s - last_s, WAITS_APART_MAX * self._wait_s)
+            if waited_s < self._give_up_s:
+                self._waited[row.row_id] = (now_s, waited_s)
                 return now_ms() + int(self._wait_s * 1000)
-            self._first_busy_s.pop(row.row_id, None)
+            self._waited.pop(row.row_id, None)
         elif self._policy == "end" and sid is not None and self._ends[row.row_id] < ENDS_MAX:
             self._ends[row.row_id] += 1
             try:

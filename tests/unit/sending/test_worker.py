@@ -137,3 +137,19 @@ class TestOutcomes:
         await r.send()
         assert await r.states() == {BUSY: 3}
         assert 20 <= r.loop.time() - started_s <= 31
+
+    async def test_a_night_is_no_waiting(self, rig: Rigs) -> None:
+        """Time in which nobody could ask does not count: a contact who was busy at the closing is asked on after it."""
+        asked = 0
+
+        def answer(key: str, n: int) -> Answer:
+            nonlocal asked
+            asked = n + 1
+            return busy() if n < 3 else created(key)
+
+        r = await rig(1, answer, busy={"policy": "wait", "wait_s": 5, "give_up_s": 22})
+        task = asyncio.create_task(r.send())
+        await asyncio.sleep(1.0)
+        r.loop.advance(12 * 3_600)
+        await task
+        assert (await r.states(), asked) == ({CREATED: 1}, 4)
