@@ -30,6 +30,9 @@ _PLACED_AT_ONCE = 10_000
 #: Those that wait, and those that may once it is known what became of them.
 _MAY_WAIT = frozenset({RowState.planned, RowState.sending, RowState.unknown})
 
+#: What the report says of rows that wait for the verdict on those that were sent first: a run waits for that, too.
+_CANARY = "canary"
+
 
 class WaitsFor(StrEnum):
     """What rows wait for."""
@@ -234,6 +237,13 @@ async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
     await context.ledger.places.place(found)
 
 
+async def waits_may_be_told(context: CampaignContext, input_id: int) -> bool:
+    """Whether a rule applies of which the report tells what rows wait for: hours, times, or a canary."""
+    return (
+        await context.ledger.places.are_kept(input_id) or await context.ledger.canaries.of(context.record) is not None
+    )
+
+
 async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitColumns:
     """What the report tells of rows that wait. Raises: SettingsError."""
     from dispatcher.reporting.wait_columns import WaitColumns
@@ -244,9 +254,15 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitCo
     schedule = Schedule(hours_of(context.settings), places, start=start, deadline=deadline)
     at_ms = local_ms()
 
-    def wait(timed: Timed) -> tuple[int, str] | None:
-        due = Due(timed.place_id, timed.not_before_ms)
-        until_ms = schedule.earliest_ms(due, at_ms)
+    canary = await context.ledger.canaries.of(context.record)
+    is_canary_open = canary is not None and not canary.is_settled
+
+    def wait(timed: Timed) -> tuple[int | None, str] | None:
+        if is_canary_open:
+            # When there is a verdict cannot be told.
+            return None, _CANARY
+        due, is_placed = Due(timed.place_id, timed.not_before_ms), timed.place_id in places
+        until_ms = schedule.earliest_ms(due, at_ms) if is_placed else timed.not_before_ms
         return None if until_ms is None or until_ms <= at_ms else (until_ms, _why(schedule, due, until_ms).value)
 
     return WaitColumns(view.times, places, wait)

@@ -164,7 +164,7 @@ class CampaignView:
         Raises: ReportError: it cannot be written; a campaign's input is there, or, unless `overwrite`, any other file
         that is no report of this program's.
         """
-        from dispatcher.campaign.timing import wait_columns
+        from dispatcher.campaign.timing import wait_columns, waits_may_be_told
         from dispatcher.reporting.outcome_columns import OutcomeColumns
         from dispatcher.reporting.report import write_report
         from dispatcher.reporting.wait_columns import together
@@ -179,7 +179,7 @@ class CampaignView:
         async with ledger.snapshot() as view:
             variables = self.settings.tracking.named_variables
             extra: list[ExtraColumns] = []
-            if await ledger.places.are_kept(latest.input_id):
+            if await waits_may_be_told(self._context, latest.input_id):
                 extra.append(await wait_columns(self._context, view))
             if tracked:
                 extra.append(OutcomeColumns(view.executions, variables))

@@ -10,8 +10,10 @@ from dispatcher.model import WAIT_COLUMNS, RowState
 from dispatcher.reporting.columns import ExtraColumns, iso_utc
 from dispatcher.rules.places import Place
 
-#: What a row waits for: when it may be sent (ms), and the word for why; None: it does not wait.
-Wait = Callable[[Timed], tuple[int, str] | None]
+#: What a row waits for: when it may be sent (ms; None: not known), and the word for why; None: it does not wait.
+Wait = Callable[[Timed], tuple[int | None, str] | None]
+#: A row that has neither a place nor a time of its own.
+_ANYWHERE = Timed(0, 0, 0)
 
 
 class WaitColumns:
@@ -32,14 +34,12 @@ class WaitColumns:
     async def values(self, rows: Sequence[ReportRow]) -> list[list[str]]:
         """For each row, one text per name; empty where there is nothing to say."""
         known = await self._look_up([row.row_id for row in rows])
-        return [self._texts(row, known.get(row.row_id)) for row in rows]
+        return [self._texts(row, known.get(row.row_id, _ANYWHERE)) for row in rows]
 
-    def _texts(self, row: ReportRow, timed: Timed | None) -> list[str]:
-        if timed is None:
-            return ["", "", ""]
+    def _texts(self, row: ReportRow, timed: Timed) -> list[str]:
         wait = self._wait(timed) if row.state is RowState.planned else None
-        until, what = (iso_utc(wait[0]), wait[1]) if wait else ("", "")
-        return [until, what, self._zones.get(timed.place_id, "")]
+        until, what = wait or (None, "")
+        return [iso_utc(until), what, self._zones.get(timed.place_id, "")]
 
 
 class _Together:

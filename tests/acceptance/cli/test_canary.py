@@ -130,9 +130,12 @@ def test_a_wait_is_interrupted(tmp_path: Path, nursery: Nursery, walking: Sandbo
         process.send_signal(signal.SIGINT)
         assert finish(process).code == 130
         assert walking.stats()["creates"] == CANARY
+        shown = [row["dispatch_waits_for"] for row in read_report(tmp_path / "spring-report.csv")]
+        assert sorted(shown) == [""] * CANARY + ["canary"] * (ROWS - CANARY)
     last = program("resume", "spring", "--yes", "--accept-canary", "--json")
     assert (last.code, last.json["rows"]["created"]) == (0, ROWS), last.err
     check_nobody_twice(walking, ROWS)
+    assert {row["dispatch_waits_for"] for row in read_report(tmp_path / "spring-report.csv")} == {""}
 
 
 @pytest.mark.parametrize(
