@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
-from dispatcher.ledger import attempts, places
+from dispatcher.ledger import attempts, cooling, places
 from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import CampaignRecord, Run
+from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.places import Place
 
@@ -51,6 +53,12 @@ class PlacesOfRows:
     ) -> list[tuple[int, int]]:
         """Rows that may be sent only later than now, by themselves: when, and how many."""
         return await self._read(lambda db: places.waiting_for_a_time(db, _inputs(db, campaign, input_id), now_ms))
+
+    async def cooling(
+        self, campaign: CampaignRecord, input_id: int | None, cooloffs: CoolOffs, at_ms: int
+    ) -> Counter[tuple[Due, int]]:
+        """Of the rows that wait, those whose contacts were reached as often as they may be: see `cooling.held`."""
+        return await self._read(lambda db: cooling.held(db, campaign, _inputs(db, campaign, input_id), cooloffs, at_ms))
 
     async def sweep(self, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> int:
         """Leave out rows that can never be sent any more: their time is over before their place opens.

@@ -616,6 +616,13 @@ SELECT json_group_array(json_array(j.key, c.begun_at_ms))
 FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
 WHERE c.begun_at_ms >= :since_ms AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '');
 
+-- name: planned_contacts
+-- packed
+-- The planned rows of an input behind a row: key, address or NULL, place, and until when they wait by themselves.
+SELECT json_group_array(json_array(row_id, row_key, to_address, place_id, not_before_ms)) FROM (
+  SELECT row_id, row_key, to_address, place_id, not_before_ms FROM rows
+  WHERE row_id > :after AND row_id <= :last AND state = 'planned' ORDER BY row_id LIMIT :limit);
+
 -- name: attempts_since
 -- Those of the account, by whatever campaign or as a test, that created an execution, may have, or are on their way.
 SELECT count(*) FROM runs AS r CROSS JOIN attempts AS a INDEXED BY attempts_of_run ON a.run_id = r.run_id

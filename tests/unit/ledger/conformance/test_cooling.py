@@ -10,7 +10,7 @@ from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord, GrantedRows, PlanCounts, Run
 from dispatcher.model import Outcome, RowState
 from dispatcher.rules.cooloff import CoolOff, CoolOffs, hold_ms
-from dispatcher.rules.gate import Gate
+from dispatcher.rules.gate import Due, Gate
 from dispatcher.rules.places import Place, PlaceSource
 from tests.support.ledgers import NONE, Line, account, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
@@ -189,3 +189,21 @@ async def test_another_accounts_do_not_count(ledger: Ledger) -> None:
     await planned(ledger, other, lines(ANN))
     await send(ledger, spring)
     assert await send(ledger, other, ONE) == [ANN]
+
+
+async def test_what_would_be_held_is_told(ledger: Ledger) -> None:
+    """Before anything is sent: how many rows would wait, and until when; and nothing has changed."""
+    spring, alert = await campaign(ledger), await other_flow(ledger, "A1")
+    await planned(ledger, spring, lines(ANN, BOB))
+    await planned(ledger, alert, lines("whatsapp:" + ANN, BOB, CYD))
+    assert not await ledger.places.cooling(alert, None, ONE, NOW_MS)
+    assert await send(ledger, spring) == [ANN, BOB]
+    at_ms = NOW_MS + HOUR_MS
+    held = {(Due(0, 0), hold_ms(NOW_MS + DAY_MS + 1)): 2}
+    assert await ledger.places.cooling(alert, None, ONE, at_ms) == held
+    assert await ledger.places.cooling(alert, None, SKIPS, at_ms) == held
+    assert not await ledger.places.cooling(alert, None, TWO, at_ms)
+    assert not await ledger.places.cooling(alert, None, ONE, NOW_MS + DAY_MS + HOUR_MS)
+    # A campaign's own rows are not their own repeats.
+    assert not await ledger.places.cooling(spring, None, ONE, at_ms)
+    assert await send(ledger, alert, None, at_ms) == ["whatsapp:" + ANN, BOB, CYD]
