@@ -19,6 +19,7 @@ TITLES = {
     "latency": "Sending against 50 ms of latency",
     "rate": "Keeping the rate",
     "intake": "Intake",
+    "rules": "The rules of a campaign",
     "growth": "Growth",
     "start": "Start",
 }

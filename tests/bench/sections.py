@@ -270,13 +270,69 @@ def start(quick: bool) -> list[Line]:
     ]
 
 
-SECTIONS = ("send", "memory", "latency", "rate", "intake", "growth", "start")
+def rules(quick: bool) -> list[Line]:
+    """Each rule in turn with all of them off, round after round."""
+    many, listed, rounds = (200_000, 100_000, 2) if quick else (5_000_000, 500_000, 5)
+    asked: dict[str, list[str]] = {
+        "none": [],
+        "60 places open": ["--places", "60"],
+        f"{listed:,} people on a list": ["--suppressed", str(listed)],
+        "a cool-off": ["--cooloff"],
+    }
+    goals = dict(zip(asked, (0.0, 5.0, 6.0, 15.0), strict=True))
+    claims: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(rounds):
+        for name, options in asked.items():
+            claims[name].append(_claim_us(options))
+    off = statistics.median(claims["none"])
+    lines = [Line("a claim of 250 rows, rules off", "", f"{off:.1f} µs CPU a row")]
+    for name, goal in goals.items():
+        if goal:
+            more = statistics.median(on - off for on, off in zip(claims[name], claims["none"], strict=True))
+            lines.append(at_most(f"{name}: more of it", max(0.0, more), goal, " µs a row", 1))
+    rates: dict[str, list[float]] = {"plan": [], "plan-off": []}
+    with tempfile.TemporaryDirectory(prefix="dispatcher-bench-") as folder:
+        path, rows = Path(folder) / "contacts.csv", 100_000 if quick else 300_000
+        intake_speed.itself("--one", "make", "--path", str(path), "--formats", "csv", "--rows", str(rows))
+        for _ in range(rounds):
+            for what, found in rates.items():
+                found.append(rows / intake_speed.measure(what, path, 1)["cpu_s"])
+    with_hours = statistics.median(rates["plan"])
+    lines.append(at_least("planning with hours, rows/s per core, from CSV", with_hours, 60_000, digits=0))
+    share = with_hours / statistics.median(rates["plan-off"])
+    lines.append(Line("its rate ÷ that with hours off", "", f"{share:.2f}"))
+    waits = _rules_speed("waiting", many)
+    lines.append(at_most(f"a look at {many:,} rows that wait", waits["look_ms"], 1.0, " ms"))
+    lines.append(at_most("what a closing writes", waits["written"], 0, " rows", 0))
+    lines.append(
+        at_most(f"upgrade of a ledger of {many:,} planned rows", _rules_speed("upgrade", many)["seconds"], 30, " s", 1)
+    )
+    return lines
+
+
+def _claim_us(options: Sequence[str]) -> float:
+    """CPU of the ledger's thread, a row."""
+    command = [PY, "-m", "tests.bench.ledger_speed", "--rows", "200000", "--lots", "250", *options]
+    text = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, text=True, check=True).stdout
+    (line,) = [line for line in text.splitlines() if "begin, lots of" in line]
+    return float(line.split("lots of 250")[1].split()[0])
+
+
+def _rules_speed(what: str, rows: int) -> dict[str, float]:
+    command = [PY, "-m", "tests.bench.rules_speed", what, "--rows", str(rows)]
+    text = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, text=True, check=True).stdout
+    found: dict[str, float] = json.loads(text.splitlines()[-1])
+    return found
+
+
+SECTIONS = ("send", "memory", "latency", "rate", "intake", "rules", "growth", "start")
 _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "send": send,
     "memory": memory,
     "latency": latency,
     "rate": rate,
     "intake": intake,
+    "rules": rules,
     "growth": growth,
     "start": start,
 }
