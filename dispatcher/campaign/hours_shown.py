@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dispatcher.campaign.starts import begin_at, moments_of
 from dispatcher.campaign.suppressions import addresses_of
 from dispatcher.campaign.timing import check, hours_of
 from dispatcher.errors import UsageError
@@ -22,7 +23,6 @@ from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.hours import HORIZON_DAYS, Hours, Span, openings
 from dispatcher.rules.places import Place, PlaceSource
 from dispatcher.rules.presets import Preset, presets
-from dispatcher.rules.times import Moment, read_moment
 from dispatcher.rules.week import write_week
 from dispatcher.settings import Settings
 
@@ -126,10 +126,10 @@ class HoursShown:
         return self._standings(found)
 
     def _standings(self, found: Sequence[tuple[str | None, Place | None]]) -> list[Standing]:
-        # After `check` both can be read.
-        start, deadline = (_moment(text) for text in (self.settings.schedule.start_at, self.settings.schedule.deadline))
+        start, deadline = moments_of(self.settings)
         places = {number: place for number, (_, place) in enumerate(found, 1)}
-        schedule = Schedule(self.hours, places, start=start, deadline=deadline)
+        begin = begin_at(self.settings, self.now_ms)
+        schedule = Schedule(self.hours, places, start=start, deadline=deadline, begin=begin)
         return [self._standing(schedule, number, address) for number, (address, _) in enumerate(found, 1)]
 
     def _standing(self, schedule: Schedule, place_id: int, address: str | None) -> Standing:
@@ -161,11 +161,6 @@ class HoursShown:
         return tuple(span for span in openings(place, self.hours, begins_ms, days=2) if span[0] < ends_ms)
 
 
-def _moment(text: str | None) -> Moment | None:
-    moment = read_moment(text or "")
-    return moment if isinstance(moment, Moment) else None
-
-
 def outermost(zones: Sequence[str], at_ms: int) -> tuple[str, ...]:
     """Of zones those whose clocks are the furthest ahead and behind at an instant; one where all show the same."""
     by_clock = {clocks.segments(name, at_ms // 1000, at_ms // 1000)[0][1]: name for name in reversed(zones)}
@@ -190,6 +185,8 @@ def hours_object(shown: HoursShown) -> dict[str, Any]:
         "default_zone": settings.hours.default_zone,
         "start_at": settings.schedule.start_at,
         "deadline": settings.schedule.deadline,
+        "schedule_zone": settings.schedule.zone,
+        "missed_local": settings.schedule.missed_local,
         "tz_version": clocks.TZ_VERSION,
         "now": _iso(shown.now_ms, "UTC"),
     }

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.starts import begun, begun_or_now, check_schedule, keep_beginning, moments_of
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.errors import SettingsError, StartMissed
 from dispatcher.ledger.records import InputRecord, Run
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from dispatcher.rules.gate import Due, Schedule
     from dispatcher.rules.hours import Hours
     from dispatcher.rules.places import Place
-    from dispatcher.rules.times import Moment
     from dispatcher.settings import Settings
 
 _PLACED_AT_ONCE = 10_000
@@ -63,10 +63,10 @@ def hours_of(settings: Settings) -> Hours:
     """The hours that hold; none where they are not waited for. Raises: HoursError."""
     from dispatcher.rules.hours import Hours
 
-    return _hours(settings) if settings.hours_mode == "wait" else Hours((), None, 0)
+    return set_hours(settings) if settings.hours_mode == "wait" else Hours((), None, 0)
 
 
-def _hours(settings: Settings) -> Hours:
+def set_hours(settings: Settings) -> Hours:
     """The hours that are set, whether or not they are waited for."""
     from dispatcher.rules.hours import Hours, read_hours
 
@@ -93,29 +93,9 @@ def check(settings: Settings) -> None:
                 found=repr(settings.caps.day_zone[:60]),
                 fix=Setting("caps.day_zone", "America/Los_Angeles"),
             )
+    check_schedule(settings)
     if settings.keeps_places:
-        _hours(settings)
-        start, deadline = _moments(settings)
-        if start and deadline and start.at_ms >= deadline.at_ms and start.is_instant == deadline.is_instant:
-            raise SettingsError(
-                "[schedule] deadline: it is not after the start",
-                found=f"{settings.schedule.start_at} to {settings.schedule.deadline}",
-                fix=Setting("schedule.deadline", "2026-12-01T18:00"),
-            )
-
-
-def _moments(settings: Settings) -> tuple[Moment | None, Moment | None]:
-    """Start and deadline. Raises: SettingsError."""
-    from dispatcher.rules.times import read_moment
-
-    found: list[Moment | None] = []
-    for name in ("start_at", "deadline"):
-        moment = read_moment(getattr(settings.schedule, name) or "")
-        if isinstance(moment, Refusal):
-            fix = Setting(f"schedule.{name}", "2026-12-01T09:00")
-            raise SettingsError(f"[schedule] {name}: {moment.sentence}", fix=fix)
-        found.append(moment)
-    return found[0], found[1]
+        set_hours(settings)
 
 
 async def schedule_of(context: CampaignContext) -> Schedule | None:
@@ -126,29 +106,46 @@ async def schedule_of(context: CampaignContext) -> Schedule | None:
     from dispatcher.rules.gate import Schedule
 
     settings = context.settings
-    start, deadline = _moments(settings)
+    start, deadline = moments_of(settings)
     if settings.hours_mode != "wait" and start is None and deadline is None:
         return None
     hours = hours_of(settings)
     await _place_rows(context)
-    return Schedule(hours, await _places(context), start=start, deadline=deadline)
+    begin = await begun(context, start)
+    return Schedule(hours, await _places(context), start=start, deadline=deadline, begin=begin)
+
+
+async def schedule_ahead(context: CampaignContext, hours: Hours) -> Schedule:
+    """The same for whoever looks ahead, with these hours: as far as the places are known; nothing changes."""
+    from dispatcher.rules.gate import Schedule
+
+    start, deadline = moments_of(context.settings)
+    begin = await begun_or_now(context, start)
+    return Schedule(hours, await _places(context), start=start, deadline=deadline, begin=begin)
 
 
 async def keep_start(context: CampaignContext, run: Run, input_id: int | None, schedule: Schedule, now_ms: int) -> None:
     """Where a campaign of which nothing was sent should have started long ago, do as `[schedule] late` says.
 
-    Raises: StartMissed.
+    Otherwise it has begun: see `starts.keep_beginning`. Raises: StartMissed.
     """
+    if await _is_in_time(context, run, input_id, schedule, now_ms):
+        await keep_beginning(context, run, schedule, now_ms)
+
+
+async def _is_in_time(
+    context: CampaignContext, run: Run, input_id: int | None, schedule: Schedule, now_ms: int
+) -> bool:
     due = await context.ledger.places.due(run.campaign, input_id)
     settings, started_ms = context.settings.schedule, schedule.all_started_ms(one.place_id for one in due)
     if settings.late == "send" or started_ms is None or now_ms <= started_ms + settings.grace_min * 60_000:
-        return
+        return True
     status = await context.ledger.status(run.campaign)
     if status.attempts or status.throttled or not status.rows[RowState.planned]:
-        return
+        return True
     if settings.late == "skip":
         await context.ledger.places.miss(run, input_id)
-        return
+        return False
     raise StartMissed(
         f"the campaign was to start at {settings.start_at}, and nothing of it was sent",
         found=f"that is {(now_ms - started_ms) // 60_000:,} minutes ago",
@@ -161,15 +158,12 @@ async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiti
 
     As far as the places are known; nothing changes. Raises: SettingsError, LedgerError.
     """
-    from dispatcher.rules.gate import Schedule
-
     settings = context.settings
     if not settings.keeps_places:
         if not settings.rows_may_wait:
             return []
         return await waiting_rows(context, None, input_id, local_ms(), await _capped_until_ms(context))
-    start, deadline = _moments(settings)
-    schedule = Schedule(_hours(settings), await _places(context), start=start, deadline=deadline)
+    schedule = await schedule_ahead(context, set_hours(settings))
     return await waiting_rows(context, schedule, input_id, local_ms(), await _capped_until_ms(context))
 
 
@@ -247,12 +241,10 @@ async def waits_may_be_told(context: CampaignContext, input_id: int) -> bool:
 async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitColumns:
     """What the report tells of rows that wait. Raises: SettingsError."""
     from dispatcher.reporting.wait_columns import WaitColumns
-    from dispatcher.rules.gate import Due, Schedule
+    from dispatcher.rules.gate import Due
 
-    places = await _places(context)
-    start, deadline = _moments(context.settings)
-    schedule = Schedule(hours_of(context.settings), places, start=start, deadline=deadline)
-    at_ms = local_ms()
+    schedule = await schedule_ahead(context, hours_of(context.settings))
+    places, at_ms = schedule.places, local_ms()
 
     canary = await context.ledger.canaries.of(context.record)
     is_canary_open = canary is not None and not canary.is_settled

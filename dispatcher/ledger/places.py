@@ -106,6 +106,19 @@ def due(db: Db, input_ids: Iterable[int]) -> list[Due]:
     ]
 
 
+def begun_ms(db: Db, campaign_id: int, start_ms: int) -> int | None:
+    """When a campaign has begun with a start (on the wall); None: it has not."""
+    found = db.first("beginning_of", campaign_id=campaign_id, start_ms=start_ms)
+    return None if found is None else int(found[0])
+
+
+def begin(db: Db, campaign_id: int, start_ms: int, now_ms: int) -> int:
+    """Keep that a campaign begins now with a start, unless it has begun before; when it has."""
+    db.run("beginning_keep", campaign_id=campaign_id, start_ms=start_ms, now_ms=now_ms)
+    (at_ms,) = db.one("beginning_of", campaign_id=campaign_id, start_ms=start_ms)
+    return int(at_ms)
+
+
 def waiting(db: Db, input_ids: Iterable[int]) -> list[tuple[Due, int]]:
     """Rows that wait, by place and by when they may be sent by themselves; how many of each."""
     return [
@@ -165,9 +178,8 @@ def close(
 
 def miss(db: Db, input_ids: Sequence[int]) -> int:
     """Leave out rows of a campaign whose start was missed, those of one place at a time; returns how many."""
-    sentence = "the campaign's start was missed"
     found = due(db, input_ids)
-    return close(db, input_ids, found[0].place_id, Reason.expired, sentence) if found else 0
+    return close(db, input_ids, found[0].place_id, Reason.expired, _MISSED) if found else 0
 
 
 def _moved(db: Db, input_id: int, n: int) -> int:
@@ -185,7 +197,8 @@ def sweep(db: Db, input_ids: Sequence[int], schedule: Schedule, now_ms: int) -> 
         opens_ms = schedule.earliest_ms(Due(one.place_id, 0), now_ms)
         if opens_ms is None:
             reason = schedule.left_out(one.place_id, now_ms) or Reason.expired
-            count += close(db, input_ids, one.place_id, reason)
+            sentence = _MISSED_THERE if reason is Reason.expired and schedule.has_missed(one.place_id) else None
+            count += close(db, input_ids, one.place_id, reason, sentence)
             continue
         last_ms = schedule.last_ms(one.place_id, now_ms)
         if last_ms is not None:
@@ -196,6 +209,8 @@ def sweep(db: Db, input_ids: Sequence[int], schedule: Schedule, now_ms: int) -> 
     return count
 
 
+_MISSED = "the campaign's start was missed"
+_MISSED_THERE = "the campaign's start had passed by the contact's clock when it began"
 _TOO_LATE = "the campaign's deadline comes before the row's own time, or the contact's hours behind it"
 _CLOSED = {
     Reason.expired: "the campaign's deadline comes before the contact's hours",

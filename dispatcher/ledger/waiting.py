@@ -40,6 +40,19 @@ class PlacesOfRows:
         """The places that have rows which wait, each with when the first of them may be sent, by itself."""
         return await self._read(lambda db: places.due(db, _inputs(db, campaign, input_id)))
 
+    async def begun_ms(self, campaign: CampaignRecord, start_ms: int) -> int | None:
+        """When the campaign has begun with a start, on the wall; None: it has not."""
+        return await self._read(lambda db: places.begun_ms(db, campaign.campaign_id, start_ms))
+
+    async def begin(self, run: Run, start_ms: int, now_ms: int) -> int:
+        """Keep that the campaign begins now with that start, unless it has before; when it has. Raises: LeaseLost."""
+
+        def work(db: Db) -> int:
+            attempts.check_lease(db, run)
+            return places.begin(db, run.campaign.campaign_id, start_ms, now_ms)
+
+        return await self._do(work)
+
     async def waiting(self, campaign: CampaignRecord, input_id: int | None) -> list[tuple[Due, int]]:
         """Rows that wait, by place and by when they may be sent by themselves, and how many of each."""
         return await self._read(lambda db: places.waiting(db, _inputs(db, campaign, input_id)))

@@ -14,6 +14,7 @@ an hour is right only if it is right in each of them.
     hours.py     place, hours, instant -> openings
     times.py     a cell with a date or a time -> an instant
     clocks.py    what a zone's clock shows, and when; days_off.py: public holidays
+    starts.py    a campaign's start on each clock, and where it was missed
     gate.py      hours, start and deadline of many places -> which may be sent to now, and when the others may
     canary.py    a campaign's first rows, and what became of them -> whether the others go
     guard.py     a run's answers -> whether it is to stop

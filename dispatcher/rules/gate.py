@@ -7,7 +7,7 @@ ask one schedule, so that none lets go what another would hold.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from dispatcher.rules.clocks import DAY_S
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.hours import HORIZON_DAYS, Hours, Openings, Span
 from dispatcher.rules.places import Place
+from dispatcher.rules.starts import Begin, start_ms
 from dispatcher.rules.times import Moment
 
 #: Openings are worked out anew after so long, and where a clock has stepped back before them.
@@ -67,18 +68,29 @@ class Schedule:
         *,
         start: Moment | None = None,
         deadline: Moment | None = None,
+        begin: Begin | None = None,
     ) -> None:
-        """`start` and `deadline` without an offset are on each contact's own clock, and UTC where none is known."""
+        """`start` and `deadline` without an offset are on each contact's own clock, and UTC where none is known.
+
+        `begin`: when the campaign has begun, which may be too late for some places' start; None: for none.
+        """
         self._hours = hours
         self.places = dict(places)
-        self._start, self._deadline = start, deadline
+        self.start, self._deadline = start, deadline
+        self._begin = begin
         self._made_ms: int | None = None
         #: Place -> when it is open; what is missing in it for the sake of the deadline.
         self._spans: dict[int, list[Span]] = {}
         self._never: set[int] = set()
+        self._starts: dict[tuple[str, ...], int | None] = {}
         self._gate = Gate({})
         #: From when on, and until when, that is the gate.
         self._gate_for: Span = (0, 0)
+
+    def begun(self, begin: Begin) -> None:
+        """It is known now when the campaign has begun: where its start was missed by that, what then."""
+        self._begin, self._made_ms = begin, None
+        self._starts.clear()
 
     def gate(self, now_ms: int) -> Gate:
         """The places that are open."""
@@ -91,6 +103,8 @@ class Schedule:
     def earliest_ms(self, one: Due, now_ms: int) -> int | None:
         """When the first of these rows may be sent; None: never. Beyond the horizon: not before that."""
         self._refresh(now_ms)
+        if self.has_missed(one.place_id):
+            return None
         from_ms, spans = max(one.first_ms, now_ms), self._spans.get(one.place_id, [])
         at = bisect_right(spans, from_ms, key=lambda span: span[1])
         if at < len(spans):
@@ -113,6 +127,15 @@ class Schedule:
             return Reason.zone_unknown
         return Reason.no_window if place_id in self._never else Reason.expired
 
+    def has_missed(self, place_id: int) -> bool:
+        """Whether rows of a place are left out since the campaign has begun after its start there."""
+        return self.start is not None and self.starts_ms(place_id) is None
+
+    def spans(self, place_id: int, now_ms: int) -> Sequence[Span]:
+        """When a place is open from now on, as far as it is worked out: over the horizon at least."""
+        self._refresh(now_ms)
+        return self._spans.get(place_id, [])
+
     def last_ms(self, place_id: int, now_ms: int) -> int | None:
         """From when on nothing is sent there any more, by the deadline; None: there is none."""
         self._refresh(now_ms)
@@ -125,8 +148,15 @@ class Schedule:
         return max((start for start in starts if start is not None), default=None)
 
     def starts_ms(self, place_id: int) -> int | None:
-        """When the campaign starts there; None: it has no start."""
-        return None if self._start is None else self._start.last_ms(_zones(self.places.get(place_id)))
+        """When the campaign starts there; None: it has no start, or never does there (`has_missed`)."""
+        return self._starts_in(_zones(self.places.get(place_id)))
+
+    def _starts_in(self, zones: tuple[str, ...]) -> int | None:
+        if self.start is None:
+            return None
+        if zones not in self._starts:
+            self._starts[zones] = start_ms(self.start, zones, self._begin)
+        return self._starts[zones]
 
     # --- how it is worked out ---
 
@@ -148,8 +178,10 @@ class Schedule:
         by_first: dict[int, Openings] = {}
         self._spans, self._never = {}, set()
         for place_id, place in self.places.items():
+            if self.has_missed(place_id):
+                continue
             zones = _zones(place)
-            first_ms = max(now_ms, self._start.last_ms(zones)) if self._start else now_ms
+            first_ms = max(now_ms, self._starts_in(zones) or now_ms)
             if first_ms not in by_first:
                 by_first[first_ms] = Openings(self._hours, first_ms, _DAYS)
             if place is None:

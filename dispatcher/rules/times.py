@@ -28,6 +28,8 @@ _TIME = re.compile(
 _YEARS = range(2000, 2200)
 #: No place is further from UTC.
 _OFFSET_MAX_MIN = 14 * 60
+#: The clocks that are the furthest ahead of UTC (Kiritimati's) and behind it (Baker Island's).
+_AHEAD_MAX_MS, _BEHIND_MAX_MS = 14 * 3_600_000, 12 * 3_600_000
 
 _SERIAL = re.compile(r"\d{1,5}(?:[.,]\d+)?", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?", re.ASCII)
@@ -68,6 +70,26 @@ class Moment:
         wall_s, rest_ms = divmod(self.at_ms, 1000)
         wall_s += clocks.DAY_S if self.is_day else 0
         return min(clocks.zone_instants(name, wall_s)[0] for name in zones) * 1000 + rest_ms
+
+    def begins_in(self, zone: str) -> Moment:
+        """The instant at which a zone's clock shows it, as `last_ms` has it. Raises: clocks.UnknownZone."""
+        return Moment(self.last_ms([zone]), is_instant=True)
+
+    def ends_in(self, zone: str) -> Moment:
+        """The same, as `first_ms` has it. Raises: clocks.UnknownZone."""
+        return Moment(self.first_ms([zone]), is_instant=True)
+
+
+def leaves_no_time(start: Moment, deadline: Moment) -> bool:
+    """Whether a start does not come before a deadline anywhere on earth."""
+    from_ms = start.at_ms
+    until_ms = deadline.at_ms + (clocks.DAY_S * 1000 if deadline.is_day else 0)
+    # Two local times are compared on the wall, which is the same for every clock.
+    if deadline.is_instant and not start.is_instant:
+        from_ms -= _AHEAD_MAX_MS
+    elif start.is_instant and not deadline.is_instant:
+        until_ms += _BEHIND_MAX_MS
+    return from_ms >= until_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,10 +101,20 @@ class ScheduleSettings(Table):
     """From when and until when a campaign is sent."""
 
     start_at: str | None = Field(
-        None, description="Nothing before: 2026-12-01T09:00, on each contact's own clock; or with an offset."
+        None, description="Nothing before: 2026-12-01T09:00, by the clocks that zone says; or with an offset."
     )
     deadline: str | None = Field(
         None, description="Nothing after: rows that are not sent by then are left out (expired)."
+    )
+    zone: str = Field(
+        "contact",
+        description="By whose clock a start or a deadline without an offset is: contact, each contact's own; or an IANA"
+        " name (America/New_York), one instant for all.",
+    )
+    missed_local: Literal["now", "next_day", "skip"] = Field(
+        "now",
+        description="Contacts by whose clock the start (zone = contact) had passed, by more than grace_min, when the"
+        " campaign began. now: they go at once; next_day: at that time of the next day; skip: left out (expired).",
     )
     late: Literal["hold", "send", "skip"] = Field(
         "hold",

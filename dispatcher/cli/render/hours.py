@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from dispatcher.campaign.hours_shown import HoursShown, ModeSource, Standing, outermost
+from dispatcher.campaign.starts import CONTACTS
 from dispatcher.cli.render.terminal import print_line, print_pairs, print_rows, say, visible
 from dispatcher.model import Reason
 from dispatcher.rules import clocks
@@ -38,7 +39,11 @@ _TOLD_BY = {
 _LEFT_OUT = {
     Reason.zone_unknown: "left out (zone_unknown), exit code 3: a zone column or [hours] default_zone helps",
     Reason.no_window: "left out (no_window): the hours that hold there never open",
-    Reason.expired: "left out (expired): the deadline comes first",
+    Reason.expired: "left out (expired): the deadline comes first, or the start was missed",
+}
+_MISSED = {
+    "next_day": "by a contact's clock when the campaign begins: at that time of the next day",
+    "skip": "by a contact's clock when the campaign begins: left out (expired)",
 }
 #: So many zones are named.
 _ZONES_SHOWN = 3
@@ -130,9 +135,15 @@ def _set_times(shown: HoursShown) -> list[tuple[str, Text | str]]:
     for label, text in (("start", schedule.start_at), ("deadline", schedule.deadline)):
         moment = read_moment(text or "")
         if isinstance(moment, Moment):
-            whose = "" if moment.is_instant else " on each contact's own clock"
+            whose = "" if moment.is_instant else f" {_whose(schedule.zone)}"
             found.append((label, f"{visible(text or '')}{whose}"))
+            if label == "start" and whose and schedule.missed_local != "now":
+                found.append(("if missed", _MISSED[schedule.missed_local]))
     return found
+
+
+def _whose(zone: str) -> str:
+    return "on each contact's own clock" if zone.strip().casefold() == CONTACTS else f"in {visible(zone)}"
 
 
 def _place_text(one: Standing) -> str:

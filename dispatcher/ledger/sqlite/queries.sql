@@ -20,6 +20,9 @@ INSERT INTO main.accounts SELECT * FROM source.accounts;
 -- All of them: a name that is not there is told with the nearest that is.
 INSERT INTO main.campaigns SELECT * FROM source.campaigns;
 
+-- name: rehearsal_beginnings
+INSERT INTO main.beginnings SELECT * FROM source.beginnings;
+
 -- name: rehearsal_inputs
 -- The campaign's, and those of others that may have reached somebody since then: who was reached is asked by the campaign.
 INSERT INTO main.inputs SELECT * FROM source.inputs
@@ -317,6 +320,13 @@ SELECT json_group_array(json_array(place_id, first_ms)) FROM (
 SELECT json_group_array(json_array(place_id, not_before_ms, n)) FROM (
   SELECT place_id, not_before_ms, count(*) AS n FROM rows
   WHERE state = 'planned' AND place_id <> 0 AND row_id >> 32 = :input_id GROUP BY 1, 2 LIMIT :limit);
+
+-- name: beginning_keep
+-- The first of all runs that come to it.
+INSERT OR IGNORE INTO beginnings (campaign_id, start_ms, begun_at_ms) VALUES (:campaign_id, :start_ms, :now_ms);
+
+-- name: beginning_of
+SELECT begun_at_ms FROM beginnings WHERE campaign_id = :campaign_id AND start_ms = :start_ms;
 
 -- name: chunks_insert
 INSERT INTO chunks (chunk_id, cells) VALUES {values};

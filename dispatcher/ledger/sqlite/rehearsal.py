@@ -24,6 +24,7 @@ from dispatcher.ledger.sqlite.queries import queries
 TABLES = [
     "accounts",
     "campaigns",
+    "beginnings",
     "inputs",
     "rows",
     "chunks",

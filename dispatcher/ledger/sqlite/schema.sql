@@ -1,4 +1,4 @@
--- The ledger, version 13. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 14. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -299,3 +299,11 @@ SELECT c.campaign_id, c.verdict, r.*
 FROM canaries AS c CROSS JOIN json_each(c.row_keys) AS j
   CROSS JOIN row_keys AS k ON k.campaign_id = c.campaign_id AND k.row_key = j.value
   CROSS JOIN rows AS r ON r.row_id = k.row_id;
+
+-- When a campaign has begun, once for each start on the contacts' own clocks that it was given: who had missed it by then.
+CREATE TABLE beginnings (
+  campaign_id INTEGER NOT NULL REFERENCES campaigns,
+  start_ms    INTEGER NOT NULL,            -- the start, as clocks show it: milliseconds since 1970 as if they were at UTC
+  begun_at_ms INTEGER NOT NULL,            -- the first run with that start which was let go on
+  PRIMARY KEY (campaign_id, start_ms)
+) WITHOUT ROWID;

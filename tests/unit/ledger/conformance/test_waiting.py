@@ -13,6 +13,7 @@ from dispatcher.model import Outcome, Reason, RowState
 from dispatcher.rules.gate import OPEN, Due, Gate, Schedule
 from dispatcher.rules.hours import Hours, read_hours
 from dispatcher.rules.places import NOWHERE, Place, PlaceSource
+from dispatcher.rules.starts import Begin, MissedLocal
 from dispatcher.rules.times import Moment
 from tests.support.ledgers import NONE, Line, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
@@ -254,3 +255,36 @@ async def test_a_newer_file_brings_its_places(ledger: Ledger) -> None:
     at = await numbers(ledger)
     granted = await claim(ledger, await run_of(ledger, spring), Gate({at[WEST]: 9_000}))
     assert [row.to_address for row in granted] == [KEYS[5], KEYS[0]]
+
+
+async def test_a_campaign_begins_once(ledger: Ledger) -> None:
+    """The first run with a start says when that was, whatever comes later; another start begins anew."""
+    spring, summer = await campaign(ledger), await campaign(ledger, "summer")
+    first = await run_of(ledger, spring)
+    assert await ledger.places.begun_ms(spring, 9_000) is None
+    assert await ledger.places.begin(first, 9_000, 5) == 5
+    second = await run_of(ledger, spring)
+    assert await ledger.places.begin(second, 9_000, 6) == 5
+    assert await ledger.places.begin(second, 12_000, 7) == 7
+    assert await ledger.places.begun_ms(spring, 9_000) == 5
+    assert await ledger.places.begun_ms(summer, 9_000) is None
+    with pytest.raises(LeaseLost):
+        await ledger.places.begin(first, 15_000, 8)
+
+
+async def test_a_missed_start_is_told_in_the_report(ledger: Ledger) -> None:
+    """Rows of a place that has missed the start are left out as expired, with that as the reason; the others stay."""
+    spring = await campaign(ledger)
+    input_id = await load(ledger, spring, lines(*KEYS[:2]), [EAST, WEST])
+    run = await run_of(ledger, spring)
+    # 09:00 on each clock; 12:00 in New York, 09:00 in Los Angeles.
+    start, now_ms = Moment(9 * 3_600_000, is_instant=False), 17 * 3_600_000
+    begin = Begin(now_ms, 3_600_000, MissedLocal.skip)
+    schedule = Schedule(NO_HOURS, await ledger.places.all(), start=start, begin=begin)
+    assert await ledger.places.sweep(run, None, schedule, now_ms) == 1
+    rows = await report(ledger, input_id)
+    assert [(row.state, row.reason_code) for row in rows] == [
+        (RowState.skipped, Reason.expired.value),
+        (RowState.planned, None),
+    ]
+    assert "start had passed" in (rows[0].reason or "")
