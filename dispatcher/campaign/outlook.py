@@ -101,11 +101,19 @@ def refuse_too_many(ahead: Outlook, settings: Settings) -> None:
 
 def duration_s(rows: int, settings: Settings) -> float:
     """How long so many requests take at the rate, at the least."""
-    rate = settings.rate
-    per_window = max(1, int(settings.window_limit * (1 - rate.unused_share) + 1e-9))
+    rate, per_window = settings.rate, _per_window(settings)
     if rate.pace == "spike":
         return max(0, -(-rows // per_window) - 1) * rate.window_s
     return rows / (per_window / rate.window_s)
+
+
+def pace_per_s(settings: Settings) -> float:
+    """How many requests leave in a second, over a window, at the most."""
+    return _per_window(settings) / settings.rate.window_s
+
+
+def _per_window(settings: Settings) -> int:
+    return max(1, int(settings.window_limit * (1 - settings.rate.unused_share) + 1e-9))
 
 
 def read_count(typed: str) -> int | None:

@@ -27,6 +27,7 @@ from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.prospect import Prospect
     from dispatcher.campaign.timing import Waiting
     from dispatcher.reporting.columns import ExtraColumns
     from dispatcher.reporting.selection import Selection
@@ -101,6 +102,16 @@ class CampaignView:
 
         record = await self._context.current()
         return await forecast(self._context, None if whole_campaign else record.input_id)
+
+    async def prospect(self, *, whole_campaign: bool = False, limit: int | None = None) -> Prospect | None:
+        """What becomes of these rows if they are sent from now on, so many at most; None: they go at any time.
+
+        Raises: SettingsError.
+        """
+        from dispatcher.campaign.prospect import prospect
+
+        record = await self._context.current()
+        return await prospect(self._context, None if whole_campaign else record.input_id, limit=limit)
 
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""

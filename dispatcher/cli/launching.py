@@ -153,10 +153,11 @@ async def send(
     """
 
     waiting = await campaign.waiting(whole_campaign=options.whole_campaign)
+    prospect = await campaign.prospect(whole_campaign=options.whole_campaign, limit=options.limit)
 
     def confirm(ahead: Outlook) -> None:
         say()
-        err().print(shown.outlook(campaign, ahead, waiting))
+        err().print(shown.outlook(campaign, ahead, waiting, prospect))
         say()
         if ahead.most:
             asking.ask(ahead.most, "send", yes, again=ahead.again)

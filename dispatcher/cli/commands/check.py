@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import hours_lines, planned
+from dispatcher.cli.render.campaign import hours_lines, planned, prospect_lines
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import err, pairs, print_json, say
 from dispatcher.errors import AuthenticationError, ExitCode
@@ -56,6 +56,7 @@ async def check(
     Studio is asked, too, whether the flow is published and uses nothing that the rows do not bring.
     """
     from dispatcher.campaign import destination, flow_check, naming, problems
+    from dispatcher.campaign.prospect import prospect_object
     from dispatcher.campaign.result import unexpected_rows
     from dispatcher.campaign.timing import waiting_objects
     from dispatcher.cli.asking import ask_encoding
@@ -73,7 +74,7 @@ async def check(
         await destination.refuse_other_folder(opened, into)
         async with reading(session.bus, file):
             counts = await opened.plan(file, into.plan_options())
-        waiting = await opened.waiting()
+        waiting, prospect = await opened.waiting(), await opened.prospect()
         left_out = problems.left_out(counts)
         most = None if all_ else SHOWN_FIRST if json else problems.LOOKED_AT
         rows = await problems.bad_rows(opened, limit=most) if left_out else []
@@ -81,10 +82,11 @@ async def check(
     invalid = counts.rows[RowState.invalid]
     if json:
         found = problems.check_object(file, into.name, counts, rows)
-        print_json({**found, "waiting": waiting_objects(waiting), "flow": flow.as_json(remedy_text)})
+        found |= {"waiting": waiting_objects(waiting), "prospect": prospect_object(prospect)}
+        print_json({**found, "flow": flow.as_json(remedy_text)})
     else:
         err().print(planned(file, counts))
-        if hours := hours_lines(session.settings, waiting):
+        if hours := [*hours_lines(session.settings, waiting), *prospect_lines(prospect)]:
             err().print(pairs(hours))
         told = print_bad_rows(rows, each=all_)
         if left_out > told:

@@ -11,7 +11,7 @@ from rich.text import Text
 from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text, time_text
 from dispatcher.cli.render.remedies import remedy_text, say_step
 from dispatcher.cli.render.terminal import pairs, print_json, say, say_labelled, visible
-from dispatcher.model import PausedBy
+from dispatcher.model import PausedBy, Reason
 from dispatcher.plurals import counted
 from dispatcher.remedies import Command, Option, Setting
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.courier import Posted
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
+    from dispatcher.campaign.prospect import Prospect
     from dispatcher.campaign.timing import Waiting
     from dispatcher.events import Snapshot
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus, PlanCounts
@@ -92,8 +93,10 @@ def identity(record: CampaignRecord) -> list[tuple[str, Text | str]]:
     return [("account", shown), ("flow", record.flow_sid)]
 
 
-def outlook(campaign: Campaign, ahead: Outlook, waiting: Sequence[Waiting] = ()) -> Table:
-    """What sending would do. `waiting`: rows that have no hours now."""
+def outlook(
+    campaign: Campaign, ahead: Outlook, waiting: Sequence[Waiting] = (), prospect: Prospect | None = None
+) -> Table:
+    """What sending would do. `waiting`: rows that have no hours now; `prospect`: what becomes of all by the clock."""
     from dispatcher.reporting.ledger_place import place_text
 
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
@@ -108,6 +111,7 @@ def outlook(campaign: Campaign, ahead: Outlook, waiting: Sequence[Waiting] = ())
             lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
         lines += hours_lines(campaign.settings, waiting)
+        lines += prospect_lines(prospect)
     else:
         lines.append(("to send", "nothing: every row has its answer"))
     if ahead.contacted:
@@ -186,6 +190,37 @@ def hours_lines(settings: Settings, waiting: Sequence[Waiting]) -> list[tuple[st
         lines.append(("", Text(f"alerts and codes, which go at any hour: {alert}", style="bright_black")))
     if settings.hours.override:
         lines.append(("overridden", ", ".join(settings.hours.override)))
+    return lines
+
+
+def prospect_lines(prospect: Prospect | None) -> list[tuple[str, Text | str]]:
+    """What does not leave before its place closes, what never does, and when all is done; nothing where all go now."""
+    if prospect is None:
+        return []
+    ahead, lines = prospect.estimate, list[tuple[str, Text | str]]()
+    if prospect.closing is not None:
+        closes = local_text(prospect.closing.at_ms, prospect.closing.zone)
+        text = f"{ahead.open_now - ahead.held_back:,} of {counted(ahead.open_now, 'row')} that may go now leave before"
+        text += f" their places close, the first at {closes}; at this rate {ahead.held_back:,} do not"
+        lines.append(("closing", Text(text, style="yellow")))
+    too_late = ahead.expired + prospect.left_out.get(Reason.expired, 0)
+    if too_late:
+        text = f"{counted(too_late, 'row is', 'rows are')} left out (expired): the deadline comes before their turn"
+        text = text if ahead.expired else f"{text}, or the start was missed"
+        lines.append(("too late", Text(text, style="yellow")))
+    for reason, rows in prospect.left_out.items():
+        if reason is not Reason.expired:
+            lines.append(("left out", f"{counted(rows, 'row')} ({reason.value})"))
+    if prospect.queued is not None:
+        closes = local_text(prospect.queued.closing.at_ms, prospect.queued.closing.zone)
+        text = f"Twilio would still hold {counted(prospect.queued.rows, 'row')} back at {closes}, and text at night: a"
+        text += f" long code such as {prospect.queued.sender} carries about one message a second"
+        lines.append(("queue", Text(text, style="yellow")))
+        lines.append(("", f"({remedy_text(Setting('rate.messages_per_second', 1))}: no faster than that)"))
+    if ahead.done_ms is not None and ahead.open_now - ahead.held_back < ahead.rows:
+        lines.append(("done", f"{local_text(ahead.done_ms, prospect.zone)}, at the earliest"))
+    elif ahead.done_ms is None and ahead.rows:
+        lines.append(("done", "not within two months, at this rate"))
     return lines
 
 
