@@ -23,11 +23,13 @@ CONTACTS = "contact"
 
 def check_schedule(settings: Settings) -> None:
     """Raises: SettingsError: a start, a deadline or a zone that cannot be read, or no time between the two anywhere."""
-    from dispatcher.rules.times import leaves_no_time
-
     _zone(settings)
     start, deadline = moments_of(settings)
-    if start and deadline and leaves_no_time(start, deadline):
+    if start is None or deadline is None:
+        return
+    from dispatcher.rules.times import leaves_no_time
+
+    if leaves_no_time(start, deadline):
         where = "" if start.is_instant == deadline.is_instant else ", wherever a contact is"
         raise SettingsError(
             f"[schedule] deadline: it is not after the start{where}",
@@ -46,9 +48,12 @@ def moments_of(settings: Settings) -> tuple[Moment | None, Moment | None]:
 
 
 def _moment(settings: Settings, name: str) -> Moment | None:
+    text = getattr(settings.schedule, name)
+    if not text:
+        return None
     from dispatcher.rules.times import read_moment
 
-    moment = read_moment(getattr(settings.schedule, name) or "")
+    moment = read_moment(text)
     if isinstance(moment, Refusal):
         fix = Setting(f"schedule.{name}", "2026-12-01T09:00")
         raise SettingsError(f"[schedule] {name}: {moment.sentence}", fix=fix)

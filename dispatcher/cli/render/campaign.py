@@ -203,6 +203,8 @@ def prospect_lines(prospect: Prospect | None) -> list[tuple[str, Text | str]]:
         text = f"{ahead.open_now - ahead.held_back:,} of {counted(ahead.open_now, 'row')} that may go now leave before"
         text += f" their places close, the first at {closes}; at this rate {ahead.held_back:,} do not"
         lines.append(("closing", Text(text, style="yellow")))
+    elif 0 < ahead.open_now < ahead.rows:
+        lines.append(("now", f"{ahead.open_now:,} of {counted(ahead.rows, 'row')} may go"))
     too_late = ahead.expired + prospect.left_out.get(Reason.expired, 0)
     if too_late:
         text = f"{counted(too_late, 'row is', 'rows are')} left out (expired): the deadline comes before their turn"
