@@ -1,4 +1,5 @@
-"""The hours that hold by the settings, as people look at them: what holds, where, and how it is now. No ledger needed.
+"""The hours that hold by the settings, as people look at them: what holds, where, and how it is now. No ledger needed,
+but for a campaign's places.
 
 What is answered for a contact is asked of the same schedule that a run asks, and always as if hours were waited for: a
 rehearsal, where they are off, is where somebody looks them up before it matters.
@@ -6,14 +7,16 @@ rehearsal, where they are off, is where somebody looks them up before it matters
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.starts import begin_at, moments_of
 from dispatcher.campaign.suppressions import addresses_of
-from dispatcher.campaign.timing import check, hours_of
+from dispatcher.campaign.timing import check, hours_of, schedule_ahead
 from dispatcher.errors import UsageError
 from dispatcher.intake.timing import places_of
 from dispatcher.model import Reason, Refusal, contact_of
@@ -73,7 +76,7 @@ class Standing:
     @property
     def clock(self) -> str:
         """The zone that times are shown in."""
-        return self.place.zones[0] if self.place else "UTC"
+        return self.place.zones[0] if self.place and self.place.zones else "UTC"
 
 
 class HoursShown:
@@ -125,6 +128,16 @@ class HoursShown:
             found.append((address, place))
         return self._standings(found)
 
+    async def campaign(self, context: CampaignContext) -> list[tuple[int, Standing]]:
+        """The places of a campaign's rows that wait, those of the most rows first, each with how many.
+
+        By when it has begun, or as if it began now. Raises: SettingsError, LedgerError.
+        """
+        schedule, rows = await schedule_ahead(context, self.hours), Counter[int]()
+        for due, n in await context.ledger.places.waiting(await context.current(), None):
+            rows[due.place_id] += n
+        return [(n, self._standing(schedule, place_id, None)) for place_id, n in rows.most_common()]
+
     def _standings(self, found: Sequence[tuple[str | None, Place | None]]) -> list[Standing]:
         start, deadline = moments_of(self.settings)
         places = {number: place for number, (_, place) in enumerate(found, 1)}
@@ -143,7 +156,7 @@ class HoursShown:
             place=place,
             left_out=left_out,
             presets=tuple(one.name for one in self.hours.applying(place.country, place.area)) if place else (),
-            today=self._today(place) if place else (),
+            today=self._today(place) if place and place.zones else (),
             is_open=closes_ms is not None,
             closes_ms=None if closes_ms is None or closes_ms > self.now_ms + HORIZON_DAYS * _DAY_MS else closes_ms,
             opens_ms=schedule.earliest_ms(Due(place_id, 0), self.now_ms)

@@ -27,6 +27,7 @@ from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.hours_shown import HoursShown, Standing
     from dispatcher.campaign.prospect import Prospect
     from dispatcher.campaign.timing import Waiting
     from dispatcher.reporting.columns import ExtraColumns
@@ -112,6 +113,14 @@ class CampaignView:
 
         record = await self._context.current()
         return await prospect(self._context, None if whole_campaign else record.input_id, limit=limit)
+
+    async def hours(self) -> tuple[HoursShown, list[tuple[int, Standing]]]:
+        """The hours that hold, and the places of its rows that wait, each with how many. Raises: SettingsError."""
+        from dispatcher.campaign.hours_shown import HoursShown
+        from dispatcher.clock import now_ms
+
+        shown = HoursShown(self.settings, now_ms())
+        return shown, await shown.campaign(self._context)
 
     async def inputs(self) -> list[InputRecord]:
         """The campaign's files, oldest first."""

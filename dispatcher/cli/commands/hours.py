@@ -16,14 +16,18 @@ EPILOG = options.examples(
     ("dispatcher hours", "which hours hold, and how it is now"),
     ("dispatcher hours +12025550123", "where that is, and when it is open"),
     ("dispatcher hours +12025550123 --area FL", "as a column with the state has it"),
+    ("dispatcher hours spring", "where a campaign's rows wait"),
     ("dispatcher hours --presets", "all that come along, with sources"),
 )
+
+
+_ASKED = "Numbers or addresses; or a campaign's name."
 
 
 @options.reads_settings("columns.region", "hours.mode", "schedule.start_at", "schedule.deadline", "account.base_url")
 def hours(
     asked: options.Asked,
-    numbers: Annotated[list[str] | None, typer.Argument(metavar="NUMBER…", help="Numbers or addresses.")] = None,
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="NUMBER…|CAMPAIGN", help=_ASKED)] = None,
     zone: Annotated[
         str | None,
         typer.Option("--zone", metavar="ZONE", help="Their time zone, as a column would have it (America/Denver)."),
@@ -39,8 +43,9 @@ def hours(
 ) -> int:
     """Show which hours hold, or when contacts may be reached.
 
-    For a number: where it may be and how certain that is, what holds there, today's hours and the next opening.
-    Needs no credentials, and sends nothing. Not legal advice.
+    For a number: where it may be and how certain that is, what holds there, today's hours and the next opening. For a
+    campaign: the places of its rows that wait, by its start, too. Needs no credentials, and sends nothing. Not legal
+    advice.
     """
     from dispatcher.cli.render import hours as render
     from dispatcher.cli.render.terminal import print_json
@@ -56,6 +61,11 @@ def hours(
         else:
             render.print_presets()
         return ExitCode.OK
+    if numbers and len(numbers) == 1 and _is_name(numbers[0]) and not (zone or area):
+        from dispatcher.cli.session import run_command
+
+        name = numbers[0]
+        return run_command(asked, lambda session: _campaign(session, name, json))
     if (zone or area) and not numbers:
         raise UsageError("a zone or a state is one of numbers", fix="give the number, too")
     from dispatcher.campaign.hours_shown import HoursShown
@@ -69,6 +79,27 @@ def hours(
         render.print_contacts(shown, found)
     else:
         render.print_hours(shown, found)
+    return ExitCode.OK
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is a campaign's name: no number has a letter, and every other address a colon or an at sign."""
+    return any(map(str.isalpha, text)) and not any(sign in text for sign in ":@+")
+
+
+async def _campaign(session: options.Session, name: str, as_json: bool) -> int:
+    from dispatcher.cli.render import hours as render
+    from dispatcher.cli.render.terminal import print_json
+
+    async with session.viewing(name) as campaign:
+        shown, found = await campaign.hours()
+    if as_json:
+        from dispatcher.campaign.hours_shown import hours_object, standing_object
+
+        places = [{"rows": rows, **standing_object(one, shown.now_ms)} for rows, one in found]
+        print_json({**hours_object(shown), "campaign": name, "places": places})
+    else:
+        render.print_campaign(shown, name, found)
     return ExitCode.OK
 
 

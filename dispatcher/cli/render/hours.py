@@ -88,6 +88,23 @@ def print_contacts(shown: HoursShown, contacts: list[Standing]) -> None:
         print_pairs(lines)
 
 
+def print_campaign(shown: HoursShown, name: str, found: list[tuple[int, Standing]]) -> None:
+    """Where its rows wait, and when they may go."""
+    _say_if_off(shown)
+    print_pairs([("campaign", Text(visible(name), style="bold")), *_set_times(shown)])
+    if not found:
+        say("no row waits of which it is known where its contact is", "bright_black")
+        return
+    cells = [(f"{rows:,}", _where_text(one), *_now_cells(one, shown.now_ms)) for rows, one in found]
+    print_rows(("rows", "place", "now there", "open", "here"), cells)
+
+
+def _where_text(one: Standing) -> str:
+    if one.place is None or not one.place.zones:
+        return "not known"
+    return f"{one.place.area or one.place.country or ''} {_zones_text(one.place)}".strip()
+
+
 def print_presets() -> None:
     """Each preset with its hours, where it applies, its source and when that was checked."""
     print_pairs([(name, preset_text(one)) for name, one in presets().items()])

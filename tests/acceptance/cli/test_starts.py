@@ -74,6 +74,21 @@ def test_a_missed_start_is_the_next_days(ready: Program, sandbox: SandboxProcess
     assert set(reached(sandbox)) == {*numbers[:2], phone(200), phone(201)}
 
 
+@pytest.mark.parametrize("missed", ["next_day", "skip"])
+def test_a_later_run_has_missed_nothing(ready: Program, sandbox: SandboxProcess, missed: str) -> None:
+    """A campaign that has begun in time goes on, however late its next run is; with another start it begins anew."""
+    write(ready, "spring.csv", "UTC", "UTC", "UTC")
+    # Enough for a slow machine to begin before it.
+    start = local(seconds=-12)
+    with_schedule(ready, sandbox, start_at=start, missed_local=missed, grace_min=0)
+    assert ready("run", "spring.csv", "--yes", "--limit", "1").code == 0
+    assert ready("resume", "spring", "--yes", "--limit", "1").code == 0
+    assert sandbox.stats()["creates"] == 2
+    with_schedule(ready, sandbox, start_at=local(minutes=1), missed_local=missed, grace_min=0)
+    assert ready("resume", "spring", "--yes").code == {"next_day": 7, "skip": 0}[missed]
+    assert sandbox.stats()["creates"] == 2
+
+
 def test_a_missed_start_is_skipped(ready: Program, sandbox: SandboxProcess) -> None:
     """Left out as expired with the reason, and told before the question; the others go."""
     numbers = write(ready, "spring.csv", "UTC", AHEAD)
@@ -179,3 +194,33 @@ def test_a_rate_past_the_closing_is_told(ready: Program, sandbox: SandboxProcess
     limited = ready("run", "spring.csv", "--yes", "--limit", "1")
     assert limited.code == 0, limited.err
     assert "queue" not in limited.err
+
+
+def test_the_hours_of_a_campaign(ready: Program, sandbox: SandboxProcess) -> None:
+    """Where its rows wait and until when, the moved start in it; a name is no number, and one that is none is told."""
+    write(ready, "spring.csv", "UTC", AHEAD, AHEAD)
+    start = local(minutes=1)
+    with_schedule(ready, sandbox, start_at=start, missed_local="next_day")
+    assert ready("run", "spring.csv", "--yes").code == 7
+    (place,) = ready("hours", "spring", "--json").json["places"]
+    moved = datetime.fromisoformat(f"{start}+00:00") + timedelta(hours=19)
+    assert (place["rows"], place["zones"], place["open"]) == (2, [AHEAD], False)
+    assert datetime.fromisoformat(place["opens_at"]) == moved
+    shown = ready("hours", "spring")
+    assert AHEAD in shown.out
+    assert "at that time of the next day" in shown.out
+    assert ready("hours", "sprig").code == 2
+    assert ready("hours", "client:bob", "--json").json["contacts"][0]["address"] == "client:bob"
+
+
+def test_a_place_that_is_not_known(ready: Program, sandbox: SandboxProcess) -> None:
+    """Rows of no known zone, planned while hours were off, are shown as what they would be: left out."""
+    (ready.folder / "spring.csv").write_text("phone,first_name\n+870773111632,Sea\n", encoding="utf-8")
+    start = f"{local(hours=-1)}Z"
+    write_settings(ready.folder, sandbox.base_url, schedule={"start_at": start})
+    assert ready("run", "spring.csv", "--yes").code == 7
+    assert "not known" in ready("hours", "spring").out
+    write_settings(ready.folder, sandbox.base_url, schedule={"start_at": start}, hours={"mode": "wait"})
+    (place,) = ready("hours", "spring", "--json").json["places"]
+    assert (place["rows"], place["left_out"], place["zones"]) == (1, "zone_unknown", [])
+    assert "zone_unknown" in ready("hours", "spring").out
