@@ -215,8 +215,11 @@ def prospect_lines(prospect: Prospect | None) -> list[tuple[str, Text | str]]:
             lines.append(("left out", f"{counted(rows, 'row')} ({reason.value})"))
     if prospect.queued is not None:
         closes = local_text(prospect.queued.closing.at_ms, prospect.queued.closing.zone)
-        text = f"Twilio would still hold {counted(prospect.queued.rows, 'row')} back at {closes}, and text at night: a"
-        text += f" long code such as {prospect.queued.sender} carries about one message a second"
+        text = f"{counted(prospect.queued.rows, 'row')} would still be in Twilio's queue when their places close, the"
+        text += (
+            f" first at {closes}, and be texted at night: a long code such as {prospect.queued.sender} carries about"
+        )
+        text += " one message a second"
         lines.append(("queue", Text(text, style="yellow")))
         lines.append(("", f"({remedy_text(Setting('rate.messages_per_second', 1))}: no faster than that)"))
     if ahead.done_ms is not None and ahead.open_now - ahead.held_back < ahead.rows:

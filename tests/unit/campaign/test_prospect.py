@@ -150,7 +150,7 @@ def test_a_queue_that_runs_into_the_night() -> None:
     assert found.queued is not None
     assert (found.queued.rows, found.queued.closing) == (1400, End(at_ms=ms("2026-07-15T21:00"), zone=NEW_YORK))
     text = told(found)
-    assert "Twilio would still hold 1,400 rows back at 21:00" in text
+    assert "1,400 rows would still be in Twilio's queue when their places close, the first at 21:00" in text
     assert "messages_per_second = 1" in text
     # Neither where it keeps up, nor from other senders, nor where the pace is set.
     assert foreseen({1: 3000}, "2026-07-15T20:00", chosen(LONG_CODE)).queued is None
