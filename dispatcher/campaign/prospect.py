@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.outlook import pace_per_s
-from dispatcher.campaign.timing import cap_of, hours_of, schedule_ahead, set_hours, utc_text
+from dispatcher.campaign.starts import begun, moments_of
+from dispatcher.campaign.timing import cap_of, hours_of, missed_by_ms, schedule_ahead, set_hours, utc_text
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.model import Reason
 
@@ -62,6 +63,8 @@ class Prospect:
     left_out: Mapping[Reason, int]
     #: None: the sender keeps up, as far as is known.
     queued: Queued | None = None
+    #: How long ago it should have started for all, where it is not to go on by itself; None: it goes.
+    missed_ms: int | None = None
 
 
 async def prospect(context: CampaignContext, input_id: int | None, *, limit: int | None = None) -> Prospect | None:
@@ -69,6 +72,9 @@ async def prospect(context: CampaignContext, input_id: int | None, *, limit: int
 
     As far as their places are known; nothing changes. Raises: SettingsError, LedgerError.
     """
+    from dispatcher.rules.gate import Schedule
+    from dispatcher.rules.hours import Hours
+
     settings = context.settings
     if not settings.keeps_places:
         return None
@@ -79,7 +85,13 @@ async def prospect(context: CampaignContext, input_id: int | None, *, limit: int
     schedule = await schedule_ahead(context, hours_of(settings))
     # Where rows are sent at night, and are only warned of, the hours say what a queue makes worse all the same.
     told = schedule if settings.hours_mode == "wait" else await schedule_ahead(context, set_hours(settings))
-    return foresee(waiting, settings, schedule, told, at_ms, limit=limit, cap=cap)
+    found = foresee(waiting, settings, schedule, told, at_ms, limit=limit, cap=cap)
+    if settings.schedule.late == "send":
+        return found
+    # Whether a run goes on is asked before it has begun.
+    start, _ = moments_of(settings)
+    so_far = Schedule(Hours((), None, 0), schedule.places, start=start, begin=await begun(context, start))
+    return replace(found, missed_ms=await missed_by_ms(context, input_id, so_far, at_ms))
 
 
 def foresee(
@@ -168,4 +180,5 @@ def prospect_object(found: Prospect | None) -> dict[str, Any] | None:
         "left_out": {reason.value: rows for reason, rows in found.left_out.items()},
         "done_at": utc_text(ahead.done_ms) if ahead.done_ms is not None else None,
         "queued_at_closing": found.queued.rows if found.queued else 0,
+        "missed_by_min": None if found.missed_ms is None else found.missed_ms // 60_000,
     }

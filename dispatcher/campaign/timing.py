@@ -136,21 +136,31 @@ async def keep_start(context: CampaignContext, run: Run, input_id: int | None, s
 async def _is_in_time(
     context: CampaignContext, run: Run, input_id: int | None, schedule: Schedule, now_ms: int
 ) -> bool:
-    due = await context.ledger.places.due(run.campaign, input_id)
-    settings, started_ms = context.settings.schedule, schedule.all_started_ms(one.place_id for one in due)
-    if settings.late == "send" or started_ms is None or now_ms <= started_ms + settings.grace_min * 60_000:
-        return True
-    status = await context.ledger.status(run.campaign)
-    if status.attempts or status.throttled or not status.rows[RowState.planned]:
+    settings = context.settings.schedule
+    missed_ms = None if settings.late == "send" else await missed_by_ms(context, input_id, schedule, now_ms)
+    if missed_ms is None:
         return True
     if settings.late == "skip":
         await context.ledger.places.miss(run, input_id)
         return False
     raise StartMissed(
         f"the campaign was to start at {settings.start_at}, and nothing of it was sent",
-        found=f"that is {(now_ms - started_ms) // 60_000:,} minutes ago",
+        found=f"that is {missed_ms // 60_000:,} minutes ago",
         fix=AnyOf(Setting("schedule.start_at", "2026-12-01T09:00"), Setting("schedule.late", "send")),
     )
+
+
+async def missed_by_ms(context: CampaignContext, input_id: int | None, schedule: Schedule, now_ms: int) -> int | None:
+    """How long ago a campaign of which nothing was sent should have started for all; None: that is not so."""
+    record = await context.current()
+    due = await context.ledger.places.due(record, input_id)
+    started_ms = schedule.all_started_ms(one.place_id for one in due)
+    if started_ms is None or now_ms <= started_ms + context.settings.schedule.grace_min * 60_000:
+        return None
+    status = await context.ledger.status(record)
+    if status.attempts or status.throttled or not status.rows[RowState.planned]:
+        return None
+    return now_ms - started_ms
 
 
 async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:

@@ -198,6 +198,10 @@ def prospect_lines(prospect: Prospect | None) -> list[tuple[str, Text | str]]:
     if prospect is None:
         return []
     ahead, lines = prospect.estimate, list[tuple[str, Text | str]]()
+    if prospect.missed_ms is not None:
+        text = f"the start was missed by all, {prospect.missed_ms // 60_000:,} minutes ago"
+        text += f": nothing goes without {remedy_text(Setting('schedule.late', 'send'))}"
+        lines.append(("late", Text(text, style="yellow")))
     if prospect.closing is not None:
         closes = local_text(prospect.closing.at_ms, prospect.closing.zone)
         text = f"{ahead.open_now - ahead.held_back:,} of {counted(ahead.open_now, 'row')} that may go now leave before"

@@ -116,11 +116,14 @@ def test_one_that_all_have_missed_is_held(ready: Program, sandbox: SandboxProces
     write(ready, "spring.csv", AHEAD)
     start = local(minutes=1)
     with_schedule(ready, sandbox, start_at=start, missed_local="next_day")
+    checked = ready("check", "spring.csv", "--offline")
+    assert "the start was missed by all, 30" in checked.err
     assert ready("run", "spring.csv", "--yes").code == 5
     assert ready("resume", "spring", "--yes").code == 5
     with_schedule(ready, sandbox, start_at=start, missed_local="next_day", late="send")
     resumed = ready("resume", "spring", "--yes", "--json")
     assert (resumed.code, sandbox.stats()["creates"]) == (7, 0)
+    assert "missed by all" not in resumed.err
     # It waits as it was told to: that is not late.
     with_schedule(ready, sandbox, start_at=start, missed_local="next_day")
     assert ready("resume", "spring", "--yes").code == 7

@@ -80,6 +80,7 @@ def test_the_rate_runs_past_the_closing() -> None:
         "left_out": {},
         "done_at": "2026-07-16T13:23:20Z",
         "queued_at_closing": 0,
+        "missed_by_min": None,
     }
 
 
