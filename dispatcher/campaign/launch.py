@@ -119,6 +119,7 @@ async def launch(
         again=repeats if options.again else 0,
         contacted=0 if options.again else repeats,
         suppressed=suppressed,
+        cooled_off=await campaign.cooled_off(whole_campaign=options.whole_campaign),
         removed=await campaign.rows_to_remove(),
     )
     refuse_too_many(ahead, campaign.settings)

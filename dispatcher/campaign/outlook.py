@@ -34,6 +34,8 @@ class Outlook:
     contacted: int = 0
     #: Rows that wait and are left out, as contacts who are on a suppression list.
     suppressed: int = 0
+    #: Of the planned rows, those that will be left out, as their contacts were reached as often as is allowed.
+    cooled_off: int = 0
     #: Rows that wait and are taken out, since the latest file does not have them any more.
     removed: int = 0
     #: At the least: the rate is kept, and no answer is late.
@@ -59,13 +61,14 @@ def outlook(
     again: int = 0,
     contacted: int = 0,
     suppressed: int = 0,
+    cooled_off: int = 0,
     removed: int = 0,
 ) -> Outlook:
     """What a send would do, from the counts. `whole_campaign`: rows of earlier files, too.
 
     `extra` rows are about to be planned again, `risked` of which are unknown now; `again` of those that wait are
-    repeats; `contacted` are repeats that will be left out, `suppressed` are on lists; `removed` wait in
-    earlier files and will be taken out.
+    repeats; `contacted` are repeats that will be left out, `suppressed` are on lists; `cooled_off` may be
+    among those; `removed` wait in earlier files and will be taken out.
     """
     planned = status.rows[RowState.planned] + extra - contacted - suppressed
     earlier = status.earlier_rows
@@ -82,6 +85,7 @@ def outlook(
         again=again,
         contacted=contacted,
         suppressed=suppressed,
+        cooled_off=cooled_off,
         removed=removed,
         duration_s=duration_s(rows, settings),
         ledger=status.ledger,

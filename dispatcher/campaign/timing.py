@@ -163,20 +163,6 @@ async def missed_by_ms(context: CampaignContext, input_id: int | None, schedule:
     return now_ms - started_ms
 
 
-async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:
-    """What of the rows that wait has to wait for its hours (or would have to, were they not only warned of) or a time.
-
-    As far as the places are known; nothing changes. Raises: SettingsError, LedgerError.
-    """
-    settings = context.settings
-    if not settings.keeps_places:
-        if not settings.rows_may_wait:
-            return []
-        return await waiting_rows(context, None, input_id, local_ms(), await _capped_until_ms(context))
-    schedule = await schedule_ahead(context, set_hours(settings))
-    return await waiting_rows(context, schedule, input_id, local_ms(), await _capped_until_ms(context))
-
-
 def cap_of(settings: Settings) -> DailyCap | None:
     """How much may be begun a day; None: as much as there is."""
     from dispatcher.rules.caps import DailyCap
@@ -184,7 +170,8 @@ def cap_of(settings: Settings) -> DailyCap | None:
     return DailyCap(settings.caps.per_day, settings.caps.day_zone) if settings.caps.per_day else None
 
 
-async def _capped_until_ms(context: CampaignContext) -> int | None:
+async def capped_until_ms(context: CampaignContext) -> int | None:
+    """When more may be begun, where that is enough for today; None: it may now."""
     cap = cap_of(context.settings)
     if cap is None:
         return None
@@ -277,12 +264,21 @@ def _why(schedule: Schedule, due: Due, until_ms: int) -> WaitsFor:
 
 
 async def waiting_rows(
-    context: CampaignContext, schedule: Schedule | None, input_id: int | None, at_ms: int, capped_ms: int | None = None
+    context: CampaignContext,
+    schedule: Schedule | None,
+    input_id: int | None,
+    at_ms: int,
+    capped_ms: int | None = None,
+    *,
+    held: Mapping[tuple[Due, int], int] | None = None,
 ) -> list[Waiting]:
     """What waits for its hours or a time, the first to go first. Reads all of it: some tenths of a second a million.
 
-    `capped_ms`: nothing goes before that, as today's cap is reached.
+    `capped_ms`: nothing goes before that, as today's cap is reached. `held`: rows that a claim would hold, by
+    where and when they may go by themselves, and until when: how many.
     """
+    from dispatcher.rules.gate import Due
+
     record, day_zone = await context.current(), context.settings.caps.day_zone
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
     if schedule is None:
@@ -294,8 +290,19 @@ async def waiting_rows(
             found[own_ms, None, _own(own_ms)] += n
             if capped_ms is not None:
                 found[capped_ms, day_zone, WaitsFor.cap] -= n
+        for (due, held_ms), n in (held or {}).items():
+            if held_ms > max(due.first_ms, at_ms):
+                found[held_ms, None, WaitsFor.cool_off] += n
+                if due.first_ms > at_ms:
+                    found[due.first_ms, None, _own(due.first_ms)] -= n
+                elif capped_ms is not None:
+                    found[capped_ms, day_zone, WaitsFor.cap] -= n
         return _sorted(found)
-    for due, n in await context.ledger.places.waiting(record, input_id):
+    counted = Counter(dict(await context.ledger.places.waiting(record, input_id)))
+    for (due, held_ms), n in (held or {}).items():
+        counted[due] -= n
+        counted[Due(due.place_id, max(due.first_ms, held_ms))] += n
+    for due, n in (+counted).items():
         until_ms = schedule.earliest_ms(due, capped_ms or at_ms)
         if until_ms is None or until_ms <= at_ms:
             continue

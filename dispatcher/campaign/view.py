@@ -99,10 +99,17 @@ class CampaignView:
 
         Where hours are only warned of, those that would have to. Raises: SettingsError.
         """
-        from dispatcher.campaign.timing import forecast
+        from dispatcher.campaign.forecast import forecast
 
         record = await self._context.current()
         return await forecast(self._context, None if whole_campaign else record.input_id)
+
+    async def cooled_off(self, *, whole_campaign: bool = False) -> int:
+        """How many of these rows would be left out, as their contacts were reached as often as `[cooloff]` allows."""
+        from dispatcher.campaign.forecast import cooled_off
+
+        record = await self._context.current()
+        return await cooled_off(self._context, None if whole_campaign else record.input_id)
 
     async def prospect(self, *, whole_campaign: bool = False, limit: int | None = None) -> Prospect | None:
         """What becomes of these rows if they are sent from now on, so many at most; None: they go at any time.

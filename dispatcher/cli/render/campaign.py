@@ -109,6 +109,9 @@ def outlook(
             lines.append(("unknown", text))
         if ahead.again:
             lines.append(("again", f"{ahead.again:,} of them to contacts who were reached a short time ago"))
+        if ahead.cooled_off:
+            are = f"{ahead.cooled_off:,} of them {'is' if ahead.cooled_off == 1 else 'are'}"
+            lines.append(("cooled off", f"{are} left out: reached as often as is allowed"))
         lines.append(("takes", duration_text(ahead.duration_s, campaign.settings)))
         lines += hours_lines(campaign.settings, waiting)
         lines += prospect_lines(prospect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ def test_it_waits_and_says_until_when(ready: Program, sandbox: SandboxProcess) -
     assert ready("run", "spring.csv", "--yes").code == 0
     run = ready("run", "alert.csv", "--yes", "--json")
     assert (run.code, run.json["rows"]["created"], run.json["rows"]["planned"]) == (7, 1, 2)
+    # Told before anything is sent, too.
+    assert re.search(r"waiting +2 rows until .*\(cooling off\)", run.err), run.err
     assert {one["why"] for one in run.json["waiting"]} == {"cool_off"}
     assert sum(one["rows"] for one in run.json["waiting"]) == 2
     ahead = datetime.fromisoformat(run.json["next_at"]) - datetime.now(UTC)
@@ -39,6 +42,7 @@ def test_it_leaves_out_and_retry_puts_back(ready: Program, sandbox: SandboxProce
     assert ready("run", "spring.csv", "--yes").code == 0
     write_settings(ready.folder, sandbox.base_url, **{**ONCE, "cooloff": {"max": 1, "action": "skip"}})
     run = ready("run", "alert.csv", "--yes", "--json")
+    assert "1 of them is left out: reached as often as is allowed" in run.err
     assert (run.code, run.json["skipped"], run.json["waiting"]) == (0, {"cooled_off": 1}, [])
     assert sandbox.creates()[-1]["to"] == phone(101)
     again = ("retry", "alert", "--skipped", "cooled_off", "--yes")
