@@ -227,7 +227,8 @@ async def until_done(
             if options.limit == 0:
                 break
             try:
-                await live.countdown(result.waiting, clock_ahead_ms=result.clock_ahead_ms)
+                is_told = not as_json and out().is_terminal and err().is_terminal
+                await live.countdown(result.waiting, clock_ahead_ms=result.clock_ahead_ms, is_told=is_told)
             except asyncio.CancelledError:
                 raise Interrupted("stopped while rows wait for their hours", fix=Command("resume", (name,))) from None
             async with session.working(name, wait=True) as opened:

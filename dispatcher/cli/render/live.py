@@ -196,13 +196,13 @@ async def _draw(bus: EventBus) -> None:
             shown.snapshot = bus.snapshot()
 
 
-async def countdown(waiting: Sequence[Waiting], *, clock_ahead_ms: int) -> None:
+async def countdown(waiting: Sequence[Waiting], *, clock_ahead_ms: int, is_told: bool = False) -> None:
     """Wait until the first of these rows may go, and show for how long; the clock is looked at again and again.
 
-    `clock_ahead_ms`: the clock that their times go by less this machine's.
+    `clock_ahead_ms`: the clock that their times go by less this machine's. `is_told`: the rows were shown just now.
     """
     until_ms = waiting[0].until_ms - clock_ahead_ms
-    for line in waiting_lines(waiting):
+    for line in () if is_told else waiting_lines(waiting):
         say(f"waiting: {line}", "yellow")
     with err().status("") if err().is_terminal else contextlib.nullcontext() as shown:
         # No event tells that it is time: the machine may sleep meanwhile, so the clock is looked at.
