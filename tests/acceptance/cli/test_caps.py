@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.acceptance.cli.program import Program, SandboxProcess, phone, write_contacts, write_settings
+from tests.acceptance.cli.program import Program, SandboxProcess, phone, read_report, write_contacts, write_settings
 
 
 def zone_of_noon() -> str:
@@ -68,9 +69,33 @@ def test_with_hours(ready: Program, sandbox: SandboxProcess) -> None:
     assert timedelta(hours=21) <= ahead <= timedelta(hours=22)
 
 
+def test_each_sender_for_itself(ready: Program, sandbox: SandboxProcess) -> None:
+    """Of two senders the full one waits for midnight and the other goes on; check, status and the report say so."""
+    mg, number = "MG" + "0123456789abcdef" * 2, "+15550002222"
+    lines = "".join(f"{phone(100 + n)},Ann,{mg if n < 7 else number}\n" for n in range(9))
+    (ready.folder / "spring.csv").write_text(f"phone,first_name,sender\n{lines}", encoding="utf-8")
+    caps = {"per_day_per_sender": 3, "day_zone": zone_of_noon()}
+    write_settings(ready.folder, sandbox.base_url, caps=caps, campaign={"from_column": "sender"})
+    run = ready("run", "spring.csv", "--yes", "--json")
+    assert (run.code, run.json["rows"]["created"], run.json["rows"]["planned"]) == (7, 5, 4)
+    (waiting,) = run.json["waiting"]
+    assert (waiting["rows"], waiting["why"], waiting["zone"]) == (4, "cap", zone_of_noon())
+    assert run.json["next_at"] == waiting["until"]
+    told = [(row["sender"], row["dispatch_waits_for"]) for row in read_report(Path(run.json["report"]))]
+    assert told == [(mg, "")] * 3 + [(mg, "cap")] * 4 + [(number, "")] * 2
+    assert "4 rows until" in ready("status", "spring").out
+    again = ready("resume", "spring", "--yes", "--json")
+    assert (again.code, again.json["waiting"]) == (7, run.json["waiting"])
+    shown = ready("check", "spring.csv")
+    assert (shown.code, "4 rows until" in shown.err, "(enough for today)" in shown.err) == (0, True, True)
+    assert sandbox.stats()["creates"] == 5
+
+
 def test_a_zone_that_is_none(ready: Program, sandbox: SandboxProcess) -> None:
     """Exit code 2 before anything is planned."""
     write_contacts(ready.folder / "spring.csv", 1)
     write_settings(ready.folder, sandbox.base_url, caps={"per_day": 5, "day_zone": "Mars/Olympus"})
     refused = ready("run", "spring.csv", "--yes")
     assert (refused.code, "day_zone" in refused.err, sandbox.stats()["creates"]) == (2, True, 0)
+    write_settings(ready.folder, sandbox.base_url, caps={"per_day_per_sender": 5, "day_zone": "Mars/Olympus"})
+    assert ready("run", "spring.csv", "--yes").code == 2
