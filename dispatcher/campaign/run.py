@@ -151,7 +151,9 @@ class CampaignRun:
                     for _ in range(ROUNDS_MAX):
                         if remaining() == 0 or not await one_round(remaining()):
                             break
-                        if sender.next_at_ms is not None or not await self._planned(record, input_id):
+                        if not await self._planned(record, input_id):
+                            break
+                        if sender.next_at_ms is not None and not await timing.has_room_again():
                             break
             except DispatcherError as error:
                 self._stop.request(error)

@@ -71,6 +71,15 @@ class Timing:
             since_ms = self._sender_cap.day(at_ms)[0] - ahead_ms
             self._sender_cap.seed(await self._ledger.senders.begun_since(account, since_ms), at_ms)
 
+    async def has_room_again(self) -> bool:
+        """Whether rows that a cap held back may go now, as some that were unknown were not created after all."""
+        if self._cap is None and self._sender_cap is None:
+            return False
+        await self.begin()
+        enough = self.capped()
+        due_ms = None if enough.everyone else await self._next_due_by_sender_ms(enough)
+        return due_ms is not None and due_ms <= self.now_ms()
+
     def room(self, limit: int) -> int:
         """Of so many rows how many may be claimed today."""
         return limit if self._cap is None else min(limit, self._cap.room(self.now_ms()))

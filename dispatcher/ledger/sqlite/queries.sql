@@ -45,7 +45,9 @@ INSERT INTO main.row_keys SELECT * FROM source.row_keys WHERE campaign_id IN (SE
 INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
 
 -- name: rehearsal_runs
-INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
+-- Those of test sends, too: they count for what was begun today.
+INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs)
+  OR (campaign_id IS NULL AND coalesce(stopped_at_ms, seen_at_ms) > :since_ms);
 
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
