@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.caps import capped_now
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.restraint import cooloffs_of
-from dispatcher.campaign.timing import Waiting, capped_until_ms, schedule_ahead, set_hours, waiting_rows
+from dispatcher.campaign.timing import Waiting, schedule_ahead, set_hours, waiting_rows
 from dispatcher.clock import now_ms as local_ms
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiti
     held = Counter[tuple["Due", int]]()
     if settings.cooloff.action == "wait":
         held = await _held(context, input_id, schedule, at_ms)
-    return await waiting_rows(context, schedule, input_id, at_ms, await capped_until_ms(context), held=held)
+    return await waiting_rows(context, schedule, input_id, at_ms, await capped_now(context), held=held)
 
 
 async def cooled_off(context: CampaignContext, input_id: int | None) -> int:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NO_ACCOUNT = "AC" + "0" * 32
 NO_FLOW = "FW" + "0" * 32
 
+#: The longest that a day can be, and the hour by which two clocks may be apart.
+_DAY_MS = 26 * 3_600_000
+
 
 @contextlib.asynccontextmanager
 async def view_campaign(
@@ -84,10 +87,9 @@ async def rehearse_campaign(
     Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
     """
     async with contextlib.AsyncExitStack() as stack:
-        repeat_after_ms = settings.repeat_after_ms
-        ledger = await open_rehearsal(
-            settings.state, name, repeat_after_ms=repeat_after_ms, loopback=settings.is_loopback
-        )
+        # What others have begun today counts for a cap, too.
+        since_ms = max(settings.repeat_after_ms, _DAY_MS if settings.caps.is_set else 0)
+        ledger = await open_rehearsal(settings.state, name, repeat_after_ms=since_ms, loopback=settings.is_loopback)
         stack.push_async_callback(ledger.close)
         record = await _rehearsed(ledger, name, settings, credentials)
         yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dispatcher.campaign.caps import cap_of
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.outlook import pace_per_s
 from dispatcher.campaign.starts import begun, moments_of
-from dispatcher.campaign.timing import cap_of, hours_of, missed_by_ms, schedule_ahead, set_hours, utc_text
+from dispatcher.campaign.timing import hours_of, missed_by_ms, schedule_ahead, set_hours, utc_text
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.model import Reason
 

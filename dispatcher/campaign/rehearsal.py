@@ -126,7 +126,11 @@ async def _send_one(context: CampaignContext, request: PlannedRequest, account: 
     async with studio_client(settings, context.required_credentials(), gate=account.gate()) as studio:
         await check_account(studio, account, context.record.flow_sid)
         attempt = await ledger.begin_test(
-            account.record, to_address=request.to, now_ms=now_ms(), list_ids=await list_ids(context)
+            account.record,
+            to_address=request.to,
+            from_address=request.sender,
+            now_ms=now_ms(),
+            list_ids=await list_ids(context),
         )
         form = create_form(request.to, request.sender, request.parameters)
         api_version = settings.account.api_version

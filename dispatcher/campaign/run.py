@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.announcement import announcing
 from dispatcher.campaign.canary import CanaryOfRun, Rounds
+from dispatcher.campaign.caps import cap_of, sender_cap_of
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.preflight import check_account, learn_clock
 from dispatcher.campaign.requests import Requests
@@ -17,7 +18,7 @@ from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
-from dispatcher.campaign.timing import Waiting, WaitsFor, cap_of, keep_start, schedule_of, waiting_rows
+from dispatcher.campaign.timing import Waiting, WaitsFor, keep_start, schedule_of, waiting_rows
 from dispatcher.campaign.watching import opt_outs_watched
 from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
@@ -99,6 +100,8 @@ class CampaignRun:
                 clock_skew_s=lambda: studio.clock_skew_s,
                 cooloffs=cooloffs,
                 cap=cap_of(settings),
+                sender_cap=sender_cap_of(settings),
+                sender=self._requests.sender,
             )
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
             canary = CanaryOfRun(self._context, self._stop, run, timing, input_id, wait_max_s=self._wait_max_s)
@@ -148,7 +151,9 @@ class CampaignRun:
                     for _ in range(ROUNDS_MAX):
                         if remaining() == 0 or not await one_round(remaining()):
                             break
-                        if sender.next_at_ms is not None or not await self._planned(record, input_id):
+                        if not await self._planned(record, input_id):
+                            break
+                        if sender.next_at_ms is not None and not await timing.has_room_again():
                             break
             except DispatcherError as error:
                 self._stop.request(error)
@@ -158,7 +163,7 @@ class CampaignRun:
         totals = sender.totals()
         waiting: list[Waiting] = []
         if stopped is None and sender.next_at_ms is not None:
-            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms(), timing.capped_until_ms())
+            waiting = await waiting_rows(self._context, schedule, input_id, timing.now_ms(), timing.capped())
             if not waiting:
                 rows = await self._planned(record, input_id)
                 waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]

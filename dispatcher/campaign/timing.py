@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign import caps
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.starts import begun, begun_or_now, check_schedule, keep_beginning, moments_of
 from dispatcher.clock import now_ms as local_ms
-from dispatcher.errors import SettingsError, StartMissed
-from dispatcher.ledger.records import InputRecord, Run
+from dispatcher.errors import StartMissed
+from dispatcher.ledger.records import InputRecord, ReportRow, Run
 from dispatcher.model import Refusal, RowState
 from dispatcher.remedies import AnyOf, Setting
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dispatcher.ledger import LedgerSnapshot
     from dispatcher.ledger.places import Timed
     from dispatcher.reporting.wait_columns import WaitColumns
-    from dispatcher.rules.caps import DailyCap
+    from dispatcher.rules.caps import Capped
     from dispatcher.rules.gate import Due, Schedule
     from dispatcher.rules.hours import Hours
     from dispatcher.rules.places import Place
@@ -84,15 +85,7 @@ def set_hours(settings: Settings) -> Hours:
 
 def check(settings: Settings) -> None:
     """Raises: SettingsError: hours or a schedule that cannot be kept; before anything is planned."""
-    if settings.caps.per_day:
-        from dispatcher.rules.clocks import zone_name
-
-        if zone_name(settings.caps.day_zone) != settings.caps.day_zone:
-            raise SettingsError(
-                "[caps] day_zone: it is no IANA time zone",
-                found=repr(settings.caps.day_zone[:60]),
-                fix=Setting("caps.day_zone", "America/Los_Angeles"),
-            )
+    caps.check(settings)
     check_schedule(settings)
     if settings.keeps_places:
         set_hours(settings)
@@ -163,24 +156,6 @@ async def missed_by_ms(context: CampaignContext, input_id: int | None, schedule:
     return now_ms - started_ms
 
 
-def cap_of(settings: Settings) -> DailyCap | None:
-    """How much may be begun a day; None: as much as there is."""
-    from dispatcher.rules.caps import DailyCap
-
-    return DailyCap(settings.caps.per_day, settings.caps.day_zone) if settings.caps.per_day else None
-
-
-async def capped_until_ms(context: CampaignContext) -> int | None:
-    """When more may be begun, where that is enough for today; None: it may now."""
-    cap = cap_of(context.settings)
-    if cap is None:
-        return None
-    at_ms = local_ms()
-    account = (await context.current()).account
-    cap.seed(await context.ledger.begun_since(account, cap.day(at_ms)[0]), at_ms)
-    return cap.until_ms(at_ms)
-
-
 async def _places(context: CampaignContext) -> dict[int, Place | None]:
     """The ledger's places, those of unknown zone as the settings are now: whatever they were when rows were planned."""
     from dispatcher.intake.timing import places_of
@@ -229,32 +204,44 @@ async def _place_input(context: CampaignContext, planned: InputRecord) -> None:
 
 
 async def waits_may_be_told(context: CampaignContext, input_id: int) -> bool:
-    """Whether a rule applies of which the report tells what rows wait for: hours, times, or a canary."""
-    return (
-        await context.ledger.places.are_kept(input_id) or await context.ledger.canaries.of(context.record) is not None
-    )
+    """Whether a rule applies of which the report tells what rows wait for: hours, times, daily caps, or a canary."""
+    if context.settings.caps.is_set or await context.ledger.places.are_kept(input_id):
+        return True
+    return await context.ledger.canaries.of(context.record) is not None
 
 
-async def wait_columns(context: CampaignContext, view: LedgerSnapshot) -> WaitColumns:
-    """What the report tells of rows that wait. Raises: SettingsError."""
+async def wait_columns(context: CampaignContext, view: LedgerSnapshot, file: InputRecord) -> WaitColumns:
+    """What the report tells of a file's rows that wait. Raises: SettingsError, LedgerError."""
     from dispatcher.reporting.wait_columns import WaitColumns
     from dispatcher.rules.gate import Due
 
     schedule = await schedule_ahead(context, hours_of(context.settings))
-    places, at_ms = schedule.places, local_ms()
+    places, at_ms, capped = schedule.places, local_ms(), await caps.capped_now(context)
 
     canary = await context.ledger.canaries.of(context.record)
     is_canary_open = canary is not None and not canary.is_settled
 
-    def wait(timed: Timed) -> tuple[int | None, str] | None:
+    def wait(row: ReportRow, timed: Timed) -> tuple[int | None, str] | None:
         if is_canary_open:
             # When there is a verdict cannot be told.
             return None, _CANARY
-        due, is_placed = Due(timed.place_id, timed.not_before_ms), timed.place_id in places
-        until_ms = schedule.earliest_ms(due, at_ms) if is_placed else timed.not_before_ms
-        return None if until_ms is None or until_ms <= at_ms else (until_ms, _why(schedule, due, until_ms).value)
+        due = Due(timed.place_id, timed.not_before_ms)
+        capped_ms = capped.of_ms(file.sender(row.from_address) or "")
+        found = _waits(schedule if timed.place_id in places else None, due, at_ms, capped_ms)
+        return None if found is None else (found[0], found[1].value)
 
     return WaitColumns(view.times, places, wait)
+
+
+def _waits(schedule: Schedule | None, due: Due, at_ms: int, capped_ms: int | None) -> tuple[int, WaitsFor] | None:
+    """Until when rows wait, and for what; None: they do not, or are never sent. `capped_ms`: for the next day."""
+    from_ms = capped_ms or at_ms
+    until_ms = max(due.first_ms, from_ms) if schedule is None else schedule.earliest_ms(due, from_ms)
+    if until_ms is None or until_ms <= at_ms:
+        return None
+    if until_ms == capped_ms:
+        return until_ms, WaitsFor.cap
+    return until_ms, _own(until_ms) if schedule is None else _why(schedule, due, until_ms)
 
 
 def _why(schedule: Schedule, due: Due, until_ms: int) -> WaitsFor:
@@ -268,50 +255,61 @@ async def waiting_rows(
     schedule: Schedule | None,
     input_id: int | None,
     at_ms: int,
-    capped_ms: int | None = None,
+    capped: Capped,
     *,
     held: Mapping[tuple[Due, int], int] | None = None,
 ) -> list[Waiting]:
     """What waits for its hours or a time, the first to go first. Reads all of it: some tenths of a second a million.
 
-    `capped_ms`: nothing goes before that, as today's cap is reached. `held`: rows that a claim would hold, by
-    where and when they may go by themselves, and until when: how many.
+    `capped`: of whom nothing goes before the next day, as today's cap is reached. `held`: rows that a claim would hold,
+    by where and when they may go by themselves, and until when: how many.
     """
     from dispatcher.rules.gate import Due
 
-    record, day_zone = await context.current(), context.settings.caps.day_zone
+    ledger, record = context.ledger, await context.current()
+    waiting: list[tuple[Due, int, int | None]]
+    if capped.some:
+        found_of = await ledger.senders.waiting(record, input_id, placed=schedule is not None)
+        waiting = [(due, n, capped.of_ms(sender)) for sender, due, n in found_of]
+    elif schedule is not None:
+        waiting = [(due, n, capped.everyone_ms) for due, n in await ledger.places.waiting(record, input_id)]
+    else:
+        # All that is planned, where nothing goes any more.
+        later_ms = at_ms if capped.everyone_ms is None else -1
+        timed = await ledger.places.waiting_for_a_time(record, input_id, later_ms)
+        waiting = [(Due(0, first_ms), n, capped.everyone_ms) for first_ms, n in timed]
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
-    if schedule is None:
-        if capped_ms is not None:
-            status, at_ms = await context.ledger.status(record), capped_ms
-            earlier = 0 if input_id is not None else status.earlier_rows.get(RowState.planned, 0)
-            found[capped_ms, day_zone, WaitsFor.cap] = status.rows[RowState.planned] + earlier
-        for own_ms, n in await context.ledger.places.waiting_for_a_time(record, input_id, at_ms):
-            found[own_ms, None, _own(own_ms)] += n
-            if capped_ms is not None:
-                found[capped_ms, day_zone, WaitsFor.cap] -= n
-        for (due, held_ms), n in (held or {}).items():
-            if held_ms > max(due.first_ms, at_ms):
-                found[held_ms, None, WaitsFor.cool_off] += n
-                if due.first_ms > at_ms:
-                    found[due.first_ms, None, _own(due.first_ms)] -= n
-                elif capped_ms is not None:
-                    found[capped_ms, day_zone, WaitsFor.cap] -= n
-        return _sorted(found)
-    counted = Counter(dict(await context.ledger.places.waiting(record, input_id)))
-    for (due, held_ms), n in (held or {}).items():
-        counted[due] -= n
-        counted[Due(due.place_id, max(due.first_ms, held_ms))] += n
-    for due, n in (+counted).items():
-        until_ms = schedule.earliest_ms(due, capped_ms or at_ms)
-        if until_ms is None or until_ms <= at_ms:
+    for due, n, capped_ms in _held_back(waiting, held, placed=schedule is not None) if held else waiting:
+        waits = _waits(schedule, due, at_ms, capped_ms)
+        if waits is None:
             continue
-        place = schedule.places.get(due.place_id)
-        if until_ms == capped_ms:
-            found[until_ms, day_zone, WaitsFor.cap] += n
-            continue
-        found[until_ms, place.zones[0] if place and place.zones else None, _why(schedule, due, until_ms)] += n
+        until_ms, why = waits
+        place = None if schedule is None else schedule.places.get(due.place_id)
+        zone = place.zones[0] if place and place.zones else None
+        found[until_ms, context.settings.caps.day_zone if why is WaitsFor.cap else zone, why] += n
     return _sorted(found)
+
+
+def _held_back(
+    waiting: Iterable[tuple[Due, int, int | None]], held: Mapping[tuple[Due, int], int], *, placed: bool
+) -> list[tuple[Due, int, int | None]]:
+    """Rows that wait, the held ones among them until that is over; then those that are held and wait for nothing else."""
+    left: dict[Due, Counter[int]] = {}
+    for (due, until_ms), n in held.items():
+        left.setdefault(due if placed else due._replace(place_id=0), Counter())[until_ms] += n
+    found: list[tuple[Due, int, int | None]] = []
+    for due, n, capped_ms in waiting:
+        rest = n
+        for until_ms, of in left.get(due, Counter()).items():
+            taken = min(rest, of)
+            left[due][until_ms] -= taken
+            rest -= taken
+            found.append((due._replace(first_ms=max(due.first_ms, until_ms)), taken, capped_ms))
+        found.append((due, rest, capped_ms))
+    found += [
+        (due._replace(first_ms=max(due.first_ms, at)), n, None) for due, of in left.items() for at, n in of.items()
+    ]
+    return [one for one in found if one[1]]
 
 
 def _own(until_ms: int) -> WaitsFor:

@@ -207,7 +207,7 @@ class CampaignView:
             variables = self.settings.tracking.named_variables
             extra: list[ExtraColumns] = []
             if await waits_may_be_told(self._context, latest.input_id):
-                extra.append(await wait_columns(self._context, view))
+                extra.append(await wait_columns(self._context, view, latest))
             if tracked:
                 extra.append(OutcomeColumns(view.executions, variables))
             states = only.states if only is not None else None

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
-from dispatcher.ledger.protocol import Ledger, LedgerSnapshot
+from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import Account
+from dispatcher.ledger.snapshot import LedgerSnapshot
 from dispatcher.ledger.sqlite.copies import back_up, move
 from dispatcher.ledger.sqlite.health import LedgerHealth, ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any

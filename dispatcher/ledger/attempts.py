@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from dispatcher.errors import LeaseLost, LedgerCorrupt
-from dispatcher.ledger import contacted, cooling, suppressed, tallies, unresolved, wishes
+from dispatcher.ledger import contacted, cooling, senders, suppressed, tallies, unresolved, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, GrantedRows, Run
@@ -18,6 +19,8 @@ from dispatcher.rules.gate import Gate
 _PLANNED, _SENDING, _UNKNOWN = RowState.planned.value, RowState.sending.value, RowState.unknown.value
 #: Rows that are all left out are followed by others, but not for ever: whoever else writes waits for that.
 LOTS_MAX = 20
+#: A canary is small: all of it is looked through for rows whose senders may begin more.
+_ALL = 1 << 62
 #: An attempt that ends like this costs none: the request was not processed, or never left.
 _FREE = (Outcome.throttled, Outcome.not_sent)
 #: Nothing was created: a row with a reason not to be sent goes where the reason puts it, and no `retry` brings it back.
@@ -81,24 +84,35 @@ def _planned(
         campaign_id = run.campaign.campaign_id
         # Until it is known what became of its canary, a campaign has no other rows.
         (canary_is_open,) = db.one("canary_is_open", campaign_id=campaign_id)
+        rooms, taken = gate.rooms, Counter[str]()
         for scope in [input_id] if input_id is not None else inputs_planned(db, run.campaign):
             if len(found) < limit:
                 at_ms, rest = gate.at_ms or now_ms, limit - len(found)
                 if canary_is_open:
-                    found += db.rows(
+                    rows = db.rows(
                         "canary_planned",
                         campaign_id=campaign_id,
                         input_id=scope,
                         now_ms=at_ms,
-                        limit=rest,
+                        limit=rest if rooms is None else _ALL,
                         everywhere=gate.places is None,
                         places=list(gate.places or ()),
                     )
-                elif gate.places is None:
-                    found += db.rows("planned_rows", input_id=scope, now_ms=at_ms, limit=rest)
+                    found += rows if rooms is None else senders.within(db, rows, rooms, taken, scope, rest)
+                elif rooms is None:
+                    found += _of_input(db, run, rest, at_ms, scope, gate, reached)
                 else:
-                    found += _of_open_places(db, run, rest, at_ms, scope, gate.places, reached)
+                    whoever = partial(_of_input, db, run, at_ms=at_ms, input_id=scope, gate=gate, reached=reached)
+                    found += senders.planned(db, scope, rest, at_ms, gate, rooms, taken, whoever)
     return found
+
+
+def _of_input(
+    db: Db, run: Run, limit: int, at_ms: int, input_id: int, gate: Gate, reached: Reached
+) -> Sequence[Sequence[Any]]:
+    if gate.places is None:
+        return db.rows("planned_rows", input_id=input_id, now_ms=at_ms, limit=limit)
+    return _of_open_places(db, run, limit, at_ms, input_id, gate.places, reached)
 
 
 def _of_open_places(

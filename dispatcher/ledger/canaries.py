@@ -65,10 +65,26 @@ def choose(db: Db, run: Run, *, most: int | None, input_id: int | None, gate: Ga
     if missing and most != 0 and not gate.is_closed:
         inputs = [input_id] if input_id is not None else attempts.inputs_planned(db, campaign)
         at_ms, everywhere, places = gate.at_ms or now_ms, gate.places is None, list(gate.places or ())
-        (rows,) = db.one("canary_candidates", inputs=inputs, now_ms=at_ms, everywhere=everywhere, places=places)
+        full = [] if gate.rooms is None else gate.rooms.full
+        (rows,) = db.one(
+            "canary_candidates",
+            inputs=inputs,
+            now_ms=at_ms,
+            everywhere=everywhere,
+            places=places,
+            anyone=not full,
+            full=full,
+        )
         positions = spread(rows, missing if most is None else min(missing, most))
         found = db.rows(
-            "canary_pick", inputs=inputs, now_ms=at_ms, everywhere=everywhere, places=places, positions=positions
+            "canary_pick",
+            inputs=inputs,
+            now_ms=at_ms,
+            everywhere=everywhere,
+            places=places,
+            positions=positions,
+            anyone=not full,
+            full=full,
         )
         picked = [key for (key,) in found]
     db.run("canary_choose", campaign_id=campaign_id, row_keys=[*sent, *picked])

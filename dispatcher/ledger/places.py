@@ -68,7 +68,7 @@ def _place(spelled: _Spelled) -> Place | None:
 
 
 def of_rows(db: Db, row_ids: Sequence[int]) -> dict[int, Timed]:
-    """See `protocol.LedgerSnapshot.times`."""
+    """See `snapshot.LedgerSnapshot.times`."""
     return {row_id: Timed(*rest) for row_id, *rest in db.rows("rows_timed", row_ids=list(row_ids))}
 
 

@@ -110,7 +110,8 @@ def load(db: Db, input_id: int, batch: RowBatch) -> None:
     db.insert("chunks_insert", 2, flat)
     states = {_PLANNED: rows} if planned == rows else Counter(map(str, batch.states))
     tallies.add(db, Counter({(input_id, state): n for state, n in states.items()}))
-    db.run("input_loaded", input_id=input_id, keyed=rows - nulls)
+    own_senders = batch.from_addresses.count(None) < rows
+    db.run("input_loaded", input_id=input_id, keyed=rows - nulls, own_senders=own_senders)
 
 
 def _columns(input_id: int, batch: RowBatch, place_ids: Sequence[int]) -> list[Any]:
@@ -150,13 +151,17 @@ def finish(
 ) -> PlanCounts:
     """Join a loaded file to its campaign: duplicates are skipped, rows the campaign has go on with their history."""
     ids = id_range(input_id)
-    name, account_id, previous_id, keyed, key_columns, old_key_columns = db.one("input_get", input_id=input_id)
+    name, account_id, previous_id, keyed, key_columns, old_key_columns, sender, own_senders = db.one(
+        "input_get", input_id=input_id
+    )
     campaign = reading.campaign_of(db, name, account_id)
     campaign_id = campaign.campaign_id
     waited = removing.planned_before(db, campaign_id, input_id)
     # After this the file's rows count: what is loaded is whole.
     if not db.run("input_ready", input_id=input_id, sha256=sha256, now_ms=now_ms):
         raise ValueError("the input is planned already")
+    if own_senders and sender is not None:
+        db.run("rows_fill_senders", sender=sender, **ids)
     claimed = db.run("keys_claim", campaign_id=campaign_id, **ids)
     corrected = 0
     thinned = set() if previous_id is None else {previous_id}

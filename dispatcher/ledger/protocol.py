@@ -11,14 +11,13 @@ LedgerUnwritable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
-from dispatcher.ledger.places import Timed
 from dispatcher.ledger.records import (
     Account,
     AttemptEnd,
@@ -35,7 +34,6 @@ from dispatcher.ledger.records import (
     Look,
     NewInput,
     PlanCounts,
-    ReportRow,
     RowBatch,
     Run,
     RunTotals,
@@ -44,10 +42,11 @@ from dispatcher.ledger.records import (
     TrackedExecution,
     UnknownRow,
 )
+from dispatcher.ledger.snapshot import LedgerSnapshot
 from dispatcher.ledger.suppressed import LeftOut
-from dispatcher.ledger.waiting import PlacesOfRows
+from dispatcher.ledger.waiting import PlacesOfRows, SendersOfRows
 from dispatcher.ledger.wishes import Wishes
-from dispatcher.model import Outcome, Pause, Reason, RowState
+from dispatcher.model import Outcome, Pause, Reason
 from dispatcher.rules.gate import OPEN, Gate
 
 
@@ -65,6 +64,10 @@ class Ledger(Protocol):
     @property
     def places(self) -> PlacesOfRows:
         """Where contacts may be, and the rows that wait there."""
+
+    @property
+    def senders(self) -> SendersOfRows:
+        """Who has sent how much, and what waits to be sent by whom."""
 
     @property
     def wishes(self) -> Wishes:
@@ -276,7 +279,8 @@ class Ledger(Protocol):
         A row whose contact this account has begun to reach on the campaign's flow in the last `repeat_after_ms`
         (whatever the campaign, the file or the key; 0: does not matter) becomes skipped instead of granted; and so
         does one whose contact is suppressed: on one of these lists, opted out, or by hand.
-        With a `gate` only rows of its open places are granted, in their order; none whose own time is over is.
+        With a `gate` only rows of its open places are granted, in their order; none whose own time is over is. Where it
+        says how many more each sender may begin, no sender is granted more, and those of the others go all the same.
         Raises: LeaseLost where another run has taken the account over; CampaignPaused where rows wait and the campaign
         is paused, also for no row at all (`limit` 0); SuppressionError where one of the lists is not there any more;
         LedgerFull, LedgerGone.
@@ -333,7 +337,13 @@ class Ledger(Protocol):
         """How many executions the account has begun since then, or may have: by any campaign, and as tests."""
 
     async def begin_test(
-        self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
+        self,
+        account: Account,
+        *,
+        to_address: str,
+        from_address: str | None = None,
+        now_ms: int,
+        list_ids: Collection[int] = (),
     ) -> TestAttempt:
         """Write the intent of a test send; when it returns, it is on disk. The caller holds the account's lease.
 
@@ -423,26 +433,3 @@ class Ledger(Protocol):
         While it is open, SQLite's log grows by what is written meanwhile. (A rehearsal has one connection and is
         nobody else's: it is read as it is at each batch.)
         """
-
-
-class LedgerSnapshot(Protocol):
-    """A ledger as it was at one moment."""
-
-    def rows(
-        self,
-        input_id: int,
-        *,
-        after_row: int = 0,
-        states: frozenset[RowState] | None = None,
-        reason: str | None = None,
-    ) -> AsyncIterator[list[ReportRow]]:
-        """One input's rows in file order, some hundred at a time.
-
-        Only those with a row number above `after_row`, in one of `states`, and skipped or invalid for this `reason`.
-        """
-
-    async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
-        """Row ids -> what is known of their executions, those of which something is."""
-
-    async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
-        """Row ids -> where their contacts may be and the rows' own times, those that have any."""

@@ -162,7 +162,7 @@ def report_rows(
     reason: str | None = None,
     limit: int = REPORT_ROWS_PER_BATCH,
 ) -> list[ReportRow]:
-    """The next rows of an input, in file order; see `protocol.LedgerSnapshot.rows`."""
+    """The next rows of an input, in file order; see `snapshot.LedgerSnapshot.rows`."""
     ids = id_range(input_id)
     ids["first"] += after_row + 1
     found = db.rows(

@@ -140,3 +140,14 @@ def begun_since(db: Db, account: Account, since_ms: int) -> int:
         seen_since_ms=since_ms - RUN_SLACK_MS,
     )
     return int(n)
+
+
+def begun_by_sender(db: Db, account: Account, since_ms: int) -> dict[str, int]:
+    """The same by sender, test sends included; those whose sender is not known are nobody's."""
+    found = db.rows(
+        "attempts_since_by_sender",
+        account_id=account.account_id,
+        since_ms=since_ms,
+        seen_since_ms=since_ms - RUN_SLACK_MS,
+    )
+    return {sender: n for sender, n in found if sender is not None}

@@ -24,12 +24,35 @@ FIRST_ROWS = 100
 ROWS_MAX = 500
 
 
+class LedgerSnapshot(Protocol):
+    """A ledger as it was at one moment."""
+
+    def rows(
+        self,
+        input_id: int,
+        *,
+        after_row: int = 0,
+        states: frozenset[RowState] | None = None,
+        reason: str | None = None,
+    ) -> AsyncIterator[list[ReportRow]]:
+        """One input's rows in file order, some hundred at a time.
+
+        Only those with a row number above `after_row`, in one of `states`, and skipped or invalid for this `reason`.
+        """
+
+    async def executions(self, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
+        """Row ids -> what is known of their executions, those of which something is."""
+
+    async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
+        """Row ids -> where their contacts may be and the rows' own times, those that have any."""
+
+
 class _Read(Protocol):
     async def __call__(self, work: Callable[[Db], T], /) -> T: ...
 
 
 class Snapshot:
-    """See `protocol.LedgerSnapshot`. Each batch starts where the last one ended: nothing is kept open between them."""
+    """See `LedgerSnapshot`. Each batch starts where the last one ended: nothing is kept open between them."""
 
     def __init__(self, read: _Read) -> None:
         self._read = read

@@ -51,7 +51,7 @@ from dispatcher.ledger.records import (
     UnknownRow,
 )
 from dispatcher.ledger.suppressed import LeftOut
-from dispatcher.ledger.waiting import PlacesOfRows
+from dispatcher.ledger.waiting import PlacesOfRows, SendersOfRows
 from dispatcher.model import Outcome, Pause, Reason, RowState
 from dispatcher.rules.gate import OPEN, Gate
 
@@ -66,6 +66,7 @@ class Store(ABC):
         self._reached: attempts.Reached = {}
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
+        self.senders = SendersOfRows(self._read)
         self.wishes = wishes.Wishes(self._do, self._read)
         self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
@@ -322,11 +323,19 @@ class Store(ABC):
         return await self._read(lambda db: runs.begun_since(db, account, since_ms))
 
     async def begin_test(
-        self, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int] = ()
+        self,
+        account: Account,
+        *,
+        to_address: str,
+        from_address: str | None = None,
+        now_ms: int,
+        list_ids: Collection[int] = (),
     ) -> TestAttempt:
         def work(db: Db) -> TestAttempt:
             self._check_place()
-            return test_sends.begin(db, account, to_address=to_address, now_ms=now_ms, list_ids=list_ids)
+            return test_sends.begin(
+                db, account, to_address=to_address, from_address=from_address, now_ms=now_ms, list_ids=list_ids
+            )
 
         return await self._do(work)
 

@@ -16,14 +16,18 @@ from dispatcher.model import Outcome, contact_of
 from dispatcher.remedies import Option
 
 
-def begin(db: Db, account: Account, *, to_address: str, now_ms: int, list_ids: Collection[int]) -> TestAttempt:
+def begin(
+    db: Db, account: Account, *, to_address: str, from_address: str | None, now_ms: int, list_ids: Collection[int]
+) -> TestAttempt:
     """Write the intent; see `protocol.Ledger.begin_test`."""
     applying = suppressed.applying(db, account.account_id, list_ids)
     for sentence in applying.sentences(db, account.account_id, [contact_of(to_address)]).values():
         raise SuppressedContact(f"the test's number is not reached: {sentence}", fix=Option("test-to", "+1…"))
     recover(db, account.account_id, now_ms)
     (run_id,) = db.one("test_run_insert", account_id=account.account_id, pid=os.getpid(), now_ms=now_ms)
-    (attempt_id,) = db.one("test_begin", row_id=-run_id, run_id=run_id, now_ms=now_ms, to_address=to_address)
+    (attempt_id,) = db.one(
+        "test_begin", row_id=-run_id, run_id=run_id, now_ms=now_ms, to_address=to_address, from_address=from_address
+    )
     return TestAttempt(attempt_id=attempt_id, run_id=run_id, account=account)
 
 

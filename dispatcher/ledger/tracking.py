@@ -89,7 +89,7 @@ def is_tracked(db: Db, campaign: CampaignRecord) -> bool:
 
 
 def of_rows(db: Db, row_ids: Sequence[int]) -> dict[int, TrackedExecution]:
-    """See `protocol.LedgerSnapshot.executions`."""
+    """See `snapshot.LedgerSnapshot.executions`."""
     return {row_id: _tracked(values) for row_id, *values in db.rows("executions_of_rows", row_ids=list(row_ids))}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from dispatcher.ledger import attempts, cooling, places
+from dispatcher.ledger import attempts, cooling, places, runs, senders
 from dispatcher.ledger.db import Db, Work
-from dispatcher.ledger.records import CampaignRecord, Run
+from dispatcher.ledger.records import Account, CampaignRecord, Run
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.places import Place
@@ -99,6 +99,26 @@ class PlacesOfRows:
         while n := await self._do(work):
             total += n
         return total
+
+
+class SendersOfRows:
+    """See `protocol.Ledger.senders`. `input_id` None: all inputs of the campaign. Raises: LedgerError."""
+
+    def __init__(self, read: Work) -> None:
+        """`read`: a transaction that only reads."""
+        self._read = read
+
+    async def begun_since(self, account: Account, since_ms: int) -> dict[str, int]:
+        """How many executions each sender of the account has begun since then; counted as by `Ledger.begun_since`."""
+        return await self._read(lambda db: runs.begun_by_sender(db, account, since_ms))
+
+    async def due(self, campaign: CampaignRecord, input_id: int | None, *, placed: bool) -> list[senders.DueOf]:
+        """Of each sender (and place, with `placed`) when the first of the rows that wait may be sent, by itself."""
+        return await self._read(lambda db: senders.due(db, _inputs(db, campaign, input_id), placed=placed))
+
+    async def waiting(self, campaign: CampaignRecord, input_id: int | None, *, placed: bool) -> list[senders.DueOf]:
+        """The same, counted, and by when they may be sent by themselves."""
+        return await self._read(lambda db: senders.waiting(db, _inputs(db, campaign, input_id), placed=placed))
 
 
 def _inputs(db: Db, campaign: CampaignRecord, input_id: int | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""The report's columns about waiting, where hours hold: until when a row waits and for what, and its contact's zone."""
+"""The report's columns about waiting, where hours or caps hold: until when and for what, and the contact's zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dispatcher.reporting.columns import ExtraColumns, iso_utc
 from dispatcher.rules.places import Place
 
 #: What a row waits for: when it may be sent (ms; None: not known), and the word for why; None: it does not wait.
-Wait = Callable[[Timed], tuple[int | None, str] | None]
+Wait = Callable[[ReportRow, Timed], tuple[int | None, str] | None]
 #: A row that has neither a place nor a time of its own.
 _ANYWHERE = Timed(0, 0, 0)
 
@@ -37,7 +37,7 @@ class WaitColumns:
         return [self._texts(row, known.get(row.row_id, _ANYWHERE)) for row in rows]
 
     def _texts(self, row: ReportRow, timed: Timed) -> list[str]:
-        wait = self._wait(timed) if row.state is RowState.planned else None
+        wait = self._wait(row, timed) if row.state is RowState.planned else None
         until, what = wait or (None, "")
         return [iso_utc(until), what, self._zones.get(timed.place_id, "")]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispatcher.model import Reason
+from dispatcher.rules.caps import Rooms
 from dispatcher.rules.clocks import DAY_S
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.hours import HORIZON_DAYS, Hours, Openings, Span
@@ -43,6 +44,8 @@ class Gate:
     at_ms: int = 0
     #: How often a contact may be reached; None: as often as there are rows.
     cooloffs: CoolOffs | None = None
+    #: How many more each sender may begin; None: as many as there are.
+    rooms: Rooms | None = None
 
     @property
     def is_closed(self) -> bool:

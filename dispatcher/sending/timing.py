@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import AttemptEnd, GrantedRow, Run
 from dispatcher.model import Outcome
-from dispatcher.rules.caps import DailyCap
+from dispatcher.rules.caps import Capped, DailyCap, SenderCap, capped
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Gate, Schedule
 
@@ -29,8 +29,10 @@ class Timing:
         clock_skew_s: Callable[[], float | None],
         cooloffs: CoolOffs | None = None,
         cap: DailyCap | None = None,
+        sender_cap: SenderCap | None = None,
+        sender: Callable[[GrantedRow], str] = lambda row: row.from_address or "",
     ) -> None:
-        """`clock_skew_s`: Studio's clock less ours, as far as its answers have told it."""
+        """`clock_skew_s`: Studio's clock less ours, as far as its answers have told it. `sender`: whose a row is."""
         self._ledger = ledger
         self._run = run
         self._input_id = input_id
@@ -38,6 +40,8 @@ class Timing:
         self._clock_skew_s = clock_skew_s
         self._cooloffs = cooloffs
         self._cap = cap
+        self._sender_cap = sender_cap
+        self._sender = sender
 
     def now_ms(self) -> int:
         """The time that hours go by: this machine's, or Studio's where the two are far apart."""
@@ -52,35 +56,52 @@ class Timing:
     def gate(self) -> Gate:
         """What may be claimed now."""
         at_ms = self.now_ms()
-        return Gate(None if self._schedule is None else self._schedule.gate(at_ms).places, at_ms, self._cooloffs)
+        places = None if self._schedule is None else self._schedule.gate(at_ms).places
+        rooms = None if self._sender_cap is None else self._sender_cap.rooms(at_ms)
+        return Gate(places, at_ms, self._cooloffs, rooms)
 
     async def begin(self) -> None:
         """Count what was begun today, before a round: what reconcile has found since then counts, too, or no more."""
+        account, at_ms = self._run.campaign.account, self.now_ms()
+        # Intents have this machine's time.
+        ahead_ms = at_ms - local_ms()
         if self._cap is not None:
-            at_ms = self.now_ms()
-            # Intents have this machine's time.
-            since_ms = self._cap.day(at_ms)[0] - (at_ms - local_ms())
-            self._cap.seed(await self._ledger.begun_since(self._run.campaign.account, since_ms), at_ms)
+            self._cap.seed(await self._ledger.begun_since(account, self._cap.day(at_ms)[0] - ahead_ms), at_ms)
+        if self._sender_cap is not None:
+            since_ms = self._sender_cap.day(at_ms)[0] - ahead_ms
+            self._sender_cap.seed(await self._ledger.senders.begun_since(account, since_ms), at_ms)
+
+    async def has_room_again(self) -> bool:
+        """Whether rows that a cap held back may go now, as some that were unknown were not created after all."""
+        if self._cap is None and self._sender_cap is None:
+            return False
+        await self.begin()
+        enough = self.capped()
+        due_ms = None if enough.everyone else await self._next_due_by_sender_ms(enough)
+        return due_ms is not None and due_ms <= self.now_ms()
 
     def room(self, limit: int) -> int:
         """Of so many rows how many may be claimed today."""
         return limit if self._cap is None else min(limit, self._cap.room(self.now_ms()))
 
-    def begun(self, rows: Iterable[GrantedRow]) -> None:
+    def begun(self, rows: Sequence[GrantedRow]) -> None:
         """These were claimed."""
         if self._cap is not None:
             for row in rows:
                 self._cap.begin(row.attempt_id)
+        if self._sender_cap is not None:
+            self._sender_cap.begin((row.attempt_id, self._sender(row)) for row in rows)
 
-    def ended(self, ends: Iterable[AttemptEnd]) -> None:
+    def ended(self, ends: Sequence[AttemptEnd]) -> None:
         """It is known, and in the ledger, what became of these."""
-        if self._cap is not None:
-            for one in ends:
-                self._cap.end(one.attempt_id, counts=one.outcome in (Outcome.created, Outcome.unknown))
+        for cap in (self._cap, self._sender_cap):
+            if cap is not None:
+                for one in ends:
+                    cap.end(one.attempt_id, counts=one.outcome in (Outcome.created, Outcome.unknown))
 
-    def capped_until_ms(self) -> int | None:
-        """When more may be claimed, where that is enough for today; None: it may now."""
-        return None if self._cap is None else self._cap.until_ms(self.now_ms())
+    def capped(self) -> Capped:
+        """Of whom nothing more may be claimed, where that is enough for today."""
+        return capped(self.now_ms(), self._cap, self._sender_cap)
 
     def is_too_late(self, row: GrantedRow) -> bool:
         """Whether a row's request must not leave any more."""
@@ -104,7 +125,10 @@ class Timing:
 
     async def _next_due_ms(self) -> int | None:
         """When the first of the rows that wait may be sent; None: none waits for a time. Raises: LedgerError."""
-        campaign, capped_ms = self._run.campaign, self.capped_until_ms()
+        campaign, enough = self._run.campaign, self.capped()
+        if enough.some:
+            return await self._next_due_by_sender_ms(enough)
+        capped_ms = enough.everyone_ms
         if self._schedule is not None:
             due = await self._ledger.places.due(campaign, self._input_id)
             return self._schedule.next_ms(due, capped_ms or self.now_ms())
@@ -112,3 +136,13 @@ class Timing:
             return await self._ledger.next_due_ms(campaign, self._input_id)
         first_ms = await self._ledger.places.first_due_ms(campaign, self._input_id)
         return None if first_ms is None else max(first_ms, capped_ms)
+
+    async def _next_due_by_sender_ms(self, enough: Capped) -> int | None:
+        """As that, where some senders have sent enough for today."""
+        schedule, at_ms = self._schedule, self.now_ms()
+        placed = schedule is not None
+        moments: list[int | None] = []
+        for sender, due, _ in await self._ledger.senders.due(self._run.campaign, self._input_id, placed=placed):
+            from_ms = enough.of_ms(sender) or at_ms
+            moments.append(max(due.first_ms, from_ms) if schedule is None else schedule.earliest_ms(due, from_ms))
+        return min((moment for moment in moments if moment is not None), default=None)

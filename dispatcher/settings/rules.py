@@ -147,7 +147,17 @@ class CapsSettings(Table):
     per_day: Annotated[int, Field(ge=0)] = Field(
         0, description="The most executions from midnight to midnight; rows above it wait. 0: as many as there are."
     )
+    per_day_per_sender: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="The same of each sender: each From, a Messaging Service (MG…) being one. Rows above it wait; those"
+        " of other senders go on. 0: as many as there are.",
+    )
     day_zone: str = Field("America/Los_Angeles", description="Whose midnight that is: an IANA time zone.")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is any."""
+        return bool(self.per_day or self.per_day_per_sender)
 
 
 #: Replies that Twilio itself takes for an opt-out, without CANCEL, END and QUIT, which also mean other things.

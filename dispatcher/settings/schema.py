@@ -392,7 +392,7 @@ class Settings(Table):
     @property
     def rows_may_wait(self) -> bool:
         """Whether rows may wait for something else than busy contacts."""
-        return self.keeps_places or self.columns.not_before is not None or bool(self.cooloff.max or self.caps.per_day)
+        return self.keeps_places or self.columns.not_before is not None or bool(self.cooloff.max or self.caps.is_set)
 
     @property
     def window_limit(self) -> int:

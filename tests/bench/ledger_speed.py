@@ -4,6 +4,7 @@
     python -m tests.bench.ledger_speed --rows 5000000     and one of five million, some two minutes
     python -m tests.bench.ledger_speed --suppressed 500000 and as many people on a suppression list
     python -m tests.bench.ledger_speed --cooloff          and a cool-off that holds nobody back
+    python -m tests.bench.ledger_speed --senders 5        and rows of five senders (--sender-cap: with room for all)
     python -m tests.bench.ledger_speed --busy             with an event loop that has no time, as when sending flat out
 
 CPU is that of the ledger's own thread (time.thread_time); wall-clock is what a caller waits. Each size is a process of
@@ -29,14 +30,15 @@ from dispatcher.ledger.records import AttemptEnd, CampaignRecord, GrantedRow, Ne
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.ledger import SqliteLedger
 from dispatcher.model import FoundBy, ListKind, Outcome, dispatch_id
+from dispatcher.rules.caps import Rooms
 from dispatcher.rules.cooloff import CoolOff, CoolOffs
 from dispatcher.rules.gate import OPEN, Gate
 from dispatcher.rules.places import Place, PlaceSource
 
 BATCH_ROWS = 10_000
 PLACES = [Place((f"Etc/{n}",), None, None, PlaceSource.column) for n in range(1_000)]
-#: How many of them there are.
-places = 0
+#: How many of them there are, and how many senders of rows' own.
+places = senders = 0
 #: As sending asks: each row's id is kept, and nobody is reached twice in 16 hours.
 ASKED: Any = {
     "dispatch_id": lambda key: dispatch_id("AC", "FW", "speed", key),
@@ -57,19 +59,24 @@ def main() -> None:
         "--suppressed", type=int, default=0, help="so many contacts on a list, none of them in the file"
     )
     parser.add_argument("--cooloff", action="store_true", help="no contact more than three times in 24 hours")
+    parser.add_argument("--senders", type=int, default=0, help="each row has one of so many senders of its own")
+    parser.add_argument("--sender-cap", action="store_true", help="none of them begins more than it may, which is much")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        global places
-        places = options.places
+        global places, senders
+        places, senders = options.places, options.senders
         if options.cooloff:
             ASKED["gate"] = Gate(cooloffs=CoolOffs(CoolOff(3, 24)))
+        if options.sender_cap:
+            ASKED["gate"] = replace(ASKED.get("gate", OPEN), rooms=Rooms(1 << 40, {}))
         left = min(options.left, options.rows[0] // 2)
         asyncio.run(_measure(options.rows[0], left, options.lots, options.busy, options.suppressed))
         return
     for rows in options.rows:
         arguments = ["--rows", str(rows), "--left", str(options.left), "--lots", *map(str, options.lots)]
         arguments += ["--suppressed", str(options.suppressed), "--places", str(options.places)]
+        arguments += ["--senders", str(options.senders), *["--sender-cap"] * options.sender_cap]
         command = [sys.executable, "-m", __spec__.name, *arguments, "--inside", *["--busy"] * options.busy]
         command += ["--cooloff"] * options.cooloff
         subprocess.run(command, check=True)
@@ -148,7 +155,7 @@ def _batch(first: int, last: int) -> RowBatch:
         row_keys=keys,
         states=["planned"] * len(keys),
         to_addresses=keys,
-        from_addresses=[None] * len(keys),
+        from_addresses=[f"+1555010{n % senders:04}" if senders else None for n in range(first, last)],
         cells=[
             f'["{key}","Ann","Example","Springfield","2026-01-02 10:30","a note","C{n:07}"]'
             for n, key in enumerate(keys)

@@ -51,6 +51,7 @@ files = ["do-not-contact.csv"]
 max = 50
 [caps]
 per_day = 1_000_000
+per_day_per_sender = 1_000_000
 """
 #: Which worlds a loop draws from where nothing else is said.
 WORLDS = "all"

@@ -228,6 +228,10 @@ _NEVER = {
     "an attempt that counts and whose contact is not known": """
         SELECT attempt_id FROM attempts WHERE row_id >= 0 AND (outcome IS NULL OR outcome IN ('created', 'unknown'))
         EXCEPT SELECT attempt_id FROM contacted""",
+    "a file in which some rows have senders of their own, and others that can be sent have not": """
+        SELECT r.row_id, r.from_address FROM rows AS r JOIN inputs AS i ON i.input_id = r.row_id >> 32
+        WHERE i.ready_at_ms IS NOT NULL AND i.from_address IS NOT NULL AND r.row_key IS NOT NULL
+          AND (r.from_address IS NOT NULL) <> i.own_senders""",
     "an attempt of another row": """
         SELECT r.row_id, a.row_id FROM rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt
         WHERE coalesce(r.identity, r.row_id) <> a.row_id""",

@@ -14,7 +14,7 @@ from dispatcher.ledger.sqlite.queries import queries, statements
 from dispatcher.model import dispatch_id, hash_of
 from dispatcher.remedies import AnyOf, Command, Setting
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"

@@ -15,13 +15,12 @@ from dispatcher.clock import now_ms
 from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.notices import Announce
-from dispatcher.ledger.protocol import LedgerSnapshot
 from dispatcher.ledger.records import (
     Account,
     Run,
     RunTotals,
 )
-from dispatcher.ledger.snapshot import Snapshot
+from dispatcher.ledger.snapshot import LedgerSnapshot, Snapshot
 from dispatcher.ledger.sqlite import lease
 from dispatcher.ledger.sqlite.connection import connect, ledger_path
 from dispatcher.ledger.sqlite.holder import holder

@@ -45,7 +45,9 @@ INSERT INTO main.row_keys SELECT * FROM source.row_keys WHERE campaign_id IN (SE
 INSERT INTO main.tallies SELECT t.* FROM main.inputs AS i CROSS JOIN source.tallies AS t ON t.input_id = i.input_id;
 
 -- name: rehearsal_runs
-INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs);
+-- Those of test sends, too: they count for what was begun today.
+INSERT INTO main.runs SELECT * FROM source.runs WHERE campaign_id IN (SELECT campaign_id FROM main.inputs)
+  OR (campaign_id IS NULL AND coalesce(stopped_at_ms, seen_at_ms) > :since_ms);
 
 -- name: rehearsal_attempts
 INSERT INTO main.attempts SELECT a.* FROM source.attempts AS a WHERE a.run_id IN (SELECT run_id FROM main.runs);
@@ -174,12 +176,20 @@ VALUES (:campaign_id, :source, :header, :parameter_columns, :parameter_constants
 RETURNING input_id;
 
 -- name: input_get
-SELECT name, account_id, campaigns.input_id, keyed, inputs.key_columns, campaigns.key_columns
+SELECT name, account_id, campaigns.input_id, keyed, inputs.key_columns, campaigns.key_columns, from_address, own_senders
 FROM inputs JOIN campaigns USING (campaign_id)
 WHERE inputs.input_id = :input_id;
 
 -- name: input_loaded
-UPDATE inputs SET keyed = keyed + :keyed WHERE input_id = :input_id AND ready_at_ms IS NULL;
+UPDATE inputs SET keyed = keyed + :keyed, own_senders = max(own_senders, :own_senders) WHERE input_id = :input_id AND ready_at_ms IS NULL;
+
+-- name: input_senders
+SELECT from_address, own_senders FROM inputs WHERE input_id = :input_id;
+
+-- name: rows_fill_senders
+-- Some of a file's rows have senders of their own: the others get the file's, so that all are found by their sender.
+UPDATE rows SET from_address = :sender
+WHERE row_id BETWEEN :first AND :last AND from_address IS NULL AND row_key IS NOT NULL;
 
 -- name: input_ready
 UPDATE inputs SET ready_at_ms = :now_ms, sha256 = :sha256 WHERE input_id = :input_id AND ready_at_ms IS NULL;
@@ -589,6 +599,47 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, id
   WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
   LIMIT :limit);
 
+-- name: senders_planned
+-- packed
+-- Each sender and place with rows that wait, of an input whose rows have senders of their own: when the first of them may be sent, as
+-- far as that is the row's own. From one to the next by the index, however many rows each has.
+SELECT json_group_array(json_array(r.from_address, r.place_id, r.not_before_ms)) FROM (
+  WITH RECURSIVE p (row_id) AS (
+    SELECT (SELECT f.row_id FROM rows AS f INDEXED BY rows_from
+      WHERE f.state = 'planned' AND f.from_address IS NOT NULL AND f.row_id >> 32 = :input_id
+      ORDER BY f.from_address, f.place_id, f.not_before_ms LIMIT 1)
+    UNION ALL
+    SELECT coalesce(
+      (SELECT n.row_id FROM rows AS n INDEXED BY rows_from
+        WHERE n.state = 'planned' AND n.from_address IS NOT NULL AND n.row_id >> 32 = :input_id
+          AND n.from_address = o.from_address AND n.place_id > o.place_id
+        ORDER BY n.place_id, n.not_before_ms LIMIT 1),
+      (SELECT n.row_id FROM rows AS n INDEXED BY rows_from
+        WHERE n.state = 'planned' AND n.from_address IS NOT NULL AND n.row_id >> 32 = :input_id
+          AND n.from_address > o.from_address
+        ORDER BY n.from_address, n.place_id, n.not_before_ms LIMIT 1))
+    FROM p CROSS JOIN rows AS o ON o.row_id = p.row_id)
+  SELECT row_id FROM p WHERE row_id IS NOT NULL) AS q CROSS JOIN rows AS r ON r.row_id = q.row_id;
+
+-- name: planned_rows_from
+-- packed
+-- Those of one sender in these places, of each place the first to be sent.
+SELECT json_group_array(json_array(row_id, row_key, to_address, from_address, identity, attempts, not_after_ms, place_id)) FROM (
+  SELECT r.row_id, r.row_key, r.to_address, r.from_address, coalesce(r.identity, r.row_id) AS identity, r.attempts, r.not_after_ms,
+    r.place_id
+  FROM json_each(:places) AS p CROSS JOIN rows AS r INDEXED BY rows_from
+    ON r.state = 'planned' AND r.from_address IS NOT NULL AND r.row_id >> 32 = :input_id AND r.from_address = :sender
+      AND r.place_id = p.value AND r.not_before_ms <= :now_ms
+  WHERE r.not_after_ms = 0 OR r.not_after_ms > :now_ms
+  LIMIT :limit);
+
+-- name: senders_waiting
+-- packed
+-- Rows that wait, of an input whose rows have senders of their own: by sender, place and when they may be sent at the earliest.
+SELECT json_group_array(json_array(from_address, place_id, not_before_ms, n)) FROM (
+  SELECT from_address, place_id, not_before_ms, count(*) AS n FROM rows INDEXED BY rows_from
+  WHERE state = 'planned' AND from_address IS NOT NULL AND row_id >> 32 = :input_id GROUP BY 1, 2, 3 LIMIT :limit);
+
 -- name: planned_next
 SELECT min(not_before_ms) FROM rows WHERE state = 'planned' AND row_id >> 32 = :input_id AND not_before_ms > 0;
 
@@ -638,6 +689,17 @@ SELECT json_group_array(json_array(row_id, row_key, to_address, place_id, not_be
 SELECT count(*) FROM runs AS r CROSS JOIN attempts AS a INDEXED BY attempts_of_run ON a.run_id = r.run_id
 WHERE r.account_id = :account_id AND coalesce(r.stopped_at_ms, r.seen_at_ms) >= :seen_since_ms AND a.begun_at_ms >= :since_ms
   AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown');
+
+-- name: attempts_since_by_sender
+-- The same by whom they were sent. A row that a newer file has given another number is found by its identity.
+SELECT coalesce(a.from_address, r.from_address, i.from_address), count(*)
+FROM runs AS s CROSS JOIN attempts AS a INDEXED BY attempts_of_run ON a.run_id = s.run_id
+  LEFT JOIN rows AS r ON r.row_id = coalesce(
+    (SELECT m.row_id FROM rows AS m INDEXED BY rows_moved WHERE m.identity IS NOT NULL AND m.identity = a.row_id), a.row_id)
+  LEFT JOIN inputs AS i ON i.input_id = r.row_id >> 32
+WHERE s.account_id = :account_id AND coalesce(s.stopped_at_ms, s.seen_at_ms) >= :seen_since_ms AND a.begun_at_ms >= :since_ms
+  AND (a.outcome IS NULL OR a.outcome = 'created' OR a.outcome = 'unknown')
+GROUP BY 1;
 
 -- name: planned_first
 -- When the first of the rows that wait may be sent by itself; 0: at once.
@@ -888,8 +950,8 @@ INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms
 SELECT NULL, account_id, epoch, :pid, :now_ms, :now_ms, 1 FROM accounts WHERE account_id = :account_id RETURNING run_id;
 
 -- name: test_begin
-INSERT INTO attempts (row_id, number, run_id, begun_at_ms, to_address)
-VALUES (:row_id, 1, :run_id, :now_ms, :to_address) RETURNING attempt_id;
+INSERT INTO attempts (row_id, number, run_id, begun_at_ms, to_address, from_address)
+VALUES (:row_id, 1, :run_id, :now_ms, :to_address, :from_address) RETURNING attempt_id;
 
 -- name: test_end
 UPDATE attempts SET outcome = :outcome, sent_at_ms = coalesce(:sent_at_ms, sent_at_ms), ended_at_ms = :ended_at_ms,
@@ -1173,16 +1235,20 @@ SELECT row_key FROM canary_rows
 WHERE campaign_id = :campaign_id AND (state = 'sending' OR state = 'created' OR state = 'rejected' OR state = 'unknown');
 
 -- name: canary_candidates
--- How many rows of these inputs may be claimed now.
+-- How many rows of these inputs may be claimed now: of anyone, or but for those whose senders are full.
 SELECT count(*) FROM rows WHERE state = 'planned' AND row_id >> 32 IN (SELECT value FROM json_each(:inputs)) AND not_before_ms <= :now_ms
-  AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places)));
+  AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places)))
+  AND (:anyone OR coalesce(from_address, (SELECT i.from_address FROM inputs AS i WHERE i.input_id = row_id >> 32))
+    NOT IN (SELECT value FROM json_each(:full)));
 
 -- name: canary_pick
 -- Those of them that have these positions, in the order of the files.
 SELECT row_key FROM (
   SELECT row_key, row_number() OVER (ORDER BY row_id) - 1 AS position FROM rows
   WHERE state = 'planned' AND row_id >> 32 IN (SELECT value FROM json_each(:inputs)) AND not_before_ms <= :now_ms
-    AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places))))
+    AND (not_after_ms = 0 OR not_after_ms > :now_ms) AND (:everywhere OR place_id IN (SELECT value FROM json_each(:places)))
+    AND (:anyone OR coalesce(from_address, (SELECT i.from_address FROM inputs AS i WHERE i.input_id = row_id >> 32))
+      NOT IN (SELECT value FROM json_each(:full))))
 WHERE position IN (SELECT value FROM json_each(:positions));
 
 -- name: canary_choose

@@ -1,4 +1,4 @@
--- The ledger, version 14. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 15. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
@@ -43,7 +43,8 @@ CREATE TABLE inputs (
   ready_at_ms         INTEGER,
   folder              TEXT NOT NULL DEFAULT '',  -- where the file lay, absolute; '': not known, or standard input
   key_columns         TEXT,                      -- JSON array, as campaigns.key_columns; NULL: not known
-  removes             INTEGER NOT NULL DEFAULT 0 -- 1: rows of earlier files that it lacks are to be taken out, and are not yet
+  removes             INTEGER NOT NULL DEFAULT 0, -- 1: rows of earlier files that it lacks are to be taken out, and are not yet
+  own_senders         INTEGER NOT NULL DEFAULT 0 -- 1: each row that can be sent has a from_address; 0: none has
 );
 CREATE INDEX inputs_of_campaign ON inputs (campaign_id);
 
@@ -73,6 +74,9 @@ CREATE INDEX rows_planned ON rows (row_id >> 32, not_before_ms) WHERE state = 'p
 -- Rows with a place, by place: those of closed ones cost nothing while they wait.
 CREATE INDEX rows_placed ON rows (row_id >> 32, place_id, not_before_ms) WHERE state = 'planned' AND place_id <> 0;
 CREATE INDEX rows_expiring ON rows (row_id >> 32, not_after_ms) WHERE state = 'planned' AND not_after_ms > 0;
+-- Rows that have senders of their own, by sender: those of one that has sent enough for today cost nothing while they wait.
+CREATE INDEX rows_from ON rows (row_id >> 32, from_address, place_id, not_before_ms)
+  WHERE state = 'planned' AND from_address IS NOT NULL;
 CREATE INDEX rows_sending ON rows (state) WHERE state = 'sending';
 CREATE INDEX rows_unknown ON rows (state) WHERE state = 'unknown';
 -- Rows that newer files have given another number: found by their attempts.

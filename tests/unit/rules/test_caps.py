@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dispatcher.rules.caps import DailyCap
+from dispatcher.rules.caps import UNCAPPED, Capped, DailyCap, Rooms, SenderCap, capped
 
 HOUR_MS = 3_600_000
 LA = "America/Los_Angeles"
@@ -71,3 +71,66 @@ def test_more_than_the_cap_is_none() -> None:
     cap = DailyCap(2, "UTC")
     cap.seed(5, 0)
     assert cap.room(1) == 0
+
+
+def test_each_sender_until_midnight() -> None:
+    """Each has its own room; who has none left is full until midnight, and not a millisecond longer."""
+    cap, at_ms = SenderCap(3, LA), ms("2026-11-26T07:00")
+    cap.seed({"A": 2, "B": 3}, at_ms)
+    assert [cap.rooms(at_ms).of(sender) for sender in "ABC"] == [1, 0, 3]
+    assert capped(at_ms, None, cap) == Capped(ms("2026-11-26T08:00"), senders=frozenset("B"))
+    cap.begin([(1, "A"), (2, "C")])
+    assert [cap.rooms(at_ms).of(sender) for sender in "ABC"] == [0, 0, 2]
+    assert sorted(cap.rooms(at_ms + HOUR_MS - 1).full) == ["A", "B"]
+    assert [cap.rooms(at_ms + HOUR_MS).of(sender) for sender in "ABC"] == [3, 3, 3]
+    assert capped(at_ms + HOUR_MS, None, cap) == Capped(ms("2026-11-27T08:00"))
+
+
+def test_room_of_a_sender_comes_back() -> None:
+    """Where nothing was created, once; and not to a day that was not that one's."""
+    cap, at_ms = SenderCap(2, LA), ms("2026-11-26T07:00")
+    cap.seed({}, at_ms)
+    cap.begin([(1, "A"), (2, "A"), (3, "B")])
+    before = cap.rooms(at_ms)
+    cap.end(1, counts=True)
+    cap.end(2, counts=False)
+    cap.end(2, counts=False)
+    cap.end(9, counts=False)
+    assert [cap.rooms(at_ms).of(sender) for sender in "AB"] == [1, 1]
+    # A claim that is on its way keeps what it was told.
+    assert before.of("A") == 0
+    tomorrow_ms = at_ms + HOUR_MS
+    cap.rooms(tomorrow_ms)
+    cap.begin([(4, "B")])
+    cap.end(3, counts=False)
+    assert cap.rooms(tomorrow_ms).of("B") == 1
+
+
+@pytest.mark.parametrize(
+    ("all_begun", "by_sender", "some", "until"),
+    [
+        (4, {"A": 2}, False, {"A": None, "B": None}),
+        (4, {"A": 3}, True, {"A": 8, "B": None}),
+        (5, {"A": 1}, False, {"A": 8, "B": 8}),
+        (5, {"A": 4}, False, {"A": 8, "B": 8}),
+    ],
+)
+def test_both_caps(all_begun: int, by_sender: dict[str, int], some: bool, until: dict[str, int | None]) -> None:
+    """The account's holds all; a sender's holds that sender alone."""
+    at_ms = ms("2026-11-26T07:00")
+    cap, sender_cap = DailyCap(5, LA), SenderCap(3, LA)
+    cap.seed(all_begun, at_ms)
+    sender_cap.seed(by_sender, at_ms)
+    found = capped(at_ms, cap, sender_cap)
+    midnight = {8: ms("2026-11-26T08:00"), None: None}
+    assert (found.some, {sender: found.of_ms(sender) for sender in "AB"}) == (
+        some,
+        {sender: midnight[at] for sender, at in until.items()},
+    )
+
+
+def test_no_caps() -> None:
+    """There is room for all."""
+    assert capped(0, None, None) is UNCAPPED
+    assert (UNCAPPED.everyone_ms, UNCAPPED.some, UNCAPPED.of_ms("A")) == (None, False, None)
+    assert Rooms(5, {"A": 7}).of("A") == 0

@@ -12,6 +12,7 @@ from dispatcher.ledger.records import CampaignRecord, GrantedRow, NewInput, Repo
 from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import (
     NONE,
+    SENDER,
     Line,
     batch,
     campaign,
@@ -94,7 +95,7 @@ async def test_text_of_every_kind_comes_back_as_it_was(ledger: Ledger) -> None:
     run = await _run(ledger, spring)
     rows = await ledger.begin_rows(run, 9, now_ms=5, input_id=None)
     assert [(row.row_key, row.cells[1], row.from_address) for row in rows] == [
-        (of_.key, of_.name, of_.sender) for of_ in of
+        (of_.key, of_.name, of_.sender or SENDER) for of_ in of
     ]
 
 

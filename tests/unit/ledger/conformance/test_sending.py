@@ -10,7 +10,7 @@ from dispatcher.errors import LeaseLost, LedgerCorrupt
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import AttemptEnd, GrantedRow, RunTotals, SentExecution
 from dispatcher.model import Absence, FoundBy, Outcome, RowState
-from tests.support.ledgers import NONE, Line, account, batch, campaign, end, lines, new_input, planned, report
+from tests.support.ledgers import NONE, SENDER, Line, account, batch, campaign, end, lines, new_input, planned, report
 from tests.unit.ledger.conformance.harness import Harness
 
 
@@ -21,7 +21,7 @@ async def test_a_granted_row_carries_what_its_request_needs(ledger: Ledger) -> N
     run = await ledger.start_run(spring, window_limit=200, now_ms=1)
     first, second = await ledger.begin_rows(run, 10, now_ms=5, input_id=None)
     assert first == GrantedRow(1 << 32 | 2, 1, 1, 2, "k1", "+15550100001", "MG1", ["+15550100001", "Zoë"])
-    assert second == GrantedRow(1 << 32 | 3, 2, 1, 3, "+15550100002", "+15550100002", None, ["+15550100002", "Ann"])
+    assert second == GrantedRow(1 << 32 | 3, 2, 1, 3, "+15550100002", "+15550100002", SENDER, ["+15550100002", "Ann"])
 
 
 async def test_rows_are_granted_once_in_order(ledger: Ledger) -> None:

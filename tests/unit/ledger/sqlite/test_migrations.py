@@ -16,6 +16,8 @@ from dispatcher.ledger.sqlite import connection
 from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
 from dispatcher.ledger.sqlite.queries import statements
 from dispatcher.model import Outcome, RowState, dispatch_id
+from dispatcher.rules.caps import Rooms
+from dispatcher.rules.gate import Gate
 from tests.support.ledgers import NONE, end, flaws, killed, opened, raw, report
 
 
@@ -178,6 +180,26 @@ def test_every_version_has_its_script(root: Path) -> None:
     scripts = sorted(path.name for path in (root / "dispatcher" / "ledger" / "sqlite" / "migrations").iterdir())
     assert scripts == [f"{version:04}.sql" for version in range(2, SCHEMA_VERSION + 1)]
     assert all(sqlite3.complete_statement(one) for name in scripts for one in statements(f"migrations/{name}"))
+
+
+async def test_own_senders_of_an_old_ledger(old: Path) -> None:
+    """In a file of which some rows have their own, the others get the file's; no other file is touched."""
+    with raw(old / FILE_NAME) as db:
+        some = "SELECT row_id FROM rows WHERE row_id >> 32 = 2 LIMIT 9"
+        db.execute(f"UPDATE rows SET from_address = 'MG1' WHERE row_id IN ({some})")
+    ledger = await opened(old)
+    summer = await ledger.find_campaign("summer")
+    run = await ledger.start_run(summer, window_limit=200, now_ms=10_000)
+    full = Gate(rooms=Rooms(100, {"MG1": 100, "+15550100000": 97}))
+    rows = await ledger.begin_rows(run, 1000, now_ms=10_000, input_id=2, gate=full)
+    assert [row.from_address for row in rows] == ["+15550100000"] * 3
+    await ledger.close()
+    with raw(old / FILE_NAME) as db:
+        assert db.execute("SELECT input_id, own_senders FROM inputs").fetchall() == [(1, 0), (2, 1), (3, 0)]
+        found = db.execute(
+            "SELECT DISTINCT row_id >> 32, from_address FROM rows WHERE row_key IS NOT NULL ORDER BY 1, 2"
+        )
+        assert found.fetchall() == [(1, None), (2, "+15550100000"), (2, "MG1"), (3, None)]
 
 
 async def test_departures_of_an_old_ledger_are_found(old: Path) -> None:

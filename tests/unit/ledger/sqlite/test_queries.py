@@ -29,6 +29,8 @@ HOT = (
     "chunk_of_row",
     "inputs_planned",
     "planned_rows",
+    "planned_rows_from",
+    "input_senders",
     "planned_next",
     "attempts_begin",
     "rows_begin",
@@ -111,6 +113,15 @@ def test_hot_queries_find_their_rows(db: sqlite3.Connection, name: str) -> None:
         # The index of rows on the wire, or unknown, holds those alone.
         small = re.search(r"USING (COVERING )?INDEX (rows_sending|rows_unknown|runs_open)", step)
         assert not scanned or harmless or small, _plan(db, name)
+
+
+def test_senders_are_walked_one_by_one(db: sqlite3.Connection) -> None:
+    """From a sender and place to the next by the index, however many rows wait between them."""
+    steps = [step for step in _plan(db, "senders_planned") if step.startswith("SEARCH n")]
+    assert steps == [
+        "SEARCH n USING INDEX rows_from (<expr>=? AND from_address=? AND place_id>?)",
+        "SEARCH n USING INDEX rows_from (<expr>=? AND from_address>?)",
+    ]
 
 
 @pytest.fixture
