@@ -143,13 +143,14 @@ async def send(
     suppressed: int = 0,
     risked: int = 0,
     removal_agreed: bool = False,
+    clock_told: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> Launched:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
     `repeats`: how many of all that wait then were reached a short time ago, `suppressed`: are on a list; `risked`: how
     many of the extra rows are unknown now. `removal_agreed`: however many rows are taken out, it was asked for.
-    `waits`: `until_done` goes on, and prints the JSON object at the end.
+    `waits`: `until_done` goes on, and prints the JSON object at the end. `clock_told`: that this clock is wrong.
     """
 
     waiting = await campaign.waiting(whole_campaign=options.whole_campaign)
@@ -191,6 +192,8 @@ async def send(
         print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
         shown.say_next_steps(campaign.name, launched.result.status)
     shown.say_contacted(launched)
+    if not clock_told:
+        shown.say_clock(launched.result.clock_ahead_ms)
     shown.say_posted(launched.posted)
     for error in launched.errors:
         print_error(error)
@@ -220,6 +223,7 @@ async def until_done(
     Only if `waits`; what was asked for at the beginning holds: so many rows, and of no file that came later.
     Raises: Interrupted; what sending does.
     """
+    clock_told = False
     try:
         while waits and launched.exit_code in (ExitCode.WAITING, ExitCode.SOME_UNKNOWN) and launched.result.waiting:
             result = launched.result
@@ -237,7 +241,10 @@ async def until_done(
                     say("a file was fed into the campaign meanwhile: this command sends no more of its rows")
                     say_fix(Command("resume", (name,), does="sends what waits of all its files"))
                     break
-                launched = await send(opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True)
+                clock_told = clock_told or bool(result.clock_ahead_ms)
+                launched = await send(
+                    opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True, clock_told=clock_told
+                )
     finally:
         if waits and as_json:
             print_json(launched_object(launched))

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatcher.cli.render.numbers import clock_text, duration_text, local_text, rate_text, states_text, time_text
-from dispatcher.cli.render.remedies import remedy_text, say_step
+from dispatcher.cli.render.remedies import remedy_text, say_fix, say_step
 from dispatcher.cli.render.terminal import pairs, print_json, say, say_labelled, visible
 from dispatcher.model import PausedBy, Reason
 from dispatcher.plurals import counted
@@ -246,6 +246,15 @@ def say_contacted(launched: Launched) -> None:
             "rows were left out: their contacts were reached a short time ago",
         )
         say(f"{text} ({remedy_text(setting)}; {remedy_text(option)} sends to them all the same)", "yellow")
+
+
+def say_clock(ahead_ms: int) -> None:
+    """Where Studio's clock is so far ahead of this machine's (or behind it) that what waits goes by Studio's."""
+    if ahead_ms:
+        how = "behind" if ahead_ms > 0 else "ahead of"
+        apart = clock_text(abs(ahead_ms) / 1000)
+        say(f"this machine's clock is {apart} {how} Studio's: hours and other times go by Studio's", "yellow")
+        say_fix("put this machine's clock right (NTP)")
 
 
 def say_posted(posted: Posted | None) -> None:

@@ -135,6 +135,7 @@ def test_a_wrong_clock_here_opens_nothing(program: Program) -> None:
         with_hours(program, sandbox, OPEN, campaign={"repeat_after_h": 0})
         run = program("run", "spring.csv", "--yes", "--json")
         assert (run.code, sandbox.stats()["creates"]) == (7, 0), run.err
+        assert run.err.count("clock is 4:00:00 behind Studio's") == 1, run.err
 
 
 def test_wrong_cells_are_told(ready: Program, sandbox: SandboxProcess) -> None:

@@ -161,7 +161,7 @@ def test_without_its_list_nothing_is_sent(ready: Program, sandbox: SandboxProces
     assert stale.code == 2
     assert "changed 40 days ago" in stale.err
     assert ready("suppress", "list", "--json").json == []
-    assert sandbox.stats()["creates"] == 0
+    assert sandbox.stats()["creates_total_requests"] == 0
 
     os.utime(dnc)
     assert ready("run", "spring.csv", "--yes", "--limit", "1").code == 0

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,25 @@ async def test_a_program_that_is_suspended_for_longer_than_any_timeout_goes_on_a
         assert await process.wait() == ExitCode.OK
         stage.assert_sent_once()
         stage.assert_within_the_limit()
+
+
+async def test_suspended_over_the_deadline(tmp_path: Path, programs: Zygote) -> None:
+    """Whatever was claimed, permitted or connecting when it stopped: nothing leaves after it, all is in the books."""
+    async with Sandbox(settings()) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs)
+        deadline = datetime.now(UTC) + timedelta(seconds=6)
+        process = await stage.start("--pace", "spike", "--deadline", deadline.isoformat())
+        await stage.until_created(20, process)
+        process.signal(signal.SIGSTOP)
+        await asyncio.sleep(max(0.0, (deadline - datetime.now(UTC)).total_seconds()) + 0.5)
+        # What had left before that has arrived.
+        arrived = sandbox.stats()["creates_total_requests"]
+        process.signal(signal.SIGCONT)
+        assert await process.wait() == ExitCode.OK
+        stats = sandbox.stats()
+        assert stats["creates_total_requests"] == arrived < stage.rows
+        states = stage.states()
+        assert states == {"created": stats["creates"], "skipped": stage.rows - stats["creates"]}, stage.stderr()
 
 
 async def test_requests_that_were_permitted_before_a_suspension_do_not_crowd_the_window_after_it(

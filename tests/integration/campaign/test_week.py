@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dispatcher import clock
 from dispatcher.errors import ExitCode
 from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.support.machine import Machine
 from tests.support.rehearsal import Rehearsal, phone
 
 #: The week in which Europe puts its clocks back, and America does a week later.
@@ -38,22 +38,6 @@ OPENS, CLOSES = time(9), time(20)
 AROUND = timedelta(minutes=2)
 EARLY = timedelta(minutes=5)
 ROWS_PER_ZONE = 130
-
-
-class Machine:
-    """The wall clock of the client's machine and of the sandbox, which the test moves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ahead_s = 0.0
-        self._origin_ns = clock._ORIGIN_NS
-        self._patch = monkeypatch
-
-    def __call__(self) -> float:
-        return (self._origin_ns + clock._counted_ns()) / 1e9 + self.ahead_s
-
-    def put_to(self, moment: datetime) -> None:
-        self.ahead_s += moment.timestamp() - self()
-        self._patch.setattr(clock, "_ORIGIN_NS", self._origin_ns + int(self.ahead_s * 1e9))
 
 
 def local(at_s: float, zone: str) -> datetime:

@@ -65,3 +65,10 @@ def test_a_word_that_the_flow_asks_for(compared: str) -> None:
 def test_an_odd_context_says_nothing(odd: dict[str, Any]) -> None:
     """Whatever is in it."""
     assert told(odd) is None
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("reply", ["", " ", "!", "..."])
+def test_a_blank_word_is_none(blank: str, reply: str) -> None:
+    """A blank among the words does not make an opt-out of a reply without one."""
+    assert opted_out(context(Body=reply), (), [blank], None) is None
