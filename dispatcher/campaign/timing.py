@@ -293,7 +293,7 @@ async def waiting_rows(
 def _held_back(
     waiting: Iterable[tuple[Due, int, int | None]], held: Mapping[tuple[Due, int], int], *, placed: bool
 ) -> list[tuple[Due, int, int | None]]:
-    """Rows that wait, the held ones among them until that is over; then those that are held and wait for nothing else."""
+    """Rows that wait, the held ones among them until that is over; then the held ones that wait for nothing else."""
     left: dict[Due, Counter[int]] = {}
     for (due, until_ms), n in held.items():
         left.setdefault(due if placed else due._replace(place_id=0), Counter())[until_ms] += n

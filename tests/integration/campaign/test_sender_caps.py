@@ -13,7 +13,7 @@ from dispatcher.campaign import open_campaign
 from dispatcher.campaign.timing import waiting_objects
 from dispatcher.errors import ExitCode
 from dispatcher.sandbox import Sandbox, SandboxSettings
-from tests.integration.campaign.test_week import Machine
+from tests.support.machine import Machine
 from tests.support.rehearsal import CREDENTIALS, SENDER, Rehearsal, phone
 
 SERVICE, NUMBER = "MG" + "0123456789abcdef" * 2, "+15550002222"
