@@ -3,6 +3,7 @@
 
 from dispatcher.campaign import Campaign as Campaign
 from dispatcher.campaign import CampaignView as CampaignView
+from dispatcher.campaign import FlowPreview as FlowPreview
 from dispatcher.campaign import PlannedRequest as PlannedRequest
 from dispatcher.campaign import Rehearsal as Rehearsal
 from dispatcher.campaign import RunResult as RunResult

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.opening import campaign_statuses, open_campaign, rehearse_campaign, view_campaign
+from dispatcher.campaign.preview import FlowPreview
 from dispatcher.campaign.rehearsal import PlannedRequest, Rehearsal
 from dispatcher.campaign.result import RunResult
 from dispatcher.campaign.view import CampaignView
@@ -22,6 +23,7 @@ from dispatcher.campaign.wiring import studio_client
 __all__ = [
     "Campaign",
     "CampaignView",
+    "FlowPreview",
     "PlannedRequest",
     "Rehearsal",
     "RunResult",

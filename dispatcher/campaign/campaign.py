@@ -49,7 +49,7 @@ class Campaign(CampaignView):
         Raises: AuthenticationError, PermissionRefused, FlowNotFound, StudioError, SettingsError; why it was stopped.
         """
         with self._stops.operation() as stop:
-            return await stop.race(preflight(self._context, stop))
+            return await preflight(self._context, await self._look(stop))
 
     async def send(
         self,

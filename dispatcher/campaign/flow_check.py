@@ -12,6 +12,7 @@ from dispatcher.remedies import Advice, AnyOf, Option, Remedy
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
+    from dispatcher.campaign.preview import FlowPreview
     from dispatcher.campaign.rehearsal import Rehearsal
     from dispatcher.studio.preflight import Finding
 
@@ -32,6 +33,8 @@ class FlowCheck:
     findings: Sequence[Finding] = ()
     skipped: NotChecked | None = None
     error: DispatcherError | None = None
+    #: What contacts get; None: nobody was asked, or there was no answer.
+    preview: FlowPreview | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -66,9 +69,15 @@ async def check_flow(campaign: Campaign | Rehearsal, *, has_credentials: bool, o
     if campaign.settings.campaign.flow is None:
         return FlowCheck(skipped=NotChecked.no_flow)
     try:
-        return FlowCheck(findings=await campaign.preflight())
+        found = await campaign.preflight()
+        return FlowCheck(findings=found, preview=await campaign.preview())
     except DispatcherError as error:
         return FlowCheck(error=error)
+
+
+def preview_object(check: FlowCheck) -> dict[str, Any] | None:
+    """What contacts get, for `json`; None: it is not known."""
+    return None if check.preview is None else check.preview.as_json()
 
 
 async def stop_unless_flow_fits(campaign: Campaign, warn: Callable[[Sequence[Finding]], None]) -> None:

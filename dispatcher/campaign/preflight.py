@@ -13,12 +13,27 @@ from dispatcher.errors import PermissionRefused, StudioError
 if TYPE_CHECKING:
     from dispatcher.sending.account import OpenAccount
     from dispatcher.studio.client import Studio
-    from dispatcher.studio.preflight import Finding
+    from dispatcher.studio.preflight import Finding, SeenFlow
 
 
-async def preflight(context: CampaignContext, stop: StopRequest) -> list[Finding]:
+async def seen_flow(context: CampaignContext, stop: StopRequest) -> SeenFlow:
+    """The campaign's flow as Studio shows it now: two reads, on v1 one. Raises: as `Campaign.preflight`."""
+    from dispatcher.studio.preflight import look
+
+    record = await context.current()
+    credentials = context.required_credentials()
+    async with (
+        context.borrowed_account(stop) as account,
+        studio_client(context.settings, credentials, gate=account.gate()) as studio,
+    ):
+        seen = await look(studio, record.flow_sid)
+        account.check_owner(seen.flow.account_sid)
+    return seen
+
+
+async def preflight(context: CampaignContext, seen: SeenFlow) -> list[Finding]:
     """What Studio's flow and the latest file have to say to each other; see `Campaign.preflight`."""
-    from dispatcher.studio.preflight import findings, look
+    from dispatcher.studio.preflight import findings
 
     record = await context.current()
     inputs = await context.ledger.inputs(record)
@@ -28,13 +43,6 @@ async def preflight(context: CampaignContext, stop: StopRequest) -> list[Finding
     if inputs:
         parameters = [*inputs[-1].parameter_columns, *inputs[-1].parameter_constants]
         sender = inputs[-1].from_address
-    credentials = context.required_credentials()
-    async with (
-        context.borrowed_account(stop) as account,
-        studio_client(context.settings, credentials, gate=account.gate()) as studio,
-    ):
-        seen = await look(studio, record.flow_sid)
-        account.check_owner(seen.flow.account_sid)
     id_parameter = context.settings.campaign.id_parameter
     return findings(seen, parameters=parameters, sender=sender, id_parameter=id_parameter)
 

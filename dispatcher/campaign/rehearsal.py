@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import check_account, preflight
+from dispatcher.campaign.preview import find_row
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
@@ -16,7 +17,7 @@ from dispatcher.clock import now_ms
 from dispatcher.errors import UsageError
 from dispatcher.ledger.records import PlanCounts
 from dispatcher.model import Refusal, dispatch_id
-from dispatcher.remedies import Command, Option
+from dispatcher.remedies import Advice, AnyOf, Command, Option, Setting
 
 if TYPE_CHECKING:
     from dispatcher.sending.account import OpenAccount
@@ -45,21 +46,23 @@ class Rehearsal(CampaignView):
     async def preflight(self) -> list[Finding]:
         """See `Campaign.preflight`."""
         with self._stops.operation() as stop:
-            return await stop.race(preflight(self._context, stop))
+            return await preflight(self._context, await self._look(stop))
 
     async def first_request(self) -> PlannedRequest | None:
         """What would be sent first; None: nothing."""
         return await _first_request(self._context)
 
-    async def test_send(self, to: str, *, wait: bool = False) -> tuple[PlannedRequest, Verdict]:
-        """Send one create to a number of the user's own, with the first planned row's values; once, whatever comes.
+    async def test_send(
+        self, to: str, *, row_number: int | None = None, wait: bool = False
+    ) -> tuple[PlannedRequest, Verdict]:
+        """Send one create to a number of the user's own, with a row's values (the first planned one's); once.
 
         No row changes. It is done under the account's lease and counts against its limit, as every request does.
-        `wait` for the lease if need be. Raises: UsageError: no row is planned, or `to` is no number; AccountLocked,
-        LedgerError, StudioError; why it was stopped.
+        `wait` for the lease if need be. Raises: UsageError: no row is planned, the file has no such row, or `to` is no
+        number; AccountLocked, LedgerError, StudioError; why it was stopped.
         """
         with self._stops.operation() as stop:
-            return await stop.race(_send_test(self._context, to, stop, wait=wait))
+            return await stop.race(_send_test(self._context, to, row_number, stop, wait=wait))
 
 
 async def _first_request(context: CampaignContext) -> PlannedRequest | None:
@@ -79,8 +82,26 @@ async def _first_request(context: CampaignContext) -> PlannedRequest | None:
     )
 
 
+async def _request_of(context: CampaignContext, row_number: int) -> PlannedRequest | None:
+    """A row's request, whatever became of it; without an id. None: there is no file. Raises: UsageError."""
+    record = await context.current()
+    inputs = {one.input_id: one for one in await context.ledger.inputs(record)}
+    if record.input_id is None:
+        return None
+    async with context.ledger.snapshot() as view:
+        row = await find_row(view, record.input_id, row_number)
+    own = inputs[record.input_id]
+    sender = own.sender(row.from_address) if row is not None else None
+    if row is None or sender is None:
+        raise UsageError(
+            f"row {row_number} has no sender", fix=AnyOf(Advice("name another row"), Setting("campaign.from", "+1…"))
+        )
+    to, parameters = row.to_address or "", own.parameters(row.cells)
+    return PlannedRequest(row_number=row_number, to=to, sender=sender, parameters=parameters)
+
+
 async def _send_test(
-    context: CampaignContext, to: str, stop: StopRequest, *, wait: bool
+    context: CampaignContext, to: str, row_number: int | None, stop: StopRequest, *, wait: bool
 ) -> tuple[PlannedRequest, Verdict]:
     from dispatcher.intake.phones import Addresses
     from dispatcher.ledger import open_ledger
@@ -89,7 +110,7 @@ async def _send_test(
     address = Addresses(settings.columns.region).read(to)
     if isinstance(address, Refusal):
         raise UsageError(f"the test's number: {address.sentence}", fix=Option("test-to", "+1…"))
-    first = await _first_request(context)
+    first = await (_first_request(context) if row_number is None else _request_of(context, row_number))
     if first is None:
         raise UsageError("no row is planned: there are no values to test with", fix=Command("status", (context.name,)))
     request = replace(first, to=address, parameters=_with_own_id(context, first.parameters, address))

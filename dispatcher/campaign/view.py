@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign import pausing
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.preflight import seen_flow
+from dispatcher.campaign.preview import BUDGET_S, ROWS_MAX, FlowPreview, preview
 from dispatcher.campaign.report_target import check_no_input, input_files, report_target
-from dispatcher.campaign.stop import StopRequests
+from dispatcher.campaign.stop import StopRequest, StopRequests
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
 from dispatcher.events import EventBus, ReportWritten
 from dispatcher.ledger import LedgerSnapshot
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from dispatcher.reporting.columns import ExtraColumns
     from dispatcher.reporting.selection import Selection
     from dispatcher.reporting.summary import Summary
+    from dispatcher.studio.preflight import SeenFlow
     from dispatcher.tracking.results import TrackResult
 
 
@@ -42,6 +45,8 @@ class CampaignView:
     def __init__(self, context: CampaignContext, stops: StopRequests) -> None:
         self._context = context
         self._stops = stops
+        #: The flow as Studio showed it last.
+        self._seen: SeenFlow | None = None
 
     @property
     def name(self) -> str:
@@ -242,6 +247,32 @@ class CampaignView:
             return await write_page(
                 Path(path), status, rows, executions=executions, window_s=window_s, overwrite=overwrite
             )
+
+    # --- what contacts get ---
+
+    async def preview(
+        self,
+        *,
+        row_number: int | None = None,
+        rows_max: int | None = ROWS_MAX,
+        budget_s: float | None = BUDGET_S,
+    ) -> FlowPreview:
+        """The texts of a row of the latest file (the first planned one), and what those of its planned rows come to.
+
+        Looks at `rows_max` rows at the most, evenly over the file, and no longer than `budget_s`; None: at all of them.
+        Asks Studio for the flow unless `preflight` has. A text that cannot be rendered is shown as it stands.
+        Raises: UsageError: the file has no such row, or it can never be sent; AuthenticationError, PermissionRefused,
+        FlowNotFound, StudioError, SettingsError, LedgerError; why it was stopped.
+        """
+        with self._stops.operation() as stop:
+            seen = self._seen or await self._look(stop)
+            found = preview(self._context, seen, row_number=row_number, rows_max=rows_max, budget_s=budget_s)
+            return await stop.race(found)
+
+    async def _look(self, stop: StopRequest) -> SeenFlow:
+        """Ask Studio for the flow, and keep the answer."""
+        self._seen = await stop.race(seen_flow(self._context, stop))
+        return self._seen
 
     # --- what became of it ---
 

@@ -21,7 +21,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
-    "Send": ("run", "resume", "pause", "check"),
+    "Send": ("run", "resume", "pause", "check", "preview"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
     "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
@@ -31,7 +31,8 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("init", "configure", "setup", "new", "login", "settings"), Command("config init")),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
     **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
-    **dict.fromkeys(("validate", "verify", "preview", "test", "dry-run", "lint"), Command("check", ("FILE",))),
+    **dict.fromkeys(("validate", "verify", "test", "dry-run", "lint"), Command("check", ("FILE",))),
+    **dict.fromkeys(("render", "texts", "segments", "cost", "estimate"), Command("preview", ("FILE",))),
     **dict.fromkeys(("list", "ls", "campaigns", "show", "info", "ps", "progress"), Command("status")),
     **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
     **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),

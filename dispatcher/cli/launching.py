@@ -22,9 +22,10 @@ from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render import live
 from dispatcher.cli.render.failures import print_error, say_notices
 from dispatcher.cli.render.findings import say_findings
+from dispatcher.cli.render.preview import preview_lines
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.remedies import say_fix
-from dispatcher.cli.render.terminal import err, out, print_json, print_pairs, say
+from dispatcher.cli.render.terminal import err, out, pairs, print_json, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutShort, UsageError
 from dispatcher.model import RowState
@@ -121,6 +122,10 @@ async def plan(
         await campaign.check_not_paused()
         if check:
             await stop_unless_flow_fits(campaign, warn)
+            if not yes:
+                found = await campaign.preview()
+                say()
+                err().print(pairs(preview_lines(found)))
     except DispatcherError:
         # Nothing is sent: there is a report and a JSON object all the same.
         error = await write_report(campaign, options.report, overwrite=options.overwrite)

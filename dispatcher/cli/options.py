@@ -97,6 +97,12 @@ Overwrite = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 DoNotAsk = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many rows.")]
+Row = Annotated[
+    int | None,
+    typer.Option(
+        "--row", min=1, metavar="N", help="The row to show, as a spreadsheet counts.", show_default="the first"
+    ),
+]
 Again = Annotated[
     bool, typer.Option("--again", help="Send to contacts, too, who were reached a short time ago (repeat_after_h).")
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from dispatcher.campaign.destination import look, refuse_other_folder
-from dispatcher.campaign.flow_check import check_flow
+from dispatcher.campaign.flow_check import check_flow, preview_object
 from dispatcher.campaign.outlook import outlook, refuse_too_many
 from dispatcher.campaign.problems import LOOKED_AT, bad_rows, left_out, plan_object
 from dispatcher.campaign.requested import SentTest, request_object
@@ -15,12 +16,17 @@ from dispatcher.cli.asking import typed_number
 from dispatcher.cli.render.campaign import planned
 from dispatcher.cli.render.findings import print_bad_rows, say_flow_check, shortened
 from dispatcher.cli.render.numbers import duration_text
+from dispatcher.cli.render.preview import preview_lines
 from dispatcher.cli.render.progress import reading
 from dispatcher.cli.render.remedies import remedy_text
-from dispatcher.cli.render.terminal import STATE_STYLES, err, print_json, print_pairs, say
+from dispatcher.cli.render.terminal import STATE_STYLES, err, pairs, print_json, print_pairs, say
 from dispatcher.cli.session import Session
-from dispatcher.errors import AuthenticationError, ExitCode
+from dispatcher.errors import AuthenticationError, ExitCode, FlowNotFound, PermissionRefused, StudioError
 from dispatcher.plurals import counted
+
+if TYPE_CHECKING:
+    from dispatcher.campaign import Rehearsal
+    from dispatcher.campaign.preview import FlowPreview
 
 PARAMETER_MAX = 200
 
@@ -51,12 +57,13 @@ async def dry_run(
         rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         refuse_too_many(ahead, settings)
-        first = await opened.first_request()
         flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check)
+        # Last: in the rehearsal's ledger that row is on its way then.
+        first = await opened.first_request()
     if as_json:
         found = {"would_send": ahead.most, "duration_s": round(ahead.duration_s, 1)}
         told = {**plan_object(file, into.name, counts), **found, "first_request": request_object(first)}
-        print_json({**told, "flow": flow.as_json(remedy_text)})
+        print_json({**told, "flow": flow.as_json(remedy_text), "preview": preview_object(flow)})
         return flow.exit_code
     err().print(planned(file, counts))
     print_bad_rows(rows)
@@ -70,6 +77,8 @@ async def dry_run(
         lines += [("first request", f"row {first.row_number}"), ("  To", first.to), ("  From", first.sender)]
         for parameter, value in first.parameters.items():
             lines.append((f"  {parameter}", Text(shortened(value, PARAMETER_MAX))))
+    if flow.preview is not None:
+        lines += preview_lines(flow.preview)
     print_pairs(lines)
     say_flow_check(flow)
     say("dry run: nothing was sent, nothing was kept", "bold")
@@ -77,7 +86,7 @@ async def dry_run(
 
 
 async def send_test(
-    session: Session, file: str, campaign: str | None, *, to: str, wait: bool, as_json: bool
+    session: Session, file: str, campaign: str | None, *, to: str, row: int | None, wait: bool, as_json: bool
 ) -> ExitCode:
     """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
     session.require_credentials()
@@ -87,14 +96,26 @@ async def send_test(
         async with reading(session.bus, file):
             # Whom a test reaches is the tester's own affair, and its values are the first row's, whoever that is.
             await opened.plan(file, into.plan_options(again=True))
-        sent = SentTest(*await opened.test_send(to, wait=wait))
+        shown = await _shown(opened, row)
+        if shown is not None and not as_json:
+            # Before it leaves: it can still be stopped.
+            err().print(pairs(preview_lines(shown)))
+        sent = SentTest(*await opened.test_send(to, row_number=row, wait=wait))
     if as_json:
-        print_json(sent.as_json())
+        print_json(sent.as_json() | {"preview": None if shown is None else shown.as_json()})
     else:
         _print_test(sent)
     if sent.verdict.stop is not None:
         raise sent.verdict.stop
     return sent.exit_code
+
+
+async def _shown(opened: Rehearsal, row: int | None) -> FlowPreview | None:
+    """What the test will say; None: Studio does not tell. A flow that cannot be read stops no test."""
+    try:
+        return await opened.preview(row_number=row, rows_max=0)
+    except (StudioError, PermissionRefused, FlowNotFound):
+        return None
 
 
 def _print_test(sent: SentTest) -> None:

@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Any] = {
     "suppress.column": "phone",
     "suppress.sha256_files": ["do-not-contact.sha256"],
     "notify.command": ["/usr/local/bin/tell-team", "dispatcher"],
+    "cost.per_segment": 0.0083,
     "tracking.variables": ["widgets.ask_yes_no.inbound.Body"],
     "input.sheet": "Contacts",
     "input.delimiter": ";",

@@ -327,6 +327,16 @@ class TrackingSettings(Table):
         return self.variables if isinstance(self.variables, dict) else {path: path for path in self.variables}
 
 
+class CostSettings(Table):
+    """What the texts cost, for the estimate before the question."""
+
+    per_segment: NotNegative | None = Field(
+        None,
+        description="What you pay for one SMS segment, carriers' fees included, in whatever you count in. No price is"
+        " built in; without one no cost is shown.",
+    )
+
+
 class StateSettings(Table):
     """Where the ledger is."""
 
@@ -370,6 +380,7 @@ class Settings(Table):
     caps: CapsSettings = CapsSettings()
     notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
+    cost: CostSettings = CostSettings()
     state: StateSettings = StateSettings()
 
     @property

@@ -27,6 +27,8 @@ class Transition:
 
     event: str
     next: str | None
+    #: When a split takes it; all of them must hold. Empty: no condition is asked.
+    conditions: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ def _widget(state: Mapping[str, Any]) -> Widget:
         type=str(state.get("type") or ""),
         properties=properties if isinstance(properties, Mapping) else {},
         transitions=tuple(
-            Transition(str(exit_.get("event") or ""), _text_or_none(exit_.get("next"))) for exit_ in exits
+            Transition(str(exit_.get("event") or ""), _text_or_none(exit_.get("next")), tuple(_conditions(exit_)))
+            for exit_ in exits
         ),
         texts=tuple(_texts([properties, [exit_.get("conditions") for exit_ in exits]])),
         compared=tuple(_compared(exits)),
@@ -148,10 +151,16 @@ def _widget(state: Mapping[str, Any]) -> Widget:
 
 def _compared(exits: list[Mapping[str, Any]]) -> Iterator[str]:
     for exit_ in exits:
-        conditions = exit_.get("conditions")
-        for condition in conditions if isinstance(conditions, list) else ():
-            if isinstance(condition, Mapping) and isinstance(condition.get("value"), str):
+        for condition in _conditions(exit_):
+            if isinstance(condition.get("value"), str):
                 yield condition["value"]
+
+
+def _conditions(exit_: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    conditions = exit_.get("conditions")
+    for condition in conditions if isinstance(conditions, list) else ():
+        if isinstance(condition, Mapping):
+            yield condition
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -199,7 +208,7 @@ _ROOTS: tuple[tuple[str, ...], ...] = (("flow", "data"), ("trigger", "request", 
 def _uses_in(text: str) -> Iterator[_Use]:
     # `{% assign d = flow.data %}` gives a root another name, for the rest of the text.
     aliases: dict[str, tuple[str, ...]] = {}
-    for is_tag, content in _expressions(text):
+    for is_tag, content in expressions(text):
         tokens = [_Token(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(content)]
         # A default stands in for what is before it in the chain of filters.
         last_default = max((at for at, pair in enumerate(pairwise(tokens)) if _is_default(*pair)), default=-1)
@@ -225,7 +234,7 @@ def _is_default(before: _Token, token: _Token) -> bool:
     return before.text == "|" and token.text == "default"
 
 
-def _expressions(text: str) -> Iterator[tuple[bool, str]]:
+def expressions(text: str) -> Iterator[tuple[bool, str]]:
     """The insides of `{{ … }}` (False) and `{% … %}` (True), without comments and raw text. In one pass."""
     position, skipped_until = 0, ""
     # An opening without an end is plain text, and then no later one of its kind has an end either.

@@ -23,6 +23,7 @@ from dispatcher import (
     EventBus,
     ExitCode,
     FlowCheck,
+    FlowPreview,
     Launched,
     LaunchOptions,
     Outlook,
@@ -105,6 +106,7 @@ async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
         assert_type(await bad_rows(rehearsal, after_row=9, limit=50), list[BadRow])
         assert_type(await examples(rehearsal, counts), dict[str, list[int]])
         assert_type(await check_flow(rehearsal, has_credentials=True), FlowCheck)
+        assert_type(await rehearsal.preview(row_number=2), FlowPreview)
         assert_type(await rehearsal.first_request(), PlannedRequest | None)
     async with open_campaign("spring", settings, credentials) as campaign:
         ahead = assert_type(outlook(await campaign.status(), settings), Outlook)

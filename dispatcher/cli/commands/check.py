@@ -10,7 +10,7 @@ import typer
 from dispatcher.cli import options
 from dispatcher.cli.render.campaign import hours_lines, planned, prospect_lines
 from dispatcher.cli.render.remedies import remedy_text
-from dispatcher.cli.render.terminal import err, pairs, print_json, say
+from dispatcher.cli.render.terminal import err, pairs, print_json, print_pairs, say
 from dispatcher.errors import AuthenticationError, ExitCode
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -61,6 +61,7 @@ async def check(
     from dispatcher.campaign.timing import waiting_objects
     from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.findings import print_bad_rows, say_flow_check
+    from dispatcher.cli.render.preview import preview_lines
     from dispatcher.cli.render.progress import reading
     from dispatcher.settings.required import required_settings
 
@@ -83,7 +84,7 @@ async def check(
     if json:
         found = problems.check_object(file, into.name, counts, rows)
         found |= {"waiting": waiting_objects(waiting), "prospect": prospect_object(prospect)}
-        print_json({**found, "flow": flow.as_json(remedy_text)})
+        print_json({**found, "flow": flow.as_json(remedy_text), "preview": flow_check.preview_object(flow)})
     else:
         err().print(planned(file, counts))
         if hours := [*hours_lines(session.settings, waiting), *prospect_lines(prospect)]:
@@ -95,5 +96,7 @@ async def check(
             are = counted(invalid, "row is", "rows are")
             say(f"{are} wrong and would not be sent; the others can be", "yellow")
         say_flow_check(flow)
+        if flow.preview is not None:
+            print_pairs(preview_lines(flow.preview))
     unexpected = unexpected_rows(counts.reasons, session.settings)
     return flow.exit_code or (ExitCode.SOME_REFUSED if invalid or unexpected else ExitCode.OK)

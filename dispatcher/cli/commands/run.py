@@ -8,7 +8,7 @@ import typer
 
 from dispatcher.cli import options
 from dispatcher.errors import UsageError
-from dispatcher.remedies import AnyOf, Option
+from dispatcher.remedies import AnyOf, Command, Option
 
 EPILOG = options.examples(
     ("dispatcher run contacts.csv", "counts, a question, then it sends"),
@@ -24,7 +24,7 @@ EPILOG = options.examples(
 )
 
 
-_TEST_TO = "Send the first row's values to this number instead, once; - asks for it."
+_TEST_TO = "Send the first row's values (--row: another's) to this number instead, once; - asks for it."
 
 
 @options.reads_settings(
@@ -66,6 +66,7 @@ async def run(
         str | None,
         typer.Option("--test-to", metavar="NUMBER", help=_TEST_TO),
     ] = None,
+    row: options.Row = None,
     again: options.Again = False,
     add: options.Add = False,
     remove: options.Remove = False,
@@ -87,6 +88,9 @@ async def run(
     if dry_run and test_to:
         ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
+    if row is not None and not test_to:
+        ways = AnyOf(Option("test-to", "+1…"), Command("preview", (file,), (Option("row", row),)))
+        raise UsageError("--row names the row of a test", fix=ways)
     if add and remove:
         raise UsageError("a file that is added takes nothing out", fix=AnyOf(Option("add"), Option("remove")))
     from dispatcher.cli.asking import ask_encoding
@@ -101,7 +105,7 @@ async def run(
             return await rehearsing.dry_run(
                 session, file, campaign, again=again, add=add, limit=limit, check=not no_preflight, as_json=json
             )
-        return await rehearsing.send_test(session, file, campaign, to=test_to, wait=wait, as_json=json)
+        return await rehearsing.send_test(session, file, campaign, to=test_to, row=row, wait=wait, as_json=json)
     from dispatcher.cli import launching
 
     into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)

@@ -19,6 +19,9 @@ HEAVY = (
     "python_calamine",
     "aiolimiter",
     "backoff",
+    "liquid",
+    "babel",
+    "gsm0338",
 )
 #: Not needed to say what can be done.
 NOT_FOR_HELP = (*HEAVY, "asyncio", "sqlite3", "orjson")
