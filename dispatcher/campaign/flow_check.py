@@ -60,8 +60,13 @@ class FlowCheck:
         }
 
 
-async def check_flow(campaign: Campaign | Rehearsal, *, has_credentials: bool, offline: bool = False) -> FlowCheck:
-    """Compare the planned file with the flow, where that can be done. Never raises for what Studio answers."""
+async def check_flow(
+    campaign: Campaign | Rehearsal, *, has_credentials: bool, offline: bool = False, limit: int | None = None
+) -> FlowCheck:
+    """Compare the planned file with the flow, where that can be done. Never raises for what Studio answers.
+
+    `limit`: so many rows are to be sent at the most.
+    """
     if offline:
         return FlowCheck(skipped=NotChecked.offline)
     if not has_credentials:
@@ -70,7 +75,7 @@ async def check_flow(campaign: Campaign | Rehearsal, *, has_credentials: bool, o
         return FlowCheck(skipped=NotChecked.no_flow)
     try:
         found = await campaign.preflight()
-        return FlowCheck(findings=found, preview=await campaign.preview())
+        return FlowCheck(findings=found, preview=await campaign.preview(limit=limit))
     except DispatcherError as error:
         return FlowCheck(error=error)
 

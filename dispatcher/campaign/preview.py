@@ -44,6 +44,8 @@ class FlowPreview:
     spread: FileSpread | None = None
     #: Planned rows of the file.
     rows: int = 0
+    #: So many of them are to be sent at the most; None: all.
+    limit: int | None = None
     #: The user's own price of a segment; None: not set.
     per_segment: float | None = None
 
@@ -54,17 +56,19 @@ class FlowPreview:
 
     @property
     def segments(self) -> int | None:
-        """The segments of all planned rows, scaled up where not all of them are known; None: of none are they."""
+        """The segments of all rows to be sent, scaled where not just these are known; None: of none are they."""
         if self.spread is None or not self.spread.counted_rows:
             return None
-        sms_rows = self.rows * (self.spread.rows - self.spread.other_rows) / self.spread.rows
+        rows = self.rows if self.limit is None else min(self.rows, self.limit)
+        sms_rows = rows * (self.spread.rows - self.spread.other_rows) / self.spread.rows
         return round(self.spread.total_segments * sms_rows / self.spread.counted_rows)
 
     @property
     def is_estimate(self) -> bool:
         """The segments are not counted row by row, or may be more."""
         spread = self.spread
-        return spread is None or self.is_sample or spread.unknown_rows > 0 or spread.is_least
+        is_part = self.limit is not None and self.limit < self.rows
+        return spread is None or is_part or self.is_sample or spread.unknown_rows > 0 or spread.is_least
 
     @property
     def cost(self) -> float | None:
@@ -100,11 +104,13 @@ async def preview(
     seen: SeenFlow,
     *,
     row_number: int | None = None,
+    limit: int | None = None,
     rows_max: int | None = ROWS_MAX,
     budget_s: float | None = BUDGET_S,
 ) -> FlowPreview:
     """The texts of a row of the latest file (the first that is planned), and what those of its planned rows come to.
 
+    `limit`: so many rows are to be sent at the most, which the cost is of.
     Looks at `rows_max` rows at the most (None: at all), evenly over the file, and no longer than `budget_s`.
     Raises: UsageError: the file has no such row, or it can never be sent; CampaignNotFound, LedgerError.
     """
@@ -142,6 +148,7 @@ async def preview(
         row=_texts_of(texts, inputs, row) if row else None,
         spread=spread,
         rows=planned,
+        limit=limit,
         per_segment=per_segment,
     )
 
@@ -160,7 +167,7 @@ async def find_row(view: LedgerSnapshot, input_id: int, row_number: int | None) 
             found=f"the next is row {row.row_number}" if row else "its last row stands before",
             fix=Option("row", row.row_number) if row else Advice("name a row by the number that a spreadsheet shows"),
         )
-    if row.to_address is None:
+    if row.to_address is None or row.state is RowState.invalid:
         raise UsageError(
             f"row {row_number} can never be sent",
             found=row.reason or row.state.value,

@@ -254,11 +254,13 @@ class CampaignView:
         self,
         *,
         row_number: int | None = None,
+        limit: int | None = None,
         rows_max: int | None = ROWS_MAX,
         budget_s: float | None = BUDGET_S,
     ) -> FlowPreview:
         """The texts of a row of the latest file (the first planned one), and what those of its planned rows come to.
 
+        `limit`: so many are to be sent at the most, which the cost is of.
         Looks at `rows_max` rows at the most, evenly over the file, and no longer than `budget_s`; None: at all of them.
         Asks Studio for the flow unless `preflight` has. A text that cannot be rendered is shown as it stands.
         Raises: UsageError: the file has no such row, or it can never be sent; AuthenticationError, PermissionRefused,
@@ -266,8 +268,10 @@ class CampaignView:
         """
         with self._stops.operation() as stop:
             seen = self._seen or await self._look(stop)
-            found = preview(self._context, seen, row_number=row_number, rows_max=rows_max, budget_s=budget_s)
-            return await stop.race(found)
+            work = preview(
+                self._context, seen, row_number=row_number, limit=limit, rows_max=rows_max, budget_s=budget_s
+            )
+            return await stop.race(work)
 
     async def _look(self, stop: StopRequest) -> SeenFlow:
         """Ask Studio for the flow, and keep the answer."""

@@ -123,7 +123,7 @@ async def plan(
         if check:
             await stop_unless_flow_fits(campaign, warn)
             if not yes:
-                found = await campaign.preview()
+                found = await campaign.preview(limit=options.limit)
                 say()
                 err().print(pairs(preview_lines(found)))
     except DispatcherError:

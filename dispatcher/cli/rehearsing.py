@@ -57,7 +57,7 @@ async def dry_run(
         rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         refuse_too_many(ahead, settings)
-        flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check)
+        flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check, limit=limit)
         # Last: in the rehearsal's ledger that row is on its way then.
         first = await opened.first_request()
     if as_json:

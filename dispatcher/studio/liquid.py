@@ -59,6 +59,7 @@ TAGS = frozenset(_TAGS.split())
 _NOT_TAGS = frozenset(("content", "output", "illegal"))
 #: What depends on the moment of sending.
 _NOW = ("now", "today")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
 _QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 #: A step of a path that is also a word of the language (`flow.data.limit`): python-liquid does not take it there.
@@ -335,16 +336,24 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         first, second = (*sorted((_length(one) for one in given), reverse=True), 1, 1)[:2]
         if first * max(1, second) > WORK_MAX:
             raise _NotRendered(f"the filter {name!r} has too much to do")
-        if name == "date" and given and str(given[0]).strip().lower() in _NOW:
-            raise _NotRendered("it says the day on which it is sent")
-        if name == "date" and given and str(given[0]).strip().isdigit():
-            raise _NotRendered("it shows a number of seconds as a time, on Studio's own clock")
+        if name == "date" and given:
+            _check_date(to_liquid_string(given[0], False).strip())
         found = function(*given, **options)
         if _length(found) > TEXT_MAX:
             raise _NotRendered(f"the filter {name!r} makes more than {TEXT_MAX:,} characters")
         return found
 
     return run
+
+
+def _check_date(text: str) -> None:
+    """Only what can be read in one way: 02/03 is two days, and a time without a date is one of today's."""
+    if text.lower() in _NOW:
+        raise _NotRendered("it says the day on which it is sent")
+    if text and not _DATE.fullmatch(text):
+        raise _NotRendered(
+            "it shows a date that Studio may read in another way: 2026-03-02, or 2026-03-02 09:15, is plain"
+        )
 
 
 def _length(value: object) -> int:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
-from dispatcher.errors import ExitCode
+from dispatcher.errors import ExitCode, PermissionRefused
+from dispatcher.remedies import Advice
 
 EPILOG = options.examples(
     ("dispatcher preview contacts.csv", "the first row's texts, the file's segments"),
@@ -62,7 +63,11 @@ async def preview(
         async with reading(session.bus, file):
             # Whoever was reached a short time ago is in the file all the same.
             await opened.plan(file, into.plan_options(again=True))
-        found = await opened.preview(row_number=row, rows_max=None, budget_s=None)
+        try:
+            found = await opened.preview(row_number=row, rows_max=None, budget_s=None)
+        except PermissionRefused as error:
+            error.fix = Advice("use a key that may read Studio flows")
+            raise
     if json:
         print_json({"file": file, "campaign": into.name, **found.as_json()})
         return ExitCode.OK

@@ -106,6 +106,8 @@ def test_check_and_a_dry_run_show_it(program: Program, planted: SandboxProcess, 
         assert "Hi Ann, Ulm “now”?" in result.out
         assert "titleize" not in result.out
         assert program(*arguments, "--json").json["preview"]["texts"][0]["text"] == "Hi Ann, Ulm “now”?"
+    part = program("run", contacts, "--dry-run", "--limit", "1", "--json").json["preview"]
+    assert (part["segments"], part["is_estimate"]) == (1, True)
     assert program("check", contacts, "--offline", "--json").json["preview"] is None
 
 

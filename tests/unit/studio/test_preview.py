@@ -84,6 +84,32 @@ def test_a_split_on_a_row_is_decided(lang: str, widget: str) -> None:
     assert [text.widget for text in texts(behind, lang="es").texts] == ["ask", "es"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "wanted", "holds"),
+    [
+        ("equal_to", " Yes ", "yes", True),
+        ("not_equal_to", "yes", "yes", False),
+        ("matches_any_of", "Y", "yes, y ,ok", True),
+        ("matches_any_of", "o", "yes,y,ok", False),
+        ("does_not_match_any_of", "o", "yes, y", True),
+        ("contains", "oh YES", "yes", True),
+        ("does_not_contain", "oh", "yes", True),
+        ("starts_with", "Yes!", "yes", True),
+        ("does_not_start_with", "Yes!", "yes", False),
+        ("is_blank", "  ", "", True),
+        ("is_not_blank", "", "", False),
+        ("less_than", "9", "10", True),
+        ("greater_than", "x", "1", False),
+        ("regex", "ab12", "^[a-z]+[0-9]+$", True),
+        ("regex", "AB", "^[a-z]+$", False),
+    ],
+)
+def test_conditions(kind: str, given: str, wanted: str, holds: bool) -> None:
+    """Conditions are compared without regard to case and to blanks around them, except by regex."""
+    ways = flow(split("s", "{{flow.data.x}}", "no", (kind, wanted, "yes")), say("yes", "yes"), say("no", "no"))
+    assert [text.text for text in texts(ways, x=given).expected] == ["yes" if holds else "no"]
+
+
 def test_a_split_on_an_answer_is_not_decided() -> None:
     """A split on what only the running flow knows leaves all its ways open, but for those before it that hold."""
     ways = flow(
