@@ -7,14 +7,12 @@ is an empty text, without an error. Nothing is loaded from a disk; loops, texts 
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import orjson
 from liquid import Environment, Mode, RenderContext
 from liquid.ast import Node
 from liquid.builtin.content import ContentNode
@@ -27,6 +25,7 @@ from liquid.exceptions import LiquidError, LoopIterationLimitError
 from liquid.stringify import to_liquid_string
 
 from dispatcher.studio.definition import expressions
+from dispatcher.studio.filters import NOW, OWN, NotRendered, bounded
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -40,10 +39,12 @@ Steps: TypeAlias = tuple[str | int | None, ...]
 
 #: So often may a loop go round (twilio.com/docs/studio/user-guide/studio-faq).
 LOOP_MAX = 15
-#: The longest text, and the most that a filter may have to do for one, in characters.
+#: The longest text, and the longest that a filter may make, in characters.
 TEXT_MAX = 64 * 1024
-WORK_MAX = 4 * 1024 * 1024
 REASON_MAX = 120
+#: So many values of an output are kept, and no longer ones.
+_KNOWN_MAX = 1_000
+_KNOWN_TEXT_MAX = 1_000
 
 #: Twilio's lists.
 _FILTERS = (
@@ -57,9 +58,6 @@ _TAGS = "assign break capture case comment continue cycle for if raw unless"
 TAGS = frozenset(_TAGS.split())
 #: What python-liquid has under tags that are none.
 _NOT_TAGS = frozenset(("content", "output", "illegal"))
-#: What depends on the moment of sending.
-_NOW = ("now", "today")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?", re.ASCII)
 _QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 #: A step of a path that is also a word of the language (`flow.data.limit`): python-liquid does not take it there.
@@ -97,7 +95,7 @@ class Liquid:
             self._environment.is_later = is_later
             template = self._environment.from_string(_quote_keywords(source))
             later = _check(self._environment, template)
-        except _NotRendered as refused:
+        except NotRendered as refused:
             return Text(self._environment, source, None, (), reason=str(refused))
         except LiquidError as error:
             return Text(self._environment, source, None, (), reason=_reason(error))
@@ -106,8 +104,20 @@ class Liquid:
         return Text(self._environment, source, template, later)
 
 
-#: A text without tags and filters: what stands in it, and the variables between.
-_Plain: TypeAlias = "tuple[str | tuple[str, ...], ...]"
+class _Part(NamedTuple):
+    """An output whose value rests on texts alone."""
+
+    node: _OutputNode
+    #: The variables in it.
+    paths: tuple[tuple[str, ...], ...]
+    #: Their values → what it came to: a file's rows have the same ones again and again.
+    known: dict[tuple[str | None, ...], str]
+    #: It is a variable, without filters.
+    is_bare: bool
+
+
+#: A text without tags: what stands in it, and the outputs between.
+_Plain: TypeAlias = "tuple[str | _Part, ...]"
 
 
 class Text:
@@ -126,7 +136,7 @@ class Text:
     ) -> None:
         self._environment = environment
         self._template = template
-        self._plain = None if template is None or later else _plain(template)
+        self._plain = None if template is None else _plain(template)
         self.source = source
         #: The expressions that stand in the rendered text as they are, since they are known only later.
         self.later = later
@@ -137,20 +147,17 @@ class Text:
         """The text with these values, by their first step. Without `show_later` what is known later is left out."""
         if self._template is None:
             return Rendered(self.source, (), self.reason)
-        if self._plain is not None and (quick := _filled(self._plain, values)) is not None:
-            return quick
-        environment, buffer = self._environment, _Buffer()
+        environment = self._environment
         environment.blanks.clear()
         environment.shows_later = show_later
         try:
+            if self._plain is not None and (quick := _filled(self._template, self._plain, values)) is not None:
+                return quick
+            buffer = _Buffer()
             self._template.render_with_context(RenderContext(self._template, globals=values), buffer)
         except Exception as error:  # whatever a value does to a filter, the text as it stands is the answer
             return Rendered(self.source, (), _reason(error))
         return Rendered(buffer.getvalue(), tuple(dict.fromkeys(environment.blanks)))
-
-
-class _NotRendered(Exception):
-    """Why a text is not rendered."""
 
 
 class _Buffer(io.StringIO):
@@ -161,7 +168,7 @@ class _Buffer(io.StringIO):
 
     def write(self, text: str, /) -> int:
         if self.tell() + len(text) > TEXT_MAX:
-            raise _NotRendered(f"it is longer than {TEXT_MAX:,} characters")
+            raise NotRendered(f"it is longer than {TEXT_MAX:,} characters")
         return super().write(text)
 
 
@@ -179,8 +186,8 @@ class _Environment(Environment):
         super().setup_tags_and_filters(extra=extra)
         self.tags = {name: tag for name, tag in self.tags.items() if name in TAGS | _NOT_TAGS}
         self.add_tag(_Output)
-        self.filters |= {"to_json": _to_json, "truncate": _truncate, "truncatewords": _truncate_words}
-        self.filters = {name: _bounded(name, found) for name, found in self.filters.items() if name in FILTERS}
+        self.filters |= OWN
+        self.filters = {name: bounded(name, found, TEXT_MAX) for name, found in self.filters.items() if name in FILTERS}
 
 
 class _OutputNode(OutputNode):
@@ -195,6 +202,11 @@ class _OutputNode(OutputNode):
         paths = list(_paths(found.expression))
         self.names = [str(path) for path in paths]
         self.is_later = _is_of_now(found.expression) or any(environment.is_later(_steps(path)) for path in paths)
+
+    @property
+    def shows_later(self) -> bool:
+        """Whether what is known later stands in the text of the rendering that is under way."""
+        return self._environment.shows_later
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         environment = self._environment
@@ -214,7 +226,7 @@ class _Output(Output):
 
 
 def _check(environment: _Environment, template: BoundTemplate) -> tuple[str, ...]:
-    """The outputs that are known only later. Raises: _NotRendered where a tag or filter cannot be what it is meant."""
+    """The outputs that are known only later. Raises: NotRendered where a tag or filter cannot be what it is meant."""
     later: dict[str, None] = {}
     captures = False
     for node in _nodes(template):
@@ -226,54 +238,79 @@ def _check(environment: _Environment, template: BoundTemplate) -> tuple[str, ...
                 if isinstance(part, FilteredExpression):
                     for one in part.filters or ():
                         if one.name not in environment.filters:
-                            raise _NotRendered(f"the filter {one.name!r} is not among those that Twilio lists")
+                            raise NotRendered(f"the filter {one.name!r} is not among those that Twilio lists")
                 if isinstance(part, RangeLiteral) and not isinstance(node, ForNode):
-                    raise _NotRendered("a range stands outside of a loop")
+                    raise NotRendered("a range stands outside of a loop")
             if not isinstance(node, _OutputNode):
                 paths = [path for path in _paths(expression) if environment.is_later(_steps(path))]
                 if paths or _is_of_now(expression):
                     what = str(paths[0]) if paths else "the day"
-                    raise _NotRendered(f"what it says is decided by {what}, which is known only when the flow runs")
+                    raise NotRendered(f"what it says is decided by {what}, which is known only when the flow runs")
     if later and captures:
-        raise _NotRendered(f"it keeps {next(iter(later))}, which is known only when the flow runs")
+        raise NotRendered(f"it keeps {next(iter(later))}, which is known only when the flow runs")
     return tuple(later)
 
 
 def _plain(template: BoundTemplate) -> _Plain | None:
-    """The parts of a text that needs no library to be filled in; None: it does."""
-    parts: list[str | tuple[str, ...]] = []
+    """The parts of a text without tags; None: it has some."""
+    parts: list[str | _Part] = []
     for node in template.nodes:
         if isinstance(node, ContentNode):
             parts.append(node.text)
             continue
-        expression = node.expression if isinstance(node, _OutputNode) else None
-        if not isinstance(expression, FilteredExpression) or expression.filters:
+        if not isinstance(node, _OutputNode):
             return None
-        steps = _steps(expression.left) if isinstance(expression.left, Path) else ()
-        names = tuple(step for step in steps if isinstance(step, str))
-        if not names or len(names) != len(steps):
+        paths = [_steps(path) for path in _paths(node.expression)]
+        names = [tuple(step for step in steps if isinstance(step, str)) for steps in paths]
+        if any(len(name) != len(steps) for name, steps in zip(names, paths, strict=True)):
             return None
-        parts.append(names)
+        bare = isinstance(node.expression, FilteredExpression) and not node.expression.filters and len(names) == 1
+        parts.append(_Part(node, tuple(names), {}, bare))
     return tuple(parts)
 
 
-def _filled(plain: _Plain, values: Mapping[str, object]) -> Rendered | None:
+def _filled(template: BoundTemplate, plain: _Plain, values: Mapping[str, object]) -> Rendered | None:
     """The text; None: a variable is no text, or a part of one. Most texts are so, and a file has a million of them."""
-    parts: list[str] = []
+    texts: list[str] = []
+    blanks: list[str] = []
     for part in plain:
         if isinstance(part, str):
-            parts.append(part)
+            texts.append(part)
             continue
-        value: object = values
-        for step in part:
-            if not isinstance(value, dict):
+        node, paths, known, _ = part
+        if node.is_later:
+            texts.append(node.source if node.shows_later else "")
+            continue
+        found: list[str | None] = []
+        for path in paths:
+            value: object = values
+            for step in path:
+                if not isinstance(value, dict):
+                    if value is not None:
+                        return None
+                    break
+                value = value.get(step)
+            if value is not None and not isinstance(value, str):
                 return None
-            value = value.get(step)
-        if not value or not isinstance(value, str):
-            return None
-        parts.append(value)
-    text = "".join(parts)
-    return Rendered(text) if len(text) <= TEXT_MAX else None
+            found.append(value)
+        if part.is_bare:
+            texts.append(found[0] or "")
+            if not found[0]:
+                blanks.append(node.names[0])
+            continue
+        key = tuple(found)
+        text = known.get(key)
+        if text is None:
+            text = to_liquid_string(node.expression.evaluate(RenderContext(template, globals=values)), False)
+            if len(known) >= _KNOWN_MAX:
+                known.clear()
+            if len(text) <= _KNOWN_TEXT_MAX:
+                known[key] = text
+        if not text and node.names:
+            blanks.append(node.names[0])
+        texts.append(text)
+    text = "".join(texts)
+    return Rendered(text, tuple(dict.fromkeys(blanks))) if len(text) <= TEXT_MAX else None
 
 
 def _nodes(template: BoundTemplate) -> Iterator[Node]:
@@ -305,7 +342,7 @@ def _is_of_now(expression: Expression) -> bool:
     return any(
         isinstance(part, FilteredExpression)
         and isinstance(part.left, StringLiteral)
-        and part.left.value.strip().lower() in _NOW
+        and part.left.value.strip().lower() in NOW
         and any(one.name == "date" for one in part.filters or ())
         for part in _parts(expression)
     )
@@ -314,7 +351,7 @@ def _is_of_now(expression: Expression) -> bool:
 def _check_names(source: str) -> None:
     for _, content in expressions(source):
         if not _QUOTED.sub("", content).isascii():
-            raise _NotRendered(
+            raise NotRendered(
                 'a name in it is not ASCII, which Studio does not take (81018); flow.data["…"] can be any'
             )
 
@@ -326,56 +363,6 @@ def _quote_keywords(source: str) -> str:
     return _MARKUP.sub(
         lambda markup: _KEYWORD_STEP.sub(lambda step: f'["{step[1]}"]' if step[1] else step[0], markup[0]), source
     )
-
-
-def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, unless it would have too much to do or its value depends on when and where it is asked."""
-
-    @functools.wraps(function)  # with the marks by which the library passes more to it
-    def run(*given: Any, **options: Any) -> Any:
-        first, second = (*sorted((_length(one) for one in given), reverse=True), 1, 1)[:2]
-        if first * max(1, second) > WORK_MAX:
-            raise _NotRendered(f"the filter {name!r} has too much to do")
-        if name == "date" and given:
-            _check_date(to_liquid_string(given[0], False).strip())
-        found = function(*given, **options)
-        if _length(found) > TEXT_MAX:
-            raise _NotRendered(f"the filter {name!r} makes more than {TEXT_MAX:,} characters")
-        return found
-
-    return run
-
-
-def _check_date(text: str) -> None:
-    """Only what can be read in one way: 02/03 is two days, and a time without a date is one of today's."""
-    if text.lower() in _NOW:
-        raise _NotRendered("it says the day on which it is sent")
-    if text and not _DATE.fullmatch(text):
-        raise _NotRendered(
-            "it shows a date that Studio may read in another way: 2026-03-02, or 2026-03-02 09:15, is plain"
-        )
-
-
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, (str, list, tuple, range)) else 1
-
-
-def _to_json(value: object) -> str:
-    """Twilio's own filter (twilio.com/docs/studio/widget-library/send-flex)."""
-    return orjson.dumps(value, default=lambda _: None).decode()
-
-
-def _truncate(value: object, length: Any = 50, end: object = "...") -> str:
-    """A text of just that length stays whole (Shopify/liquid, standardfilters.rb); python-liquid cuts it."""
-    text, most, dots = to_liquid_string(value, False), int(length), str(end)
-    return text if len(text) <= most else text[: max(0, most - len(dots))] + dots
-
-
-def _truncate_words(value: object, number: Any = 15, end: object = "...") -> str:
-    """The same of words."""
-    text, most = to_liquid_string(value, False), max(1, int(number))
-    words = text.split()
-    return text if len(words) <= most else " ".join(words[:most]) + str(end)
 
 
 def _reason(error: Exception) -> str:

@@ -126,6 +126,16 @@ def test_a_missing_value_is_blank() -> None:
     assert render("{% if false %}{{ flow.data.none }}{% endif %}{{ '' }}") == Rendered("")
 
 
+def test_what_is_kept_is_not_anothers() -> None:
+    """What a filter came to is kept by all the values that it rests on."""
+    text = Liquid().compile("{{ flow.data.a | append: flow.data.b | default: 'none' }}", is_later)
+    rows = [("x", "y"), ("x", "z"), ("xy", ""), ("", ""), ("x", "y"), ("", "xy")]
+    found = [text.render({"flow": {"data": {"a": a, "b": b}}}).text for a, b in [*rows, *rows]]
+    assert found == ["xy", "xz", "xy", "none", "xy", "xy"] * 2
+    many = [text.render({"flow": {"data": {"a": str(n), "b": "!"}}}).text for n in range(3_000)]
+    assert many == [f"{n}!" for n in range(3_000)]
+
+
 def test_line_ends_stay() -> None:
     """Line ends of the text and of the values are sent as they are."""
     values: dict[str, object] = {"flow": {"data": {"x": "1\r\n2\r3\n"}}}
