@@ -17,18 +17,20 @@ from dispatcher.cli import logs, options
 from dispatcher.cli.render.failures import print_bug, print_error, print_usage
 from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, UsageError
-from dispatcher.remedies import Advice, AnyOf, Command, Remedy
+from dispatcher.remedies import Advice, AnyOf, Command, Option, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
     "Send": ("run", "resume", "pause", "check"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
+    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
 _MEANT: dict[str, Remedy] = {
-    **dict.fromkeys(("init", "configure", "setup", "new", "login", "settings"), Command("config init")),
+    **dict.fromkeys(("init", "configure", "setup", "new", "settings"), Command("config init")),
+    **dict.fromkeys(("auth", "signin", "credentials"), Command("login")),
+    **dict.fromkeys(("logout", "signout"), Command("login", (), (Option("remove"),))),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
     **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
     **dict.fromkeys(("validate", "verify", "preview", "test", "dry-run", "lint"), Command("check", ("FILE",))),
