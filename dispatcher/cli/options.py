@@ -114,6 +114,10 @@ WaitUntilDone = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+JsonEvents = Annotated[
+    bool,
+    typer.Option("--json-events", help="Print the live state on stdout, a JSON line each; the last is that of --json."),
+]
 
 _DEBUG = typer.Option(
     "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."

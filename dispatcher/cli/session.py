@@ -22,6 +22,7 @@ from dispatcher.cli.flags import Asked
 from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.render.failures import say_notices
 from dispatcher.cli.render.remedies import carry
+from dispatcher.cli.render.stream import streaming
 from dispatcher.cli.render.terminal import say
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
@@ -123,7 +124,13 @@ class Session:
 
 def run_command(asked: Asked, command: Callable[[Session], Coroutine[Any, Any, int]]) -> int:
     """Run a command's coroutine with the signals handled. Raises: Interrupted; what the command raises."""
-    return run_async(lambda interrupts: command(Session(asked, interrupts)))
+
+    async def run(interrupts: Interrupts) -> int:
+        session = Session(asked, interrupts)
+        async with streaming(session.bus):
+            return await command(session)
+
+    return run_async(run)
 
 
 def _tell_wait(event: Event) -> None:

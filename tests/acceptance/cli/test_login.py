@@ -24,7 +24,9 @@ from tests.acceptance.cli.program import (
     Program,
     Result,
     SandboxProcess,
+    finish,
     sandbox_process,
+    until,
     write_contacts,
     write_settings,
 )
@@ -223,6 +225,15 @@ def test_two_profiles_two_accounts(program: Program, sandbox: SandboxProcess, tm
         assert (one.code, two.code) == (0, 0), one.err + two.err
         assert (one.json["window_limit"], two.json["window_limit"]) == (5000, 100)
         assert (sandbox.stats()["creates"], eu.stats()["creates"]) == (30, 30)
+        # Side by side: neither's lock is the other's.
+        write_contacts(tmp_path / "more.csv", 60, first=500)
+        running = program.start(
+            "run", "more.csv", "--campaign", "winter", "--profile", "eu", "--yes", env=dict(secrets)
+        )
+        until(lambda: eu.stats()["creates"] > 30, "the first of winter", running)
+        assert program("run", "more.csv", "--campaign", "summer", "--yes").code == 0
+        assert running.poll() is None
+        assert finish(running).code == 0
         assert eu.stats()["worst_window"] <= 100
         assert program("status", "autumn", "--profile", "eu", "--json", env=dict(secrets)).json["attempts"] == 30
         assert program("status", "spring", "--profile", "eu", env=dict(secrets)).code == 2

@@ -83,11 +83,12 @@ def test_a_secret_goes_to_its_own_host_alone() -> None:
             load_credentials({}, studio_url=url)
 
 
-def test_a_file_moved_to_another_name_is_refused() -> None:
-    """The file itself says for whom it is: renamed to another profile's, it is not that one's."""
-    keep(OWN, None, TWILIO).rename(kept_path("eu", TWILIO))
+@pytest.mark.parametrize(("profile", "url"), [("eu", TWILIO), (None, "https://elsewhere.invalid")])
+def test_a_file_moved_to_another_name_is_refused(profile: str | None, url: str) -> None:
+    """The file itself says for whom it is: renamed to another profile's or host's, it is not that one's."""
+    keep(OWN, None, TWILIO).rename(kept_path(profile, url))
     with pytest.raises(AuthenticationError, match="not as this program writes it"):
-        read_kept("eu", TWILIO)
+        read_kept(profile, url)
 
 
 def test_profiles_have_files_of_their_own() -> None:
