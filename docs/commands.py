@@ -18,7 +18,8 @@ INTRODUCTION = """# The command line
 
 Written by `python -m docs.commands` from the program's own help; `dispatcher COMMAND --help` shows the same.
 
-Data goes to stdout; progress, questions and errors to stderr. `--json` prints one JSON value on stdout, nothing else.
+Data goes to stdout; progress, questions and errors to stderr. `--json` prints one JSON value on
+stdout at the end, whatever the end is, and nothing else there ([report.md](report.md#json)).
 Colours are left out where the output is no terminal, or NO_COLOR is set. An error is told in three lines:
 
 ```text

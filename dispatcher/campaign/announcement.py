@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign.channels import channel_names
 from dispatcher.campaign.result import RunResult, unexpected_rows
-from dispatcher.campaign.timing import utc_text, waiting_objects
+from dispatcher.campaign.timing import moment_text, utc_text, waiting_objects
 from dispatcher.errors import CanaryStopped, GuardTripped
 from dispatcher.ledger.notices import Announce, EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
@@ -75,7 +74,7 @@ def kind_of(result: RunResult | None) -> NoticeKind:
 
 def run_data(ended: EndedRun, result: RunResult | None, report: str | None, settings: Settings) -> dict[str, Any]:
     """The object of `run --json`, with the run and why it ended; docs/rules.md describes it."""
-    found = status_object(ended.status, report, ended.skipped)
+    found: dict[str, Any] = {**status_object(ended.status, report, ended.skipped)}
     del found["ledger"]
     if (paused := ended.status.paused) is not None:
         # A person's reason may name anybody; a verdict's is numbers.
@@ -93,8 +92,8 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
         "rehearsal": settings.is_loopback,
         "run": {
             "id": ended.run_id,
-            "started_at": _iso(ended.started_at_ms),
-            "finished_at": _iso(ended.ended_at_ms),
+            "started_at": moment_text(ended.started_at_ms),
+            "finished_at": moment_text(ended.ended_at_ms),
             "requests": ended.requests,
             "throttled": ended.throttled,
         },
@@ -103,9 +102,5 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
 
 def body(kind: NoticeKind, data: dict[str, Any], *, at_ms: int) -> str:
     """A notice as it is sent: Standard Webhooks' three members."""
-    notice = {"type": kind.value, "timestamp": _iso(at_ms), "data": data}
+    notice = {"type": kind.value, "timestamp": moment_text(at_ms), "data": data}
     return json.dumps(notice, ensure_ascii=False, separators=(",", ":"))
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dispatcher.ledger.notices import ClaimedNotice
-from dispatcher.settings import SECRET_NAMES, NotifySettings
+from dispatcher.secret_names import is_secret_name
+from dispatcher.settings import NotifySettings
 
 #: A program that is ended is given so long.
 _END_S = 2.0
@@ -72,8 +73,7 @@ class CommandChannel:
 
     async def deliver(self, notice: ClaimedNotice) -> Refused | None:
         # The secrets are Twilio's and the webhook's, and go nowhere else.
-        secret = {*SECRET_NAMES, *(f"{name}_FILE" for name in SECRET_NAMES)}
-        environ = {name: value for name, value in os.environ.items() if name not in secret}
+        environ = {name: value for name, value in os.environ.items() if not is_secret_name(name)}
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._settings.command,

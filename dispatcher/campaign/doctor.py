@@ -18,9 +18,19 @@ from dispatcher.ledger import check_ledger, is_leased, ledger_folder
 from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.reporting.ledger_place import age_text
-from dispatcher.settings import Credentials, LoadedSettings, Settings, load, load_credentials
+from dispatcher.settings import (
+    DEFAULT_BASE_URL,
+    Credentials,
+    LoadedSettings,
+    Settings,
+    load,
+    load_credentials,
+)
+from dispatcher.settings.credentials import ENVIRONMENT, shortened_sid
 from dispatcher.settings.example import setting_values, toml
+from dispatcher.settings.kept import kept_path
 from dispatcher.settings.notices import credentials_notices, notify_notices, settings_notices
+from dispatcher.settings.profiles import variable_of
 from dispatcher.studio.proxies import proxy_of
 from dispatcher.version import __version__
 
@@ -50,21 +60,23 @@ class Check:
         return {"name": self.name, "result": self.result, "found": self.found, "fix": fix}
 
 
-async def checks(config: Path | None, flags: Mapping[str, Any]) -> AsyncIterator[Check]:
+async def checks(config: Path | None, flags: Mapping[str, Any], profile: str | None = None) -> AsyncIterator[Check]:
     """Look at everything, each check as it is done. Nothing is sent, nothing is changed, and nothing raised."""
     yield _program()
     loaded: LoadedSettings | None = None
     try:
-        loaded = load(config, flags=flags)
+        loaded = load(config, profile=profile, flags=flags)
     except DispatcherError as error:
         yield _failed("settings", error)
     if loaded is not None:
         for check in _settings(loaded):
             yield check
-    credentials, check = _credentials()
-    yield check
     if loaded is None:
+        if profile is None:
+            yield _credentials(None, DEFAULT_BASE_URL)[1]
         return
+    credentials, check = _credentials(loaded.profile, loaded.settings.studio_url)
+    yield check
     settings = loaded.settings
     # Said before Studio is asked: it may say that it is not Studio.
     notices = (*settings_notices(), *credentials_notices(loaded), *notify_notices(settings), *ledger_notices(settings))
@@ -121,6 +133,7 @@ def _proxy(settings: Settings) -> Check:
 def _settings(loaded: LoadedSettings) -> Iterator[Check]:
     changed = [item for item in setting_values(loaded) if item.source != "default"]
     where = str(loaded.config_path) if loaded.config_path else "no config.toml"
+    where += f", profile {loaded.profile}" if loaded.profile else ""
     values = "; ".join(f"{item.name} = {toml(item.value)} ({item.source})" for item in changed)
     yield Check(name="settings", result="ok", found=f"{where}; {values or 'all defaults'}")
     settings = loaded.settings
@@ -140,22 +153,30 @@ def _settings(loaded: LoadedSettings) -> Iterator[Check]:
         )
 
 
-def _credentials() -> tuple[Credentials | None, Check]:
+def _credentials(profile: str | None, studio_url: str) -> tuple[Credentials | None, Check]:
+    """Which are used, and from where."""
     try:
-        credentials = load_credentials()
+        credentials = load_credentials(profile=profile, studio_url=studio_url)
     except DispatcherError as error:
         return None, _failed("credentials", error)
     kind = "API key" if credentials.username.startswith("SK") else "auth token"
-    sid = credentials.account_sid
-    found = f"{sid[:2]}…{sid[-4:]} with {kind} {credentials.username[:2]}…{credentials.username[-4:]}"
+    account, key = shortened_sid(credentials.account_sid), shortened_sid(credentials.username)
+    if credentials.source == ENVIRONMENT:
+        source = "from the environment"
+        # Whoever has kept another key would look for it in vain.
+        if (kept := kept_path(profile, studio_url)).exists():
+            source += f", which stands above {kept}"
+    else:
+        source = f"kept in {credentials.source}"
     if kind == "auth token":
+        name = variable_of("TWILIO_API_KEY", profile)
         return credentials, Check(
             name="credentials",
             result="warn",
-            found=f"{sid[:2]}…{sid[-4:]} with its auth token, which opens the whole account",
-            fix=Advice("make an API key for this program: TWILIO_API_KEY and TWILIO_API_SECRET"),
+            found=f"{account} with its auth token, which opens the whole account, {source}",
+            fix=Advice(f"make an API key for this program: {name} and {variable_of('TWILIO_API_SECRET', profile)}"),
         )
-    return credentials, Check(name="credentials", result="ok", found=found)
+    return credentials, Check(name="credentials", result="ok", found=f"{account} with {kind} {key}, {source}")
 
 
 async def _studio(settings: Settings, credentials: Credentials) -> AsyncIterator[Check]:

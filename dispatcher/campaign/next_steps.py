@@ -40,3 +40,18 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
     if rows[RowState.invalid]:
         found.append(Advice("correct the invalid rows in the file and run it again: only they are sent"))
     return found
+
+
+def undo_steps(name: str, status: CampaignStatus) -> list[Remedy]:
+    """What of a campaign can still be known, ended or taken out: whoever has just sent it does not look for that."""
+    rows = rows_of_all_files(status)
+    started, waiting = rows[RowState.created], rows[RowState.planned]
+    found: list[Remedy] = []
+    if started:
+        found.append(Command("track", (name,), does="says what became of them: created is not yet delivered"))
+        text = counted(started, "execution that was started", "executions that were started")
+        found.append(Command("recall", (name,), does=f"ends what is still active of the {text}"))
+    if waiting:
+        does = f"takes out the {counted(waiting, 'row that waits', 'rows that wait')}"
+        found.append(Command("cancel", (name,), (Option("reason", "…"),), does=does))
+    return found

@@ -2,17 +2,70 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dispatcher.answers import RunCounts as RunCountsAnswer
+from dispatcher.answers import StatusAnswer
+from dispatcher.campaign.timing import hours_answer, moment_text, utc_text, waiting_objects
+from dispatcher.errors import HoursError
 from dispatcher.model import ExecutionStatus
 from dispatcher.reporting.summary import status_object
 
 if TYPE_CHECKING:
-    from dispatcher.ledger.records import ExecutionCounts
+    from collections.abc import Mapping, Sequence
+
+    from dispatcher.campaign.launch import Launched
+    from dispatcher.campaign.result import RunCounts
+    from dispatcher.campaign.timing import Waiting
+    from dispatcher.ledger.records import CampaignStatus, ExecutionCounts
     from dispatcher.reporting.summary import Summary
+    from dispatcher.settings import Settings
     from dispatcher.studio.resources import Flow
     from dispatcher.tracking.results import RecallResult, TrackResult
+
+
+def status_answer(
+    status: CampaignStatus,
+    report: str | None,
+    skipped: Mapping[str, int],
+    waiting: Sequence[Waiting] | None,
+    settings: Settings,
+) -> StatusAnswer:
+    """A campaign with what of it waits; None: that was not asked."""
+    found = status_object(status, report, skipped)
+    if waiting is not None:
+        found["waiting"] = waiting_objects(waiting)
+        found["next_at"] = utc_text(waiting[0].until_ms) if waiting else None
+    # Whoever pauses a campaign has done so, whatever is wrong with its hours.
+    with contextlib.suppress(HoursError):
+        found["hours"] = hours_answer(settings)
+    return found
+
+
+def launched_answer(launched: Launched, settings: Settings, run: RunCounts | None) -> dict[str, Any]:
+    """What a run came to, for `--json`: a `RunAnswer` but for its frame. `run`: this process's own counts."""
+    report = str(launched.report) if launched.report else None
+    result = launched.result
+    return {
+        **status_answer(result.status, report, launched.skipped, result.waiting, settings),
+        "run": None if run is None else run_object(run),
+    }
+
+
+def run_object(run: RunCounts) -> RunCountsAnswer:
+    """This process's own counts."""
+    return {
+        "id": run.run_id,
+        "started_at": moment_text(run.started_at_ms),
+        "finished_at": moment_text(run.finished_at_ms),
+        "created": run.created,
+        "rejected": run.rejected,
+        "unknown": run.unknown,
+        "requests": run.requests,
+        "throttled": run.throttled,
+    }
 
 
 def flow_object(flow: Flow) -> dict[str, Any]:

@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dispatcher.campaign.timing import Waiting
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.model import Reason, RowState
 from dispatcher.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCounts:
+    """What one run has done, apart from what the campaign has come to."""
+
+    run_id: int
+    started_at_ms: int
+    finished_at_ms: int
+    #: Rows that it has created, or found to be created.
+    created: int
+    rejected: int
+    #: Rows that are unknown at its end, whichever run has sent them.
+    unknown: int
+    requests: int
+    throttled: int
+
+    def after(self, earlier: RunCounts | None) -> RunCounts:
+        """Both together: one process that has waited in between."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            started_at_ms=earlier.started_at_ms,
+            created=earlier.created + self.created,
+            rejected=earlier.rejected + self.rejected,
+            requests=earlier.requests + self.requests,
+            throttled=earlier.throttled + self.throttled,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +60,8 @@ class RunResult:
     clock_ahead_ms: int = 0
     #: Rows that wait for hours, a start or their own times; the first to go first.
     waiting: tuple[Waiting, ...] = ()
+    #: None: it is not told.
+    run: RunCounts | None = None
 
     @property
     def next_at_ms(self) -> int | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.preflight import check_account, learn_clock
 from dispatcher.campaign.requests import Requests
 from dispatcher.campaign.restraint import cooloffs_of
-from dispatcher.campaign.result import RunResult
+from dispatcher.campaign.result import RunCounts, RunResult
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.timing import Waiting, WaitsFor, keep_start, schedule_of, waiting_rows
@@ -24,7 +26,7 @@ from dispatcher.campaign.wiring import studio_client
 from dispatcher.campaign.witness import look_back
 from dispatcher.clock import now_ms, now_s
 from dispatcher.errors import DispatcherError, LedgerError, StudioError
-from dispatcher.events import Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
+from dispatcher.events import AttemptsEnded, Event, Phase, PhaseChanged, RowsCounted, RunStarted, RunStopped, WaitKind
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, Run, RunTotals
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -82,9 +84,11 @@ class CampaignRun:
         lists = await list_ids(self._context)
         schedule = await schedule_of(self._context)
         cooloffs = cooloffs_of(settings, schedule)
-        run = await self._start(record)
+        started_at_ms, run = now_ms(), await self._start(record)
         limiter = await self._account.limiter()
         had_work = await self._tell_start(run, input_id, limit)
+        ended = Counter[RowState]()
+        untold = self._bus.subscribe(lambda event: _count(ended, event))
         found = 0
         reconcile_error: DispatcherError | None = None
         credentials = self._context.required_credentials()
@@ -157,6 +161,7 @@ class CampaignRun:
                             break
             except DispatcherError as error:
                 self._stop.request(error)
+        untold()
         stopped = self._stop.error
         reason = stopped.message if stopped else None
 
@@ -168,8 +173,21 @@ class CampaignRun:
                 rows = await self._planned(record, input_id)
                 waiting = [Waiting(rows=rows, until_ms=sender.next_at_ms, zone=None, why=WaitsFor.row)]
 
+        counts = RunCounts(
+            run_id=run.run_id,
+            started_at_ms=started_at_ms,
+            finished_at_ms=now_ms(),
+            created=ended[RowState.created] + found,
+            rejected=ended[RowState.rejected],
+            unknown=0,
+            requests=totals.requests,
+            throttled=totals.throttled,
+        )
+
         def result(status: CampaignStatus) -> RunResult:
+            unknown = status.rows[RowState.unknown] + status.earlier_rows.get(RowState.unknown, 0)
             return RunResult(
+                run=replace(counts, unknown=unknown),
                 status=status,
                 error=stopped,
                 found_by_reconcile=found,
@@ -363,6 +381,11 @@ class CampaignRun:
             )
         )
         return bool(planned or status.rows[RowState.unknown] or status.earlier_rows.get(RowState.unknown))
+
+
+def _count(ended: Counter[RowState], event: Event) -> None:
+    if isinstance(event, AttemptsEnded):
+        ended.update(event.rows)
 
 
 def _planned_rows(status: CampaignStatus, input_id: int | None) -> int:

@@ -127,7 +127,7 @@ def timer_unit(job: Job) -> str:
 def crontab(job: Job, *, machine_zone: str | None) -> str:
     """The lines for a crontab. `machine_zone`: the one that cron itself goes by; None: not known."""
     zone = job.when.zone
-    lines = [f"# {job.unit}: {ENVIRONMENT_FILE} has the credentials, one NAME=value a line"]
+    lines = [f"# {job.unit}: {ENVIRONMENT_FILE}, where it is, has the credentials, one NAME=value a line"]
     if zone is not None and zone != machine_zone:
         lines += [
             "# CRON_TZ is for the lines below it; Debian's cron knows no CRON_TZ, and systemd's timers do",
@@ -137,7 +137,8 @@ def crontab(job: Job, *, machine_zone: str | None) -> str:
         (
             f"cd {shlex.quote(str(job.folder))}",
             "set -a",
-            f". ./{ENVIRONMENT_FILE}",
+            # Not there: the key may be kept by `login`.
+            f"{{ [ ! -e {ENVIRONMENT_FILE} ] || . ./{ENVIRONMENT_FILE}; }}",
             f"{shlex.join(job.words)} >> {job.unit}.jsonl 2> {job.unit}.last-run.txt",
         )
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dispatcher.answers import HoursAnswer, WaitingAnswer
 from dispatcher.campaign import caps
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.starts import begun, begun_or_now, check_schedule, keep_beginning, moments_of
@@ -326,11 +327,30 @@ def _sorted(found: Counter[tuple[int, str | None, WaitsFor]]) -> list[Waiting]:
     ]
 
 
-def waiting_objects(waiting: Sequence[Waiting]) -> list[Mapping[str, object]]:
+def waiting_objects(waiting: Sequence[Waiting]) -> list[WaitingAnswer]:
     """For `--json`: rows, until (UTC, ISO 8601), zone, why."""
     return [
         {"rows": one.rows, "until": utc_text(one.until_ms), "zone": one.zone, "why": one.why.value} for one in waiting
     ]
+
+
+def hours_answer(settings: Settings) -> HoursAnswer:
+    """For `--json`: which hours hold by the settings. Raises: HoursError."""
+    from dispatcher.rules.clocks import TZ_VERSION
+
+    return {
+        "mode": settings.hours_mode,
+        "presets": [one.name for one in set_hours(settings).presets],
+        "override": list(settings.hours.override),
+        "tz_version": TZ_VERSION,
+    }
+
+
+def moment_text(at_ms: int) -> str:
+    """ISO 8601, UTC, milliseconds."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc_text(at_ms: int) -> str:

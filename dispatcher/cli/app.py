@@ -14,21 +14,24 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from dispatcher.cli import logs, options
-from dispatcher.cli.render.failures import print_bug, print_error, print_usage
-from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout
+from dispatcher.cli.render import answers
+from dispatcher.cli.render.failures import print_bug, print_end, print_usage
+from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout, say_labelled
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, UsageError
-from dispatcher.remedies import Advice, AnyOf, Command, Remedy
+from dispatcher.remedies import Advice, AnyOf, Command, Option, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
     "Send": ("run", "resume", "pause", "check", "preview"),
     "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
-    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
+    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
 _MEANT: dict[str, Remedy] = {
-    **dict.fromkeys(("init", "configure", "setup", "new", "login", "settings"), Command("config init")),
+    **dict.fromkeys(("init", "configure", "setup", "new", "settings"), Command("config init")),
+    **dict.fromkeys(("auth", "signin", "credentials"), Command("login")),
+    **dict.fromkeys(("logout", "signout"), Command("login", (), (Option("remove"),))),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
     **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
     **dict.fromkeys(("validate", "verify", "test", "dry-run", "lint"), Command("check", ("FILE",))),
@@ -110,9 +113,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit code and never raises."""
     # pydantic would look for plugins in every installed distribution: a tenth of the start's time.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    code = _main(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    answers.begin(arguments)
+    code = _main(arguments)
+    _print_answer(code)
     logs.note_end(code)
     return code
+
+
+def _print_answer(code: int) -> None:
+    """Whoever does not read it any more, or has no room for it, is told by the exit code all the same."""
+    try:
+        answers.finish(code)
+    except BrokenPipeError:
+        leave_stdout()
+    except KeyboardInterrupt:
+        # Whoever should read it does not, and somebody does not wait for that.
+        os._exit(ExitCode.INTERRUPTED)
+    except (OSError, ValueError) as error:
+        say_labelled("error", "bold red", f"the JSON cannot be written: {getattr(error, 'strerror', None) or error}")
+        leave_stdout()
 
 
 def _check_names(arguments: list[str]) -> None:
@@ -156,13 +176,13 @@ def _main(arguments: list[str]) -> int:
         code = root.main(args=arguments, prog_name="dispatcher", standalone_mode=False)
         return int(code or 0)
     except DispatcherError as error:
-        print_error(error)
+        print_end(error)
         return int(error.exit_code)
     except TyperException as error:
         print_usage(error)
         return int(ExitCode.USAGE)
     except (Abort, KeyboardInterrupt):
-        print_error(Interrupted("interrupted"))
+        print_end(Interrupted("interrupted"))
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough of it.

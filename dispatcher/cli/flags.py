@@ -58,14 +58,16 @@ FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a command line says of the settings: their file, and the flags that stand above it."""
+    """What a command line says of the settings: their file, the profile, and the flags that stand above both."""
 
     config: Path | None
     #: `table.name` → value; None: the flag was not given.
     flags: dict[str, Any]
+    #: Whose tables are laid over the file's; None: as the environment says.
+    profile: str | None = None
 
     def load(self) -> LoadedSettings:
         """Settings from all sources, the flags on top. Raises: SettingsError."""
         from dispatcher import settings
 
-        return settings.load(self.config, flags=self.flags)
+        return settings.load(self.config, profile=self.profile, flags=self.flags)

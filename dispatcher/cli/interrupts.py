@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from dispatcher.cli.render import answers
+from dispatcher.cli.render.failures import error_answer
 from dispatcher.cli.render.terminal import err, say
 from dispatcher.errors import ExitCode, Interrupted
 from dispatcher.events import Phase
@@ -172,6 +174,9 @@ def _leave() -> None:
     stream = err()
     if stream.is_terminal:
         stream.show_cursor()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    answers.finish_at_once(
+        ExitCode.INTERRUPTED, error_answer(Interrupted("left at once, without waiting for what was under way"))
+    )
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(ExitCode.INTERRUPTED)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign import Campaign
 from dispatcher.campaign.destination import Destination, destination
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import Launched, LaunchOptions, launch, write_report
+from dispatcher.campaign.objects import launched_answer, status_answer
 from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
 from dispatcher.campaign.report_target import check_chosen
-from dispatcher.campaign.timing import utc_text, waiting_objects
 from dispatcher.cli import asking
+from dispatcher.cli.render import answers, live
 from dispatcher.cli.render import campaign as shown
-from dispatcher.cli.render import live
-from dispatcher.cli.render.failures import print_error, say_notices
+from dispatcher.cli.render.failures import error_answer, print_error, say_notices
 from dispatcher.cli.render.findings import say_findings
 from dispatcher.cli.render.preview import preview_lines
 from dispatcher.cli.render.progress import reading
@@ -31,11 +32,11 @@ from dispatcher.errors import DispatcherError, ExitCode, Interrupted, LookCutSho
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import AnyOf, Command, Option
-from dispatcher.reporting.summary import status_object
 from dispatcher.settings.notices import notify_notices
 from dispatcher.studio.proxies import proxy_of
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.result import RunCounts
     from dispatcher.studio.preflight import Finding
 
 
@@ -101,7 +102,6 @@ async def plan(
     *,
     yes: bool,
     check: bool,
-    as_json: bool,
 ) -> int:
     """Read the file, show what it holds, and check that it may be sent. Returns how many rows reach a contact again.
 
@@ -127,11 +127,10 @@ async def plan(
                 say()
                 err().print(pairs(preview_lines(found)))
     except DispatcherError:
-        # Nothing is sent: there is a report and a JSON object all the same.
+        # Nothing is sent: there is a report all the same.
         error = await write_report(campaign, options.report, overwrite=options.overwrite)
-        if as_json:
-            report = None if error else str(options.report)
-            print_json(status_object(await campaign.status(), report, await campaign.reasons()))
+        if error is None:
+            answers.know(report=str(options.report))
         raise
     return counts.repeats
 
@@ -142,7 +141,7 @@ async def send(
     *,
     yes: bool,
     as_json: bool,
-    waits: bool = False,
+    earlier: RunCounts | None = None,
     extra: int = 0,
     repeats: int = 0,
     suppressed: int = 0,
@@ -155,7 +154,7 @@ async def send(
 
     `repeats`: how many of all that wait then were reached a short time ago, `suppressed`: are on a list; `risked`: how
     many of the extra rows are unknown now. `removal_agreed`: however many rows are taken out, it was asked for.
-    `waits`: `until_done` goes on, and prints the JSON object at the end. `clock_told`: that this clock is wrong.
+    `earlier`: what this process has done before; `clock_told`: that this clock is wrong.
     """
 
     waiting = await campaign.waiting(whole_campaign=options.whole_campaign)
@@ -189,13 +188,12 @@ async def send(
         shown=lambda: live.view(campaign.bus),
     )
     report = str(launched.report) if launched.report else None
-    if as_json:
-        if not waits:
-            print_json(launched_object(launched))
-    else:
+    _keep_answer(campaign, launched, earlier)
+    if not as_json:
         out().print()
         print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
         shown.say_next_steps(campaign.name, launched.result.status)
+        shown.say_undo(campaign.name, launched.result.status)
     shown.say_contacted(launched)
     if not clock_told:
         shown.say_clock(launched.result.clock_ahead_ms)
@@ -210,14 +208,34 @@ def waits_for_hours(wait_until_done: bool, as_json: bool) -> bool:
     return wait_until_done or (not as_json and err().is_terminal and out().is_terminal)
 
 
-def launched_object(launched: Launched) -> dict[str, Any]:
-    """What a run came to, for `--json`."""
-    report = str(launched.report) if launched.report else None
-    found = status_object(launched.result.status, report, launched.skipped)
-    next_at_ms = launched.result.next_at_ms
-    found["waiting"] = waiting_objects(launched.result.waiting)
-    found["next_at"] = None if next_at_ms is None else utc_text(next_at_ms)
-    return found
+@contextlib.asynccontextmanager
+async def answered(campaign: Campaign) -> AsyncIterator[None]:
+    """Whatever ends this block, the answer for `--json` has the campaign as it stands then."""
+    answers.know(campaign=campaign.name)
+    try:
+        yield
+    except BaseException as ending:
+        # After a bug, too, or a ledger that is gone: as far as it can still be read.
+        with contextlib.suppress(Exception):
+            if not isinstance(ending, GeneratorExit):
+                status, reasons = await campaign.status(), await campaign.reasons()
+                found = status_answer(status, status.report_path, reasons, None, campaign.settings)
+                answers.know(**{name: value for name, value in found.items() if name != "report"})
+        raise
+
+
+def _keep_answer(campaign: Campaign, launched: Launched, earlier: RunCounts | None) -> None:
+    """The answer is what the last run came to, and this process's own counts."""
+    if not answers.is_asked():
+        return
+    error = error_answer(launched.errors[0]) if launched.errors else None
+    found = launched_answer(launched, campaign.settings, _together(launched, earlier))
+    print_json({**found, "error": error})
+
+
+def _together(launched: Launched, earlier: RunCounts | None) -> RunCounts | None:
+    run = launched.result.run
+    return earlier if run is None else run.after(earlier)
 
 
 async def until_done(
@@ -228,31 +246,34 @@ async def until_done(
     Only if `waits`; what was asked for at the beginning holds: so many rows, and of no file that came later.
     Raises: Interrupted; what sending does.
     """
+    earlier: RunCounts | None = None
     clock_told = False
-    try:
-        while waits and launched.exit_code in (ExitCode.WAITING, ExitCode.SOME_UNKNOWN) and launched.result.waiting:
-            result = launched.result
-            options = replace(options, limit=None if options.limit is None else max(0, options.limit - result.begun))
-            if options.limit == 0:
+    while waits and launched.exit_code in (ExitCode.WAITING, ExitCode.SOME_UNKNOWN) and launched.result.waiting:
+        result, earlier = launched.result, _together(launched, earlier)
+        options = replace(options, limit=None if options.limit is None else max(0, options.limit - result.begun))
+        if options.limit == 0:
+            break
+        try:
+            is_told = not as_json and out().is_terminal and err().is_terminal
+            await live.countdown(result.waiting, clock_ahead_ms=result.clock_ahead_ms, is_told=is_told)
+        except asyncio.CancelledError:
+            raise Interrupted("stopped while rows wait for their hours", fix=Command("resume", (name,))) from None
+        async with session.working(name, wait=True) as opened:
+            if (await opened.status()).campaign.input_id != result.status.campaign.input_id:
+                # Nobody who was asked here has agreed to its rows.
+                say("a file was fed into the campaign meanwhile: this command sends no more of its rows")
+                say_fix(Command("resume", (name,), does="sends what waits of all its files"))
                 break
-            try:
-                is_told = not as_json and out().is_terminal and err().is_terminal
-                await live.countdown(result.waiting, clock_ahead_ms=result.clock_ahead_ms, is_told=is_told)
-            except asyncio.CancelledError:
-                raise Interrupted("stopped while rows wait for their hours", fix=Command("resume", (name,))) from None
-            async with session.working(name, wait=True) as opened:
-                if (await opened.status()).campaign.input_id != result.status.campaign.input_id:
-                    # Nobody who was asked here has agreed to its rows.
-                    say("a file was fed into the campaign meanwhile: this command sends no more of its rows")
-                    say_fix(Command("resume", (name,), does="sends what waits of all its files"))
-                    break
-                clock_told = clock_told or bool(result.clock_ahead_ms)
-                launched = await send(
-                    opened, options, yes=True, as_json=as_json, waits=True, removal_agreed=True, clock_told=clock_told
-                )
-    finally:
-        if waits and as_json:
-            print_json(launched_object(launched))
+            clock_told = clock_told or bool(result.clock_ahead_ms)
+            launched = await send(
+                opened,
+                options,
+                yes=True,
+                as_json=as_json,
+                earlier=earlier,
+                removal_agreed=True,
+                clock_told=clock_told,
+            )
     return launched.exit_code
 
 

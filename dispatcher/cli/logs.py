@@ -18,12 +18,12 @@ from typing import Any, TextIO
 
 from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.remedies import Option
+from dispatcher.secret_names import secret_texts
 from dispatcher.version import __version__
 
 #: A log has at most so many files of at most so many bytes: PATH, PATH.1, …
 FILES_MAX = 5
 FILE_MAX_BYTES = 5 << 20
-_SECRET_VARIABLES = ("TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "DISPATCHER_NOTIFY_SECRET")
 _PHONE = re.compile(r"\+\d{5,}(?=\d{2})")
 #: How a line of ours begins.
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -33,6 +33,7 @@ _TEXT_MAX = 20_000
 logger = logging.getLogger("dispatcher")
 _debug = False
 _file: logging.Handler | None = None
+_hidden: set[str] = set()
 
 
 def is_debug() -> bool:
@@ -86,7 +87,7 @@ def note_end(exit_code: int) -> None:
 
 
 def masked(text: str) -> str:
-    """The text without secrets of the environment, and with phone numbers cut to their last two digits."""
+    """The text without secrets, and with phone numbers cut to their last two digits."""
     for secret in _secrets():
         text = text.replace(secret, "***")
     return _PHONE.sub("+…", text)
@@ -164,13 +165,12 @@ def _open_private(name: str) -> TextIO:
     return os.fdopen(number, "a", encoding="utf-8", errors="replace")
 
 
+def hide(secret: str) -> None:
+    """From now on this is masked, too: it is not of the environment."""
+    if secret:
+        _hidden.add(secret)
+
+
 def _secrets() -> list[str]:
-    values = [os.environ.get(name, "") for name in _SECRET_VARIABLES]
-    for name in _SECRET_VARIABLES:
-        file = os.environ.get(f"{name}_FILE")
-        if file:
-            try:
-                values.append(Path(file).read_text(encoding="utf-8").strip())
-            except (OSError, UnicodeDecodeError):
-                continue
-    return [value for value in values if value]
+    # The longest first: a secret may be a part of another.
+    return sorted({*secret_texts(os.environ), *_hidden}, key=len, reverse=True)

@@ -120,6 +120,10 @@ WaitUntilDone = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+JsonEvents = Annotated[
+    bool,
+    typer.Option("--json-events", help="Print the live state on stdout, a JSON line each; the last is that of --json."),
+]
 
 _DEBUG = typer.Option(
     "--debug", callback=_debug, is_eager=True, help="Show logs and tracebacks (no secrets, no numbers)."
@@ -127,6 +131,12 @@ _DEBUG = typer.Option(
 _LOG_HELP = "Write a log there (no secrets, no numbers); at most 5 files of 5 MiB."
 _LOG_FILE = typer.Option("--log-file", callback=_log_file, is_eager=True, help=_LOG_HELP)
 _CONFIG = typer.Option("--config", "-c", help="The settings file.", show_default="config.toml, where there is one")
+_PROFILE = typer.Option(
+    "--profile",
+    metavar="NAME",
+    help="The account: \\[profiles.NAME].",
+    show_default="DISPATCHER_PROFILE's, if it is set",
+)
 #: What every command takes, whatever it does.
 _COMMON: dict[str, Any] = {"debug": Annotated[bool, _DEBUG], "log_file": Annotated[Path | None, _LOG_FILE]}
 
@@ -145,7 +155,7 @@ def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
 def reads_settings(
     *settings: str, sends: bool = False
 ) -> Callable[[Callable[..., int | Coroutine[Any, Any, int]]], Callable[..., int | None]]:
-    """A command that reads settings: `--config`, a flag for each of these, and what every command takes.
+    """A command that reads settings: `--config`, `--profile`, a flag for each of these, and what every command takes.
 
     A coroutine gets a `session` as its first argument; a function, which looks at the settings alone, what was `asked`.
     `sends`: somebody waits for the first row, so what speaks HTTP is loaded beside everything else.
@@ -157,14 +167,18 @@ def reads_settings(
             if sends and not given.get("dry_run"):
                 # Half of its time goes to the machine's certificates, and leaves Python free.
                 threading.Thread(target=import_module, args=("dispatcher.studio.client",), name="import-ahead").start()
-            asked = Asked(given.pop("config"), {setting: given.pop(FLAGS[setting].parameter) for setting in settings})
+            flags = {setting: given.pop(FLAGS[setting].parameter) for setting in settings}
+            asked = Asked(given.pop("config"), flags, given.pop("profile"))
             if not inspect.iscoroutinefunction(command):
                 return int(command(asked, **given))
             from dispatcher.cli.session import run_command
 
             return run_command(asked, lambda session: command(session, **given))
 
-        options: dict[str, Any] = {"config": Annotated[Path | None, _CONFIG]}
+        options: dict[str, Any] = {
+            "config": Annotated[Path | None, _CONFIG],
+            "profile": Annotated[str | None, _PROFILE],
+        }
         for flag in (FLAGS[setting] for setting in settings):
             option = typer.Option(flag.name, help=flag.text, metavar=flag.metavar, rich_help_panel=SETTINGS)
             options[flag.parameter] = Annotated[flag.kind | None, option]

@@ -17,10 +17,12 @@ from dispatcher.campaign import (
     view_campaign,
 )
 from dispatcher.campaign.notices import ledger_notices
+from dispatcher.cli import logs
 from dispatcher.cli.flags import Asked
 from dispatcher.cli.interrupts import Interrupts, run_async
 from dispatcher.cli.render.failures import say_notices
 from dispatcher.cli.render.remedies import carry
+from dispatcher.cli.render.stream import streaming
 from dispatcher.cli.render.terminal import say
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
@@ -50,6 +52,11 @@ class Session:
         """From all sources. Raises: SettingsError."""
         return self._loaded.settings
 
+    @property
+    def profile(self) -> str | None:
+        """The profile that was chosen. Raises: SettingsError."""
+        return self._loaded.profile
+
     @cached_property
     def _loaded(self) -> LoadedSettings:
         loaded = self.asked.load()
@@ -66,7 +73,9 @@ class Session:
         """The credentials. Raises: SettingsError; AuthenticationError where they are missing or malformed."""
         _ = self.settings  # what is wrong with them is said first
         if self.credentials is None:
-            self.credentials = load_credentials()
+            loaded = self._loaded
+            self.credentials = load_credentials(profile=loaded.profile, studio_url=loaded.settings.studio_url)
+            logs.hide(self.credentials.password)
             # Before anything is sent to anybody.
             say_notices(credentials_notices(self._loaded))
         return self.credentials
@@ -76,7 +85,11 @@ class Session:
         return studio_client(self.settings, self.require_credentials())
 
     def viewing(self, name: str) -> contextlib.AbstractAsyncContextManager[CampaignView]:
-        """A campaign of the ledger, to look at. Raises: CampaignNotFound, CampaignMismatch, LedgerError."""
+        """A campaign of the ledger, to look at; of a profile's account, where one was chosen.
+
+        Raises: CampaignNotFound, CampaignMismatch, LedgerError; AuthenticationError: it is not known whose that is.
+        """
+        self._require_account()
         return self._watched(view_campaign(name, self.settings, self.credentials, bus=self.bus))
 
     def working(
@@ -86,6 +99,7 @@ class Session:
 
         Raises: CampaignNotFound, CampaignMismatch, AccountLocked, LedgerError.
         """
+        self._require_account()
         say_notices(ledger_notices(self.settings))
         opening = open_campaign(name, self.settings, self.credentials, bus=self.bus, create=create, wait=wait)
         return self._watched(opening)
@@ -93,6 +107,11 @@ class Session:
     def rehearsing(self, name: str) -> contextlib.AbstractAsyncContextManager[Rehearsal]:
         """A campaign whose every change is thrown away. Raises: LedgerError."""
         return self._watched(rehearse_campaign(name, self.settings, self.credentials, bus=self.bus))
+
+    def _require_account(self) -> None:
+        """Two accounts may have campaigns of one name: whoever has chosen a profile means its own."""
+        if self.credentials is None and self._loaded.profile is not None:
+            self.require_credentials()
 
     @contextlib.asynccontextmanager
     async def _watched(
@@ -105,7 +124,13 @@ class Session:
 
 def run_command(asked: Asked, command: Callable[[Session], Coroutine[Any, Any, int]]) -> int:
     """Run a command's coroutine with the signals handled. Raises: Interrupted; what the command raises."""
-    return run_async(lambda interrupts: command(Session(asked, interrupts)))
+
+    async def run(interrupts: Interrupts) -> int:
+        session = Session(asked, interrupts)
+        async with streaming(session.bus):
+            return await command(session)
+
+    return run_async(run)
 
 
 def _tell_wait(event: Event) -> None:

@@ -87,7 +87,7 @@ class Snapshot:
     latency_ms: dict[int, int]
 
     def as_json(self) -> dict[str, Any]:
-        """The same with plain keys and values, for `json`."""
+        """The same with plain keys and values, for `json`: a `SnapshotAnswer`."""
         wait = self.waiting
         found: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         found["phase"] = self.phase.value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from dispatcher.answers import LedgerAnswer
 from dispatcher.clock import now_ms
 from dispatcher.ledger.records import LedgerPlace
 
@@ -16,7 +16,7 @@ def place_text(place: LedgerPlace) -> str:
     return f"{place.location} ({age_text(place.since_ms)})"
 
 
-def place_object(place: LedgerPlace) -> dict[str, Any]:
+def place_object(place: LedgerPlace) -> LedgerAnswer:
     """For `json`: `path`, and `since` as ISO 8601, UTC (null: it knows nothing yet)."""
     since = None if place.since_ms is None else f"{_moment(place.since_ms):%Y-%m-%dT%H:%M:%SZ}"
     return {"path": place.location, "since": since}

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
+from dispatcher.answers import StatusAnswer
 from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import Reason, RowState
 from dispatcher.reporting.feeding import in_thread
@@ -62,12 +62,12 @@ def rate_per_s(status: CampaignStatus) -> float:
 
 def status_object(
     status: CampaignStatus, report_path: str | None, skipped: Mapping[str, int] | None = None
-) -> dict[str, Any]:
-    """The object of `status --json` and of `run --json`; docs/report.md describes it. Every state is in `rows`.
+) -> StatusAnswer:
+    """The object of `status --json`, and in it, of `run --json`; docs/report.md describes it. Every state is in `rows`.
 
     `skipped`: why rows are left out, of those that are skipped or invalid; None: it is not asked for.
     """
-    found: dict[str, Any] = {
+    found: StatusAnswer = {
         "campaign": status.campaign.name,
         "state": campaign_state(status).value,
         "ledger": place_object(status.ledger),

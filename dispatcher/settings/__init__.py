@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from dispatcher.secret_names import NOTIFY_SECRET
+from dispatcher.settings.authentication import load_credentials
 from dispatcher.settings.config_file import DEFAULT_CONFIG
-from dispatcher.settings.credentials import (
-    NOTIFY_SECRET,
-    SECRET_NAMES,
-    Credentials,
-    load_credentials,
-    load_notify_secret,
-)
+from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_notify_secret
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rate import RateSettings

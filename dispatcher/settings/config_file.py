@@ -25,8 +25,10 @@ from dispatcher.settings.repairs import QUOTED, reads, repaired, value_of
 from dispatcher.settings.schema import tables, takes_list
 
 DEFAULT_CONFIG = "config.toml"
-_HEADER = re.compile(r"\s*\[\s*([A-Za-z_][\w.]*)\s*\]\s*(?:#.*)?")
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z_][\w.-]*)\s*\]\s*(?:#.*)?")
 _NAME = re.compile(r"\s*\"?([A-Za-z_][\w-]*)\"?\s*[=:]")
+#: A profile's settings are named as the others are, behind its own name: profiles.eu.rate.per_second.
+_PROFILE = re.compile(r"profiles\.[\w-]+\.?")
 _YAML_TABLE = re.compile(r"\s*([A-Za-z_]\w*)\s*:\s*(?:#.*)?")
 _SHOWN_MAX = 60
 
@@ -46,8 +48,11 @@ class ConfigFile:
     problems: tuple[str, ...]
 
     def where(self, dotted: str) -> str:
-        """The file and the line of `table.name`."""
+        """The file and the line of `table.name`, of a profile `profiles.eu.table.name`; else of what it stands in."""
         line = self._lines.get(dotted)
+        while line is None and dotted.startswith("profiles."):
+            dotted = dotted.rpartition(".")[0]
+            line = self._lines.get(dotted)
         return f"{self.path}, line {line.line}" if line is not None else str(self.path)
 
     def raw(self, dotted: str) -> str | None:
@@ -57,8 +62,8 @@ class ConfigFile:
 
     @property
     def names(self) -> frozenset[str]:
-        """`table.name` of all that is set, on lines that cannot be read, too."""
-        return frozenset(self._lines)
+        """`table.name` of all that is set, on lines that cannot be read, too; profiles apart."""
+        return frozenset(name for name in self._lines if not _PROFILE.match(name))
 
     @cached_property
     def _lines(self) -> dict[str, _Statement]:
@@ -66,7 +71,12 @@ class ConfigFile:
         for table, statement in _in_tables(self.text):
             name = _NAME.match(statement.text)
             # [columns.parameters] sets columns.parameters.
-            if "." in table:
+            profile = _PROFILE.match(table)
+            if profile:
+                found.setdefault(table, statement)
+                if name:
+                    found.setdefault(f"{table}.{name[1]}", statement)
+            elif "." in table:
                 found.setdefault(".".join(table.split(".")[:2]), statement)
             elif name:
                 found.setdefault(f"{table}.{name[1]}" if table else name[1], statement)
@@ -129,7 +139,9 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
             problems.append((line, f"a table without brackets; it must read: {statement}"))
         elif not reads(statement):
             name = _NAME.match(statement)
-            better = repaired(statement, is_list=name is not None and takes_list(f"{table}.{name[1]}"))
+            better = repaired(
+                statement, is_list=name is not None and takes_list(_PROFILE.sub("", f"{table}.{name[1]}"))
+            )
             if better is None:
                 problems.append((line, _unreadable(statement)))
                 continue

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispatcher.errors import AuthenticationError
+from dispatcher.remedies import Advice, Remedy
+from dispatcher.secret_names import NOTIFY_SECRET, TWILIO_NAMES
+from dispatcher.settings.profiles import variable_of
 
-TWILIO_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
-#: With what notices are signed.
-NOTIFY_SECRET = "DISPATCHER_NOTIFY_SECRET"
 SECRET_NAMES = (*TWILIO_NAMES, NOTIFY_SECRET)
+#: `Credentials.source`, where they are not from a file of `login`'s.
+ENVIRONMENT = "environment"
 #: Standard Webhooks' own bounds of a secret, in bytes.
 _NOTIFY_SECRET_BYTES = (24, 64)
 
@@ -38,34 +40,68 @@ class Credentials:
     account_sid: str
     username: str
     password: str = field(repr=False)
+    #: "environment", or the file in which they are kept; empty: a program has them from elsewhere.
+    source: str = field(default="", compare=False)
 
 
-def load_credentials(environ: Mapping[str, str] | None = None) -> Credentials:
+def environment_credentials(environ: Mapping[str, str], profile: str | None = None) -> Credentials | None:
     """Read the secrets: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or with TWILIO_AUTH_TOKEN.
 
-    Each may instead be named as a file: TWILIO_AUTH_TOKEN_FILE and so on. The API key stands above the token.
+    Each may instead be named as a file: TWILIO_AUTH_TOKEN_FILE and so on. The API key stands above the token. Those of
+    a profile have its name in theirs, TWILIO_EU_API_KEY, and no other counts for it. None: no secret is set.
 
     Raises: AuthenticationError, saying which variable is missing or malformed, never its value.
     """
-    environ = os.environ if environ is None else environ
-    values = {name: _secret(name, environ) for name in TWILIO_NAMES}
-    account_sid = values["TWILIO_ACCOUNT_SID"]
-    fix = "export TWILIO_ACCOUNT_SID=AC… TWILIO_API_KEY=SK… TWILIO_API_SECRET=… (Twilio Console, Account, API keys)"
+    names = [variable_of(name, profile) for name in TWILIO_NAMES]
+    account_sid, token, key, secret = (_secret(name, environ) for name in names)
+    sid_name, token_name, key_name, secret_name = names
+    if not (token or key or secret or any(environ.get(f"{name}_FILE") for name in names[1:])):
+        return None
+    fix = export_advice(profile)
     if not account_sid:
-        raise AuthenticationError("TWILIO_ACCOUNT_SID is not set", fix=fix)
+        raise AuthenticationError(f"{sid_name} is not set", fix=fix)
+    if not (token or key or secret):
+        raise AuthenticationError(f"neither {key_name} with {secret_name} nor {token_name} is set", fix=fix)
+    if (key or secret) and not (key and secret):
+        missing = secret_name if key else key_name
+        raise AuthenticationError(f"{missing} is not set, and its other half is", fix=fix)
+    return check_credentials(account_sid, key, secret or token, source=ENVIRONMENT, names=(sid_name, key_name), fix=fix)
+
+
+def environment_account(environ: Mapping[str, str], profile: str | None = None) -> str:
+    """The account that the environment names; empty: none. Raises: AuthenticationError: its file cannot be read."""
+    return _secret(variable_of("TWILIO_ACCOUNT_SID", profile), environ)
+
+
+def check_credentials(
+    account_sid: str,
+    key: str,
+    secret: str,
+    *,
+    source: str,
+    names: tuple[str, str] = ("the account's SID", "the API key"),
+    fix: Remedy | None = None,
+) -> Credentials:
+    """Credentials of this form: an API key with its secret, or with no key, the account's token.
+
+    `names`: what account and key are called. Raises: AuthenticationError: they cannot be any, without their values.
+    """
     if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account_sid):
-        raise AuthenticationError("TWILIO_ACCOUNT_SID must be AC and 32 hex digits", fix=fix)
-    key, secret, token = values["TWILIO_API_KEY"], values["TWILIO_API_SECRET"], values["TWILIO_AUTH_TOKEN"]
-    if key or secret:
-        if not (key and secret):
-            missing = "TWILIO_API_SECRET" if key else "TWILIO_API_KEY"
-            raise AuthenticationError(f"{missing} is not set, and its other half is", fix=fix)
-        if not re.fullmatch(r"SK[0-9a-fA-F]{32}", key):
-            raise AuthenticationError("TWILIO_API_KEY must be SK and 32 hex digits", fix=fix)
-        return Credentials(account_sid=account_sid, username=key, password=secret)
-    if not token:
-        raise AuthenticationError("neither TWILIO_API_KEY with TWILIO_API_SECRET nor TWILIO_AUTH_TOKEN is set", fix=fix)
-    return Credentials(account_sid=account_sid, username=account_sid, password=token)
+        raise AuthenticationError(f"{names[0]} must be AC and 32 hex digits", fix=fix)
+    if key and not re.fullmatch(r"SK[0-9a-fA-F]{32}", key):
+        raise AuthenticationError(f"{names[1]} must be SK and 32 hex digits", fix=fix)
+    return Credentials(account_sid=account_sid, username=key or account_sid, password=secret, source=source)
+
+
+def shortened_sid(sid: str) -> str:
+    """Enough of an SID to tell one from another."""
+    return f"{sid[:2]}…{sid[-4:]}"
+
+
+def export_advice(profile: str | None) -> Advice:
+    """How to set them in the environment."""
+    sid, _, key, secret = (variable_of(name, profile) for name in TWILIO_NAMES)
+    return Advice(f"export {sid}=AC… {key}=SK… {secret}=… (Twilio Console, Account, API keys)")
 
 
 def load_notify_secret(environ: Mapping[str, str] | None = None) -> bytes | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from dispatcher.settings.credentials import SECRET_NAMES
+from dispatcher.secret_names import NOTIFY_SECRET, TWILIO_NAMES
+from dispatcher.settings.profiles import variable_of
 from dispatcher.settings.schema import setting_names, tables
 
 if TYPE_CHECKING:
@@ -66,7 +67,17 @@ _INTRODUCTION = """\
 #
 # Secrets never stand here. They come from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY
 # and TWILIO_API_SECRET (or TWILIO_AUTH_TOKEN), and DISPATCHER_NOTIFY_SECRET; each may be a file
-# (TWILIO_API_SECRET_FILE=…)."""
+# (TWILIO_API_SECRET_FILE=…). `dispatcher login` keeps an API key for you instead."""
+_PROFILES = '''\
+# Profiles are for several accounts: `--profile eu`, or DISPATCHER_PROFILE=eu, lays that profile's
+# tables over the ones above. Its credentials are its own: `dispatcher login --profile eu`, or
+# TWILIO_EU_ACCOUNT_SID with TWILIO_EU_API_KEY and TWILIO_EU_API_SECRET.
+#
+#   [profiles.eu.account]
+#   region = "ie1"
+#   edge = "dublin"
+#   [profiles.eu.campaign]
+#   flow = "FW0123456789abcdef0123456789abcdee"'''
 
 
 def example() -> str:
@@ -80,6 +91,7 @@ def example() -> str:
         names = setting_names(model)
         for name in sorted(names, key=lambda name: f"{table}.{name}" not in REQUIRED):
             lines += ["", *_setting(f"{table}.{name}", name, model.model_fields[names[name]])]
+    lines += ["", _PROFILES]
     return "\n".join(lines) + "\n"
 
 
@@ -143,11 +155,11 @@ def setting_values(loaded: LoadedSettings) -> Iterator[SettingValue]:
             yield SettingValue(f"{table}.{name}", getattr(values, field), source, overrides)
 
 
-def secret_values(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def secret_values(environ: Mapping[str, str] | None = None, profile: str | None = None) -> dict[str, str]:
     """Each secret's variable: set, set by a file, or not set; never its value."""
     environ = os.environ if environ is None else environ
     found = {}
-    for name in SECRET_NAMES:
+    for name in (*(variable_of(name, profile) for name in TWILIO_NAMES), NOTIFY_SECRET):
         if environ.get(f"{name}_FILE"):
             found[name] = f"set by {name}_FILE"
         else:

@@ -1,8 +1,9 @@
-"""Settings merged from their sources: defaults < config.toml < environment < flags, each value with where it came from.
+"""Settings merged: defaults < config.toml < its profile < environment < flags, each value with where it came from.
 
 | source      | what it may hold                                                              |
 |-------------|-------------------------------------------------------------------------------|
 | config.toml | every setting of the schema; never a secret                                   |
+| a profile   | the same, in config.toml: [profiles.eu.rate], where that profile was chosen   |
 | environment | DISPATCHER_<TABLE>_<NAME> (DISPATCHER_RATE_PER_SECOND), TWILIO_REGION, _EDGE  |
 | flags       | the command's own                                                             |
 
@@ -28,6 +29,8 @@ from dispatcher.remedies import Advice, Command, InTurn
 from dispatcher.settings import config_file
 from dispatcher.settings.config_file import DEFAULT_CONFIG, ConfigFile
 from dispatcher.settings.credentials import variable_meant, without_secrets
+from dispatcher.settings.profiles import TABLE as PROFILES
+from dispatcher.settings.profiles import Profiles, asked_profile, read_profiles, unknown_profile, variable_of
 from dispatcher.settings.schema import Settings, setting_names, tables, takes_list
 from dispatcher.settings.variables import misnamed, variable_names
 
@@ -70,6 +73,18 @@ class LoadedSettings:
     settings: Settings
     provenance: Mapping[str, Provenance]
     config_path: Path | None
+    #: The profile that was chosen; None: none was.
+    profile: str | None = None
+
+    def is_from_file(self, name: str) -> bool:
+        """Whether config.toml says it, `table.name`, in whatever part."""
+        origin = self.provenance.get(name)
+        files = (str(self.config_path), _profile_source(self.config_path, self.profile))
+        return origin is not None and self.config_path is not None and origin.source in files
+
+
+def _profile_source(path: Path | None, profile: str | None) -> str:
+    return f"{path} [profiles.{profile}]"
 
 
 #: Settings that name files. In config.toml they lie beside it, whatever folder the program works in.
@@ -86,16 +101,19 @@ def _beside(config: Path, names: Any) -> Any:
 def load(
     config: Path | str | None = None,
     *,
+    profile: str | None = None,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> LoadedSettings:
     """Merge the sources. `config` None: config.toml in the working folder, where there is one.
 
+    `profile`: whose tables are laid over the rest of the file; None: DISPATCHER_PROFILE's, if it names one.
     `flags` maps `table.name` to a value; None values are passed over.
 
-    Raises: SettingsError, naming every wrong or unknown setting.
+    Raises: SettingsError, naming every wrong or unknown setting; the profile is none.
     """
     environ = os.environ if environ is None else environ
+    by_flag, profile = profile is not None, asked_profile(profile, environ)
     path = Path(config) if config is not None else Path(DEFAULT_CONFIG)
     merged: dict[str, dict[str, Any]] = {}
     history: dict[str, list[str]] = {}
@@ -107,10 +125,14 @@ def load(
 
     problems: list[str] = []
     file: ConfigFile | None = None
+    profiles = Profiles()
     if config is not None or path.is_file():
         file = config_file.read(path)
-        problems += file.problems
+        profiles = read_profiles(file.tables)
+        problems += [*file.problems, *_problems_of_profiles(profiles, file)]
         for table, values in file.tables.items():
+            if table == PROFILES:
+                continue
             if not isinstance(values, dict):
                 problems.append(_outside(table, values, file))
                 continue
@@ -120,6 +142,12 @@ def load(
     elif meant := config_file.misnamed(Path()):
         rename = Advice(f"mv {quote(str(meant))} {DEFAULT_CONFIG}")
         raise SettingsError(f"{meant} is not read: the file must be named {DEFAULT_CONFIG}", fix=rename)
+    if file is not None:
+        problems += _explain_others(profiles, profile, merged, file)
+    if profile is not None and profile in profiles.layers:
+        for dotted, value in profiles.layers[profile].items():
+            value = _beside(path, value) if dotted in _FILES else value
+            put(dotted, value, _profile_source(path, profile))
     problems.extend(misnamed(environ))
     for dotted, variable in variable_names().items():
         text = environ.get(variable)
@@ -135,12 +163,46 @@ def load(
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems.extend(_explain(error, history, file))
+        problems.extend(_explain(error, history, file, profile))
         settings = Settings()
+    if profile is not None and profile not in profiles.layers:
+        unknown = unknown_profile(profile, profiles, by_flag=by_flag)
+        if not problems:
+            raise unknown
+        problems.append(str(unknown))
     if problems:
         raise UnusableSettings(problems, given=frozenset(history) | (file.names if file is not None else frozenset()))
     provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
-    return LoadedSettings(settings=settings, provenance=provenance, config_path=path if file is not None else None)
+    config_path = path if file is not None else None
+    return LoadedSettings(settings=settings, provenance=provenance, config_path=config_path, profile=profile)
+
+
+def _problems_of_profiles(profiles: Profiles, file: ConfigFile) -> Iterator[str]:
+    for key, why in profiles.problems:
+        _, profile, *rest = key.split(".") if "." in key else (key, "")
+        variable = variable_meant(rest[-1]) if rest else None
+        if variable is not None:
+            yield _a_secret(f"[{PROFILES}.{profile}] {rest[-1]}", variable_of(variable, profile), file.where(key))
+        else:
+            yield f"{why} ({file.where(key)})"
+
+
+def _explain_others(
+    profiles: Profiles, chosen: str | None, merged: Mapping[str, Mapping[str, Any]], file: ConfigFile
+) -> Iterator[str]:
+    """What is wrong with the profiles that were not chosen: told now, and not on the day when one of them is needed."""
+    for profile, layer in profiles.layers.items():
+        if profile == chosen:
+            continue
+        tables_of = {table: dict(values) for table, values in merged.items()}
+        for dotted, value in layer.items():
+            table, _, name = dotted.partition(".")
+            tables_of.setdefault(table, {})[name] = value
+        try:
+            Settings.model_validate(tables_of)
+        except ValidationError as error:
+            source = _profile_source(file.path, profile)
+            yield from _explain(error, {name: [source] for name in layer}, file, profile, alone=True)
 
 
 def _from_text(dotted: str, text: str) -> Any:
@@ -167,25 +229,42 @@ def _outside(name: str, value: Any, file: ConfigFile) -> str:
     return f"{name}: {where} ({file.where(name)})"
 
 
-def _explain(error: ValidationError, history: Mapping[str, list[str]], file: ConfigFile | None) -> Iterator[str]:
+def _explain(
+    error: ValidationError,
+    history: Mapping[str, list[str]],
+    file: ConfigFile | None,
+    profile: str | None = None,
+    *,
+    alone: bool = False,
+) -> Iterator[str]:
+    """Each problem with where it is. `profile`: whose settings are among them; `alone`: nothing else is told."""
     known = {f"{table}.{name}" for table, model in tables() for name in setting_names(model)}
-    known_tables = [table for table, _ in tables()]
+    known_tables = [*(table for table, _ in tables()), PROFILES]
     told: set[str] = set()
+    # How a setting of each source is called in the file.
+    called = {} if file is None else {str(file.path): "", _profile_source(file.path, profile): f"{PROFILES}.{profile}."}
     for item in error.errors():
         context = item.get("ctx", {})
         # What concerns several settings of a table says which of them is to be corrected.
         location = [str(part) for part in item["loc"]] + [context[key] for key in ("setting",) if key in context]
         dotted = ".".join(location[:2])
         source = history.get(dotted, ["?"])[-1]
-        in_file = file is not None and source == str(file.path)
-        if source == "?" and file is not None and location[0] in file.tables:
-            in_file = True
-        where = file.where(dotted) if file is not None and in_file else source
-        name = f"[{location[0]}] {location[1]}" if len(location) > 1 else f"[{location[0]}]"
+        if source == "?" and len(location) == 1:
+            # A table as a whole: where anything of it is set.
+            of_table = [sources[-1] for name, sources in history.items() if name.startswith(f"{location[0]}.")]
+            source = next((one for one in of_table if one in called), "?")
+        if source == "?" and file is not None and not alone and location[0] in file.tables:
+            source = str(file.path)
+        if alone and source == "?":
+            continue
+        behind = called.get(source)
+        where = file.where(behind + dotted) if file is not None and behind is not None else source
+        table = f"{behind or ''}{location[0]}"
+        name = f"[{table}] {location[1]}" if len(location) > 1 else f"[{table}]"
         if item["type"] == "extra_forbidden":
             variable = variable_meant(location[-1], location[0])
             if variable is not None:
-                yield _a_secret(name, variable, where)
+                yield _a_secret(name, variable_of(variable, profile) if behind else variable, where)
                 continue
             candidates = known if len(location) > 1 else known_tables
             near = difflib.get_close_matches(dotted.lower(), candidates, n=1, cutoff=0.6)
@@ -194,7 +273,7 @@ def _explain(error: ValidationError, history: Mapping[str, list[str]], file: Con
         elif dotted not in told:
             # A setting of several kinds is wrong in each of them.
             told.add(dotted)
-            raw = file.raw(dotted) if file is not None and in_file else None
+            raw = file.raw(behind + dotted) if file is not None and behind is not None else None
             yield f"{name}: {_words(item, location, raw)} ({where})"
 
 

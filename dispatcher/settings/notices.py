@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from dispatcher.hosts import is_twilio
 from dispatcher.remedies import Advice, Remedy
+from dispatcher.secret_names import NOTIFY_SECRET, is_secret_name
 from dispatcher.settings.config_file import DEFAULT_CONFIG
-from dispatcher.settings.credentials import NOTIFY_SECRET, SECRET_NAMES
 from dispatcher.settings.loading import LoadedSettings
 from dispatcher.settings.schema import Settings
 from dispatcher.settings.variables import unused
@@ -63,9 +63,8 @@ def others_may_read(path: Path) -> bool:
 
 def _sent_elsewhere(loaded: LoadedSettings) -> list[Notice]:
     """Whoever puts a config.toml into a folder is sent the credentials of whoever works there."""
-    path, origin = loaded.config_path, loaded.provenance.get("account.base_url")
-    url = loaded.settings.studio_url
-    if path is None or origin is None or origin.source != str(path) or is_twilio(url):
+    path, url = loaded.config_path, loaded.settings.studio_url
+    if path is None or not loaded.is_from_file("account.base_url") or is_twilio(url):
         return []
     if path.absolute() != Path(DEFAULT_CONFIG).absolute():
         return []
@@ -79,9 +78,8 @@ def _sent_elsewhere(loaded: LoadedSettings) -> list[Notice]:
 
 def _readable_secrets(environ: Mapping[str, str]) -> list[Notice]:
     found = []
-    for name in SECRET_NAMES:
-        file = environ.get(f"{name}_FILE")
-        if file and others_may_read(Path(file)):
-            text = f"any user of this machine may read {file} ({name}_FILE)"
+    for name, file in sorted(environ.items()):
+        if file and name.endswith("_FILE") and is_secret_name(name) and others_may_read(Path(file)):
+            text = f"any user of this machine may read {file} ({name})"
             found.append(Notice(about="secrets", text=text, fix=Advice(f"chmod 600 {quote(file)}")))
     return found

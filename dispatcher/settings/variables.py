@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from dispatcher.settings.credentials import NOTIFY_SECRET
+from dispatcher.secret_names import NOTIFY_SECRET
+from dispatcher.settings.profiles import VARIABLE as PROFILE_VARIABLE
 from dispatcher.settings.schema import setting_names, tables
 
 PREFIX = "DISPATCHER_"
@@ -29,7 +30,7 @@ def misnamed(environ: Mapping[str, str]) -> Iterator[str]:
 
     A limit that is misspelled is no limit. Those of a known table, and those that are nearly a setting's name.
     """
-    known = [*variable_names().values(), NOTIFY_SECRET]
+    known = [*variable_names().values(), NOTIFY_SECRET, PROFILE_VARIABLE]
     known_tables = tuple(f"{PREFIX}{table}_".upper() for table, _ in tables())
     for name in _unknown(environ):
         is_ours = name.upper().startswith(known_tables)
@@ -46,7 +47,7 @@ def unused(environ: Mapping[str, str]) -> list[str]:
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {*variable_names().values(), NOTIFY_SECRET, f"{NOTIFY_SECRET}_FILE"}
+    known = {*variable_names().values(), NOTIFY_SECRET, f"{NOTIFY_SECRET}_FILE", PROFILE_VARIABLE}
     for name, value in sorted(environ.items()):
         if value and name.upper().startswith(_ALIKE) and name not in known:
             yield name

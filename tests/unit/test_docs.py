@@ -9,14 +9,19 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 import dispatcher
+from dispatcher import answers
 from dispatcher.campaign.timing import WaitsFor
+from dispatcher.events import EventBus
 from dispatcher.model import PausedBy, Reason, RowState
 from dispatcher.reporting.summary import CampaignState
-from docs import presets, rooms
+from docs import json_schemas, presets, rooms
+from tests.support.schemas import check
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -146,3 +151,32 @@ def test_the_readmes_unit_is_one_to_systemd(tmp_path: Path) -> None:
     found = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
     # Other units of the machine may have warnings of their own.
     assert (found.returncode, [line for line in found.stderr.splitlines() if "spring.service" in line]) == (0, [])
+
+
+@pytest.mark.parametrize(("name", "document"), list(json_schemas.documents()))
+def test_the_schemas_are_what_the_types_say(name: str, document: dict[str, Any]) -> None:
+    """Each JSON Schema is one, and is made from dispatcher/answers.py: `python -m docs.json_schemas` writes them."""
+    jsonschema.Draft202012Validator.check_schema(document)
+    assert (json_schemas.FOLDER / name).read_text("utf-8") == json_schemas.text(document), "python -m docs.json_schemas"
+
+
+def test_the_schemas_are_all_there() -> None:
+    """No file is left of what is not made any more, and docs/report.md leads to each."""
+    files = {path.name for path in json_schemas.FOLDER.iterdir()}
+    assert files == {name for name, _ in json_schemas.documents()}
+    text = (ROOT / "docs" / "report.md").read_text("utf-8")
+    assert [name for name in files if f"schemas/{name}" not in text] == []
+
+
+def test_an_empty_answer_fits_its_schema() -> None:
+    """Where nothing is known, every key of a run's object is there, and null."""
+    frame = {"schema": 1, "exit_code": 2, "error": None}
+    check("run", {**answers.empty_run(), **frame})
+    required = json_schemas._document(answers.RunAnswer, "")["required"]
+    assert set(answers.empty_run()) == set(required)
+
+
+def test_a_snapshot_fits_its_schema() -> None:
+    """The live state has the keys that are told of, and no other."""
+    line = {"event": "state", "at": "2026-01-31T09:05:00.123Z", **EventBus().snapshot().as_json()}
+    check("events", line)

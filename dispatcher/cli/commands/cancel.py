@@ -48,7 +48,7 @@ async def cancel(
             ask(planned, "take these rows out", yes)
             planned = await opened.cancel(reason)
         if json:
-            print_status_object(await opened.status(), await opened.reasons())
+            print_status_object(await opened.status(), await opened.reasons(), opened.settings)
         else:
             print_line(f"{counted(planned, 'row')} cancelled")
     return ExitCode.OK

@@ -64,13 +64,13 @@ def show(
 
     loaded = asked.load()
     values = [item for item in setting_values(loaded) if item.source != "default" or not changed]
-    secrets = secret_values()
+    secrets = secret_values(profile=loaded.profile)
     if json:
         traced = {
             item.name: {"value": item.value, "source": item.source, "overrides": item.overrides} for item in values
         }
         config = str(loaded.config_path) if loaded.config_path else None
-        print_json({"config": config, "settings": traced, "secrets": secrets})
+        print_json({"config": config, "profile": loaded.profile, "settings": traced, "secrets": secrets})
         return ExitCode.OK
     shown = table("setting", "value", "from", "above", whole=("setting",), dim=("above",))
     for item in values:

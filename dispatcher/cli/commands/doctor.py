@@ -32,7 +32,7 @@ async def doctor(session: options.Session, json: options.Json = False) -> int:
     from dispatcher.campaign.doctor import checks
 
     found: list[Check] = []
-    async for check in checks(session.asked.config, session.asked.flags):
+    async for check in checks(session.asked.config, session.asked.flags, session.asked.profile):
         found.append(check)
         if not json:
             _print(check)

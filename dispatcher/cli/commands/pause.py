@@ -44,7 +44,7 @@ async def pause(
     if not waiting_rows(status) and not status.running:
         say("no row waits: whatever a file adds will wait for resume", "yellow")
     if json:
-        print_status_object(status, reasons)
+        print_status_object(status, reasons, session.settings)
     else:
         print_line(f"{campaign} is paused" + ("" if status.running else "; no run is under way"))
         if waiting_rows(status):

@@ -33,7 +33,7 @@ async def reconcile(
             found, status = await opened.reconcile()
         reasons = await opened.reasons()
     if json:
-        print_status_object(status, reasons)
+        print_status_object(status, reasons, session.settings)
     else:
         text = f"{found.created:,} exist, {found.planned:,} do not and wait, {found.unresolved:,} stay unknown"
         print_pairs([("looked up", text), *status_lines(status, None)])

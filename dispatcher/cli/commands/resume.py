@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render import answers
 
 EPILOG = options.examples(
     ("dispatcher resume spring", "after Ctrl-C, a crash, `run --limit`"),
@@ -50,6 +51,7 @@ async def resume(
     wait: options.Wait = False,
     wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
+    json_events: options.JsonEvents = False,
 ) -> int:
     """Go on with a campaign, without its file.
 
@@ -64,10 +66,12 @@ async def resume(
     from dispatcher.cli.render.terminal import say
     from dispatcher.model import PausedBy, Reason
 
+    json = json or json_events
     choice = RetryChoice(skipped=(Reason.contacted,)) if again else RetryChoice()
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     waits = launching.waits_for_hours(wait_until_done, json)
-    async with session.working(campaign, wait=wait) as opened:
+    answers.know(campaign=campaign)
+    async with session.working(campaign, wait=wait) as opened, launching.answered(opened):
         if unless_paused:
             await opened.check_not_paused()
         accepted = [PausedBy.guard] * accept_guard + [PausedBy.canary] * accept_canary
@@ -90,7 +94,6 @@ async def resume(
             launch,
             yes=yes,
             as_json=json,
-            waits=waits,
             extra=extra,
             repeats=max(extra, left_out.contacted),
             suppressed=left_out.suppressed,

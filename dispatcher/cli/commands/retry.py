@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render import answers
 from dispatcher.cli.render.campaign import print_status_object
 from dispatcher.cli.render.remedies import remedy_text
 from dispatcher.cli.render.terminal import say
@@ -76,6 +77,7 @@ async def retry(
     wait: options.Wait = False,
     wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
+    json_events: options.JsonEvents = False,
 ) -> int:
     """Send again what Studio refused, as you ask for it.
 
@@ -87,6 +89,7 @@ async def retry(
     from dispatcher.cli import launching
     from dispatcher.cli.render import live
 
+    json = json or json_events
     choice = RetryChoice(
         codes=tuple(code or ()),
         all_rejected=all_rejected,
@@ -104,7 +107,8 @@ async def retry(
         )
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     waits = launching.waits_for_hours(wait_until_done, json)
-    async with session.working(campaign, wait=wait) as opened:
+    answers.know(campaign=campaign)
+    async with session.working(campaign, wait=wait) as opened, launching.answered(opened):
         await opened.check_not_paused()
         if unknown:
             # What can be found is found first.
@@ -122,7 +126,6 @@ async def retry(
                 launch,
                 yes=yes,
                 as_json=json,
-                waits=waits,
                 extra=count,
                 repeats=left_out.contacted,
                 suppressed=left_out.suppressed,
@@ -143,7 +146,7 @@ async def _say_nothing_matches(opened: Campaign, as_json: bool) -> None:
     if there_are:
         say(f"there are: {', '.join(there_are[:FACETS_SHOWN])}", "bright_black")
     if as_json:
-        print_status_object(await opened.status(), await opened.reasons())
+        print_status_object(await opened.status(), await opened.reasons(), opened.settings)
 
 
 async def _refuse_no_choice(session: options.Session, name: str) -> None:

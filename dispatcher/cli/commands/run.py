@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render import answers
 from dispatcher.errors import UsageError
 from dispatcher.remedies import AnyOf, Command, Option
 
@@ -76,6 +77,7 @@ async def run(
     wait: options.Wait = False,
     wait_until_done: options.WaitUntilDone = False,
     json: options.Json = False,
+    json_events: options.JsonEvents = False,
 ) -> int:
     """Send a file's rows: every valid row once, at the account's rate.
 
@@ -85,6 +87,7 @@ async def run(
     The whole file is read and checked before anything is sent, and so is whether the flow fits it; the number of rows
     has to be typed, or --yes given.
     """
+    json = json or json_events
     if dry_run and test_to:
         ways = AnyOf(Option("dry-run"), Option("test-to", test_to))
         raise UsageError("--dry-run sends nothing and --test-to sends one", fix=ways)
@@ -114,15 +117,15 @@ async def run(
     )
     waits = launching.waits_for_hours(wait_until_done, json)
     planning = into.plan_options(again=again, add=add, guard=yes and not remove)
-    async with session.working(into.name, create=True, wait=wait) as opened:
+    answers.know(campaign=into.name)
+    async with session.working(into.name, create=True, wait=wait) as opened, launching.answered(opened):
         launch = await prepared(opened)
-        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight, as_json=json)
+        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight)
         launched = await launching.send(
             opened,
             launch,
             yes=yes,
             as_json=json,
-            waits=waits,
             repeats=repeats if again else 0,
             removal_agreed=True,
         )

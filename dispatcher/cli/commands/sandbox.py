@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from dispatcher.cli import options
 from dispatcher.cli.render.terminal import err, pairs, print_line, say
-from dispatcher.errors import ExitCode
+from dispatcher.errors import AuthenticationError, ExitCode
 from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def sandbox(
     import asyncio
 
     from dispatcher import sandbox as local
-    from dispatcher.settings import load_credentials
+    from dispatcher.settings.credentials import environment_credentials, export_advice
 
     if fault == ["list"]:
         for known in local.FAULTS.values():
@@ -117,7 +118,9 @@ def sandbox(
     if account is not None:
         settings = replace(settings, account_sid=account)
     if require_env:
-        own = load_credentials()
+        own = environment_credentials(os.environ)
+        if own is None:
+            raise AuthenticationError("the environment has no credentials", fix=export_advice(None))
         settings = replace(settings, account_sid=own.account_sid, credentials={own.username: own.password})
     asyncio.run(_serve(settings))
     return ExitCode.OK

@@ -107,6 +107,7 @@ def _when(at: str | None, every: str | None, zone: str | None, file: str | None)
 
 def _job(asked: options.Asked, campaign: str, file: str | None, when: When, user: str | None = None) -> Job:
     from dispatcher.campaign.schedule import Job
+    from dispatcher.settings.profiles import asked_profile
 
     # A pause is a person's to lift, not a clock's.
     work = (
@@ -120,6 +121,9 @@ def _job(asked: options.Asked, campaign: str, file: str | None, when: When, user
         work += ["--wait", "--wait-until-done"]
     if asked.config is not None:
         work += ["--config", str(asked.config.absolute())]
+    # What the shell's environment says now, a timer's will not.
+    if profile := asked_profile(asked.profile, os.environ):
+        work += ["--profile", profile]
     for name in ("account.base_url", "state.dir"):
         if value := asked.flags.get(name):
             work += [FLAGS[name].name, str(Path(value).absolute()) if name == "state.dir" else str(value)]

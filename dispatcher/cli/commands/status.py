@@ -48,7 +48,7 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
         reasons = await campaign.reasons()
         waiting = [] if status.running else await campaign.waiting()
     if as_json:
-        print_status_object(status, reasons, waiting)
+        print_status_object(status, reasons, session.settings, waiting)
         return ExitCode.OK
     lines = [
         ("campaign", Text(status.campaign.name, style="bold")),

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import status_lines
+from dispatcher.cli.render.campaign import say_undo, status_lines
 from dispatcher.cli.render.executions import print_counts
-from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, table
 from dispatcher.errors import ExitCode
-from dispatcher.remedies import Command
 
 if TYPE_CHECKING:
     from dispatcher.reporting.summary import Problem
@@ -44,8 +42,7 @@ async def summary(session: options.Session, campaign: options.CampaignName, json
         _print_problems(found.problems)
     if counts.seen_at_ms is not None:
         print_counts(counts)
-    elif counts.created:
-        say_step(Command("track", (campaign,), does="finds out what became of the executions"))
+    say_undo(campaign, found.status)
     return ExitCode.OK
 
 

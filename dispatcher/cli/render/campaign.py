@@ -293,18 +293,21 @@ def say_next_steps(name: str, status: CampaignStatus) -> None:
         say_step(step)
 
 
+def say_undo(name: str, status: CampaignStatus) -> None:
+    """What can be taken back, one command a line."""
+    from dispatcher.campaign.next_steps import undo_steps
+
+    for step in undo_steps(name, status):
+        say_step(step)
+
+
 def print_status_object(
-    status: CampaignStatus, reasons: Mapping[str, int], waiting: Sequence[Waiting] | None = None
+    status: CampaignStatus, reasons: Mapping[str, int], settings: Settings, waiting: Sequence[Waiting] | None = None
 ) -> None:
     """The campaign as JSON, with the report that it had last. `waiting`: rows without hours now; None: not asked."""
-    from dispatcher.campaign.timing import utc_text, waiting_objects
-    from dispatcher.reporting.summary import status_object
+    from dispatcher.campaign.objects import status_answer
 
-    found = status_object(status, status.report_path, reasons)
-    if waiting is not None:
-        found["waiting"] = waiting_objects(waiting)
-        found["next_at"] = utc_text(waiting[0].until_ms) if waiting else None
-    print_json(found)
+    print_json(status_answer(status, status.report_path, reasons, waiting, settings))
 
 
 def state_text(status: CampaignStatus) -> Text:

@@ -28,13 +28,14 @@ _OF_A_CAMPAIGN = frozenset(
         "summary",
         "recall",
         "notify flush",
+        "login",
     )
 )
 
 
 def carry(asked: Asked) -> None:
     """From now on commands that are told name, too, what this one was told of host, ledger and settings' file."""
-    found = [("config", None if asked.config is None else str(asked.config))]
+    found = [("config", None if asked.config is None else str(asked.config)), ("profile", asked.profile)]
     found += [(FLAGS[name].name[2:], asked.flags.get(name)) for name in ("account.base_url", "state.dir")]
     _carried[:] = [Option(name, value) for name, value in found if value]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dispatcher.cli.render import answers
 
 TABLE_BOX = box.SIMPLE_HEAD
 #: How wide a table may be where no terminal sets the width.
@@ -95,11 +96,8 @@ def _escaped(letter: str) -> str:
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """One JSON value on stdout, and flush."""
-    # Letters that the stream does not have would be escaped in a way that JSON does not know.
-    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    sys.stdout.write(json.dumps(value, ensure_ascii=not is_unicode) + "\n")
-    sys.stdout.flush()
+    """One JSON value on stdout, at the command's end: see `answers`."""
+    answers.put(value)
 
 
 def escape_what_cannot_be_shown() -> None:

@@ -41,6 +41,12 @@ class Result:
         """Stdout, which must be one JSON value and nothing else."""
         return json.loads(self.out)
 
+    @property
+    def found(self) -> dict[str, Any]:
+        """The object on stdout without what every object has."""
+        assert (self.json["schema"], self.json["exit_code"]) == (1, self.code)
+        return {name: value for name, value in self.json.items() if name not in ("schema", "exit_code", "error")}
+
 
 @dataclass(slots=True)
 class Program:

@@ -119,3 +119,41 @@ def test_a_part_of_the_report(ready: Program, sandbox: SandboxProcess) -> None:
     assert workbook.out == "spring-report.xlsx\n"
     # The campaign's report is the whole one.
     assert ready("status", "spring", "--json").json["report"] == str(ready.folder / "spring-report.xlsx")
+
+
+def test_a_report_on_stdout(ready: Program) -> None:
+    """The same bytes as in a file, in each format; the campaign's report stays where it was."""
+    write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
+    assert ready("run", "spring.csv", "--yes").code == 3
+    done = ready("report", "spring", "--report", "-")
+    assert done.code == 0, done.err
+    assert done.out == (ready.folder / "spring-report.csv").read_text(encoding="utf-8")
+    failed = ready("report", "spring", "--report", "-", "--only", "failed")
+    assert (failed.code, failed.out.count("\n")) == (0, 2)
+    assert ready("report", "spring", "--report", "-", "--format", "html").out.startswith("<!DOCTYPE html>")
+    assert ready("report", "spring", "--report", "-", "--format", "pdf").out == ""
+    both = ready("report", "spring", "--report", "-", "--open")
+    assert (both.code, both.out) == (2, "")
+    assert ready("status", "spring", "--json").json["report"].endswith("spring-report.csv")
+    assert not list(ready.folder.glob("-*"))
+
+
+def test_a_report_that_cannot_be_opened_is_there(ready: Program) -> None:
+    """Where there is no desktop: its path on stdout, and the error says that it is written."""
+    write_contacts(ready.folder / "spring.csv", 2)
+    assert ready("run", "spring.csv", "--yes").code == 0
+    none: dict[str, str | None] = {"DISPLAY": None, "WAYLAND_DISPLAY": None}
+    done = ready("report", "spring", "--format", "html", "--open", env=none)
+    assert (done.code, done.out) == (2, "spring-report.html\n")
+    assert "error[report]: the report is written, and cannot be opened" in done.err
+
+
+def test_the_closing_words_say_what_can_be_undone(ready: Program) -> None:
+    """After a run, and with its numbers later: what waits can be taken out, what was started ended, and tracked."""
+    write_contacts(ready.folder / "spring.csv", 5)
+    done = ready("run", "spring.csv", "--yes", "--limit", "2")
+    for said in (done.err, ready("summary", "spring").err):
+        assert "dispatcher track spring   says what became of them: created is not yet delivered" in said
+        assert "dispatcher recall spring   ends what is still active of the 2 executions that were started" in said
+        assert "dispatcher cancel spring --reason …   takes out the 3 rows that wait" in said
+    assert "recall" not in ready("run", "spring.csv", "--yes", "--json").err

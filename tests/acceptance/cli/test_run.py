@@ -33,6 +33,10 @@ KEYS = {
     "report",
     "waiting",
     "next_at",
+    "hours",
+    "schema",
+    "exit_code",
+    "error",
 }
 STATES = {"planned", "sending", "created", "rejected", "busy", "unknown", "invalid", "skipped"}
 
@@ -149,11 +153,15 @@ def test_the_json_of_a_run_and_of_its_status(ready: Program, sandbox: SandboxPro
     status = ready("status", "spring", "--json", env={"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None})
     for found in (result, status):
         assert found.code == 0, found.err
-        assert set(found.json) == KEYS
+        assert set(found.json) == KEYS | ({"run"} if found is result else set())
         assert set(found.json["rows"]) == STATES
         assert (found.json["campaign"], found.json["state"], found.json["attempts"]) == ("spring", "finished", 5)
         assert found.json["report"].endswith("spring-report.csv")
         assert found.json["window_limit"] == 5000
+        assert (found.json["schema"], found.json["exit_code"], found.json["error"]) == (1, 0, None)
+    run = result.json["run"]
+    assert (run["created"], run["rejected"], run["unknown"], run["requests"], run["throttled"]) == (5, 0, 0, 5, 0)
+    assert run["started_at"] <= run["finished_at"]
 
 
 def test_limit_sends_so_many_rows(ready: Program, sandbox: SandboxProcess) -> None:

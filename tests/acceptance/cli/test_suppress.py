@@ -40,7 +40,7 @@ def test_by_hand(ready: Program, sandbox: SandboxProcess) -> None:
     assert "nobody is suppressed: dispatcher suppress add NUMBER\n" in ready("suppress", "list").err
     added = ready("suppress", "add", "(202) 555-0100", f"whatsapp:{BOB}", "--reason", "asked by mail")
     assert (added.code, added.out) == (0, "2 contacts suppressed\n")
-    assert ready("suppress", "add", ANN, "--json").json == {"contacts": 1, "added": 0}
+    assert ready("suppress", "add", ANN, "--json").found == {"contacts": 1, "added": 0}
     assert "2" in ready("suppress", "list").out
     checked = ready("suppress", "check", ANN, CYD)
     assert f"{ANN}: suppressed (by hand)" in checked.out
@@ -94,7 +94,7 @@ def test_what_is_exported(ready: Program, sandbox: SandboxProcess) -> None:
     assert ready("suppress", "export", "all.csv").code == 2
     # Read back, also where a program has saved it in its own encoding.
     path.write_bytes(path.read_bytes() + f"{CYD},user,Zürich\n".encode("latin-1"))
-    assert ready("suppress", "add", "--file", "all.csv", "--json").json == {"contacts": 2, "added": 1}
+    assert ready("suppress", "add", "--file", "all.csv", "--json").found == {"contacts": 2, "added": 1}
     ready("suppress", "remove", CYD, "--reason", "a trial")
     command = [*PROGRAM, "suppress", "add", "--file", "-"]
     piped = subprocess.run(
@@ -109,7 +109,7 @@ def test_what_is_exported(ready: Program, sandbox: SandboxProcess) -> None:
     ]
     # What was exported is a list for whoever else needs it.
     with_lists(ready, sandbox, files=["all.csv"], column="contact")
-    assert ready("suppress", "add", "--file", "all.csv", "--json").json == {"contacts": 2, "added": 1}
+    assert ready("suppress", "add", "--file", "all.csv", "--json").found == {"contacts": 2, "added": 1}
 
 
 def test_files_and_digests(ready: Program, sandbox: SandboxProcess) -> None:

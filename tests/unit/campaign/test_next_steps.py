@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dispatcher.campaign.next_steps import next_steps
+from dispatcher.campaign.next_steps import next_steps, undo_steps
 from dispatcher.model import Pause, PausedBy, RowState
 from dispatcher.remedies import Advice, Command, Option, Remedy
 from tests.unit.campaign.values import status
@@ -58,3 +58,22 @@ def test_who_resumes_lifts_the_pause(by: PausedBy, options: tuple[Option, ...]) 
     assert step == Command("resume", ("spring",), options, does="lifts the pause and sends the 2 rows that wait")
     none: list[Remedy] = []
     assert next_steps("spring", replace(paused, rows=status({}).rows)) == none
+
+
+def test_what_was_started_can_be_taken_back() -> None:
+    """Created is not yet delivered: tracked, and ended; what waits is taken out. Of earlier files, too."""
+    for found in (
+        status({RowState.created: 5, RowState.planned: 2}),
+        status({RowState.created: 5}, {RowState.planned: 2}),
+    ):
+        steps = undo_steps("spring", found)
+        assert [step.name for step in steps if isinstance(step, Command)] == ["track", "recall", "cancel"]
+        assert "not yet delivered" in steps[0].does if isinstance(steps[0], Command) else False
+    assert [step.name for step in undo_steps("spring", status({RowState.planned: 1})) if isinstance(step, Command)] == [
+        "cancel"
+    ]
+
+
+def test_where_nothing_was_done_nothing_is_taken_back() -> None:
+    """Refused and left-out rows need no undoing."""
+    assert not undo_steps("spring", status({RowState.rejected: 3, RowState.skipped: 1, RowState.invalid: 1}))

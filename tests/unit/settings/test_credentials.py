@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import AuthenticationError
+from dispatcher.secret_names import TWILIO_NAMES, is_secret_name, secret_texts
 from dispatcher.settings import load_credentials
-from dispatcher.settings.credentials import TWILIO_NAMES
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "1" * 32
@@ -65,3 +65,27 @@ def test_the_secret_is_not_shown() -> None:
     found = load_credentials(WITH_KEY)
     assert SECRET not in f"{found!r} {found}"
     assert KEY in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("TWILIO_AUTH_TOKEN", True),
+        ("TWILIO_EU_API_SECRET_FILE", True),
+        ("TWILIO_UK_WEST_ACCOUNT_SID", True),
+        ("DISPATCHER_NOTIFY_SECRET", True),
+        ("TWILIO_REGION", False),
+        ("MY_TWILIO_AUTH_TOKEN", False),
+    ],
+)
+def test_a_secrets_variable_is_known(name: str, is_one: bool) -> None:
+    """Of whatever profile: programs that are started get none of them."""
+    assert is_secret_name(name) is is_one
+
+
+def test_all_profiles_secrets_are_masked(tmp_path: Path) -> None:
+    """What a log masks is every secret of the environment, whichever profile is used; who it is may be shown."""
+    (tmp_path / "file").write_text("canary-file\n")
+    environ = WITH_KEY | {"TWILIO_EU_AUTH_TOKEN": "canary-eu", "TWILIO_UK_API_SECRET_FILE": str(tmp_path / "file")}
+    environ["TWILIO_X_AUTH_TOKEN_FILE"] = "/nowhere/at/all"
+    assert set(secret_texts(environ)) == {SECRET, "canary-eu", "canary-file"}
