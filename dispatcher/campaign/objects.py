@@ -9,7 +9,7 @@ from dispatcher.model import ExecutionStatus
 from dispatcher.reporting.summary import status_object
 
 if TYPE_CHECKING:
-    from dispatcher.ledger.records import ExecutionCounts
+    from dispatcher.ledger.executions import ExecutionCounts
     from dispatcher.reporting.summary import Summary
     from dispatcher.studio.resources import Flow
     from dispatcher.tracking.results import RecallResult, TrackResult
