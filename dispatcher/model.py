@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
 
 #: The columns that a report adds to the input's. A report that is fed back loses them again, so their prefix keeps them
 #: from colliding with the user's; other columns named dispatch_… are the user's.
@@ -30,6 +31,39 @@ REPORT_COLUMNS: tuple[str, ...] = (
 WAIT_COLUMNS: tuple[str, ...] = ("dispatch_waits_until", "dispatch_waits_for", "dispatch_zone")
 #: And what each column about an execution begins with, once a campaign was tracked.
 OUTCOME_PREFIX = "dispatch_outcome_"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(at_ms: int) -> datetime:
+    """Milliseconds since 1970 as a time in UTC, exactly."""
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
+def moment_if(at_ms: int | None) -> datetime | None:
+    """The same of what may not be known."""
+    return None if at_ms is None else moment(at_ms)
+
+
+class ExitCode(IntEnum):
+    """The program's exit codes; scripts depend on them."""
+
+    #: all created (or skipped on purpose)
+    OK = 0
+    BUG = 1
+    #: usage, configuration or input
+    USAGE = 2
+    #: finished, some rows rejected, busy or invalid
+    SOME_REFUSED = 3
+    AUTHENTICATION = 4
+    #: stopped early, resumable
+    STOPPED = 5
+    #: rows left unknown
+    SOME_UNKNOWN = 6
+    #: only rows are left that wait for hours, a start or their own times
+    WAITING = 7
+    INTERRUPTED = 130
 
 
 class RowState(StrEnum):
@@ -191,6 +225,11 @@ class Pause:
     by: PausedBy
     #: For people: as somebody gave it, or the numbers of a verdict; empty: none was given.
     reason: str = ""
+
+    @property
+    def at(self) -> datetime:
+        """Since when, in UTC."""
+        return moment(self.at_ms)
 
 
 class NoticeKind(StrEnum):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
     from dispatcher.campaign.run import CampaignRun
     from dispatcher.campaign.stop import StopRequest
+    from dispatcher.intake.mappings import Contacts
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.preflight import Finding
     from dispatcher.tracking.results import RecallResult
@@ -31,15 +32,22 @@ if TYPE_CHECKING:
 class Campaign(CampaignView):
     """Made by `open_campaign`; one task at a time may plan or send."""
 
-    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
-        """Read a file whole, check it, and put it into the campaign. Nothing is sent.
+    async def plan(
+        self, contacts: Contacts, options: PlanOptions | None = None, *, source: str | None = None
+    ) -> PlanCounts:
+        """Read all contacts, check them, and put them into the campaign. Nothing is sent.
 
-        Rows that the file has no more are not sent from now on, and taken out by `send`.
-        Raises: InputError, ColumnError, SuppressionError, SettingsError, CampaignMismatch, LedgerError; why it was
-        stopped.
+        `contacts`: a file's path; `-`, standard input; or rows of your own, an iterable of mappings: columns are the
+        keys of the first, values are text, whole numbers, `Decimal`, or None for an empty cell. They are taken one by
+        one, in other threads, and not kept. `source` is what such rows are called in messages and in `status`.
+
+        Rows that a file has no more are not sent from now on, and taken out by `send`. Rows of your own are a part,
+        and take out none, unless the options say that they are the `whole`.
+        Raises: InputError, ColumnError, UsageError, SuppressionError, SettingsError, CampaignMismatch, LedgerError;
+        why it was stopped; what the iterable raises, as it is. The campaign is then as it was.
         """
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop, options or PlanOptions())
+            return await plan(self._context, contacts, stop, options or PlanOptions(), name=source)
 
     async def preflight(self) -> list[Finding]:
         """Whether the flow can do what the planned rows want of it: errors first, then warnings and notes.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.result import RunCounts
     from dispatcher.campaign.timing import Waiting
-    from dispatcher.ledger.records import CampaignStatus, ExecutionCounts
+    from dispatcher.ledger.executions import ExecutionCounts
+    from dispatcher.ledger.records import CampaignStatus
     from dispatcher.reporting.summary import Summary
     from dispatcher.settings import Settings
     from dispatcher.studio.resources import Flow

@@ -7,16 +7,20 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.campaign import timing
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.stop import StopRequest
 from dispatcher.campaign.suppression import use_lists
+from dispatcher.errors import UsageError
 from dispatcher.events import EventBus, Phase, PhaseChanged, Planned, PlanProgress
-from dispatcher.intake import STDIN, OpenedInput, Told, open_input
+from dispatcher.intake import OpenedInput, Told, open_input
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import EarlierRows, InputRecord, PlanCounts, RowBatch
+
+if TYPE_CHECKING:
+    from dispatcher.intake.mappings import Contacts
 
 PROGRESS_EVERY_S = 0.1
 
@@ -37,17 +41,26 @@ class PlanOptions:
     guard: bool = False
     #: Whose report the file is, where its rows do not say so; empty: the campaign's own, if it is one.
     origin: str = ""
+    #: Rows of a program, or standard input, are all that there are: those that they lack are taken out, as a file's.
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError: a part of the whole is asked for, and the whole."""
+        if self.add and self.whole:
+            raise UsageError("contacts are a part, or the whole: not both", found="add and whole", fix="leave one out")
 
 
-async def plan(context: CampaignContext, source: str | Path, stop: StopRequest, options: PlanOptions) -> PlanCounts:
+async def plan(
+    context: CampaignContext, contacts: Contacts, stop: StopRequest, options: PlanOptions, *, name: str | None = None
+) -> PlanCounts:
     """See `Campaign.plan`."""
     ledger, bus, settings = context.ledger, context.bus, context.settings
     bus.emit(PhaseChanged(phase=Phase.planning))
     timing.check(settings)
     lists = await use_lists(context)
     told = Told(campaign=context.name, origin=options.origin, elsewhere=await _elsewhere(context))
-    with await asyncio.to_thread(open_input, source, settings, told=told) as opened:
-        is_part = opened.is_report or str(source) == STDIN
+    with await asyncio.to_thread(open_input, contacts, settings, told=told, name=name) as opened:
+        is_part = opened.is_part and not options.whole
         input_record = await ledger.begin_input(await context.current(), opened.new_input)
         await _load(opened, input_record, ledger, bus, stop)
         counts = await ledger.finish_input(

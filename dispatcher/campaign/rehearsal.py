@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
@@ -20,6 +19,7 @@ from dispatcher.model import Refusal, dispatch_id
 from dispatcher.remedies import Advice, AnyOf, Command, Option, Setting
 
 if TYPE_CHECKING:
+    from dispatcher.intake.mappings import Contacts
     from dispatcher.sending.account import OpenAccount
     from dispatcher.studio.outcomes import Verdict
     from dispatcher.studio.preflight import Finding
@@ -38,10 +38,12 @@ class PlannedRequest:
 class Rehearsal(CampaignView):
     """A throw-away copy of a campaign. Made by `rehearse_campaign`."""
 
-    async def plan(self, source: str | Path, options: PlanOptions | None = None) -> PlanCounts:
+    async def plan(
+        self, contacts: Contacts, options: PlanOptions | None = None, *, source: str | None = None
+    ) -> PlanCounts:
         """See `Campaign.plan`."""
         with self._stops.operation() as stop:
-            return await plan(self._context, source, stop, options or PlanOptions())
+            return await plan(self._context, contacts, stop, options or PlanOptions(), name=source)
 
     async def preflight(self) -> list[Finding]:
         """See `Campaign.preflight`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from dispatcher.campaign.timing import Waiting
 from dispatcher.errors import DispatcherError, ExitCode
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.model import Reason, RowState
+from dispatcher.model import Reason, RowState, moment_if
 from dispatcher.settings import Settings
 
 
@@ -67,6 +68,11 @@ class RunResult:
     def next_at_ms(self) -> int | None:
         """When the first of those may be sent; None: none waits."""
         return self.waiting[0].until_ms if self.waiting else None
+
+    @property
+    def next_at(self) -> datetime | None:
+        """`next_at_ms`, in UTC."""
+        return moment_if(self.next_at_ms)
 
     @property
     def exit_code(self) -> ExitCode:

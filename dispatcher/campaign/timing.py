@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from dispatcher.campaign.starts import begun, begun_or_now, check_schedule, keep
 from dispatcher.clock import now_ms as local_ms
 from dispatcher.errors import StartMissed
 from dispatcher.ledger.records import InputRecord, ReportRow, Run
-from dispatcher.model import Refusal, RowState
+from dispatcher.model import Refusal, RowState, moment
 from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Waiting:
     #: An IANA name, the contacts' own; None: no hours hold for them.
     zone: str | None
     why: WaitsFor
+
+    @property
+    def until(self) -> datetime:
+        """`until_ms`, in UTC."""
+        return moment(self.until_ms)
 
 
 def hours_of(settings: Settings) -> Hours:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,8 @@ from dispatcher.campaign.stop import StopRequest, StopRequests
 from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
 from dispatcher.events import EventBus, ReportWritten
 from dispatcher.ledger import LedgerSnapshot
-from dispatcher.ledger.records import (
-    CampaignRecord,
-    CampaignStatus,
-    ExecutionCounts,
-    InputRecord,
-    ReportRow,
-)
+from dispatcher.ledger.executions import ExecutionCounts
+from dispatcher.ledger.records import CampaignRecord, CampaignStatus, InputRecord, ReportRow
 from dispatcher.ledger.wishes import Wish
 from dispatcher.model import Pause, RowState
 from dispatcher.remedies import Command
@@ -164,7 +160,7 @@ class CampaignView:
 
     async def rows(
         self, *, only: Selection | None = None, reason: str | None = None, after_row: int = 0
-    ) -> AsyncIterator[list[ReportRow]]:
+    ) -> AsyncGenerator[list[ReportRow], None]:
         """The latest file's rows in file order, some hundred at a time, as they stand when the first is read.
 
         `only`: rows in these states; `reason`: rows left out for this reason; `after_row`: those behind this number.
@@ -176,6 +172,19 @@ class CampaignView:
             states = only.states if only is not None else None
             async for batch in view.rows(record.input_id, after_row=after_row, states=states, reason=reason):
                 yield batch
+
+    async def each_row(
+        self, *, only: Selection | None = None, reason: str | None = None, after_row: int = 0
+    ) -> AsyncGenerator[ReportRow, None]:
+        """The same rows one by one, as they stand when the first is read, whatever is sent meanwhile.
+
+        Whoever leaves the loop early closes it: `async with contextlib.aclosing(campaign.each_row()) as rows`. Until
+        then the ledger keeps what is shown.
+        """
+        async with contextlib.aclosing(self.rows(only=only, reason=reason, after_row=after_row)) as batches:
+            async for batch in batches:
+                for row in batch:
+                    yield row
 
     async def report_target(
         self, chosen: Path | None = None, *, source: str | None = None, page: bool = False, overwrite: bool = False

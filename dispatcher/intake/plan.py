@@ -18,6 +18,7 @@ from dispatcher.remedies import AnyOf, Setting
 
 if TYPE_CHECKING:
     from dispatcher.intake.columns import ColumnMap
+    from dispatcher.intake.mappings import Contacts
     from dispatcher.intake.origin import Told
     from dispatcher.intake.rows import Table
     from dispatcher.intake.screening import Screening
@@ -49,6 +50,14 @@ class OpenedInput:
     def is_report(self) -> bool:
         """Whether it has columns of our reports: such a file is a part of its campaign."""
         return any(is_ours(visible(name)) for name in self._table.header)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it may be a part of its campaign: a report of ours, or what no file can be looked at for again.
+
+        Standard input is that, and rows of a program, which may hand them over page by page.
+        """
+        return self.is_report or not self.new_input.folder
 
     @property
     def total_bytes(self) -> int | None:
@@ -98,17 +107,21 @@ class OpenedInput:
         self.close()
 
 
-def open_input(source: str | Path, settings: Settings, *, told: Told | None = None) -> OpenedInput:
+def open_input(
+    contacts: Contacts, settings: Settings, *, told: Told | None = None, name: str | None = None
+) -> OpenedInput:
     """Open a file of contacts as [columns], [input] and [campaign] say; `-` is standard input.
 
-    `told`: how what a report says of its rows is taken; None: not at all.
+    Or take rows from a program, as mappings; `name` is what these are called. `told`: how what a report says of its
+    rows is taken; None: not at all.
 
-    Raises: InputError: the file cannot be used. ColumnError: a column that the settings name is not in it.
-    SettingsError: the sender, region or delimiter is wrong.
+    Raises: InputError: they cannot be used. ColumnError: a column that the settings name is not in them.
+    SettingsError: the sender, region or delimiter is wrong. UsageError: neither a file nor rows. What the rows raise.
     """
     # Reading a file takes pandas and phonenumbers; asking for help or the status does not.
     from dispatcher.intake.columns import map_columns
     from dispatcher.intake.formats import open_table
+    from dispatcher.intake.mappings import MappingTable, check_name
     from dispatcher.intake.phones import Addresses
     from dispatcher.intake.screening import Limits, Screening
 
@@ -128,11 +141,20 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
         raise SettingsError(
             "the sender is not set", fix=AnyOf(Setting("campaign.from", "+1…"), Setting("campaign.from_column"))
         )
-    table = open_table(source, settings.input)
+    check_name(contacts, name)
+    table: Table
+    if isinstance(contacts, (str, Path)):
+        table, source, folder = open_table(contacts, settings.input), str(contacts), folder_of(contacts)
+    else:
+        table, folder = MappingTable(contacts, name=name), ""
+        source = table.name
     try:
         try:
             columns = map_columns(table.header, settings.columns, settings.campaign)
         except ColumnError as error:
+            if not isinstance(contacts, (str, Path)):
+                # Its names are where they are: keys.
+                raise
             raise explained(error, table, settings.columns.to, settings.input.delimiter) from None
         table.check_used(columns.in_file(columns.to), [columns.in_file(position) for position in columns.used])
         table.notes.extend(header_notes(columns.header))
@@ -151,12 +173,12 @@ def open_input(source: str | Path, settings: Settings, *, told: Told | None = No
         table.close()
         raise
     new_input = NewInput(
-        source=str(source),
+        source=source,
         header=columns.header,
         parameter_columns=columns.parameters,
         parameter_constants=columns.constants,
         from_address=sender,
-        folder=folder_of(source),
+        folder=folder,
         key_columns=tuple(visible(name) for name in settings.columns.key),
     )
     return OpenedInput(new_input, table, screening, columns.kept)

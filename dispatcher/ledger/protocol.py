@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.canaries import Canaries
+from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
@@ -23,9 +24,7 @@ from dispatcher.ledger.records import (
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
-    CreatedExecution,
     EarlierRows,
-    ExecutionCounts,
     ForeignExecution,
     GrantedRow,
     GrantedRows,
@@ -39,7 +38,6 @@ from dispatcher.ledger.records import (
     RunTotals,
     SentExecution,
     TestAttempt,
-    TrackedExecution,
     UnknownRow,
 )
 from dispatcher.ledger.snapshot import LedgerSnapshot

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import ClassVar, NamedTuple
 
 import orjson
 
-from dispatcher.model import Absence, ExecutionStatus, FoundBy, Outcome, Pause, Reason, RowState
+from dispatcher.model import Absence, FoundBy, Outcome, Pause, Reason, RowState, moment_if
 from dispatcher.rules.places import Place
 
 
@@ -341,71 +342,19 @@ class ReportRow(NamedTuple):
     #: What was sent where the file says something else: JSON, parameter -> its value, null: not sent; None: as it says.
     sent: str | None = None
 
+    @property
+    def sent_at(self) -> datetime | None:
+        """When its last request left, in UTC; None: none has."""
+        return moment_if(self.sent_at_ms)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When its answer was known, in UTC; None: it is not."""
+        return moment_if(self.ended_at_ms)
+
     def sent_otherwise(self) -> dict[str, str | None] | None:
         """`sent` as an object; empty where only the addresses differ."""
         return None if self.sent is None else orjson.loads(self.sent)
-
-
-class CreatedExecution(NamedTuple):
-    """An execution that a campaign has created, as tracking needs it. Times in ms since the epoch, on our clock."""
-
-    attempt_id: int
-    execution_sid: str
-    #: It was created between these: its intent was written, its answer was known.
-    begun_at_ms: int
-    answered_at_ms: int
-    #: What was seen when it was last looked at; None: never.
-    status: ExecutionStatus | None
-    #: By Studio's clock; None: not known.
-    ended_at_ms: int | None
-    #: The flow's revision that it ran; None: not known.
-    flow_version: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedExecution:
-    """What is known of an execution. Details are known where `read_as` is."""
-
-    attempt_id: int
-    status: ExecutionStatus
-    seen_at_ms: int
-    #: By Studio's clock.
-    ended_at_ms: int | None = None
-    #: The flow's revision that it ran.
-    flow_version: int | None = None
-    #: When this program ended it.
-    recalled_at_ms: int | None = None
-    #: The settings by which its details were read.
-    read_as: str | None = None
-    #: The widget it came to last.
-    last_step: str | None = None
-    #: The widgets it came through, in order; None: not known.
-    path: tuple[str, ...] | None = None
-    error_code: int | None = None
-    error_message: str | None = None
-    #: Name → text of the values chosen in `[tracking] variables`, those it has.
-    variables: dict[str, str] = field(default_factory=dict)
-    #: How its contact has opted out, for people; None: not that it is known. Kept as a suppression.
-    opted_out: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionCounts:
-    """What became of a campaign's executions, counted."""
-
-    created: int
-    #: Never looked at.
-    unseen: int
-    by_status: dict[ExecutionStatus, int]
-    #: Ended by this program.
-    recalled: int
-    #: Those whose details were read.
-    read: int
-    #: Of those whose details were read: the last widget ("" where it is not known) → how many.
-    last_steps: dict[str, int]
-    #: Twilio error code inside a widget → how many executions ended with it.
-    errors: dict[int, int]
-    seen_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +364,11 @@ class LedgerPlace:
     location: str
     #: None: it has no campaign yet.
     since_ms: int | None
+
+    @property
+    def since(self) -> datetime | None:
+        """`since_ms`, in UTC."""
+        return moment_if(self.since_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -445,3 +399,13 @@ class CampaignStatus:
     changed: int = 0
     #: None: it may be sent.
     paused: Pause | None = None
+
+    @property
+    def first_started_at(self) -> datetime | None:
+        """When its first run was begun, in UTC; None: it has none."""
+        return moment_if(self.first_started_at_ms)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """`next_at_ms`, in UTC."""
+        return moment_if(self.next_at_ms)

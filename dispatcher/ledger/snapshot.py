@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dispatcher.ledger import places, reading, tracking
 from dispatcher.ledger.chunks import ChunkReader
+from dispatcher.ledger.executions import TrackedExecution
 from dispatcher.ledger.places import Timed
-from dispatcher.ledger.records import ReportRow, TrackedExecution
+from dispatcher.ledger.records import ReportRow
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:

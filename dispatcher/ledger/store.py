@@ -24,6 +24,7 @@ from dispatcher.ledger import (
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
@@ -31,9 +32,7 @@ from dispatcher.ledger.records import (
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
-    CreatedExecution,
     EarlierRows,
-    ExecutionCounts,
     ForeignExecution,
     GrantedRow,
     GrantedRows,
@@ -47,7 +46,6 @@ from dispatcher.ledger.records import (
     RunTotals,
     SentExecution,
     TestAttempt,
-    TrackedExecution,
     UnknownRow,
 )
 from dispatcher.ledger.suppressed import LeftOut

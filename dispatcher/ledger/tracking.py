@@ -10,7 +10,8 @@ import orjson
 
 from dispatcher.ledger import suppressed
 from dispatcher.ledger.db import Db
-from dispatcher.ledger.records import CampaignRecord, CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.records import CampaignRecord
 from dispatcher.model import ExecutionStatus
 
 

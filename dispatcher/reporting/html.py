@@ -12,7 +12,8 @@ from html import escape
 from pathlib import Path
 
 from dispatcher.clock import now_ms
-from dispatcher.ledger.records import CampaignStatus, ExecutionCounts, ReportRow
+from dispatcher.ledger.executions import ExecutionCounts
+from dispatcher.ledger.records import CampaignStatus, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.plurals import counted
 from dispatcher.reporting.chart import Placed, RateChart, placed, rate_chart, ticks

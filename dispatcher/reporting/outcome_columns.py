@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from dispatcher.ledger.records import ReportRow, TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
+from dispatcher.ledger.records import ReportRow
 from dispatcher.model import OUTCOME_PREFIX, RowState
 from dispatcher.reporting.columns import iso_utc
 from dispatcher.studio.advice import CODES

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from dispatcher.errors import DispatcherError, LedgerError
 from dispatcher.events import EventBus, Tracking
-from dispatcher.ledger.records import TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
 
 Write: TypeAlias = Callable[[Sequence[TrackedExecution]], Awaitable[None]]
 

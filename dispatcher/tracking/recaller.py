@@ -5,8 +5,9 @@ from __future__ import annotations
 from dispatcher.clock import now_ms
 from dispatcher.errors import ResourceNotFound
 from dispatcher.events import EventBus, Tracking
+from dispatcher.ledger.executions import CreatedExecution, TrackedExecution
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import CampaignRecord, CreatedExecution, TrackedExecution
+from dispatcher.ledger.records import CampaignRecord
 from dispatcher.model import ExecutionStatus
 from dispatcher.studio.client import Studio
 from dispatcher.tracking.learned import Learned

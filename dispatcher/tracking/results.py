@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dispatcher.errors import DispatcherError, ExitCode
-from dispatcher.ledger.records import ExecutionCounts
+from dispatcher.ledger.executions import ExecutionCounts
 from dispatcher.model import ExecutionStatus
 
 

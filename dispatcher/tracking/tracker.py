@@ -18,8 +18,9 @@ import orjson
 from dispatcher.clock import now_ms
 from dispatcher.errors import FlowNotFound, ResourceNotFound, StudioError
 from dispatcher.events import EventBus, Tracking
+from dispatcher.ledger.executions import CreatedExecution, TrackedExecution
 from dispatcher.ledger.protocol import Ledger
-from dispatcher.ledger.records import CampaignRecord, CreatedExecution, TrackedExecution
+from dispatcher.ledger.records import CampaignRecord
 from dispatcher.model import ExecutionStatus
 from dispatcher.remedies import Advice, AnyOf, Setting
 from dispatcher.settings import TrackingSettings

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 import dispatcher.ledger
-from dispatcher.ledger import records
+from dispatcher.ledger import executions, records
 from dispatcher.ledger.sqlite.connection import FILE_NAME, SCHEMA_VERSION
 from dispatcher.model import ExecutionStatus, FoundBy, Outcome, Reason
 
@@ -48,7 +48,7 @@ async def make(folder: Path) -> None:
     tracked = await ledger.executions_to_track(spring, read_as=None, after=0, limit=20)
     await ledger.save_executions(
         [
-            records.TrackedExecution(
+            executions.TrackedExecution(
                 attempt_id=one.attempt_id,
                 status=status,
                 seen_at_ms=4_500,

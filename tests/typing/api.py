@@ -7,40 +7,124 @@ before it fails in somebody's program.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+import csv
+import sqlite3
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, assert_type
 
+import pandas as pd
+
 import dispatcher
 from dispatcher import (
+    Account,
+    AccountLocked,
+    AuthenticationError,
     BadRow,
+    BreakerOpen,
     Campaign,
+    CampaignMismatch,
+    CampaignNotFound,
+    CampaignPaused,
+    CampaignRecord,
+    CampaignState,
     CampaignStatus,
     CampaignView,
+    CanaryStopped,
+    Cell,
+    CertificateUntrusted,
+    ColumnError,
+    Contacts,
+    ContactScript,
     Credentials,
+    Departures,
     DispatcherError,
     Event,
     EventBus,
+    Execution,
+    ExecutionContext,
+    ExecutionCounts,
+    ExecutionStatus,
     ExitCode,
+    Facet,
+    Finding,
+    Flow,
     FlowCheck,
+    FlowNotFound,
     FlowPreview,
+    GuardTripped,
+    HoursError,
+    InputError,
+    InputRecord,
+    Interrupted,
     Launched,
     LaunchOptions,
+    LeaseLost,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerFull,
+    LedgerGone,
+    LedgerPlace,
+    LedgerTooNew,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    LeftOut,
+    LoadedSettings,
+    LookCutShort,
+    NotChecked,
+    NotNotified,
+    Outcome,
     Outlook,
+    PageExpired,
+    Pause,
+    PausedBy,
+    PermissionRefused,
+    Phase,
     PlanCounts,
     PlannedRequest,
     PlanOptions,
+    Posted,
+    PreflightFailed,
+    Problem,
+    Reason,
+    RecallResult,
+    Reconciled,
     Rehearsal,
+    ReportError,
+    ReportRow,
+    ResourceNotFound,
     RetryChoice,
     RowState,
     RunResult,
     Sandbox,
+    SandboxFlow,
     SandboxSettings,
+    Selection,
     Settings,
+    SettingsError,
+    Severity,
     Snapshot,
+    StartMissed,
+    Step,
+    StepContext,
     StoppedEarly,
     Studio,
+    StudioError,
+    StudioUnavailable,
+    Summary,
+    SuppressedContact,
+    SuppressionError,
+    TrackResult,
+    UsageError,
+    Verdict,
+    Waiting,
+    WaitsFor,
+    Wish,
     bad_rows,
+    campaign_statuses,
     check_flow,
     examples,
     facets,
@@ -135,5 +219,144 @@ def told(error: DispatcherError) -> Sequence[str]:
     return [assert_type(error.code, str), str(error)]
 
 
+async def own_rows(campaign: Campaign, rehearsal: Rehearsal, path: Path) -> None:
+    """Rows of a program: lists, generators, and what other libraries give."""
+
+    def generated() -> Iterator[dict[str, str]]:
+        yield {"phone": "+14155550100"}
+
+    values: list[dict[str, Cell]] = [{"phone": "+14155550100", "amount": Decimal("19.90"), "n": 3, "note": None}]
+    contacts: Contacts = values
+    for source in (contacts, values, path, "-"):
+        assert_type(await campaign.plan(source), PlanCounts)
+    await campaign.plan([{"phone": "+14155550100"}], PlanOptions(whole=True), source="crm-export")
+    await campaign.plan(generated())
+    await rehearsal.plan(generated(), source="crm-export")
+    await campaign.plan([{"phone": "+14155550100", "price": 19.9}])  # type: ignore[dict-item]
+    await campaign.plan([["+14155550100"]])  # type: ignore[list-item]
+    await campaign.plan({"phone": "+14155550100"})  # type: ignore[dict-item]
+    await campaign.plan(b"contacts.csv")  # type: ignore[arg-type]
+    with path.open(encoding="utf-8") as file:
+        await campaign.plan(csv.DictReader(file))
+    rows: Iterable[sqlite3.Row] = sqlite3.connect("crm.db").execute("SELECT phone FROM people")
+    await campaign.plan(dict(row) for row in rows)
+    records: list[dict[str, Any]] = [{str(key): row[key] for key in row} for row in pd.DataFrame().to_dict("records")]
+    await campaign.plan(records)
+
+
+async def read_back(view: CampaignView, result: RunResult) -> None:
+    """What people hold afterwards: rows, times, counts."""
+    async with contextlib.aclosing(view.each_row(only=Selection.parse("failed"), after_row=9)) as rows:
+        assert_type(rows, AsyncGenerator[ReportRow, None])
+        async for row in rows:
+            assert_type(row.sent_at, datetime | None)
+            assert_type(row.ended_at, datetime | None)
+            assert_type(row.state, RowState)
+    async for batch in view.rows(reason=Reason.duplicate):
+        assert_type(batch, list[ReportRow])
+    for waiting in (*result.waiting, *await view.waiting()):
+        assert_type(waiting, Waiting)
+        assert_type(waiting.until, datetime)
+        assert_type(waiting.why, WaitsFor)
+    assert_type(result.next_at, datetime | None)
+    status = await view.status()
+    assert_type(status.first_started_at, datetime | None)
+    assert_type(status.next_at, datetime | None)
+    assert_type(status.campaign, CampaignRecord)
+    assert_type(status.campaign.account, Account)
+    assert_type(status.ledger, LedgerPlace)
+    assert_type(status.ledger.since, datetime | None)
+    assert_type(status.paused, Pause | None)
+    if status.paused is not None:
+        assert_type((status.paused.at, status.paused.by), tuple[datetime, PausedBy])
+    assert_type(await view.wish(), Wish)
+    assert_type(await view.pause("lunch"), tuple[Pause, bool])
+    assert_type(await view.inputs(), list[InputRecord])
+    executions = assert_type(await view.executions(), ExecutionCounts)
+    assert_type(executions.by_status, dict[ExecutionStatus, int])
+    assert_type(executions.seen_at, datetime | None)
+    summary = assert_type(await view.summary(), Summary)
+    assert_type(summary.state, CampaignState)
+    assert_type(list(summary.problems), list[Problem])
+    assert_type(summary.departures, Departures)
+    assert_type(await view.track(), TrackResult)
+
+
+async def work(campaign: Campaign, rehearsal: Rehearsal, launched: Launched, settings: Settings) -> None:
+    """The rest of what can be done."""
+    findings = assert_type(await campaign.preflight(), list[Finding])
+    assert_type([one.severity for one in findings], list[Severity])
+    assert_type((await check_flow(rehearsal, has_credentials=False)).skipped, NotChecked | None)
+    assert_type(await campaign.reconcile(), tuple[Reconciled, CampaignStatus])
+    assert_type(await campaign.count_left_out(RetryChoice()), LeftOut)
+    assert_type(await campaign.recall(), RecallResult)
+    assert_type(launched.posted, Posted | None)
+    request, verdict = await rehearsal.test_send("+14155550100")
+    assert_type((request, verdict), tuple[PlannedRequest, Verdict])
+    assert_type(verdict.outcome, Outcome)
+    assert_type(await facets(campaign), list[Facet])
+    assert_type(await campaign_statuses(settings), list[CampaignStatus])
+    assert_type(load_settings("config.toml"), LoadedSettings)
+    assert_type(campaign.bus.snapshot().phase, Phase)
+
+
+async def studio_itself(studio: Studio) -> None:
+    """Studio's own objects."""
+    flow = assert_type(await studio.flow("FW" + "0" * 32), Flow)
+    async for execution in studio.executions(flow.sid):
+        assert_type(execution, Execution)
+        assert_type(await studio.execution_context(flow.sid, execution.sid), ExecutionContext)
+        async for step in studio.steps(flow.sid, execution.sid):
+            assert_type(step, Step)
+            assert_type(await studio.step_context(flow.sid, execution.sid, step.sid), StepContext)
+
+
+def rehearsed(contacts: ContactScript, flow: SandboxFlow) -> SandboxSettings:
+    """Flows and contacts of the sandbox."""
+    return SandboxSettings(contacts=contacts, flows=(flow,))
+
+
+#: Every error is one of ours, with a code and an exit code of its class.
+ERRORS: tuple[type[DispatcherError], ...] = (
+    DispatcherError,
+    UsageError,
+    SettingsError,
+    HoursError,
+    InputError,
+    ColumnError,
+    SuppressionError,
+    SuppressedContact,
+    CampaignNotFound,
+    CampaignMismatch,
+    FlowNotFound,
+    PreflightFailed,
+    AuthenticationError,
+    PermissionRefused,
+    StudioError,
+    StudioUnavailable,
+    ResourceNotFound,
+    PageExpired,
+    CertificateUntrusted,
+    StoppedEarly,
+    BreakerOpen,
+    StartMissed,
+    LookCutShort,
+    CampaignPaused,
+    GuardTripped,
+    CanaryStopped,
+    AccountLocked,
+    NotNotified,
+    LedgerError,
+    LedgerFull,
+    LedgerGone,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    LedgerCorrupt,
+    LedgerTooNew,
+    LeaseLost,
+    ReportError,
+    Interrupted,
+)
+
 #: Each public name is used above: one that is added must be, too (tests/unit/test_api.py).
-MAIN = (asyncio.run, send, listen, rehearse, front_end, draw, told)
+MAIN = (asyncio.run, send, listen, rehearse, front_end, draw, told, own_rows, read_back, work, studio_itself, rehearsed)

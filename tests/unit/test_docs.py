@@ -20,7 +20,7 @@ from dispatcher.campaign.timing import WaitsFor
 from dispatcher.events import EventBus
 from dispatcher.model import PausedBy, Reason, RowState
 from dispatcher.reporting.summary import CampaignState
-from docs import json_schemas, presets, rooms
+from docs import api, errors, json_schemas, presets, rooms
 from tests.support.schemas import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +100,37 @@ def test_the_picture_is_what_the_code_draws() -> None:
 def test_the_presets_table_is_what_they_are() -> None:
     """Each preset is in docs/rules.md with its hours, its source and its date: `python -m docs.presets` writes them."""
     assert presets.table() in presets.PATH.read_text("utf-8"), "python -m docs.presets"
+
+
+def test_the_python_page_is_what_the_docstrings_say() -> None:
+    """Each public name is in docs/python.md as the code has it: `python -m docs.api` writes its lower part."""
+    assert api.PATH.read_text("utf-8") == api.text(), "python -m docs.api"
+    told = set(re.findall(r"^### (\w+)$", api.reference(), re.MULTILINE))
+    told |= {kind.__name__ for kind in errors.kinds()}
+    assert told == set(dispatcher.__all__)
+
+
+def test_the_page_of_errors_is_what_the_tree_says() -> None:
+    """Every error, reason and code with an advice is in docs/errors.md: `python -m docs.errors` writes it."""
+    assert errors.PATH.read_text("utf-8") == errors.text(), "python -m docs.errors"
+
+
+def test_every_code_has_its_cause_and_its_fix() -> None:
+    """No error is without a section of its own, and no two share a code that a script would look for."""
+    text = errors.PATH.read_text("utf-8")
+    tree = ast.parse((ROOT / "dispatcher" / "errors.py").read_text("utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    kinds = errors.kinds()
+    assert [kind.__name__ for kind in kinds] == names
+    assert len({kind.code for kind in kinds}) == len(kinds)
+    for kind in kinds:
+        _, _, section = text.partition(f"\n## {kind.code}\n")
+        section = section.partition("\n## ")[0]
+        assert f"`{kind.__name__}`" in section
+        assert f"exit code {kind.exit_code.value}" in section
+        assert all(len(line.split()) >= 5 for line in section.splitlines() if line.startswith("- **Cause")), kind
+        assert "- **Fix:** " in section
+    assert [reason for reason in Reason if f"| `{reason.value}` |" not in text] == []
 
 
 def test_the_table_answers_a_newcomer_s_questions() -> None:

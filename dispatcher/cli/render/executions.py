@@ -14,7 +14,7 @@ from dispatcher.model import ExecutionStatus
 from dispatcher.plurals import counted
 
 if TYPE_CHECKING:
-    from dispatcher.ledger.records import ExecutionCounts
+    from dispatcher.ledger.executions import ExecutionCounts
     from dispatcher.tracking.results import RecallResult, TrackResult
 
 BAR_WIDTH = 30

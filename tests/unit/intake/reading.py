@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.intake import open_input
+from dispatcher.intake.mappings import Contacts
 from dispatcher.ledger.records import NewInput
 from dispatcher.model import Reason
 from dispatcher.settings import Settings
@@ -63,10 +64,10 @@ def options(**changes: Any) -> Settings:
     return Settings.model_validate(tables)
 
 
-def read(path: Path | str, **changes: Any) -> Reading:
-    """Open the file, take every batch, and check what must hold for any file."""
+def read(path: Contacts, *, name: Any = None, **changes: Any) -> Reading:
+    """Open the file, or the rows, take every batch, and check what must hold for any file."""
     rows: list[Row] = []
-    with open_input(path, options(**changes)) as opened:
+    with open_input(path, options(**changes), name=name) as opened:
         width = len(opened.new_input.header)
         for batch in opened.batches():
             columns = (batch.row_numbers, batch.row_keys, batch.states, batch.to_addresses, batch.from_addresses)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import ReportError
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ExecutionCounts, ReportRow
+from dispatcher.ledger.executions import ExecutionCounts
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, ReportRow
 from dispatcher.model import ExecutionStatus, RowState
 from dispatcher.reporting.html import page, write_page
 from tests.unit.reporting.support import SENT_MS, batches, feed, never_sent, rejected, row, summed

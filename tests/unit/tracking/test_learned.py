@@ -9,7 +9,7 @@ import pytest
 
 from dispatcher.errors import LedgerError, LedgerFull, StudioUnavailable
 from dispatcher.events import EventBus, Tracking
-from dispatcher.ledger.records import TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
 from dispatcher.model import ExecutionStatus
 from dispatcher.tracking.learned import Learned
 

@@ -6,7 +6,8 @@ import pytest
 
 from dispatcher.errors import CanaryStopped, LeaseLost
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import CampaignRecord, Run, TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
+from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.model import ExecutionStatus, Outcome, Pause, PausedBy, RowState
 from dispatcher.rules.canary import Fate
 from dispatcher.rules.gate import OPEN, Gate

@@ -10,7 +10,8 @@ import pytest
 from dispatcher.errors import SuppressedContact, SuppressionError
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.attempts import LOTS_MAX
-from dispatcher.ledger.records import Account, CampaignRecord, GrantedRows, PlanCounts, Run, TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
+from dispatcher.ledger.records import Account, CampaignRecord, GrantedRows, PlanCounts, Run
 from dispatcher.ledger.suppressed import Suppression
 from dispatcher.model import ExecutionStatus, ListKind, Outcome, Reason, RowState, hash_of
 from tests.support.ledgers import NONE, Line, account, batch, campaign, end, lines, new_input, planned, report

@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from dispatcher.ledger.records import TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
 from dispatcher.model import ExecutionStatus, ListKind, Outcome, contact_of, hash_of
 from tests.support.ledgers import NONE, Line, batch, campaign, end, new_input
 from tests.unit.ledger.conformance.harness import BACKENDS

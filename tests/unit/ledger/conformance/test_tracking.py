@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import CampaignRecord, RunTotals, TrackedExecution
+from dispatcher.ledger.executions import TrackedExecution
+from dispatcher.ledger.records import CampaignRecord, RunTotals
 from dispatcher.model import ExecutionStatus, Outcome
 from tests.support import ledgers
 
