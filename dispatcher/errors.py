@@ -27,6 +27,7 @@
     │   │   ├── GuardTripped             exit 5   its guard has: too many were refused, or have opted out
     │   │   └── CanaryStopped            exit 5   its canary has: too many of its first rows have failed, or opted out
     │   ├── AccountLocked                exit 5   another process is sending for this account
+    │   ├── NotForgotten                 exit 5   a person may still be reached, and is not forgotten yet
     │   └── NotNotified                  exit 5   asked to deliver notices, and not all are delivered
     ├── LedgerError                      exit 5   the ledger cannot be used now
     │   ├── LedgerFull                   exit 5   disk full: sending stops at once
@@ -35,6 +36,7 @@
     │   ├── LedgerUnwritable             exit 2   read-only folder, no permission
     │   ├── LedgerCorrupt                exit 2   not a ledger, or damaged
     │   ├── LedgerTooNew                 exit 2   written by a newer program
+    │   ├── LedgerKeyLost                exit 2   people were forgotten, and the key that tells them again is not there
     │   └── LeaseLost                    exit 5   another run has taken the account over
     ├── ReportError                      exit 2   the report cannot be written there
     └── Interrupted                      exit 130 Ctrl-C or SIGTERM; resumable
@@ -256,6 +258,12 @@ class AccountLocked(StoppedEarly):
     code = "account_locked"
 
 
+class NotForgotten(StoppedEarly):
+    """Nobody is forgotten by halves: something of the person is on its way, unknown, or about to be sent."""
+
+    code = "not_forgotten"
+
+
 class NotNotified(StoppedEarly):
     """Notices are not delivered."""
 
@@ -305,6 +313,13 @@ class LedgerTooNew(LedgerError):
     """The ledger was written by a newer version of this program."""
 
     code = "ledger_too_new"
+    exit_code = ExitCode.USAGE
+
+
+class LedgerKeyLost(LedgerError):
+    """The key that tells forgotten people is not there."""
+
+    code = "ledger_key"
     exit_code = ExitCode.USAGE
 
 

@@ -17,12 +17,23 @@ from dispatcher.cli import logs, options
 from dispatcher.cli.render.failures import print_bug, print_error, print_usage
 from dispatcher.cli.render.terminal import escape_what_cannot_be_shown, leave_stdout
 from dispatcher.errors import DispatcherError, ExitCode, Interrupted, UsageError
-from dispatcher.remedies import Advice, AnyOf, Command, Remedy
+from dispatcher.remedies import Advice, AnyOf, Command, Option, Remedy
 
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
     "Send": ("run", "resume", "pause", "check"),
-    "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
+    "Afterwards": (
+        "status",
+        "report",
+        "retry",
+        "reconcile",
+        "cancel",
+        "track",
+        "summary",
+        "recall",
+        "executions",
+        "campaigns",
+    ),
     "Set up": ("hours", "suppress", "notify", "schedule", "flows", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
@@ -32,7 +43,7 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
     **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
     **dict.fromkeys(("validate", "verify", "preview", "test", "dry-run", "lint"), Command("check", ("FILE",))),
-    **dict.fromkeys(("list", "ls", "campaigns", "show", "info", "ps", "progress"), Command("status")),
+    **dict.fromkeys(("list", "ls", "show", "info", "ps", "progress"), Command("status")),
     **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
     **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),
     **dict.fromkeys(
@@ -56,6 +67,11 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("quiet", "quiet-hours", "presets", "zones", "when"), Command("hours")),
     **dict.fromkeys(("cron", "systemd", "timer", "crontab"), Command("schedule systemd", ("CAMPAIGN",))),
     **dict.fromkeys(("webhook", "alert", "notices"), Command("notify test")),
+    **dict.fromkeys(("forget", "erase", "gdpr", "anonymise", "anonymize"), Command("campaigns forget", ("NUMBER",))),
+    **dict.fromkeys(
+        ("prune", "purge", "clean", "cleanup", "vacuum"),
+        Command("campaigns prune", (), (Option("older-than", "90d"), Option("dry-run"))),
+    ),
     "backup": Command("ledger backup", ("PATH",)),
     "rehearse": Command("sandbox"),
 }
