@@ -28,17 +28,17 @@ async def test_a_full_disk_while_it_forgets(tmp_path: Path, programs: Zygote) ->
         log = stage.ledger.with_name(f"{stage.ledger.name}-wal")
         assert not log.exists()
         seen = set()
-        for room in (40_000, 90_000, 150_000, size // 2, size - 4096):
+        for room in (40_000, 90_000, 150_000, size // 2):
             process = await programs.start(stage.folder, *forget, file_size_max=room)
             code = await process.wait()
             assert flaws(stage.ledger) == []
             (rows,) = stage.query(f"SELECT count(*) FROM rows WHERE row_key = '{number}'")[0]
             (contacts,) = stage.query(f"SELECT count(*) FROM contacts WHERE contact = '{number}'")[0]
             assert rows == contacts
+            assert code in (ExitCode.OK, ExitCode.STOPPED), stage.stderr()
             if code == ExitCode.STOPPED:
                 assert "error[disk_full]" in stage.stderr()
-            assert code in (ExitCode.STOPPED, ExitCode.USAGE)
-            seen.add(rows)
+                seen.add(rows)
         # Some were too small for the first step, and some for the second alone.
         assert seen == {0, 1}
         assert stage.query("SELECT count(*) FROM erasures WHERE cleaned_at_ms IS NULL")[0] != (0,)

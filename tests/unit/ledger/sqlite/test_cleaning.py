@@ -55,8 +55,12 @@ async def test_nothing_is_left_on_free_pages(tmp_path: Path) -> None:
     os.utime(left, (time.time() - 7200, time.time() - 7200))
     (tmp_path / f"before-upgrade-3-{FILE_NAME}").write_text(ANN)
     (tmp_path / MOVED_NAME).write_text("another ledger")
+    # Some builds of SQLite wipe what they free by themselves; most do not.
+    ledger._writer.connection.execute("PRAGMA secure_delete = OFF")
     await ledger.erasures.forget(PERSON, quietly, suppress=False, actor="me")
-    assert holds(tmp_path, ANN)
+    with raw(tmp_path / FILE_NAME) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert FILE_NAME in holds(tmp_path, ANN)
     told: list[tuple[int, int]] = []
     assert clean(tmp_path, lambda done, total: told.append((done, total))) == [tmp_path / MOVED_NAME]
     assert holds(tmp_path, ANN) == []
