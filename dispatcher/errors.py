@@ -305,6 +305,16 @@ class AccountLocked(StoppedEarly):
     code = "account_locked"
 
 
+class NotForgotten(StoppedEarly):
+    """The person may still be reached, and is not forgotten yet.
+
+    Cause: nobody is forgotten by halves, and something of the person is on its way, unknown, or about to be sent. Fix:
+    as the error says: wait for the run, `reconcile`, or `cancel` what waits; then again.
+    """
+
+    code = "not_forgotten"
+
+
 class NotNotified(StoppedEarly):
     """Notices are not delivered.
 
@@ -384,6 +394,17 @@ class LedgerTooNew(LedgerError):
     """
 
     code = "ledger_too_new"
+    exit_code = ExitCode.USAGE
+
+
+class LedgerKeyLost(LedgerError):
+    """The key that tells forgotten people is not there.
+
+    Cause: people were forgotten, and the key's file, which tells them again, was lost or left behind. Fix: put the file
+    back where the error says, from a copy; without it nobody can tell who must not be reached.
+    """
+
+    code = "ledger_key"
     exit_code = ExitCode.USAGE
 
 

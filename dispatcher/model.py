@@ -6,6 +6,7 @@ One word per thing, the same string in code, SQL, JSON, command line and documen
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -150,6 +151,8 @@ class Reason(StrEnum):
     zone_unknown = "zone_unknown"
     #: The account has reached the contact as often as the cool-off allows.
     cooled_off = "cooled_off"
+    #: The person is to be forgotten: nothing is left that could be sent.
+    forgotten = "forgotten"
 
     @property
     def state(self) -> RowState:
@@ -170,6 +173,7 @@ _ON_PURPOSE = frozenset(
         Reason.no_window,
         Reason.zone_unknown,
         Reason.cooled_off,
+        Reason.forgotten,
     }
 )
 
@@ -205,6 +209,26 @@ def hashed_contact(digest: str) -> str:
 def hash_of(contact: str) -> str:
     """A contact as a list of digests has it: SHA-256 of its characters (a number in E.164, with its plus)."""
     return hashed_contact(hashlib.sha256(contact.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+#: What the ledger has instead of a contact or a row key that is forgotten.
+PSEUDONYM_PREFIX = "hmac:"
+_PSEUDONYM = re.compile("hmac:[0-9a-f]{32}", re.ASCII)
+
+
+def pseudonym_of(text: str, key: bytes) -> str:
+    """What stands for a contact or a row key once it is forgotten: the first half of its HMAC-SHA-256, in hex.
+
+    A digest without a key would hide nobody: all phone numbers can be tried in minutes.
+    """
+    if is_pseudonym(text):
+        return text
+    return PSEUDONYM_PREFIX + hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether a contact or a row key is forgotten, and this stands for it."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 class PausedBy(StrEnum):

@@ -16,7 +16,7 @@ from typing import TextIO
 from dispatcher.errors import UsageError
 from dispatcher.ledger import Ledger, open_ledger
 from dispatcher.ledger.records import Account
-from dispatcher.ledger.suppressed import SuppressionChange, SuppressionList
+from dispatcher.ledger.suppressed import SuppressionChange, SuppressionList, is_digest
 from dispatcher.model import ListKind, contact_of
 from dispatcher.remedies import Advice, AnyOf, Command, Option
 from dispatcher.settings import Credentials, Settings
@@ -52,7 +52,7 @@ class Suppressions:
 
         Returns how many were not suppressed by hand before.
         """
-        return await self._lists.add(self._account, contacts, actor=_actor(), reason=reason)
+        return await self._lists.add(self._account, contacts, actor=actor(), reason=reason)
 
     async def add_file(self, path: str, *, reason: str) -> tuple[int, int]:
         """Suppress all that a file names, in any format that contacts are read in; `-` is standard input.
@@ -91,7 +91,7 @@ class Suppressions:
 
         Who is on a file's list stays there: that is its owner's to change.
         """
-        return await self._lists.remove(self._account, contacts, actor=_actor(), reason=reason)
+        return await self._lists.remove(self._account, contacts, actor=actor(), reason=reason)
 
     async def check(self, contacts: Sequence[str]) -> list[Checked]:
         """What is known of contacts, in their order."""
@@ -109,7 +109,7 @@ class Suppressions:
     async def export(self, file: TextIO) -> int:
         """Write all that are suppressed as CSV: contact, kind, list. Returns how many lines.
 
-        Digests name nobody who could be written: their own files are what another account can be given.
+        Digests, and who was forgotten, name nobody who could be written.
         """
         lists = {one.list_id: one for one in await self.lists() if one.kind is not ListKind.hashed}
         writer = csv.writer(file, lineterminator="\n")
@@ -117,7 +117,7 @@ class Suppressions:
         count, after = 0, None
         while page := await self._lists.page(self._account, after=after, limit=_PAGE):
             after = page[-1]
-            whole = [one for one in page if one.list_id in lists]
+            whole = [one for one in page if one.list_id in lists and not is_digest(one.contact)]
             writer.writerows((one.contact, lists[one.list_id].kind, lists[one.list_id].source) for one in whole)
             count += len(whole)
         return count
@@ -185,7 +185,7 @@ def private_file(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
         part.unlink(missing_ok=True)
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who does it, for the log."""
     try:
         return getpass.getuser()

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dispatcher.campaign import pausing
 from dispatcher.campaign.context import CampaignContext
@@ -73,6 +73,12 @@ class CampaignView:
     def is_blocked(self) -> bool:
         """Whether another program keeps its ledger from being written."""
         return self._context.ledger.blocked_by() is not None
+
+    async def everything(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """All that the ledger knows of it, as of one moment: JSON objects, hundreds at once. Raises: LedgerError."""
+        async with self._context.ledger.snapshot() as snapshot:
+            async for objects in snapshot.everything(await self._context.current()):
+                yield objects
 
     def stop(self, error: DispatcherError | None = None, *, hard: bool = False) -> bool:
         """Stop what runs now: what is in flight is finished, or with `hard` given up as unknown.

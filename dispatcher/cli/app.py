@@ -23,7 +23,18 @@ from dispatcher.remedies import Advice, AnyOf, Command, Option, Remedy
 #: The commands by their heading in the help, in its order; each is a file of `commands/`.
 PANELS = {
     "Send": ("run", "resume", "pause", "check", "preview"),
-    "Afterwards": ("status", "report", "retry", "reconcile", "cancel", "track", "summary", "recall", "executions"),
+    "Afterwards": (
+        "status",
+        "report",
+        "retry",
+        "reconcile",
+        "cancel",
+        "track",
+        "summary",
+        "recall",
+        "executions",
+        "campaigns",
+    ),
     "Set up": ("hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
@@ -36,7 +47,7 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("continue", "restart", "unpause"), Command("resume", ("CAMPAIGN",))),
     **dict.fromkeys(("validate", "verify", "test", "dry-run", "lint"), Command("check", ("FILE",))),
     **dict.fromkeys(("render", "texts", "segments", "cost", "estimate"), Command("preview", ("FILE",))),
-    **dict.fromkeys(("list", "ls", "campaigns", "show", "info", "ps", "progress"), Command("status")),
+    **dict.fromkeys(("list", "ls", "show", "info", "ps", "progress"), Command("status")),
     **dict.fromkeys(("results", "export", "download"), Command("report", ("CAMPAIGN",))),
     **dict.fromkeys(("stats", "statistics"), Command("summary", ("CAMPAIGN",))),
     **dict.fromkeys(
@@ -60,6 +71,11 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("quiet", "quiet-hours", "presets", "zones", "when"), Command("hours")),
     **dict.fromkeys(("cron", "systemd", "timer", "crontab"), Command("schedule systemd", ("CAMPAIGN",))),
     **dict.fromkeys(("webhook", "alert", "notices"), Command("notify test")),
+    **dict.fromkeys(("forget", "erase", "gdpr", "anonymise", "anonymize"), Command("campaigns forget", ("NUMBER",))),
+    **dict.fromkeys(
+        ("prune", "purge", "clean", "cleanup", "vacuum"),
+        Command("campaigns prune", (), (Option("older-than", "90d"), Option("dry-run"))),
+    ),
     "backup": Command("ledger backup", ("PATH",)),
     "rehearse": Command("sandbox"),
 }

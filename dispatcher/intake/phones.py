@@ -338,6 +338,16 @@ class Addresses:
         )
 
 
+def national_digits(contact: str) -> str:
+    """The digits of a number in E.164 without its country code; empty for any other contact."""
+    if not contact.startswith("+"):
+        return ""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(contact))
+    except phonenumbers.NumberParseException:
+        return contact[1:] if contact[1:].isdecimal() else ""
+
+
 def _never(text: str) -> None:
     return None
 

@@ -12,6 +12,7 @@ written once, over named queries (`db.py`); `sqlite/` is the one database today.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.snapshot import LedgerSnapshot
+from dispatcher.ledger.sqlite.cleaning import clean
 from dispatcher.ledger.sqlite.copies import back_up, move
 from dispatcher.ledger.sqlite.health import LedgerHealth, ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
@@ -35,6 +37,7 @@ __all__ = [
     "LedgerSnapshot",
     "back_up_ledger",
     "check_ledger",
+    "clean_ledger",
     "has_rehearsals",
     "is_exposed",
     "is_leased",
@@ -107,6 +110,18 @@ async def back_up_ledger(
     Raises: SettingsError; UsageError: there is no ledger, or a file of that name; LedgerError.
     """
     return await asyncio.to_thread(back_up, ledger_folder(state, loopback=loopback), target, overwrite=overwrite)
+
+
+async def clean_ledger(
+    state: StateSettings, progress: Callable[[int, int], None], *, loopback: bool = False
+) -> list[Path]:
+    """Write the ledger's file anew: what was forgotten is on none of its pages then, in no log and no upgrade's copy.
+
+    `progress` is called, on another thread, with the bytes written and those that there are to write. Returns ledgers
+    that were set aside in the same folder, which are as they were.
+    Raises: SettingsError; LedgerFull: the ledger is as it was; LedgerUnreachable: others read it or write to it.
+    """
+    return await asyncio.to_thread(clean, ledger_folder(state, loopback=loopback), progress)
 
 
 async def move_ledger(folder: Path, state: StateSettings) -> Path:

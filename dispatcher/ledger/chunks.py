@@ -73,6 +73,11 @@ class ChunkReader:
         self._first = 0
         self._latest: list[list[str] | None] = []
 
+    def clear(self) -> None:
+        """Forget what was read."""
+        self._cached.clear()
+        self._first, self._latest = 0, []
+
     def cells(self, db: Db, wanted_id: int) -> list[str]:
         """The cells of the row with this id, in the order of its input's header. Raises: LedgerCorrupt."""
         position = wanted_id - self._first

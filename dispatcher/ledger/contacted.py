@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from dispatcher.ledger import suppressed, tallies
+from dispatcher.ledger import pseudonyms, suppressed, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import Account, CampaignRecord, GrantedRow, Run
@@ -45,13 +45,14 @@ def apart(
     repeats: dict[int, str] = {}
     for place, sentence, other_id in db.rows(
         "contacted_again",
-        contacts=contacts,
+        contacts=pseudonyms.asked(db, contacts),
         campaigns=recent(db, campaign, since_ms),
         account_id=campaign.account.account_id,
         campaign_id=campaign.campaign_id,
         since_ms=since_ms,
         keyed_by_contact=contacts == [row[1] for row in found],
     ):
+        place %= len(contacts)
         row_id, key, *_ = found[place]
         beside = other_id is not None and other_id >> ROW_NUMBER_BITS == row_id >> ROW_NUMBER_BITS
         if not (beside and contact_of(key) != contacts[place]):
@@ -100,6 +101,7 @@ def plan(
             account_id=account_id,
             campaign_id=campaign_id,
             since_ms=since_ms,
+            erased=pseudonyms.in_use(db),
             **ids,
         )
         (count,) = db.one("repeats_count")
@@ -133,14 +135,14 @@ def count_repeats(
             after = rows[-1][0]
             found = db.rows(
                 "contacted_again",
-                contacts=[contact_of(address) for _, address in rows],
+                contacts=pseudonyms.asked(db, [contact_of(address) for _, address in rows]),
                 campaigns=campaigns,
                 account_id=campaign.account.account_id,
                 campaign_id=campaign.campaign_id,
                 since_ms=since_ms,
                 keyed_by_contact=False,
             )
-            count += sum(rows[place][0] not in but for place in {place for place, *_ in found})
+            count += sum(rows[place][0] not in but for place in {place % len(rows) for place, *_ in found})
     return count
 
 
@@ -166,6 +168,8 @@ def known_executions(db: Db, account: Account, executions: Mapping[str, str]) ->
     contacts: dict[str, set[str]] = {}
     for sid, address in executions.items():
         contacts.setdefault(contact_of(address), set()).add(sid)
+    for contact, stand_in in zip([*contacts], pseudonyms.stand_ins(db, [*contacts]), strict=False):
+        contacts[stand_in] = contacts[contact]
     known: set[str] = set()
     for contact, sid in db.rows("executions_of_contacts", contacts=list(contacts), account_id=account.account_id):
         known |= {sid} if sid else contacts[contact]
@@ -178,7 +182,7 @@ def own_execution(db: Db, run: Run, row: GrantedRow, execution_sid: str) -> bool
     (found,) = db.one(
         "own_execution",
         account_id=campaign.account.account_id,
-        contact=contact_of(row.to_address),
+        contacts=pseudonyms.asked(db, [contact_of(row.to_address)]),
         campaign_id=campaign.campaign_id,
         attempt_id=row.attempt_id,
         execution_sid=execution_sid,

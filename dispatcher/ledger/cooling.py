@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dispatcher.ledger import pseudonyms
 from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.contacted import ROWS_PER_READ, RUN_SLACK_MS
 from dispatcher.ledger.db import Db
@@ -95,14 +96,14 @@ def _begun(
     distinct = list(dict.fromkeys(contacts))
     for place, begun_ms in db.rows(
         "contacted_often",
-        contacts=distinct,
+        contacts=pseudonyms.asked(db, distinct),
         account_id=campaign.account.account_id,
         campaign_id=campaign.campaign_id,
         since_ms=since_ms,
         # Whom a campaign knows by the contact alone it reaches once: what it knows of these is they themselves.
         keyed_by_contact=contacts == [row[1] for row in rows],
     ):
-        begun.setdefault(distinct[place], []).append(begun_ms + ahead_ms)
+        begun.setdefault(distinct[place % len(distinct)], []).append(begun_ms + ahead_ms)
     return begun
 
 

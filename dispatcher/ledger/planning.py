@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.ledger import changed, chunks, contacted, places, reading, removing, suppressed, tallies
+from dispatcher.ledger import changed, chunks, contacted, places, reading, removing, restoring, suppressed, tallies
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord, EarlierRows, InputRecord, NewInput, PlanCounts, RowBatch
@@ -162,11 +162,12 @@ def finish(
         raise ValueError("the input is planned already")
     if own_senders and sender is not None:
         db.run("rows_fill_senders", sender=sender, **ids)
+    restored = restoring.restore(db, campaign, input_id)
     claimed = db.run("keys_claim", campaign_id=campaign_id, **ids)
     corrected = 0
     thinned = set() if previous_id is None else {previous_id}
     if claimed < keyed:
-        corrected = _join(db, campaign_id, input_id, thinned)
+        corrected = _join(db, campaign_id, input_id, thinned, restored)
     if previous_id is not None:
         db.run("keyless_untally", input_id=previous_id, **id_range(previous_id))
         db.run("keyless_delete", **id_range(previous_id))
@@ -205,10 +206,11 @@ def finish(
     )
 
 
-def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int]) -> int:
+def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int], restored: Collection[int]) -> int:
     """Rows whose key is taken: by a row of this file (duplicates) or of an earlier one (the same row again).
 
-    Adds the inputs that lose rows to `thinned`. Returns how many refused rows the user has corrected.
+    Adds the inputs that lose rows to `thinned`. `restored`: rows whose cells were forgotten. Returns how many refused
+    rows the user has corrected.
     """
     ids = id_range(input_id)
     _drop_temporary(db)
@@ -218,7 +220,7 @@ def _join(db: Db, campaign_id: int, input_id: int, thinned: set[int]) -> int:
     db.run("duplicates_mark")
     db.run("continued_known")
     known = {record.input_id: record for record in inputs(db, campaign_id)}
-    corrected = _corrected(db, known)
+    corrected = _corrected(db, known, restored)
     db.run("differing_create")
     changed.keep(db, known, input_id)
     db.run("corrected_create", new_ids=corrected)
@@ -242,7 +244,7 @@ def _drop_temporary(db: Db) -> None:
     db.run("differing_drop")
 
 
-def _corrected(db: Db, known: Mapping[int, InputRecord]) -> list[int]:
+def _corrected(db: Db, known: Mapping[int, InputRecord], restored: Collection[int]) -> list[int]:
     """Refused rows of which something else would be sent now: rejected ones, and busy ones with another contact."""
     old_cells, new_cells = ChunkReader(), ChunkReader()
 
@@ -255,7 +257,7 @@ def _corrected(db: Db, known: Mapping[int, InputRecord]) -> list[int]:
     corrected = []
     for new_id, old_id, state, old_to, old_from, new_to, new_from in db.rows("continued_refused"):
         changed = old_to != new_to or sender(old_id, old_from) != sender(new_id, new_from)
-        if not changed and state == RowState.rejected:
+        if not changed and state == RowState.rejected and old_id not in restored:
             changed = parameters(old_cells, old_id) != parameters(new_cells, new_id)
         if changed:
             corrected.append(new_id)

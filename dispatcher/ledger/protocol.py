@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.canaries import Canaries
+from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
@@ -78,6 +79,10 @@ class Ledger(Protocol):
     @property
     def notices(self) -> Notices:
         """What is to be told of runs, and is not delivered yet."""
+
+    @property
+    def erasures(self) -> Erasures:
+        """How old its campaigns are, and who and what is forgotten."""
 
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""

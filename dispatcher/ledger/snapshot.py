@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dispatcher.ledger import places, reading, tracking
+from dispatcher.ledger import exporting, places, reading, tracking
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.executions import TrackedExecution
 from dispatcher.ledger.places import Timed
-from dispatcher.ledger.records import ReportRow
+from dispatcher.ledger.records import CampaignRecord, ReportRow
 from dispatcher.model import RowState
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class LedgerSnapshot(Protocol):
     async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
         """Row ids -> where their contacts may be and the rows' own times, those that have any."""
 
+    def everything(self, campaign: CampaignRecord) -> AsyncIterator[list[dict[str, Any]]]:
+        """All that is known of a campaign, in order: itself, its files, runs, rows, attempts; each a JSON object."""
+
 
 class _Read(Protocol):
     async def __call__(self, work: Callable[[Db], T], /) -> T: ...
@@ -79,3 +82,16 @@ class Snapshot:
 
     async def times(self, row_ids: Sequence[int]) -> dict[int, Timed]:
         return await self._read(partial(places.of_rows, row_ids=row_ids))
+
+    async def everything(self, campaign: CampaignRecord) -> AsyncIterator[list[dict[str, Any]]]:
+        yield await self._read(partial(exporting.head, campaign=campaign))
+        for input_id in await self._read(partial(exporting.input_ids, campaign=campaign)):
+            after: int | None = 0
+            while after is not None:
+                find = partial(exporting.rows, chunks=self._chunks, input_id=input_id, after=after)
+                rows, after = await self._read(find)
+                yield rows
+        after = 0
+        while after is not None:
+            attempts, after = await self._read(partial(exporting.attempts, campaign=campaign, after=after))
+            yield attempts

@@ -24,6 +24,7 @@ from dispatcher.ledger import (
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
@@ -68,6 +69,7 @@ class Store(ABC):
         self.wishes = wishes.Wishes(self._do, self._read)
         self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
+        self.erasures = Erasures(self._do, self._read, make_key=self._make_key, forgotten=self._chunks.clear)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
@@ -76,6 +78,10 @@ class Store(ABC):
     @abstractmethod
     async def _read(self, work: Callable[[Db], T]) -> T:
         """Run `work`, which only reads."""
+
+    @abstractmethod
+    def _make_key(self) -> None:
+        """Make the key that tells forgotten people where there is none; on disk when this returns. Blocking."""
 
     @abstractmethod
     def _check_place(self) -> None:

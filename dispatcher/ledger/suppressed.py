@@ -12,10 +12,10 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from dispatcher.errors import SuppressionError
-from dispatcher.ledger import tallies
+from dispatcher.ledger import pseudonyms, tallies
 from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.db import Db
-from dispatcher.model import HASHED_PREFIX, ListKind, RowState, contact_of, hash_of
+from dispatcher.model import HASHED_PREFIX, ListKind, RowState, contact_of, hash_of, is_pseudonym
 from dispatcher.remedies import Command
 
 #: So many rows are looked through at a time.
@@ -104,7 +104,7 @@ class Applying:
         """Of these contacts those that are on a list: place -> why they are not reached."""
         if not self.lists:
             return {}
-        asked = list(contacts)
+        asked = pseudonyms.asked(db, contacts)
         if self._hashed:
             asked += map(hash_of, contacts)
         found: dict[int, int] = {}
@@ -164,7 +164,7 @@ def plan(db: Db, account_id: int, input_id: int, of: Applying) -> None:
     if not of:
         return
     pairs = [[one.list_id, one.sentence] for one in of.lists]
-    n = db.run("suppressed_skip", account_id=account_id, lists=pairs, hashed=of.is_hashed)
+    n = db.run("suppressed_skip", account_id=account_id, lists=pairs, hashed=of.is_hashed, erased=pseudonyms.in_use(db))
     if n:
         tallies.add(db, tallies.moved(input_id, RowState.planned.value, RowState.skipped.value, n))
 
@@ -244,10 +244,10 @@ def remove(db: Db, account_id: int, contacts: Collection[str], *, actor: str, re
     """Take contacts off the account's own lists. Returns those who were on one; files are changed by their owners."""
     own = {one.list_id: one.kind for one in lists(db, account_id) if one.kind in (ListKind.learned, ListKind.user)}
     removed: set[str] = set()
-    for contact, list_id in held(db, account_id, list(contacts)):
+    for contact, kept_as, list_id in _held(db, account_id, list(contacts)):
         if list_id in own:
-            db.run("suppressed_delete", account_id=account_id, contact=contact, list_id=list_id)
-            _log(db, account_id, contact, "removed", own[list_id], now_ms=now_ms, actor=actor, reason=reason)
+            db.run("suppressed_delete", account_id=account_id, contact=kept_as, list_id=list_id)
+            _log(db, account_id, kept_as, "removed", own[list_id], now_ms=now_ms, actor=actor, reason=reason)
             removed.add(contact)
     for list_id in own:
         db.run("list_recount", account_id=account_id, list_id=list_id)
@@ -256,15 +256,21 @@ def remove(db: Db, account_id: int, contacts: Collection[str], *, actor: str, re
 
 def held(db: Db, account_id: int, contacts: Sequence[str]) -> list[Suppression]:
     """On which lists of the account these contacts are, digests included (as the contact whose they are)."""
-    asked = [*contacts, *map(hash_of, contacts)]
+    return [Suppression(contact, of) for contact, _, of in _held(db, account_id, contacts)]
+
+
+def _held(db: Db, account_id: int, contacts: Sequence[str]) -> list[tuple[str, str, int]]:
+    """The contact, as what it stands there, and on which list."""
+    asked = [*pseudonyms.asked(db, contacts), *map(hash_of, contacts)]
     found = db.rows("suppressed_of", contacts=asked, account_id=account_id)
     whole = {one.list_id for one in lists(db, account_id)}
-    return [Suppression(contacts[place % len(contacts)], of) for place, of in found if of in whole]
+    return [(contacts[place % len(contacts)], asked[place], of) for place, of in found if of in whole]
 
 
 def history(db: Db, account_id: int, contact: str) -> list[SuppressionChange]:
     """What the log says of a contact, oldest first."""
-    return [_change(row) for row in db.rows("suppression_log_of", account_id=account_id, contact=contact)]
+    contacts = pseudonyms.asked(db, [contact])
+    return [_change(row) for row in db.rows("suppression_log_of", account_id=account_id, contacts=contacts)]
 
 
 def log(db: Db, account_id: int, *, after: int, limit: int) -> list[tuple[int, SuppressionChange]]:
@@ -280,8 +286,8 @@ def page(db: Db, account_id: int, after: Suppression, limit: int) -> list[Suppre
 
 
 def is_digest(contact: str) -> bool:
-    """Whether a suppression names a digest instead of a contact."""
-    return contact.startswith(HASHED_PREFIX)
+    """Whether a suppression names a digest instead of a contact: a list of digests' own, or who is forgotten."""
+    return contact.startswith(HASHED_PREFIX) or is_pseudonym(contact)
 
 
 def learn(db: Db, opted_out: Mapping[int, str], now_ms: int) -> None:

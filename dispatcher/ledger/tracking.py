@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -30,6 +31,10 @@ def to_track(
 def save(db: Db, executions: Sequence[TrackedExecution]) -> None:
     """See `protocol.Ledger.save_executions`."""
     flat: list[Any] = []
+    # What a forgotten person has said, and of what it says them, does not come back by being read again.
+    forgotten = {one for (one,) in db.rows("attempts_forgotten", attempt_ids=[one.attempt_id for one in executions])}
+    if forgotten:
+        executions = [_bare(one) if one.attempt_id in forgotten else one for one in executions]
     for one in executions:
         flat += (
             one.attempt_id,
@@ -48,6 +53,12 @@ def save(db: Db, executions: Sequence[TrackedExecution]) -> None:
     db.insert("executions_save", 12, flat)
     opted_out = {one.attempt_id: one.opted_out for one in executions if one.opted_out is not None}
     suppressed.learn(db, opted_out, max((one.seen_at_ms for one in executions), default=0))
+
+
+def _bare(one: TrackedExecution) -> TrackedExecution:
+    """Without texts; that they have opted out is kept."""
+    opted_out = None if one.opted_out is None else "an opt-out"
+    return dataclasses.replace(one, variables={}, error_message=None, opted_out=opted_out)
 
 
 def counts(db: Db, campaign: CampaignRecord) -> ExecutionCounts:

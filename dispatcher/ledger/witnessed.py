@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from dispatcher.ledger import pseudonyms
 from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.contacted import ROWS_PER_READ
 from dispatcher.ledger.db import Db
@@ -40,9 +41,11 @@ def keep_look(db: Db, run: Run, look: Look, executions: Sequence[ForeignExecutio
         since_ms=look.since_ms,
     )
     flat: list[int | str] = []
-    for one in executions:
+    # Where anybody was forgotten, no number comes back by way of Studio's list.
+    contacts = [one.contact for one in executions]
+    for contact, one in zip(pseudonyms.stand_ins(db, contacts) or contacts, executions, strict=True):
         by_api = _NOT_KNOWN if one.by_api is None else int(one.by_api)
-        flat += (one.contact, one.execution_sid, one.created_at_ms, by_api)
+        flat += (contact, one.execution_sid, one.created_at_ms, by_api)
     if flat:
         db.update("foreign_keep", 4, flat, account_id=account_id, flow_sid=flow_sid)
     db.run("foreign_forget", before_ms=look.looked_at_ms + look.clock_skew_ms - KEPT_MS)
@@ -56,11 +59,20 @@ def of_planned(db: Db, campaign: CampaignRecord, input_ids: Iterable[int], since
     ):
         one = ForeignExecution(contact, sid, created_ms, None if by_api is None else bool(by_api))
         found.setdefault(contact, []).append(one)
-    wanted: set[str] = set()
+    #: Contact -> as whom it is kept.
+    wanted: dict[str, set[str]] = {}
     for input_id in input_ids if found else ():
         ids = id_range(input_id)
         after = ids["first"] - 1
         while rows := db.rows("planned_addresses", after=after, last=ids["last"], limit=ROWS_PER_READ):
             after = rows[-1][0]
-            wanted.update(contact for _, address in rows if (contact := contact_of(address)) in found)
-    return [one for contact in sorted(wanted) for one in found[contact]]
+            contacts = [contact_of(address) for _, address in rows]
+            for place, kept_as in enumerate(pseudonyms.asked(db, contacts)):
+                if kept_as in found:
+                    wanted.setdefault(contacts[place % len(contacts)], set()).add(kept_as)
+    return [
+        one._replace(contact=contact)
+        for contact in sorted(wanted)
+        for as_ in sorted(wanted[contact])
+        for one in found[as_]
+    ]

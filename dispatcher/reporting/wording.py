@@ -122,6 +122,9 @@ REASONS: dict[Reason, Wording] = {
         "the contact was reached as often as is allowed in that time",
         "Nothing to do: the contact was reached as often as is allowed (see the message); run again when that is over.",
     ),
+    Reason.forgotten: Wording(
+        "the person was forgotten on request", "Nothing to do: the person was forgotten, and the row's cells with them."
+    ),
 }
 
 _BY_REASON: dict[str, Wording] = {reason.value: wording for reason, wording in REASONS.items()}

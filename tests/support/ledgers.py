@@ -26,6 +26,7 @@ from dispatcher.ledger.records import (
     RunTotals,
 )
 from dispatcher.ledger.sqlite.connection import FILE_NAME
+from dispatcher.ledger.sqlite.key import KEY_NAME
 from dispatcher.model import Outcome, Reason
 from dispatcher.settings import StateSettings
 
@@ -147,7 +148,7 @@ async def report(ledger: Ledger, input_id: int, **wanted: Any) -> list[ReportRow
 def killed(path: Path, folder: Path) -> Path:
     """What a SIGKILL at this moment leaves of the ledger: its files as the system has them, copied to `folder`."""
     folder.mkdir(parents=True)
-    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+    for name in (FILE_NAME, f"{FILE_NAME}-wal", KEY_NAME):
         if path.with_name(name).exists():
             shutil.copyfile(path.with_name(name), folder / name)
     return folder

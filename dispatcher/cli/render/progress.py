@@ -69,6 +69,17 @@ def tracking(bus: EventBus, what: str) -> AbstractAsyncContextManager[None]:
     return _shown(what, look)
 
 
+def working(look: Callable[[], tuple[str, int, int]]) -> AbstractAsyncContextManager[None]:
+    """While something is at work that tells what it does, how much of it is done, and of how much (0: not known)."""
+
+    def step() -> _Step:
+        what, done, total = look()
+        share = f"{100 * done // total} %" if total else ""
+        return _Step(done, total or None, f"{what} {share}".strip(), f"{what}{f': {share}' if share else ''}")
+
+    return _shown("", step)
+
+
 def _shown(what: str, look: Callable[[], _Step]) -> AbstractAsyncContextManager[None]:
     return beside(lambda: _draw(what, look), lambda: look().line)
 

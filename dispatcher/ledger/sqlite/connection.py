@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
+from dispatcher.ledger.sqlite.key import Pseudonyms
 from dispatcher.ledger.sqlite.queries import queries, statements
-from dispatcher.model import dispatch_id, hash_of
-from dispatcher.remedies import AnyOf, Command, Setting
+from dispatcher.ledger.sqlite.upgraded import KEPT_S, forget_copies, keep_copy
+from dispatcher.ledger.striking import struck
+from dispatcher.model import contact_of, dispatch_id, hash_of
+from dispatcher.remedies import Advice, AnyOf, Command, Setting
+from dispatcher.version import __version__
 
-SCHEMA_VERSION = 15
+SCHEMA_VERSION = 16
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"
@@ -88,7 +93,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
         version = file_version(db)
-        lend_functions(db)
+        lend_functions(db, path.parent)
         # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
         # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
         # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
@@ -101,7 +106,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         # Off while tables are made anew: sqlite.org/lang_altertable.html#otheralter
         db.execute("PRAGMA foreign_keys = OFF")
         if version < SCHEMA_VERSION:
-            upgrade(db)
+            upgrade(db, lambda older: keep_copy(path, older))
+        forget_copies(path.parent, older_than_s=KEPT_S)
         db.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         db.close()
@@ -122,19 +128,31 @@ def file_version(db: sqlite3.Connection) -> int:
             fix="set [state] dir to a folder of its own",
         )
     if version > SCHEMA_VERSION:
-        raise LedgerTooNew(found=f"version {version}, this program knows {SCHEMA_VERSION}", fix="upgrade dispatcher")
+        raise LedgerTooNew(found=f"version {version}, this program knows {SCHEMA_VERSION}", fix=Advice(_what_reads(db)))
     return version
 
 
-def upgrade(db: sqlite3.Connection) -> None:
+def _what_reads(db: sqlite3.Connection) -> str:
+    """Which program reads a newer one's ledger, as far as it says so."""
+    try:
+        found = db.execute(queries()["program_version"]).fetchone()
+    except sqlite3.Error:
+        found = None
+    return f"upgrade dispatcher to {found[0]} or newer" if found else "upgrade dispatcher"
+
+
+def upgrade(db: sqlite3.Connection, before: Callable[[int], None] = lambda version: None) -> None:
     """Bring the schema up to date, all or nothing: whatever interrupts it, the file is as it was.
 
-    Raises: sqlite3.Error, LedgerCorrupt, LedgerTooNew.
+    `before` is called with the version of an older ledger, while nobody else can write.
+    Raises: sqlite3.Error, LedgerCorrupt, LedgerTooNew, and what `before` raises.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it while this one waited.
         version = file_version(db)
+        if 0 < version < SCHEMA_VERSION:
+            before(version)
         scripts = (
             ["schema.sql"]
             if version == 0
@@ -143,6 +161,9 @@ def upgrade(db: sqlite3.Connection) -> None:
         for script in scripts:
             for statement in statements(script):
                 db.execute(statement)
+        if scripts:
+            db.execute(queries()["program_forget"])
+            db.execute(queries()["program_keep"], {"version": __version__})
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
@@ -152,8 +173,13 @@ def upgrade(db: sqlite3.Connection) -> None:
         raise
 
 
-def lend_functions(db: sqlite3.Connection) -> None:
-    """What queries and migrations need that SQL cannot say."""
+def lend_functions(db: sqlite3.Connection, folder: Path) -> None:
+    """What queries and migrations need that SQL cannot say. `folder`: where the key of who is forgotten lies."""
+    db.create_function("pseudonym", 1, Pseudonyms(folder), deterministic=True)
+    db.create_function("struck", 2, struck, deterministic=True)
+    db.create_function(
+        "contact_of", 1, lambda address: None if address is None else contact_of(address), deterministic=True
+    )
     db.create_function("hash_of", 1, hash_of, deterministic=True)
     db.create_function("canonical_sid", 1, canonical_sid, deterministic=True)
     db.create_function("canonical_url", 1, canonical_url, deterministic=True)

@@ -23,6 +23,7 @@ from dispatcher.ledger.sqlite.connection import (
     make_folder,
 )
 from dispatcher.ledger.sqlite.failures import mapped, mapped_os
+from dispatcher.ledger.sqlite.key import KEY_NAME, copy_key, read_key
 from dispatcher.ledger.sqlite.lease import is_held
 from dispatcher.ledger.sqlite.queries import queries
 from dispatcher.remedies import Advice, AnyOf, Option, Setting
@@ -71,6 +72,7 @@ def move(folder: Path, target_folder: Path) -> Path:
             # Nothing is written there from here on.
             held.execute("BEGIN IMMEDIATE")
             _check_unused(held, folder)
+            _take_key_along(folder, target_folder)
             with _copied(path, target_folder) as copy:
                 os.link(copy, target)  # unlike a rename it fails where another process was faster
                 _sync(target_folder)
@@ -78,6 +80,21 @@ def move(folder: Path, target_folder: Path) -> Path:
             held.execute("ROLLBACK")
         _take_log_along(path)
     return target
+
+
+def _take_key_along(folder: Path, target_folder: Path) -> None:
+    """Without it everybody whom the ledger has forgotten would be a stranger. Raises: UsageError."""
+    key, target = folder / KEY_NAME, target_folder / KEY_NAME
+    if not key.exists():
+        return
+    if target.exists() and read_key(target) != read_key(key):
+        raise UsageError(
+            "another ledger's key lies there, by which it tells whom it has forgotten",
+            found=str(target),
+            fix=Advice("move it to where its ledger is"),
+        )
+    if not target.exists():
+        copy_key(key, target)
 
 
 def _take_log_along(path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dispatcher.clock import now_ms
+from dispatcher.errors import LedgerError
 from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.notices import Announce
@@ -24,6 +25,7 @@ from dispatcher.ledger.snapshot import LedgerSnapshot, Snapshot
 from dispatcher.ledger.sqlite import lease
 from dispatcher.ledger.sqlite.connection import connect, ledger_path
 from dispatcher.ledger.sqlite.holder import holder
+from dispatcher.ledger.sqlite.key import make_key
 from dispatcher.ledger.sqlite.presence import Presence
 from dispatcher.ledger.sqlite.reader import reader
 from dispatcher.ledger.sqlite.rehearsal import rehearse
@@ -100,6 +102,9 @@ class SqliteLedger(_SqliteStore):
         await super().stop_run(run, now_ms=now_ms, reason=reason, totals=totals, announce=announce)
         await self._writer.read(lambda db: self._presence.restore(self._writer.connection))
 
+    def _make_key(self) -> None:
+        make_key(self.path.parent)
+
     def _check_place(self) -> None:
         self._presence.check()
 
@@ -139,6 +144,9 @@ class SqliteRehearsal(_SqliteStore):
 
     async def is_leased(self, account: Account) -> bool:
         return False
+
+    def _make_key(self) -> None:
+        raise LedgerError("nobody is forgotten in a rehearsal's ledger")
 
     def _check_place(self) -> None:
         pass

@@ -7,6 +7,15 @@
 -- Whose the file is, and how old. In one statement: between two, another process may have made the ledger.
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id, pragma_user_version;
 
+-- name: program_version
+SELECT version FROM program;
+
+-- name: program_forget
+DELETE FROM program;
+
+-- name: program_keep
+INSERT INTO program (version) VALUES (:version);
+
 -- The tables of a rehearsal (rehearsal.py), `source` being the ledger: of whatever version, so no columns are named but those
 -- of version 1.
 
@@ -82,6 +91,10 @@ INSERT INTO main.lists SELECT * FROM source.lists;
 
 -- name: rehearsal_suppressed
 INSERT INTO main.suppressed SELECT * FROM source.suppressed;
+
+-- name: rehearsal_erasures
+-- Of a rehearsal each file's rows must be told from those that were forgotten, as in the ledger.
+INSERT INTO main.erasures SELECT * FROM source.erasures;
 
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
@@ -435,7 +448,7 @@ SELECT t.new_id FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = 
 WHERE t.new_id > :after AND old.state IN ('created', 'sending', 'unknown') ORDER BY t.new_id LIMIT :limit;
 
 -- name: continued_sent_old
--- The same in the order of the old ones.
+-- The same in the order of the old ones, without those that were forgotten: what they sent is not known any more.
 SELECT t.rowid, t.new_id, t.old_id, old.last_attempt,
   coalesce(a.to_address, old.to_address, old.row_key) <> coalesce(new.to_address, new.row_key)
     OR coalesce(a.from_address, old.from_address, oi.from_address) IS NOT coalesce(new.from_address, ni.from_address),
@@ -443,7 +456,8 @@ SELECT t.rowid, t.new_id, t.old_id, old.last_attempt,
 FROM temp.continued AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
   CROSS JOIN inputs AS oi ON oi.input_id = old.row_id >> 32 CROSS JOIN inputs AS ni ON ni.input_id = new.row_id >> 32
   CROSS JOIN attempts AS a ON a.attempt_id = old.last_attempt LEFT JOIN sent AS s ON s.attempt_id = old.last_attempt
-WHERE t.rowid > :after AND old.state IN ('created', 'sending', 'unknown') ORDER BY t.rowid LIMIT :limit;
+WHERE t.rowid > :after AND old.state IN ('created', 'sending', 'unknown') AND (a.to_address IS NULL OR a.to_address NOT GLOB 'hmac:*')
+ORDER BY t.rowid LIMIT :limit;
 
 -- name: differing_create
 -- Those of them that the new file says something else of, and all that they sent.
@@ -753,7 +767,8 @@ WHERE rows.row_id = s.row_id AND s.state = 'planned' AND s.first_id <> s.row_id;
 -- rows of one file with keys of their own are not each other's repeat. In the order of the rows, each with its latest.
 CREATE TEMP TABLE repeats AS
 SELECT t.row_id, max(c.attempt_id) AS attempt_id, c.outcome, c.begun_at_ms, c.campaign_id
-FROM temp.reaching AS t CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = t.contact
+FROM temp.reaching AS t CROSS JOIN contacted AS c ON c.account_id = :account_id
+    AND c.contact IN (t.contact, CASE WHEN :erased THEN pseudonym(t.contact) END)
   CROSS JOIN rows AS r ON r.row_id = t.row_id
 WHERE c.begun_at_ms > :since_ms AND c.campaign_id IN (SELECT value FROM json_each(:campaigns)) AND r.state = 'planned'
   AND NOT (c.campaign_id = :campaign_id AND c.row_id BETWEEN :first AND :last)
@@ -830,7 +845,7 @@ FROM (
   SELECT t.row_id, min(l.key) AS place
   FROM temp.reaching AS t
     CROSS JOIN suppressed AS s ON s.account_id = :account_id
-      AND s.contact IN (t.contact, CASE WHEN :hashed THEN hash_of(t.contact) END)
+      AND s.contact IN (t.contact, CASE WHEN :hashed THEN hash_of(t.contact) END, CASE WHEN :erased THEN pseudonym(t.contact) END)
     CROSS JOIN json_each(:lists) AS l ON json_extract(l.value, '$[0]') = s.list_id
   GROUP BY t.row_id) AS f
 WHERE rows.row_id = f.row_id AND rows.state = 'planned';
@@ -840,8 +855,8 @@ INSERT INTO suppression_log (at_ms, account_id, contact, action, kind, source, a
 VALUES (:now_ms, :account_id, :contact, :action, :kind, :source, :actor, :reason, :attempt_id);
 
 -- name: suppression_log_of
-SELECT at_ms, contact, action, kind, source, actor, reason FROM suppression_log
-WHERE account_id = :account_id AND contact = :contact ORDER BY log_id;
+SELECT l.at_ms, l.contact, l.action, l.kind, l.source, l.actor, l.reason
+FROM json_each(:contacts) AS j CROSS JOIN suppression_log AS l ON l.account_id = :account_id AND l.contact = j.value ORDER BY l.log_id;
 
 -- name: suppression_log_all
 SELECT log_id, at_ms, contact, action, kind, source, actor, reason FROM suppression_log
@@ -870,9 +885,9 @@ WHERE a.row_id < 0 AND a.outcome = 'created' AND runs.account_id = :account_id A
 -- name: own_execution
 -- Whether another row of the campaign has begun this execution for the contact, or may have.
 SELECT EXISTS (
-  SELECT 1 FROM contacted
-  WHERE account_id = :account_id AND contact = :contact AND campaign_id = :campaign_id AND attempt_id <> :attempt_id
-    AND (execution_sid = :execution_sid OR outcome IS NULL OR outcome = 'unknown'));
+  SELECT 1 FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  WHERE c.campaign_id = :campaign_id AND c.attempt_id <> :attempt_id
+    AND (c.execution_sid = :execution_sid OR c.outcome IS NULL OR c.outcome = 'unknown'));
 
 -- name: planned_addresses
 -- packed
@@ -1054,30 +1069,32 @@ UPDATE rows SET state = 'planned' WHERE row_id IN (
   WHERE state = 'unknown' AND reason_code IS NULL AND row_id BETWEEN :first AND :last);
 
 -- name: retry_last
--- The last of the first :most rows of an input that a retry would take; NULL: there are fewer.
+-- The last of the first :most rows of an input that a retry would take; NULL: there are fewer. Here and below: of a row that was
+-- forgotten nothing is left that could be sent.
 SELECT (SELECT row_id FROM rows
   WHERE row_id BETWEEN :first AND :last AND (
-    (state = 'rejected' AND (:rejected OR :coded) AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:rejected OR EXISTS (
+    (row_key NOT GLOB 'hmac:*' AND state = 'rejected' AND (:rejected OR :coded) AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:rejected OR EXISTS (
       SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
       AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes))))))
-    OR (state = 'busy' AND :busy AND (reason_code IS NULL OR reason_code = 'cancelled'))
-    OR (state = 'skipped' AND row_key IS NOT NULL AND reason_code IN (SELECT value FROM json_each(:reasons))))
+    OR (row_key NOT GLOB 'hmac:*' AND state = 'busy' AND :busy AND (reason_code IS NULL OR reason_code = 'cancelled'))
+    OR (row_key NOT GLOB 'hmac:*' AND state = 'skipped' AND reason_code IN (SELECT value FROM json_each(:reasons))))
   ORDER BY row_id LIMIT 1 OFFSET :most - 1);
 
 -- name: retry_rejected
 -- A ledger of version 3 may have refused rows with a reason not to be sent: those that the user took out are sent now.
 UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:every OR EXISTS (
+WHERE row_id BETWEEN :first AND :last AND state = 'rejected' AND row_key NOT GLOB 'hmac:*'
+  AND (reason_code IS NULL OR reason_code = 'cancelled') AND (:every OR EXISTS (
   SELECT 1 FROM attempts AS a WHERE a.attempt_id = rows.last_attempt
   AND (a.error_code IN (SELECT value FROM json_each(:codes)) OR a.http_status IN (SELECT value FROM json_each(:codes)))));
 
 -- name: retry_busy
 UPDATE rows SET state = 'planned', reason_code = NULL, reason_column = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'busy' AND (reason_code IS NULL OR reason_code = 'cancelled');
+WHERE row_id BETWEEN :first AND :last AND state = 'busy' AND row_key NOT GLOB 'hmac:*' AND (reason_code IS NULL OR reason_code = 'cancelled');
 
 -- name: retry_skipped
 UPDATE rows SET state = 'planned', reason_code = NULL, reason = NULL
-WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND row_key IS NOT NULL
+WHERE row_id BETWEEN :first AND :last AND state = 'skipped' AND row_key NOT GLOB 'hmac:*'
   AND reason_code IN (SELECT value FROM json_each(:reasons));
 
 -- name: retry_skipped_open
@@ -1114,7 +1131,9 @@ WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
 -- name: report_rows
 -- In the order of records.ReportRow's fields.
 SELECT r.row_id, r.state,
-  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.to_address END, r.to_address, r.row_key),
+  CASE WHEN coalesce(r.to_address, r.row_key) NOT GLOB 'hmac:*' THEN
+    coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') AND a.to_address NOT GLOB 'hmac:*' THEN a.to_address END,
+      r.to_address, r.row_key) END,
   coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
   CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
@@ -1269,3 +1288,334 @@ SELECT r.state, a.attempt_id, a.error_code, e.status = 'ended' AND e.read_as IS 
   a.attempt_id IN (SELECT attempt_id FROM suppression_log WHERE attempt_id IS NOT NULL)
 FROM canary_rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN executions AS e ON e.attempt_id = a.attempt_id
 WHERE r.campaign_id = :campaign_id AND (r.state = 'sending' OR r.state = 'created' OR r.state = 'rejected' OR r.state = 'unknown');
+
+-- name: erasure_key
+-- What was forgotten (campaigns forget, campaigns prune). In what follows, the number of who is to be forgotten is their national
+-- digits ('': none), and the hint what every text has that may name them.
+-- Whether the key that is there is the one by which people were forgotten; no row: nobody was.
+SELECT key_check = pseudonym('') FROM erasures ORDER BY erasure_id DESC LIMIT 1;
+
+-- name: erasure_check
+SELECT pseudonym('');
+
+-- name: pseudonyms
+-- packed
+SELECT json_group_array(json_array(pseudonym(value))) FROM json_each(:contacts);
+
+-- name: keys_forgotten
+SELECT EXISTS (SELECT 1 FROM row_keys WHERE campaign_id = :campaign_id AND row_key >= 'hmac:' AND row_key < 'hmac;');
+
+-- name: restored_create
+-- Rows of a file that is being planned and that its campaign has forgotten: the file brings them anew.
+CREATE TEMP TABLE restored AS
+SELECT k.row_id AS old_id, min(r.row_id) AS new_id, r.row_key, k.row_key AS pseudonym
+FROM rows AS r CROSS JOIN row_keys AS k ON k.campaign_id = :campaign_id AND k.row_key = pseudonym(r.row_key)
+WHERE r.row_id BETWEEN :first AND :last AND r.row_key IS NOT NULL GROUP BY k.row_id;
+
+-- name: restored_index
+CREATE UNIQUE INDEX temp.restored_old ON restored (old_id);
+
+-- name: restored_index_keys
+CREATE UNIQUE INDEX temp.restored_pseudonyms ON restored (pseudonym);
+
+-- name: restored_drop
+DROP TABLE IF EXISTS temp.restored;
+
+-- name: restored_same
+-- Those whose address is what it was.
+SELECT t.old_id FROM temp.restored AS t CROSS JOIN rows AS old ON old.row_id = t.old_id CROSS JOIN rows AS new ON new.row_id = t.new_id
+WHERE old.to_address = pseudonym(contact_of(coalesce(new.to_address, new.row_key)));
+
+-- name: restored_addresses
+UPDATE rows SET to_address = t.to_address
+FROM (SELECT t.old_id, new.to_address FROM json_each(:row_ids) AS j CROSS JOIN temp.restored AS t ON t.old_id = j.value
+        CROSS JOIN rows AS new ON new.row_id = t.new_id) AS t
+WHERE rows.row_id = t.old_id;
+
+-- name: restored_rows
+WITH t AS MATERIALIZED (SELECT old_id, row_key FROM temp.restored)
+UPDATE rows SET row_key = t.row_key FROM t WHERE rows.row_id = t.old_id;
+
+-- name: restored_keys
+WITH t AS MATERIALIZED (SELECT row_key, pseudonym FROM temp.restored ORDER BY pseudonym)
+UPDATE row_keys SET row_key = t.row_key FROM t WHERE row_keys.campaign_id = :campaign_id AND row_keys.row_key = t.pseudonym;
+
+-- name: restored_contacts
+-- Where its requests went stays forgotten, and is found by the row's key.
+INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
+SELECT c.account_id, c.contact, c.campaign_id, t.row_key
+FROM contacts AS c CROSS JOIN temp.restored AS t ON t.pseudonym = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END
+WHERE c.account_id = :account_id AND c.contact >= 'hmac:' AND c.contact < 'hmac;' AND c.campaign_id = :campaign_id;
+
+-- name: restored_contacts_delete
+DELETE FROM contacts
+WHERE account_id = :account_id AND contact >= 'hmac:' AND contact < 'hmac;' AND campaign_id = :campaign_id
+  AND CASE row_key WHEN '' THEN contact ELSE row_key END IN (SELECT pseudonym FROM temp.restored);
+
+-- name: restored_ids
+-- An id that has travelled in a request of which it was not known for a time what became of it.
+UPDATE attempts SET dispatch_id = made_id(:account_sid, :flow_sid, :campaign, t.row_key)
+FROM (SELECT t.row_key, coalesce(r.identity, r.row_id) AS identity FROM temp.restored AS t CROSS JOIN rows AS r ON r.row_id = t.old_id) AS t
+WHERE attempts.row_id = t.identity AND attempts.absence IS NOT NULL
+  AND attempts.dispatch_id = pseudonym(made_id(:account_sid, :flow_sid, :campaign, t.row_key));
+
+-- name: restored_canary
+UPDATE canaries SET row_keys = (
+  SELECT json_group_array(coalesce(t.row_key, j.value)) FROM json_each(canaries.row_keys) AS j
+    LEFT JOIN temp.restored AS t ON t.pseudonym = j.value)
+WHERE campaign_id = :campaign_id;
+
+-- name: inputs_cut_short
+-- Of all campaigns: loads that were cut short and hold rows.
+SELECT input_id FROM inputs
+WHERE ready_at_ms IS NULL AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEEN inputs.input_id << 32 AND (inputs.input_id + 1 << 32) - 1);
+
+-- name: person_rows
+-- packed
+-- A person's rows: those that are sent to them, and (0) those that another contact has whose key names them.
+SELECT json_group_array(json_array(row_id, contact_of(coalesce(to_address, row_key)) = :contact)) FROM rows
+WHERE (instr(to_address, :hint) OR instr(row_key, :hint))
+  AND (contact_of(coalesce(to_address, row_key)) = :contact OR contact_of(row_key) = :contact OR struck(row_key, :number) <> row_key);
+
+-- name: person_open
+-- Rows of which a request to the person is on its way or unknown, though a newer file has given them another address.
+SELECT r.row_id FROM (
+  SELECT row_id, last_attempt FROM rows INDEXED BY rows_sending WHERE state = 'sending'
+  UNION ALL SELECT row_id, last_attempt FROM rows INDEXED BY rows_unknown WHERE state = 'unknown') AS r
+  CROSS JOIN attempts AS a ON a.attempt_id = r.last_attempt WHERE contact_of(a.to_address) = :contact;
+
+-- name: erasable_rows
+-- packed
+-- What stands against forgetting these, and whose they are: campaign, account, state, whether the row has a key, its last attempt's times.
+SELECT json_group_array(json_array(r.row_id, c.name, a.account_sid, r.state, r.row_key IS NOT NULL, t.begun_at_ms, t.ended_at_ms))
+FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32
+  CROSS JOIN campaigns AS c USING (campaign_id) CROSS JOIN accounts AS a USING (account_id)
+  LEFT JOIN attempts AS t ON t.attempt_id = r.last_attempt;
+
+-- name: reports_of_rows
+-- Where the reports of these rows' campaigns were written last.
+SELECT DISTINCT c.report_path FROM json_each(:row_ids) AS j CROSS JOIN inputs AS i ON i.input_id = j.value >> 32
+  CROSS JOIN campaigns AS c USING (campaign_id) WHERE c.report_path IS NOT NULL ORDER BY 1;
+
+-- name: person_lists
+-- The files whose lists name the person, of whatever account.
+SELECT DISTINCT l.source FROM suppressed AS s CROSS JOIN lists AS l USING (list_id)
+WHERE s.contact IN (SELECT value FROM json_each(:contacts)) AND l.source <> '' ORDER BY 1;
+
+-- name: person_suppressed
+SELECT EXISTS (SELECT 1 FROM suppressed WHERE contact IN (SELECT value FROM json_each(:contacts)));
+
+-- name: account_ids
+SELECT account_id FROM accounts ORDER BY account_id;
+
+-- name: erasing_create
+CREATE TEMP TABLE erasing (row_id INTEGER PRIMARY KEY);
+
+-- name: erasing_drop
+DROP TABLE IF EXISTS temp.erasing;
+
+-- name: erasing_rows
+INSERT INTO temp.erasing SELECT value FROM json_each(:row_ids);
+
+-- name: erasing_campaign
+INSERT INTO temp.erasing
+SELECT r.row_id FROM inputs AS i CROSS JOIN rows AS r ON r.row_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1
+WHERE i.campaign_id = :campaign_id;
+
+-- name: erased_create
+-- The rows that are forgotten, as they were.
+CREATE TEMP TABLE erased AS
+SELECT r.row_id, coalesce(r.identity, r.row_id) AS identity, i.campaign_id, r.row_key, pseudonym(r.row_key) AS pseudonym,
+  coalesce(r.to_address, r.row_key) AS address
+FROM temp.erasing AS e CROSS JOIN rows AS r USING (row_id) CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32;
+
+-- name: erased_index
+CREATE INDEX temp.erased_identity ON erased (identity);
+
+-- name: erased_index_keys
+CREATE INDEX temp.erased_keys ON erased (campaign_id, row_key);
+
+-- name: erased_drop
+DROP TABLE IF EXISTS temp.erased;
+
+-- name: erased_attempts
+UPDATE attempts SET error_message = NULL, dispatch_id = pseudonym(dispatch_id), to_address = pseudonym(contact_of(
+  coalesce(to_address, (SELECT e.address FROM temp.erased AS e WHERE e.identity = attempts.row_id))))
+WHERE row_id IN (SELECT identity FROM temp.erased);
+
+-- name: erased_sent
+UPDATE sent SET parameters = '{}'
+WHERE (SELECT a.row_id FROM attempts AS a WHERE a.attempt_id = sent.attempt_id) IN (SELECT identity FROM temp.erased);
+
+-- name: erased_executions
+UPDATE executions SET variables = NULL, error_message = NULL
+WHERE (variables IS NOT NULL OR error_message IS NOT NULL)
+  AND (SELECT a.row_id FROM attempts AS a WHERE a.attempt_id = executions.attempt_id) IN (SELECT identity FROM temp.erased);
+
+-- name: erased_contacts_create
+CREATE TEMP TABLE erased_contacts AS
+SELECT c.account_id, c.contact, c.campaign_id, c.row_key
+FROM contacts AS c CROSS JOIN temp.erased AS e ON e.campaign_id = c.campaign_id
+  AND e.row_key = CASE c.row_key WHEN '' THEN c.contact ELSE c.row_key END;
+
+-- name: erased_contacts_drop
+DROP TABLE IF EXISTS temp.erased_contacts;
+
+-- name: erased_contacts_delete
+DELETE FROM contacts WHERE (account_id, contact, campaign_id, row_key) IN (
+  SELECT account_id, contact, campaign_id, row_key FROM temp.erased_contacts);
+
+-- name: erased_contacts_insert
+INSERT OR IGNORE INTO contacts (account_id, contact, campaign_id, row_key)
+SELECT account_id, pseudonym(contact), campaign_id, CASE WHEN row_key = '' OR row_key = contact THEN '' ELSE pseudonym(row_key) END
+FROM temp.erased_contacts ORDER BY 1, 2, 3, 4;
+
+-- name: erased_keys
+UPDATE row_keys SET row_key = e.pseudonym FROM temp.erased AS e
+WHERE row_keys.campaign_id = e.campaign_id AND row_keys.row_key = e.row_key AND e.row_key <> e.pseudonym;
+
+-- name: erased_canaries
+UPDATE canaries SET row_keys = (
+  SELECT json_group_array(coalesce(e.pseudonym, j.value)) FROM json_each(canaries.row_keys) AS j
+    LEFT JOIN temp.erased AS e ON e.campaign_id = canaries.campaign_id AND e.row_key = j.value)
+WHERE campaign_id IN (SELECT campaign_id FROM temp.erased);
+
+-- name: erased_planned
+SELECT r.row_id >> 32, count(*) FROM temp.erasing AS e CROSS JOIN rows AS r USING (row_id) WHERE r.state = 'planned' GROUP BY 1;
+
+-- name: erased_rows
+UPDATE rows SET row_key = pseudonym(row_key),
+  to_address = CASE WHEN row_key IS NOT NULL THEN pseudonym(contact_of(coalesce(to_address, row_key))) END,
+  state = CASE state WHEN 'planned' THEN 'skipped' ELSE state END,
+  reason_code = CASE state WHEN 'planned' THEN 'forgotten' ELSE reason_code END, reason_column = NULL,
+  reason = CASE WHEN state = 'planned' OR reason_code IS NOT NULL THEN :sentence END,
+  not_before_ms = 0, not_after_ms = 0, place_id = 0
+WHERE row_id IN (SELECT row_id FROM temp.erasing);
+
+-- name: erased_count
+SELECT count(*) FROM temp.erasing;
+
+-- name: chunks_count
+SELECT count(*) FROM chunks;
+
+-- name: chunks_behind
+SELECT chunk_id, cells FROM chunks WHERE chunk_id > :after AND chunk_id <= :last ORDER BY chunk_id LIMIT :limit;
+
+-- name: chunk_set
+UPDATE chunks SET cells = :cells WHERE chunk_id = :chunk_id;
+
+-- name: person_contacts
+UPDATE OR REPLACE contacts SET contact = :pseudonym WHERE account_id = :account_id AND contact = :contact;
+
+-- name: person_attempts
+-- Requests that went to the person: tests, and those of rows that a newer file has given another address.
+SELECT attempt_id FROM attempts WHERE to_address IS NOT NULL AND instr(to_address, :hint) AND contact_of(to_address) = :contact;
+
+-- name: attempts_forget
+UPDATE attempts SET to_address = :pseudonym, error_message = NULL WHERE attempt_id IN (SELECT value FROM json_each(:attempt_ids));
+
+-- name: sent_blank
+UPDATE sent SET parameters = '{}' WHERE attempt_id IN (SELECT value FROM json_each(:attempt_ids));
+
+-- name: executions_blank
+UPDATE executions SET variables = NULL, error_message = NULL WHERE attempt_id IN (SELECT value FROM json_each(:attempt_ids));
+
+-- name: person_foreign
+UPDATE OR REPLACE foreign_executions SET contact = :pseudonym WHERE contact = :contact;
+
+-- name: person_suppress
+UPDATE OR REPLACE suppressed SET contact = :pseudonym WHERE account_id = :account_id AND contact IN (:contact, hash_of(:contact));
+
+-- name: person_log
+UPDATE suppression_log SET contact = :pseudonym, reason = '' WHERE contact IN (:contact, hash_of(:contact));
+
+-- name: strike_attempts
+UPDATE attempts SET error_message = struck(error_message, :number)
+WHERE instr(error_message, :hint) AND struck(error_message, :number) <> error_message;
+
+-- name: strike_executions
+UPDATE executions SET error_message = struck(error_message, :number), variables = struck(variables, :number)
+WHERE (instr(error_message, :hint) OR instr(variables, :hint))
+  AND (struck(error_message, :number) <> error_message OR struck(variables, :number) <> variables);
+
+-- name: strike_sent
+UPDATE sent SET parameters = struck(parameters, :number)
+WHERE instr(parameters, :hint) AND struck(parameters, :number) <> parameters;
+
+-- name: strike_rows
+UPDATE rows SET reason = struck(reason, :number) WHERE instr(reason, :hint) AND struck(reason, :number) <> reason;
+
+-- name: strike_runs
+UPDATE runs SET stop_reason = struck(stop_reason, :number)
+WHERE instr(stop_reason, :hint) AND struck(stop_reason, :number) <> stop_reason;
+
+-- name: strike_campaigns
+UPDATE campaigns SET wish_reason = struck(wish_reason, :number)
+WHERE instr(wish_reason, :hint) AND struck(wish_reason, :number) <> wish_reason;
+
+-- name: strike_notices
+UPDATE notices SET body = struck(body, :number), error = struck(error, :number)
+WHERE (instr(body, :hint) AND struck(body, :number) <> body) OR (instr(error, :hint) AND struck(error, :number) <> error);
+
+-- name: strike_log
+UPDATE suppression_log SET reason = struck(reason, :number) WHERE instr(reason, :hint) AND struck(reason, :number) <> reason;
+
+-- name: attempts_forgotten
+-- packed
+-- Of these attempts those whose contact is forgotten.
+SELECT json_group_array(json_array(a.attempt_id)) FROM json_each(:attempt_ids) AS j CROSS JOIN attempts AS a ON a.attempt_id = j.value
+WHERE a.to_address GLOB 'hmac:*';
+
+-- name: erasure_insert
+INSERT INTO erasures (at_ms, action, contact, campaign_id, rows, actor, key_check)
+VALUES (:now_ms, :action, :contact, :campaign_id, :rows, :actor, pseudonym(''));
+
+-- name: erasures_cleaned
+UPDATE erasures SET cleaned_at_ms = :now_ms WHERE cleaned_at_ms IS NULL;
+
+-- name: erasures_all
+SELECT e.at_ms, e.action, e.contact, c.name, e.rows, e.actor, e.cleaned_at_ms
+FROM erasures AS e LEFT JOIN campaigns AS c USING (campaign_id) ORDER BY e.erasure_id;
+
+-- name: archive
+-- Each campaign: when anything of it happened last, how large its cells are, and whether it was pruned since.
+SELECT c.campaign_id, c.created_at_ms, r.first_ms, r.last_ms,
+  max(c.created_at_ms, coalesce(r.last_ms, 0), coalesce(i.ready_ms, 0)) AS active_ms, coalesce(i.bytes, 0),
+  EXISTS (SELECT 1 FROM erasures AS e WHERE e.campaign_id = c.campaign_id
+    AND e.at_ms >= max(c.created_at_ms, coalesce(r.last_ms, 0), coalesce(i.ready_ms, 0)))
+FROM campaigns AS c
+  LEFT JOIN (SELECT campaign_id, min(started_at_ms) AS first_ms, max(coalesce(stopped_at_ms, seen_at_ms)) AS last_ms
+             FROM runs GROUP BY campaign_id) AS r USING (campaign_id)
+  LEFT JOIN (SELECT campaign_id, max(max(coalesce(ready_at_ms, 0), begun_at_ms)) AS ready_ms, sum((
+               SELECT sum(length(cells)) FROM chunks WHERE chunk_id BETWEEN input_id << 32 AND (input_id + 1 << 32) - 1)) AS bytes
+             FROM inputs GROUP BY campaign_id) AS i USING (campaign_id)
+ORDER BY c.campaign_id;
+
+-- name: export_campaign
+SELECT created_at_ms, report_path, key_columns, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+
+-- name: export_inputs
+SELECT input_id, source, folder, sha256, header, parameter_columns, parameter_constants, from_address, begun_at_ms, ready_at_ms
+FROM inputs WHERE campaign_id = :campaign_id AND ready_at_ms IS NOT NULL ORDER BY input_id;
+
+-- name: export_runs
+SELECT run_id, started_at_ms, seen_at_ms, stopped_at_ms, stop_reason, requests, throttled, worst_window, window_limit, clock_skew_ms
+FROM runs WHERE campaign_id = :campaign_id ORDER BY run_id;
+
+-- name: export_rows
+SELECT r.row_id, coalesce(r.identity, r.row_id), r.row_key, r.state, coalesce(r.to_address, r.row_key), r.from_address,
+  r.not_before_ms, r.not_after_ms, r.reason_code, r.reason_column, r.reason, r.attempts, p.zones, p.country, p.area
+FROM rows AS r LEFT JOIN places AS p ON p.place_id = r.place_id AND r.place_id <> 0
+WHERE r.row_id > :after AND r.row_id <= :last ORDER BY r.row_id LIMIT :limit;
+
+-- name: export_attempts
+SELECT a.attempt_id, a.row_id, a.number, a.run_id, a.begun_at_ms, a.sent_at_ms, a.ended_at_ms, a.outcome, a.http_status, a.error_code,
+  a.error_message, a.execution_sid, a.request_id, a.found_by, a.to_address, a.from_address, a.dispatch_id, a.absence, s.parameters,
+  e.status, e.seen_at_ms, e.ended_at_ms, e.flow_version, e.recalled_at_ms, e.last_step, e.path, e.error_code, e.error_message,
+  e.variables
+FROM attempts AS a LEFT JOIN sent AS s USING (attempt_id) LEFT JOIN executions AS e USING (attempt_id)
+WHERE a.attempt_id > :after AND a.run_id IN (SELECT run_id FROM runs WHERE campaign_id = :campaign_id)
+ORDER BY a.attempt_id LIMIT :limit;
+
+-- name: export_erasures
+SELECT at_ms, action, rows, actor, cleaned_at_ms FROM erasures WHERE campaign_id = :campaign_id ORDER BY erasure_id;

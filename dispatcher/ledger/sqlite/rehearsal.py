@@ -38,6 +38,7 @@ TABLES = [
     "lists",
     "suppressed",
     "executions",
+    "erasures",
 ]
 
 
@@ -53,7 +54,7 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Co
         # "": a temporary file without a name (sqlite.org/inmemorydb.html#temp_db).
         db = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True, cached_statements=256)
         try:
-            lend_functions(db)
+            lend_functions(db, state_dir)
             db.execute("PRAGMA foreign_keys = OFF")  # a campaign whose latest file is not copied
             db.execute("PRAGMA synchronous = OFF")
             path = state_dir / FILE_NAME

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.intake import patterns
-from dispatcher.intake.phones import Addresses
+from dispatcher.intake.phones import Addresses, national_digits
 from dispatcher.model import Reason, Refusal
 
 ADDRESSES = {region: Addresses(region) for region in (None, "US", "GB", "DE", "ES", "IT")}
@@ -475,3 +475,19 @@ def test_every_kinds_lengths_are_general_ones() -> None:
             assert {length for length in kind.possible_length if length > 0} <= set(
                 metadata.general_desc.possible_length
             )
+
+
+@pytest.mark.parametrize(
+    ("contact", "digits"),
+    [
+        ("+12025550123", "2025550123"),
+        ("+442079460958", "2079460958"),
+        ("+390612345678", "0612345678"),
+        ("+3546111234", "6111234"),
+        ("alice", ""),
+        ("1234567", ""),
+    ],
+)
+def test_national_digits(contact: str, digits: str) -> None:
+    """A number without its country code, with the zeros that are its own; of any other contact none."""
+    assert national_digits(contact) == digits

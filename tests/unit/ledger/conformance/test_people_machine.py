@@ -22,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dispatcher.ledger import contacted
+from dispatcher.ledger import contacted, pseudonyms
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS
 from dispatcher.ledger.records import CampaignRecord, GrantedRow, Run
+from dispatcher.ledger.striking import Person
 from dispatcher.model import Outcome, contact_of
 from tests.support.ledgers import NONE, Line, batch, campaign, end, new_input
 from tests.unit.ledger.conformance.harness import BACKENDS
@@ -91,7 +92,7 @@ class PeopleMachine(RuleBasedStateMachine):
 
     @rule(of=FILES, name=st.sampled_from(CAMPAIGNS))
     def plan(self, of: list[Line], name: str) -> None:
-        record = self.do(self.ledger.begin_input(self.records[name], new_input()))
+        record = self.do(self.ledger.begin_input(self.records[name], new_input("+15550999999")))
         self.do(self.ledger.load_rows(record.input_id, batch(of)))
         counts = self.do(self.ledger.finish_input(record.input_id, f"sha of {of}", repeat_after_ms=REPEAT_AFTER_MS))
         self.keys_of[record.input_id] = {str(line.key) for line in of}
@@ -144,6 +145,20 @@ class PeopleMachine(RuleBasedStateMachine):
             self.unknown[attempt_id] = reached
         else:
             reached.exists = outcome is Outcome.created
+
+    @rule(contact=st.sampled_from(PEOPLE))
+    def forget(self, contact: str) -> None:
+        """Nothing of them is left, and all that is asserted of a claim holds all the same; nobody goes by halves."""
+        person = Person(contact, contact[2:])
+        traces = self.do(self.ledger.erasures.forget(person, lambda done, total: None, suppress=False, actor="me"))
+        open_ones = [*self.flying.values(), *self.unknown.values()]
+        if any(contact_of(one.row.to_address) == contact for one in open_ones):
+            assert traces.obstacles, "what may be on the wire is forgotten"
+        assert open_ones or not traces.obstacles, "nothing stands against it"
+        if not traces.obstacles:
+            for table in ("rows", "row_keys", "contacts", "attempts", "chunks", "sent"):
+                for row in self.harness.query(f"SELECT * FROM {table}"):
+                    assert contact not in repr(row), table
 
     @precondition(lambda self: self.unknown and self.sender is not None)
     @rule(data=st.data(), found=st.booleans())
@@ -215,11 +230,14 @@ TestPeople = PeopleMachine.TestCase
 TestPeople.settings = SHORT
 
 
-@pytest.mark.parametrize("forgets", ["campaigns", "rows"])
+@pytest.mark.parametrize("forgets", ["campaigns", "rows", "people"])
 def test_a_memory_that_forgets_is_caught(forgets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The short form can fail: a claim that does not ask again reaches somebody twice."""
     if forgets == "campaigns":
         monkeypatch.setattr(contacted, "recent", lambda db, campaign, since_ms: [campaign.campaign_id])
+    elif forgets == "people":
+        # Whom it has forgotten on request is a stranger to it.
+        monkeypatch.setattr(pseudonyms, "in_use", lambda db: False)
     else:
         monkeypatch.setattr(contacted, "apart", lambda db, run, found, since_ms: (list(found), {}))
     with pytest.raises(AssertionError, match=r"is reached by two|leaves twice"):
