@@ -56,6 +56,7 @@ from dispatcher import (
     FlowNotFound,
     GuardTripped,
     HoursError,
+    HoursShown,
     InputError,
     InputRecord,
     Interrupted,
@@ -88,6 +89,7 @@ from dispatcher import (
     Posted,
     PreflightFailed,
     Problem,
+    Prospect,
     Reason,
     RecallResult,
     Reconciled,
@@ -106,6 +108,7 @@ from dispatcher import (
     SettingsError,
     Severity,
     Snapshot,
+    Standing,
     StartMissed,
     Step,
     StepContext,
@@ -278,6 +281,8 @@ async def read_back(view: CampaignView, result: RunResult) -> None:
     assert_type(list(summary.problems), list[Problem])
     assert_type(summary.departures, Departures)
     assert_type(await view.track(), TrackResult)
+    assert_type(await view.prospect(limit=5), Prospect | None)
+    assert_type(await view.hours(), tuple[HoursShown, list[tuple[int, Standing]]])
 
 
 async def work(campaign: Campaign, rehearsal: Rehearsal, launched: Launched, settings: Settings) -> None:
