@@ -15,6 +15,8 @@ from dispatcher.campaign.courier import Posted as Posted
 from dispatcher.campaign.flow_check import FlowCheck as FlowCheck
 from dispatcher.campaign.flow_check import NotChecked as NotChecked
 from dispatcher.campaign.flow_check import check_flow as check_flow
+from dispatcher.campaign.hours_shown import HoursShown as HoursShown
+from dispatcher.campaign.hours_shown import Standing as Standing
 from dispatcher.campaign.launch import Launched as Launched
 from dispatcher.campaign.launch import LaunchOptions as LaunchOptions
 from dispatcher.campaign.launch import launch as launch
@@ -25,6 +27,7 @@ from dispatcher.campaign.planning import PlanOptions as PlanOptions
 from dispatcher.campaign.problems import BadRow as BadRow
 from dispatcher.campaign.problems import bad_rows as bad_rows
 from dispatcher.campaign.problems import examples as examples
+from dispatcher.campaign.prospect import Prospect as Prospect
 from dispatcher.campaign.retry_choice import RetryChoice as RetryChoice
 from dispatcher.campaign.retry_choices import Facet as Facet
 from dispatcher.campaign.retry_choices import facets as facets

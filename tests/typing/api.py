@@ -57,6 +57,7 @@ from dispatcher import (
     FlowPreview,
     GuardTripped,
     HoursError,
+    HoursShown,
     InputError,
     InputRecord,
     Interrupted,
@@ -89,6 +90,7 @@ from dispatcher import (
     Posted,
     PreflightFailed,
     Problem,
+    Prospect,
     Reason,
     RecallResult,
     Reconciled,
@@ -107,6 +109,7 @@ from dispatcher import (
     SettingsError,
     Severity,
     Snapshot,
+    Standing,
     StartMissed,
     Step,
     StepContext,
@@ -280,6 +283,8 @@ async def read_back(view: CampaignView, result: RunResult) -> None:
     assert_type(list(summary.problems), list[Problem])
     assert_type(summary.departures, Departures)
     assert_type(await view.track(), TrackResult)
+    assert_type(await view.prospect(limit=5), Prospect | None)
+    assert_type(await view.hours(), tuple[HoursShown, list[tuple[int, Standing]]])
 
 
 async def work(campaign: Campaign, rehearsal: Rehearsal, launched: Launched, settings: Settings) -> None:

@@ -67,6 +67,8 @@ INSIDE = {
     *("Answer", "Gate"),
     # An event's: `dispatcher.events` has the kinds of events, and what belongs to them.
     *("Wait", "WaitKind"),
+    # Parts of what is told of hours and of a queue: read as fields.
+    *("End", "Estimate", "ModeSource", "Place", "Queued"),
     # A flow of the sandbox's own.
     "FlowRevision",
 }
