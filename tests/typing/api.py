@@ -42,6 +42,7 @@ from dispatcher import (
     Credentials,
     Departures,
     DispatcherError,
+    Encoding,
     Event,
     EventBus,
     Execution,
@@ -50,6 +51,7 @@ from dispatcher import (
     ExecutionStatus,
     ExitCode,
     Facet,
+    FileSpread,
     Finding,
     Flow,
     FlowCheck,
@@ -74,6 +76,7 @@ from dispatcher import (
     LedgerUnwritable,
     LeftOut,
     LoadedSettings,
+    Longest,
     LookCutShort,
     NotChecked,
     NotNotified,
@@ -89,6 +92,7 @@ from dispatcher import (
     PlanOptions,
     Posted,
     PreflightFailed,
+    PreviewedText,
     Problem,
     Prospect,
     Reason,
@@ -100,6 +104,7 @@ from dispatcher import (
     ResourceNotFound,
     RetryChoice,
     RowState,
+    RowTexts,
     RunResult,
     Sandbox,
     SandboxFlow,
@@ -108,6 +113,7 @@ from dispatcher import (
     Settings,
     SettingsError,
     Severity,
+    Size,
     Snapshot,
     Standing,
     StartMissed,
@@ -120,6 +126,7 @@ from dispatcher import (
     Summary,
     SuppressedContact,
     SuppressionError,
+    TextSpread,
     TrackResult,
     UsageError,
     Verdict,
@@ -193,7 +200,14 @@ async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
         assert_type(await bad_rows(rehearsal, after_row=9, limit=50), list[BadRow])
         assert_type(await examples(rehearsal, counts), dict[str, list[int]])
         assert_type(await check_flow(rehearsal, has_credentials=True), FlowCheck)
-        assert_type(await rehearsal.preview(row_number=2), FlowPreview)
+        preview = assert_type(await rehearsal.preview(row_number=2), FlowPreview)
+        row, spread = assert_type(preview.row, RowTexts | None), assert_type(preview.spread, FileSpread | None)
+        if row is not None and spread is not None:
+            assert_type(row.texts, tuple[PreviewedText, ...])
+            size = assert_type(row.texts[0].size, Size | None)
+            assert size is None or assert_type(size.encoding, Encoding)
+            assert_type(spread.longest, Longest | None)
+            assert_type(spread.texts, tuple[TextSpread, ...])
         assert_type(await rehearsal.first_request(), PlannedRequest | None)
     async with open_campaign("spring", settings, credentials) as campaign:
         ahead = assert_type(outlook(await campaign.status(), settings), Outlook)

@@ -59,7 +59,15 @@ INSIDE = {
     # A remedy's words are the front end's: `fix` is shown.
     "Option",
     # Tables of the settings, made by `Settings.model_validate` and `load_settings`.
-    *("AccountSettings", "CampaignSettings", "CanarySettings", "CapsSettings", "ColumnsSettings", "CoolOffSettings"),
+    *(
+        "AccountSettings",
+        "CampaignSettings",
+        "CanarySettings",
+        "CapsSettings",
+        "ColumnsSettings",
+        "CoolOffSettings",
+        "CostSettings",
+    ),
     *("GuardSettings", "HoursSettings", "InputSettings", "NotifySettings", "RateSettings", "ReconcileSettings"),
     *("RetrySettings", "ScheduleSettings", "StateSettings", "SuppressSettings", "TimeoutSettings", "TrackingSettings"),
     "Provenance",

@@ -8,7 +8,7 @@ import typer
 
 from dispatcher.cli import options
 from dispatcher.errors import ExitCode, PermissionRefused
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, Option
 
 EPILOG = options.examples(
     ("dispatcher preview contacts.csv", "the first row's texts, the file's segments"),
@@ -50,6 +50,7 @@ async def preview(
     from dispatcher.cli.asking import ask_encoding
     from dispatcher.cli.render.preview import preview_lines
     from dispatcher.cli.render.progress import reading
+    from dispatcher.cli.render.remedies import remedy_text
     from dispatcher.cli.render.terminal import print_json, print_pairs, say
     from dispatcher.settings.required import required_settings
 
@@ -73,5 +74,6 @@ async def preview(
         return ExitCode.OK
     print_pairs(preview_lines(found, whole=True))
     if not found.not_shown and found.row is None:
-        say("no row of the file is planned: there is nobody to show a text of", "yellow")
+        shows = remedy_text(Option("row", "N"))
+        say(f"no row of the file waits to be sent ({shows} shows what one gets all the same)", "yellow")
     return ExitCode.OK

@@ -138,6 +138,9 @@ def test_it_stands_before_the_question(program: Program, planted: SandboxProcess
     sent = program("run", contacts, "--yes")
     assert sent.code == 3, sent.err
     assert "Ulm" not in sent.err + sent.out
+    # What was sent can be looked at all the same.
+    assert "no row of the file waits to be sent (--row N shows" in program("preview", contacts).err
+    assert "Hi Ann, Ulm “now”?" in program("preview", contacts, "--row", "2").out
 
 
 def test_a_flow_that_calls_says_so(program: Program) -> None:
