@@ -141,7 +141,7 @@ def test_executions_are_listed_shown_and_walked(walked: Program) -> None:
     assert "--all" in first_page.err
     sid = listed[-1]["sid"]
     assert phone(100) in walked("executions", "show", sid).out
-    assert walked("executions", "show", sid, "--json").json == listed[-1]
+    assert walked("executions", "show", sid, "--json").found == listed[-1]
     steps = walked("executions", "steps", sid, "--json").json
     assert (steps[0]["transitioned_from"], steps[-1]["transitioned_to"]) == ("Trigger", "Ended")
     assert "ask_yes_no" in walked("executions", "steps", sid).out
