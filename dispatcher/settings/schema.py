@@ -28,6 +28,15 @@ from dispatcher.settings.table import NotNegative, Positive, Table
 DEFAULT_BASE_URL = "https://studio.twilio.com"
 
 
+#: What is meant for a SID and is none, or another thing's: no flow is looked for by such a name.
+_BROKEN_SID = re.compile(r"FW(?:[0-9a-fA-F]*|\w{28,}|…|\.\.\.)|[A-Z]{2}[0-9a-fA-F]{32}", re.ASCII)
+
+
+def is_flow_sid(text: str) -> bool:
+    """Whether it is a flow's SID; otherwise it is a flow's name."""
+    return re.fullmatch(r"FW[0-9a-fA-F]{32}", text, re.ASCII) is not None
+
+
 class AccountSettings(Table):
     """Which Studio to talk to."""
 
@@ -90,7 +99,10 @@ class AccountSettings(Table):
 class CampaignSettings(Table):
     """What is started, and for whom."""
 
-    flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
+    flow: str | None = Field(
+        None,
+        description="The Studio Flow's SID (FW and 32 hex digits), or its name as Studio shows it. Required to send.",
+    )
     from_: str | None = Field(
         None, alias="from", description="The sender: +E.164, MG… or another address. Or set from_column."
     )
@@ -128,8 +140,8 @@ class CampaignSettings(Table):
     @field_validator("flow")
     @classmethod
     def _check_flow(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"FW[0-9a-fA-F]{32}", value):
-            raise ValueError("must be FW and 32 hex digits, as the Studio console shows it")
+        if value is not None and not is_flow_sid(value) and (not value or _BROKEN_SID.fullmatch(value)):
+            raise ValueError("must be FW and 32 hex digits, or the flow's name, as the Studio console shows it")
         return value
 
 
