@@ -7,6 +7,7 @@ the first line is its usual message; `Cause:` and `Fix:` are for the document: `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from dispatcher.model import ExitCode as ExitCode
@@ -76,6 +77,19 @@ class InputError(UsageError):
     """
 
     code = "input"
+
+
+class SheetNotChosen(InputError):
+    """A workbook has several sheets with rows. `sheets`: their names.
+
+    Cause: a workbook with more than one visible sheet that has rows; none is guessed. Fix: name the sheet.
+    """
+
+    def __init__(
+        self, message: str, sheets: Sequence[str], *, found: str | None = None, fix: Remedy | str | None = None
+    ) -> None:
+        super().__init__(message, found=found, fix=fix)
+        self.sheets = tuple(sheets)
 
 
 class ColumnError(InputError):
