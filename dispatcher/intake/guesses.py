@@ -94,21 +94,23 @@ def header_row(first: Sequence[str], below: Sequence[tuple[int, Sequence[str]]])
     found: int | None = None
     for at, (number, cells) in enumerate(candidates):
         following = [row for _, row in candidates[at + 1 : at + 21]]
+        if any(map(is_like_number, cells)):
+            break  # below a contact no names stand
         if any(map(_is_value, cells)):
-            if found is not None:
-                return found
             continue
         if not following:
             return 0 if at == 0 and _filled(first) else found
         usual = sorted(map(_filled, following))[len(following) // 2]
-        if found is None and _filled(cells) >= _NAMED_SHARE * usual:
+        values = list(map(_is_value, following[0]))
+        names_them = all(at < len(cells) and cells[at].strip() for at, is_one in enumerate(values) if is_one)
+        if found is None and _filled(cells) >= _NAMED_SHARE * usual and names_them:
             found = number
             if _filled(cells) >= usual:
                 return found
-        elif found is not None and _filled(cells) >= usual and _names(cells, following[0]):
+        elif found is not None and _filled(cells) >= usual and names_them and any(values):
             # What is above is a title of several cells.
             return number
-    return found
+    return 0 if found is None and _filled(first) and not any(map(_is_value, first)) else found
 
 
 def column_looks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[ColumnLook]:
@@ -154,12 +156,6 @@ def valid_with(numbers: Sequence[str], country: str | None) -> int:
     """How many of them can be sent to where numbers without a code are of this country. Raises: ValueError: none is."""
     addresses, _ = Addresses(country).read_column(numbers)
     return sum(address is not None for address in addresses)
-
-
-def _names(cells: Sequence[str], below: Sequence[str]) -> bool:
-    """Whether the row below has values, and each of them one of these cells above it."""
-    values = [position for position, cell in enumerate(below) if _is_value(cell)]
-    return bool(values) and all(position < len(cells) and cells[position].strip() for position in values)
 
 
 def _filled(cells: Sequence[str]) -> int:

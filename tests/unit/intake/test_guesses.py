@@ -68,6 +68,8 @@ def test_what_looks_like_a_number(text: str, is_one: bool) -> None:
         ([("2026", "2027"), ("612345678", "1")], None),
         ([("Recall", "spring", ""), ("Phone", "Name", "City"), ("612345678", "Ada", "Lyon")], 2),
         ([("Phone", "", "Note", ""), ("", "Ada", "x", "y"), ("612345678", "Ada", "x", "y")], 0),
+        ([("612345678", "Ada"), ("n/a", "Bob"), ("612345679", "Cy")], None),
+        ([("2026-01-02", ""), ("Phone", "Name"), ("612345679", "Cy")], 2),
         ([("Name", "City"), ("Ada", "Lyon"), ("Bob", "Lyon")], 0),
         # A title over all columns, then names: the first row that is names is taken, and shown.
         ([("Owl", "Dental"), ("Phone", "Name"), ("612345678", "Ada")], 0),
