@@ -68,7 +68,7 @@ def fold(name: str) -> str:
 def _likely(variable: str, columns: Sequence[str]) -> str | None:
     key, words = fold(variable), _words(variable)
     same = [column for column in columns if key and _MEANS.get(fold(column), fold(column)) == _MEANS.get(key, key)]
-    akin = [column for column in columns if words and (_words(column) < words or words < _words(column))]
+    akin = [column for column in columns if (of := _words(column)) and words and (of < words or words < of)]
     for found in (same, akin):
         if len(found) == 1:
             return found[0]

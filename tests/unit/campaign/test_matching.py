@@ -25,6 +25,7 @@ from dispatcher.campaign.matching import fold, match
         ("apointment", ["Appointment"], None, "Appointment"),
         ("voucher", ["Name", "Ort"], None, None),
         ("voucher", [], None, None),
+        ("first_name", ["]] #", "x = 1"], None, None),
         ("_", ["-", "  ."], None, None),
     ],
 )
