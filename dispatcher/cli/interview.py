@@ -323,6 +323,11 @@ async def _flow(session: Session, questions: Questions, settings: Settings, writ
         if label is None:
             return setup.Variables()
         chosen = labels[label]
+    if chosen.status != "published":
+        say(
+            f'The flow "{visible(chosen.friendly_name or chosen.sid)}" is not published: until then it starts nothing',
+            "yellow",
+        )
     written.values["campaign.flow"] = chosen.sid
     written.remarks["campaign.flow"] = visible(chosen.friendly_name or "")
     return await setup.flow_variables(settings, credentials, chosen.sid)
