@@ -16,10 +16,10 @@ from dispatcher.cli.questions import NotAnAnswer, Questions
 from dispatcher.cli.render.remedies import carry, say_fix, say_step
 from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.errors import AuthenticationError, DispatcherError, ExitCode, SettingsError, SheetNotChosen, UsageError
-from dispatcher.intake.header import visible
+from dispatcher.intake.header import shown, visible
 from dispatcher.model import Refusal
 from dispatcher.remedies import Advice, Command, Option, Setting
-from dispatcher.settings import Settings
+from dispatcher.settings import DEFAULT_CONFIG, Settings
 from dispatcher.settings.first_config import first_config
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dispatcher.intake.looking import Look
     from dispatcher.settings import InputSettings
 
+DEFAULT_PATH = Path(DEFAULT_CONFIG)
 #: So many sheets are looked at for a guess.
 SHEETS_MAX = 6
 _PURPOSES = (
@@ -76,6 +77,8 @@ async def interview(session: Session, given: Given) -> ExitCode:
             Option(FLAGS[name].name[2:], value) for name, value in session.asked.flags.items() if value is not None
         ]
         known += [Option("param", one) for one in given.param] + [Option("constant", one) for one in given.constant]
+        known += [Option("purpose", given.purpose)] if given.purpose else []
+        known += [Option("path", str(path))] if path != DEFAULT_PATH else []
         raise UsageError(
             "not all can be seen, and there is no terminal to ask",
             found=f"missing: {', '.join(f'--{one.name}' for one in questions.missing)}",
@@ -148,7 +151,7 @@ async def _look(questions: Questions, file: str, wanted: InputSettings, written:
         written.values[f"input.{name}"] = getattr(seen.settings, name)
     if seen.settings.header_row:
         written.values["input.header_row"] = seen.settings.header_row
-        names = ", ".join(f'"{name}"' for name in seen.names[:6]) + (" …" if len(seen.names) > 6 else "")
+        names = ", ".join(f'"{shown(name)}"' for name in seen.names[:6]) + (" …" if len(seen.names) > 6 else "")
         say(f"The columns' names stand in row {seen.settings.header_row}: {names}")
     for note in seen.notes:
         say(f"{note}", "bright_black")
@@ -179,7 +182,7 @@ def _column(look: Look, given: str, flag: str) -> str:
         return visible(given)
     raise UsageError(
         f"--{flag}: the file has no column {given!r}",
-        found=", ".join(f'"{name}"' for name in look.names[:40]),
+        found=", ".join(f'"{shown(name)}"' for name in look.names[:40]),
         fix=Advice("write it as it stands there"),
     )
 
@@ -330,7 +333,11 @@ async def _flow(session: Session, questions: Questions, settings: Settings, writ
         )
     written.values["campaign.flow"] = chosen.sid
     written.remarks["campaign.flow"] = visible(chosen.friendly_name or "")
-    return await setup.flow_variables(settings, credentials, chosen.sid)
+    try:
+        return await setup.flow_variables(settings, credentials, chosen.sid)
+    except DispatcherError as error:
+        say(f"What the flow uses cannot be read: {error}. All columns are sent", "yellow")
+        return setup.Variables()
 
 
 def _flow_typed(text: str) -> str:
@@ -383,12 +390,13 @@ def _write(path: Path, file: str, written: _Written) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists, and is left as it is", fix=Option("path", "PATH")) from None
     except OSError as error:
+        path.unlink(missing_ok=True)  # half of it, on a full disk
         raise UsageError(f"{path} cannot be written", found=error.strerror, fix=Option("path", "PATH")) from None
 
 
 def _say_next(session: Session, path: Path, file: str) -> None:
     # What comes next needs to be told the file's name where it is not the usual one, and the host.
-    carry(Asked(None if path == Path("config.toml") else path, session.asked.flags))
+    carry(Asked(None if path == DEFAULT_PATH else path, session.asked.flags))
     print_line(str(path))
     name = _pasteable(file)
     say("Next:", "bold")

@@ -20,6 +20,8 @@ _NAMED_SHARE = 0.6
 #: Of a column's cells: so many look like numbers where it is the numbers' column, and may where it is not.
 _NUMBERS_SHARE = 0.8
 _OTHERS_SHARE = 0.2
+#: And so many where the name says nothing.
+_LIKELY_SHARE = 0.5
 #: Of the numbers without a country code: so many must be a country's for it to be guessed.
 _VALID_SHARE = 0.8
 
@@ -125,7 +127,8 @@ def column_looks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[C
 def numbers_column(looks: Iterable[ColumnLook]) -> NumbersGuess:
     """The column with the contacts' numbers: by its cells, and of several by its name, mobiles first."""
     found = [look for look in looks if look.name and look.share >= _OTHERS_SHARE]
-    likely = sorted((look for look in found if look.share >= 0.5), key=lambda look: (-_rank(look.name), -look.share))
+    likely = [look for look in found if look.share >= _LIKELY_SHARE or _rank(look.name)]
+    likely.sort(key=lambda look: (-_rank(look.name), -look.share))
     if not likely:
         return NumbersGuess(None)
     best = likely[0]

@@ -130,6 +130,7 @@ def test_what_is_missing_is_named(rehearsing: Program) -> None:
     result = rehearsing("init", UNFAMILIAR, "--purpose", "marketing")
     assert result.code == 2
     assert "missing: --region, --param, --from" in result.err
+    assert "--purpose marketing" in result.err
     (fix,) = [line.removeprefix("fix: ") for line in result.err.splitlines() if line.startswith("fix: ")]
     words = shlex.split(fix)
     assert words == ["dispatcher", "init", UNFAMILIAR, *words[3:]]

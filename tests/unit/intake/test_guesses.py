@@ -95,6 +95,8 @@ FIVE = ["612345678", "623456789", "634567891", "645678912", "656789123"]
         ({"a": FIVE, "b": [*FIVE[:4], "x"]}, NumbersGuess("a")),
         ({"Hotel": FIVE}, NumbersGuess("Hotel")),
         ({"Phone": [*FIVE[:3], "x", "y"]}, NumbersGuess("Phone")),
+        ({"Phone": [*FIVE[:1], "x", "y", "z", "-"], "Name": ["A"] * 5}, NumbersGuess("Phone")),
+        ({"Id": [*FIVE[:1], "x", "y", "z", "-"], "Name": ["A"] * 5}, NumbersGuess(None)),
         ({"Phone": ["x"] * 5, "Name": ["A"] * 5}, NumbersGuess(None)),
         ({"Phone": [""] * 5}, NumbersGuess(None)),
         ({"": FIVE}, NumbersGuess(None)),
