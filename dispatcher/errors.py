@@ -7,7 +7,6 @@ the first line is its usual message; `Cause:` and `Fix:` are for the document: `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from dispatcher.model import ExitCode as ExitCode
@@ -85,11 +84,7 @@ class SheetNotChosen(InputError):
     Cause: a workbook with more than one visible sheet that has rows; none is guessed. Fix: name the sheet.
     """
 
-    def __init__(
-        self, message: str, sheets: Sequence[str], *, found: str | None = None, fix: Remedy | str | None = None
-    ) -> None:
-        super().__init__(message, found=found, fix=fix)
-        self.sheets = tuple(sheets)
+    sheets: tuple[str, ...] = ()
 
 
 class ColumnError(InputError):

@@ -111,9 +111,9 @@ class WorkbookTable:
             error = line["error"]
             fix = error["fix"] if error["setting"] is None else Setting(*error["setting"])
             if error["sheets"]:
-                raise SheetNotChosen(
-                    f"{self._source.name} {error['message']}", error["sheets"], found=error["found"], fix=fix
-                )
+                several = SheetNotChosen(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
+                several.sheets = tuple(error["sheets"])
+                raise several
             raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
         if "died" in line:
             cause, found = self._child.cause_of_death()

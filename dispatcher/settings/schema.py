@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.flow_sids import is_broken_sid, is_flow_sid
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rate import RateSettings
 from dispatcher.settings.rules import (
@@ -26,15 +27,6 @@ from dispatcher.settings.rules import (
 from dispatcher.settings.table import NotNegative, Positive, Table
 
 DEFAULT_BASE_URL = "https://studio.twilio.com"
-
-
-#: What is meant for a SID and is none, or another thing's: no flow is looked for by such a name.
-_BROKEN_SID = re.compile(r"FW(?:[0-9a-fA-F]*|\w{28,}|…|\.\.\.)|[A-Z]{2}[0-9a-fA-F]{32}", re.ASCII)
-
-
-def is_flow_sid(text: str) -> bool:
-    """Whether it is a flow's SID; otherwise it is a flow's name."""
-    return re.fullmatch(r"FW[0-9a-fA-F]{32}", text, re.ASCII) is not None
 
 
 class AccountSettings(Table):
@@ -140,7 +132,7 @@ class CampaignSettings(Table):
     @field_validator("flow")
     @classmethod
     def _check_flow(cls, value: str | None) -> str | None:
-        if value is not None and not is_flow_sid(value) and (not value or _BROKEN_SID.fullmatch(value)):
+        if value is not None and not is_flow_sid(value) and (not value or is_broken_sid(value)):
             raise ValueError("must be FW and 32 hex digits, or the flow's name, as the Studio console shows it")
         return value
 
