@@ -91,10 +91,7 @@ class AccountSettings(Table):
 class CampaignSettings(Table):
     """What is started, and for whom."""
 
-    flow: str | None = Field(
-        None,
-        description="The Studio Flow's SID (FW and 32 hex digits), or its name as Studio shows it. Required to send.",
-    )
+    flow: str | None = Field(None, description="The Studio Flow: its SID (FW…), or its name. Required to send.")
     from_: str | None = Field(
         None, alias="from", description="The sender: +E.164, MG… or another address. Or set from_column."
     )
