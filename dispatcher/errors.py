@@ -78,6 +78,15 @@ class InputError(UsageError):
     code = "input"
 
 
+class SheetNotChosen(InputError):
+    """A workbook has several sheets with rows. `sheets`: their names.
+
+    Cause: a workbook with more than one visible sheet that has rows; none is guessed. Fix: name the sheet.
+    """
+
+    sheets: tuple[str, ...] = ()
+
+
 class ColumnError(InputError):
     """A column that the settings name is not in the file.
 

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from dispatcher.campaign.flow_names import find_flow
 from dispatcher.campaign.notices import ledger_notices
-from dispatcher.errors import DispatcherError, ExitCode
+from dispatcher.errors import DispatcherError, ExitCode, SettingsError
 from dispatcher.ledger import check_ledger, is_leased, ledger_folder
 from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
@@ -23,6 +24,7 @@ from dispatcher.settings import (
     Credentials,
     LoadedSettings,
     Settings,
+    is_flow_sid,
     load,
     load_credentials,
 )
@@ -33,6 +35,9 @@ from dispatcher.settings.notices import credentials_notices, notify_notices, set
 from dispatcher.settings.profiles import variable_of
 from dispatcher.studio.proxies import proxy_of
 from dispatcher.version import __version__
+
+if TYPE_CHECKING:
+    from dispatcher.studio.client import Studio
 
 SKEW_WARN_S = 5.0
 DISK_WARN_BYTES = 1 << 30
@@ -188,11 +193,14 @@ async def _studio(settings: Settings, credentials: Credentials) -> AsyncIterator
         async with studio_client(quick, credentials) as studio:
             first = await anext(studio.flows(), None)
             skew_s = studio.clock_skew_s
+            named = await _named_flow(studio, settings.campaign.flow)
     except DispatcherError as error:
         yield _failed("studio", error)
         return
     flows = f"flows are there, {first.sid} among them" if first else "no flows yet"
     yield Check(name="studio", result="ok", found=f"{settings.studio_url} answers, the credentials are valid; {flows}")
+    if named is not None:
+        yield named
     if skew_s is None:
         return
     text = f"{abs(skew_s):.1f} s {'behind' if skew_s > 0 else 'ahead of'} Studio's (measured to half a second)"
@@ -201,6 +209,17 @@ async def _studio(settings: Settings, credentials: Credentials) -> AsyncIterator
         yield Check(name="clock", result="warn", found=text, fix=fix)
     else:
         yield Check(name="clock", result="ok", found=text)
+
+
+async def _named_flow(studio: Studio, flow: str | None) -> Check | None:
+    """Which flow the name in the settings means; None: there is no name."""
+    if flow is None or is_flow_sid(flow):
+        return None
+    try:
+        found = find_flow(flow, [one async for one in studio.flows()])
+    except SettingsError as error:
+        return _failed("flow", error)
+    return Check(name="flow", result="ok", found=f'"{flow}" is {found.sid}')
 
 
 def _disk(folder: Path) -> Iterator[Check]:

@@ -61,14 +61,21 @@ class FlowCheck:
 
 
 async def check_flow(
-    campaign: Campaign | Rehearsal, *, has_credentials: bool, offline: bool = False, limit: int | None = None
+    campaign: Campaign | Rehearsal,
+    *,
+    has_credentials: bool,
+    offline: bool = False,
+    limit: int | None = None,
+    no_flow: DispatcherError | None = None,
 ) -> FlowCheck:
     """Compare the planned file with the flow, where that can be done. Never raises for what Studio answers.
 
-    `limit`: so many rows are to be sent at the most.
+    `limit`: so many rows are to be sent at the most. `no_flow`: why the flow that is set by its name was not found.
     """
     if offline:
         return FlowCheck(skipped=NotChecked.offline)
+    if no_flow is not None:
+        return FlowCheck(error=no_flow)
     if not has_credentials:
         return FlowCheck(skipped=NotChecked.no_credentials)
     if campaign.settings.campaign.flow is None:

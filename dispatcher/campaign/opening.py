@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.blocked import blocked_told
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.flow_names import with_flow_sid
 from dispatcher.campaign.rehearsal import Rehearsal
 from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.view import CampaignView
@@ -56,13 +57,15 @@ async def open_campaign(
 ) -> AsyncIterator[Campaign]:
     """Open a campaign to work on it: whoever plans or sends for an account holds its lease. `wait` for it if need be.
 
-    `create` off: the ledger and the campaign must be there.
+    `create` off: the ledger and the campaign must be there. A flow that is set by its name is looked up in Studio.
 
-    Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch, SettingsError.
+    Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch, SettingsError; StudioError, where the flow
+    has to be looked up.
     """
     from dispatcher.sending.account import open_account
 
     check_settle_time(settings)
+    settings = await with_flow_sid(settings, credentials)
     bus = bus or EventBus()
     async with _opened(settings, create=create) as ledger, blocked_told(ledger, bus):
         find = _created if create else _existing
@@ -84,8 +87,10 @@ async def rehearse_campaign(
 ) -> AsyncIterator[Rehearsal]:
     """Open a throw-away copy of a campaign (empty where it is new): checks and dry runs, which change nothing.
 
-    Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch.
+    Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch; SettingsError, AuthenticationError and
+    StudioError, where a flow is set by its name and there are credentials to look it up.
     """
+    settings = await with_flow_sid(settings, credentials)
     async with contextlib.AsyncExitStack() as stack:
         # What others have begun today counts for a cap, too.
         since_ms = max(settings.repeat_after_ms, _DAY_MS if settings.caps.is_set else 0)

@@ -35,12 +35,13 @@ PANELS = {
         "executions",
         "campaigns",
     ),
-    "Set up": ("hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
+    "Set up": ("init", "hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
 #: What other programs call what ours do.
 _MEANT: dict[str, Remedy] = {
-    **dict.fromkeys(("init", "configure", "setup", "new", "settings"), Command("config init")),
+    **dict.fromkeys(("configure", "setup", "new", "wizard", "quickstart"), Command("init", ("FILE",))),
+    "settings": Command("config init"),
     **dict.fromkeys(("auth", "signin", "credentials"), Command("login")),
     **dict.fromkeys(("logout", "signout"), Command("login", (), (Option("remove"),))),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
@@ -95,7 +96,7 @@ def program(command: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=options.examples(
             ("dispatcher demo", "see it work, nothing is sent"),
-            ("dispatcher config init", "then set flow, from and to"),
+            ("dispatcher init contacts.xlsx", "looks at it, asks, writes config.toml"),
             ("dispatcher check contacts.csv", "what is wrong with which row"),
             ("dispatcher run contacts.csv", "counts, a question, then it sends"),
             ("dispatcher status", "how all campaigns stand"),

@@ -14,11 +14,13 @@ from dispatcher.cli.render.campaign import planned, result_lines
 from dispatcher.cli.render.executions import print_counts
 from dispatcher.cli.render.failures import print_error
 from dispatcher.cli.render.progress import reading, tracking
+from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import err, out, print_line, print_pairs, say
 from dispatcher.cli.session import Session
 from dispatcher.errors import ExitCode
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
+from dispatcher.remedies import Command
 from dispatcher.reporting.report import check_report_path
 from dispatcher.sandbox import DEFAULT_FLOW_SID, ContactScript, Sandbox, SandboxSettings, default_flow
 from dispatcher.settings import Credentials
@@ -87,6 +89,7 @@ async def _show(session: Session, folder: Path, report: Path, page: Path) -> Exi
     print_counts(tracked.counts)
     say("The report has an answer for every row, and the page has the numbers:", "bold")
     print_line(f"{report}\n{page}")
+    say_step(Command("init", ("FILE",), does="makes the settings for a file of yours"))
     for error in (result.error, result.reconcile_error, tracked.error):
         if error is not None:
             print_error(error)

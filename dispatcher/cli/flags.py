@@ -35,7 +35,7 @@ _ON_BUSY = "When the contact is in another execution. [bold]end[/bold] cuts that
 FLAGS = {
     "account.api_version": Flag("--api-version", Literal["v1", "v2"], "Studio's API."),
     "account.base_url": Flag("--base-url", str, "Studio's address, or a sandbox's."),
-    "campaign.flow": Flag("--flow", str, "The flow, FW…."),
+    "campaign.flow": Flag("--flow", str, "The flow: FW…, or its name."),
     "campaign.from": Flag("--from", str, "The sender, +… or MG…."),
     "campaign.on_busy": Flag("--on-busy", Literal["skip", "wait", "end"], _ON_BUSY),
     "canary.rows": Flag("--canary", int, "So many rows first; the others once they went well.", "N"),

@@ -153,12 +153,13 @@ def logged(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
 
 def reads_settings(
-    *settings: str, sends: bool = False
+    *settings: str, sends: bool = False, config: bool = True
 ) -> Callable[[Callable[..., int | Coroutine[Any, Any, int]]], Callable[..., int | None]]:
     """A command that reads settings: `--config`, `--profile`, a flag for each of these, and what every command takes.
 
     A coroutine gets a `session` as its first argument; a function, which looks at the settings alone, what was `asked`.
-    `sends`: somebody waits for the first row, so what speaks HTTP is loaded beside everything else.
+    `sends`: somebody waits for the first row, so what speaks HTTP is loaded beside everything else. `config` off: no
+    `--config`, and no `--profile`.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., int | None]:
@@ -168,17 +169,16 @@ def reads_settings(
                 # Half of its time goes to the machine's certificates, and leaves Python free.
                 threading.Thread(target=import_module, args=("dispatcher.studio.client",), name="import-ahead").start()
             flags = {setting: given.pop(FLAGS[setting].parameter) for setting in settings}
-            asked = Asked(given.pop("config"), flags, given.pop("profile"))
+            asked = Asked(given.pop("config", None), flags, given.pop("profile", None))
             if not inspect.iscoroutinefunction(command):
                 return int(command(asked, **given))
             from dispatcher.cli.session import run_command
 
             return run_command(asked, lambda session: command(session, **given))
 
-        options: dict[str, Any] = {
-            "config": Annotated[Path | None, _CONFIG],
-            "profile": Annotated[str | None, _PROFILE],
-        }
+        options: dict[str, Any] = (
+            {"config": Annotated[Path | None, _CONFIG], "profile": Annotated[str | None, _PROFILE]} if config else {}
+        )
         for flag in (FLAGS[setting] for setting in settings):
             option = typer.Option(flag.name, help=flag.text, metavar=flag.metavar, rich_help_panel=SETTINGS)
             options[flag.parameter] = Annotated[flag.kind | None, option]

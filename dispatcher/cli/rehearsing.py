@@ -48,6 +48,7 @@ async def dry_run(
     """
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
+    no_flow = await session.look_for_flow(offline=not check)
     settings = session.settings
     into = await look(file, campaign, settings)
     async with session.rehearsing(into.name) as opened:
@@ -57,7 +58,10 @@ async def dry_run(
         rows = await bad_rows(opened, limit=LOOKED_AT) if left_out(counts) else []
         ahead = outlook(await opened.status(), settings, limit=limit, again=counts.repeats)
         refuse_too_many(ahead, settings)
-        flow = await check_flow(opened, has_credentials=session.credentials is not None, offline=not check, limit=limit)
+        has_credentials = session.credentials is not None
+        flow = await check_flow(
+            opened, has_credentials=has_credentials, offline=not check, limit=limit, no_flow=no_flow
+        )
         # Last: in the rehearsal's ledger that row is on its way then.
         first = await opened.first_request()
     if as_json:
@@ -90,6 +94,7 @@ async def send_test(
 ) -> ExitCode:
     """Raises what `dry_run` does, AuthenticationError, AccountLocked, FlowNotFound."""
     session.require_credentials()
+    await session.find_flow()
     to = typed_number(to, file)
     into = await look(file, campaign, session.settings)
     async with session.rehearsing(into.name) as opened:

@@ -16,6 +16,7 @@ from dispatcher.campaign import (
     studio_client,
     view_campaign,
 )
+from dispatcher.campaign.flow_names import settings_with_flow, with_flow_sid
 from dispatcher.campaign.notices import ledger_notices
 from dispatcher.cli import logs
 from dispatcher.cli.flags import Asked
@@ -24,8 +25,9 @@ from dispatcher.cli.render.failures import say_notices
 from dispatcher.cli.render.remedies import carry
 from dispatcher.cli.render.stream import streaming
 from dispatcher.cli.render.terminal import say
+from dispatcher.errors import DispatcherError
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
-from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
+from dispatcher.settings import Credentials, LoadedSettings, Settings, is_flow_sid, load_credentials
 from dispatcher.settings.notices import credentials_notices, settings_notices
 
 if TYPE_CHECKING:
@@ -79,6 +81,38 @@ class Session:
             # Before anything is sent to anybody.
             say_notices(credentials_notices(self._loaded))
         return self.credentials
+
+    async def find_flow(self) -> None:
+        """From now on the settings have the flow's SID, also where its name stands there. Asks Studio only then.
+
+        Raises: SettingsError, AuthenticationError, StudioError.
+        """
+        if self._names_flow:
+            self.settings = await with_flow_sid(self.settings, self.require_credentials())
+
+    async def look_for_flow(self, *, offline: bool = False) -> DispatcherError | None:
+        """As `find_flow`, for what can be done without a flow: where it is not found none is set, and why is returned.
+
+        It is not looked for `offline`, nor without credentials.
+        """
+        try:
+            if not offline and self.credentials is not None:
+                await self.find_flow()
+        except DispatcherError as error:
+            return error
+        finally:
+            self.leave_flow()
+        return None
+
+    def leave_flow(self) -> None:
+        """A flow that is set by its name is not asked for: a campaign that is there has its own."""
+        if self._names_flow:
+            self.settings = settings_with_flow(self.settings, None)
+
+    @property
+    def _names_flow(self) -> bool:
+        flow = self.settings.campaign.flow
+        return flow is not None and not is_flow_sid(flow)
 
     def studio(self) -> contextlib.AbstractAsyncContextManager[Studio]:
         """Studio itself, where no campaign is wanted. Raises: SettingsError, AuthenticationError."""

@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 
 import orjson
 
-from dispatcher.errors import InputError
+from dispatcher.errors import InputError, SheetNotChosen
 from dispatcher.intake.archive import Archive, Sheet, read_archive
 from dispatcher.intake.cells import Row, letters_of
 from dispatcher.intake.child import Child, bound, go_on
@@ -110,6 +110,10 @@ class WorkbookTable:
         if "error" in line:
             error = line["error"]
             fix = error["fix"] if error["setting"] is None else Setting(*error["setting"])
+            if error["sheets"]:
+                several = SheetNotChosen(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
+                several.sheets = tuple(error["sheets"])
+                raise several
             raise InputError(f"{self._source.name} {error['message']}", found=error["found"], fix=fix)
         if "died" in line:
             cause, found = self._child.cause_of_death()
@@ -147,8 +151,9 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
             go_on()
         out.write(orjson.dumps({"end": True}) + b"\n")
     except Unopenable as error:
-        setting = error.setting if isinstance(error, _Unreadable) else None
-        told = {"message": error.message, "found": error.found, "fix": error.fix, "setting": setting}
+        setting, sheets = (error.setting, error.sheets) if isinstance(error, _Unreadable) else (None, ())
+        told: dict[str, Any] = {"message": error.message, "found": error.found, "fix": error.fix}
+        told |= {"setting": setting, "sheets": sheets}
         out.write(orjson.dumps({"error": told}) + b"\n")
     except Exception as error:
         out.write(orjson.dumps({"died": type(error).__name__}) + b"\n")
@@ -157,11 +162,18 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
 
 
 class _Unreadable(Unopenable):
-    """`setting`: its name and value, to be said instead of advice."""
+    """`setting`: its name and value, to be said instead of advice; `sheets`: which there are to choose from."""
 
-    def __init__(self, message: str, found: str | None = None, *, setting: tuple[str, str | int] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        found: str | None = None,
+        *,
+        setting: tuple[str, str | int] | None = None,
+        sheets: Sequence[str] = (),
+    ) -> None:
         super().__init__(message, found)
-        self.setting = setting
+        self.setting, self.sheets = setting, sheets
 
 
 def _lines(path: Path, sheet: str | None, header_row: int, dates: str) -> Iterator[dict[str, Any]]:
@@ -192,7 +204,8 @@ def _choose_sheet(archive: Archive, wanted: str | None) -> tuple[Sheet, list[str
     if len(filled) > 1:
         # Not the first: "Contacts" may stand behind "Do not contact".
         names = [sheet.name for sheet in filled]
-        raise _Unreadable("has more than one sheet with rows", _listed(names), setting=("input.sheet", names[0]))
+        setting = ("input.sheet", names[0])
+        raise _Unreadable("has more than one sheet with rows", _listed(names), setting=setting, sheets=names)
     return filled[0], [f'the sheet "{filled[0].name}"'] if len(archive.all_names) > 1 else []
 
 

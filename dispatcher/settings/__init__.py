@@ -6,6 +6,7 @@ from dispatcher.secret_names import NOTIFY_SECRET
 from dispatcher.settings.authentication import load_credentials
 from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_notify_secret
+from dispatcher.settings.flow_sids import is_flow_sid
 from dispatcher.settings.loading import LoadedSettings, Provenance, load
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rate import RateSettings
@@ -63,6 +64,7 @@ __all__ = [
     "SuppressSettings",
     "TimeoutSettings",
     "TrackingSettings",
+    "is_flow_sid",
     "load",
     "load_credentials",
     "load_notify_secret",

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.flow_sids import is_broken_sid, is_flow_sid
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rate import RateSettings
 from dispatcher.settings.rules import (
@@ -90,7 +91,7 @@ class AccountSettings(Table):
 class CampaignSettings(Table):
     """What is started, and for whom."""
 
-    flow: str | None = Field(None, description="The Studio Flow's SID: FW and 32 hex digits. Required to send.")
+    flow: str | None = Field(None, description="The Studio Flow: its SID (FW…), or its name. Required to send.")
     from_: str | None = Field(
         None, alias="from", description="The sender: +E.164, MG… or another address. Or set from_column."
     )
@@ -128,8 +129,8 @@ class CampaignSettings(Table):
     @field_validator("flow")
     @classmethod
     def _check_flow(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"FW[0-9a-fA-F]{32}", value):
-            raise ValueError("must be FW and 32 hex digits, as the Studio console shows it")
+        if value is not None and not is_flow_sid(value) and (not value or is_broken_sid(value)):
+            raise ValueError("must be FW and 32 hex digits, or the flow's name, as the Studio console shows it")
         return value
 
 

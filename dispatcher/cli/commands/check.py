@@ -69,6 +69,7 @@ async def check(
     ask_encoding(session, file)
     with contextlib.suppress(AuthenticationError):
         session.require_credentials()
+    no_flow = await session.look_for_flow(offline=offline)
     chosen = campaign or ("check" if file == naming.STANDARD_INPUT else None)
     into = await destination.look(file, chosen, session.settings)
     async with session.rehearsing(into.name) as opened:
@@ -79,7 +80,8 @@ async def check(
         left_out = problems.left_out(counts)
         most = None if all_ else SHOWN_FIRST if json else problems.LOOKED_AT
         rows = await problems.bad_rows(opened, limit=most) if left_out else []
-        flow = await flow_check.check_flow(opened, has_credentials=session.credentials is not None, offline=offline)
+        has_credentials = session.credentials is not None
+        flow = await flow_check.check_flow(opened, has_credentials=has_credentials, offline=offline, no_flow=no_flow)
     invalid = counts.rows[RowState.invalid]
     if json:
         found = problems.check_object(file, into.name, counts, rows)

@@ -49,7 +49,7 @@ async def list_(
     json: options.Json = False,
 ) -> int:
     """List a flow's executions, newest first."""
-    flow_sid = _flow_of(session)
+    flow_sid = await _flow_of(session)
     found: list[Execution] = []
     more = False
     async with session.studio() as studio:
@@ -83,7 +83,7 @@ async def list_(
 async def show(session: options.Session, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show one execution: contact, status, times."""
     sid = _checked(execution, "FN", "an execution")
-    flow_sid = _flow_of(session)
+    flow_sid = await _flow_of(session)
     async with session.studio() as studio:
         found = (await studio.execution(flow_sid, sid)).to_json()
     if json:
@@ -100,7 +100,7 @@ async def show(session: options.Session, execution: ExecutionSid, json: options.
 async def steps(session: options.Session, execution: ExecutionSid, json: options.Json = False) -> int:
     """Show an execution's way through the widgets, in the order it went."""
     sid = _checked(execution, "FN", "an execution")
-    flow_sid = _flow_of(session)
+    flow_sid = await _flow_of(session)
     async with session.studio() as studio:
         found = [step async for step in studio.steps(flow_sid, sid)][::-1]
     if json:
@@ -130,7 +130,7 @@ async def context(
     except ValueError as error:
         fix = Option("path", "widgets.ask.inbound.Body")
         raise UsageError(f"--path {error}", found=path, fix=fix) from None
-    flow_sid = _flow_of(session)
+    flow_sid = await _flow_of(session)
     async with session.studio() as studio:
         if step_sid:
             found = (await studio.step_context(flow_sid, sid, step_sid)).context
@@ -145,8 +145,9 @@ async def context(
     return ExitCode.OK
 
 
-def _flow_of(session: options.Session) -> str:
-    """Raises: SettingsError where no flow is set."""
+async def _flow_of(session: options.Session) -> str:
+    """Raises: SettingsError where no flow is set, or none has the name that is; what asking for it raises."""
+    await session.find_flow()
     flow_sid = session.settings.campaign.flow
     if flow_sid is None:
         raise SettingsError("the flow is not set", fix=Setting("campaign.flow"))

@@ -57,6 +57,7 @@ async def preview(
     required_settings(lambda: session.settings, flow=True)
     ask_encoding(session, file)
     session.require_credentials()
+    await session.find_flow()
     chosen = campaign or ("preview" if file == naming.STANDARD_INPUT else None)
     into = await destination.look(file, chosen, session.settings)
     async with session.rehearsing(into.name) as opened:

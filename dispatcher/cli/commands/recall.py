@@ -44,6 +44,7 @@ async def recall(
     from dispatcher.cli.render.progress import tracking
 
     session.require_credentials()
+    session.leave_flow()
     must_be_able_to_ask(yes)
     result: RecallResult | None = None
     async with session.working(campaign, wait=wait) as opened:

@@ -28,6 +28,7 @@ async def reconcile(
     from dispatcher.cli.render import live
 
     session.require_credentials()
+    session.leave_flow()
     async with session.working(campaign, wait=wait) as opened:
         async with live.view(session.bus):
             found, status = await opened.reconcile()

@@ -111,6 +111,7 @@ async def run(
         return await rehearsing.send_test(session, file, campaign, to=test_to, row=row, wait=wait, as_json=json)
     from dispatcher.cli import launching
 
+    await session.find_flow()
     into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)
     prepared = launching.prepare(
         session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again, file=file

@@ -118,8 +118,8 @@ def step_text(step: Remedy) -> str:
 
 
 def say_step(step: Remedy, style: str = "bright_black") -> None:
-    """A next step, for the person."""
-    say(step_text(step), style)
+    """A next step, for the person: a line that is whole, so that it can be pasted."""
+    say(step_text(step), style, whole=True)
 
 
 def say_fix(fix: Remedy | str) -> None:

@@ -238,7 +238,7 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
         (["xyzzy"], "there is no command 'xyzzy'"),
         (["xyzzy"], "fix: dispatcher --help"),
         (["help"], "fix: dispatcher --help"),
-        (["init"], "fix: dispatcher config init"),
+        (["setup"], "fix: dispatcher init FILE"),
         (["send", "c.csv"], "fix: dispatcher run FILE"),
         (["sned", "c.csv"], "fix: dispatcher run FILE"),
         (["chekc", "c.csv"], "fix: dispatcher check"),

@@ -153,7 +153,7 @@ def test_wrong_lines_hide_no_other_problem(tmp_path: Path) -> None:
     text = str(caught.value)
     for told in (
         "line 2: typographic",
-        "[campaign] flow: must be FW and 32 hex digits",
+        "[campaign] flow: must be FW and 32 hex digits, or the flow's name",
         "did you mean campaign.on_busy? (",
         "line 3)",
         "[rate] per_second: must be greater than 0",
