@@ -28,6 +28,7 @@ from dispatcher.campaign.problems import BadRow as BadRow
 from dispatcher.campaign.problems import bad_rows as bad_rows
 from dispatcher.campaign.problems import examples as examples
 from dispatcher.campaign.prospect import Prospect as Prospect
+from dispatcher.campaign.result import RunCounts as RunCounts
 from dispatcher.campaign.retry_choice import RetryChoice as RetryChoice
 from dispatcher.campaign.retry_choices import Facet as Facet
 from dispatcher.campaign.retry_choices import facets as facets
@@ -55,10 +56,12 @@ from dispatcher.errors import LedgerCorrupt as LedgerCorrupt
 from dispatcher.errors import LedgerError as LedgerError
 from dispatcher.errors import LedgerFull as LedgerFull
 from dispatcher.errors import LedgerGone as LedgerGone
+from dispatcher.errors import LedgerKeyLost as LedgerKeyLost
 from dispatcher.errors import LedgerTooNew as LedgerTooNew
 from dispatcher.errors import LedgerUnreachable as LedgerUnreachable
 from dispatcher.errors import LedgerUnwritable as LedgerUnwritable
 from dispatcher.errors import LookCutShort as LookCutShort
+from dispatcher.errors import NotForgotten as NotForgotten
 from dispatcher.errors import NotNotified as NotNotified
 from dispatcher.errors import PageExpired as PageExpired
 from dispatcher.errors import PermissionRefused as PermissionRefused
@@ -66,6 +69,7 @@ from dispatcher.errors import PreflightFailed as PreflightFailed
 from dispatcher.errors import ReportError as ReportError
 from dispatcher.errors import ResourceNotFound as ResourceNotFound
 from dispatcher.errors import SettingsError as SettingsError
+from dispatcher.errors import SheetNotChosen as SheetNotChosen
 from dispatcher.errors import StartMissed as StartMissed
 from dispatcher.errors import StoppedEarly as StoppedEarly
 from dispatcher.errors import StudioError as StudioError

@@ -84,6 +84,7 @@ class SheetNotChosen(InputError):
     Cause: a workbook with more than one visible sheet that has rows; none is guessed. Fix: name the sheet.
     """
 
+    code = "sheet"
     sheets: tuple[str, ...] = ()
 
 

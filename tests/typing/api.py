@@ -70,6 +70,7 @@ from dispatcher import (
     LedgerError,
     LedgerFull,
     LedgerGone,
+    LedgerKeyLost,
     LedgerPlace,
     LedgerTooNew,
     LedgerUnreachable,
@@ -79,6 +80,7 @@ from dispatcher import (
     Longest,
     LookCutShort,
     NotChecked,
+    NotForgotten,
     NotNotified,
     Outcome,
     Outlook,
@@ -105,6 +107,7 @@ from dispatcher import (
     RetryChoice,
     RowState,
     RowTexts,
+    RunCounts,
     RunResult,
     Sandbox,
     SandboxFlow,
@@ -113,6 +116,7 @@ from dispatcher import (
     Settings,
     SettingsError,
     Severity,
+    SheetNotChosen,
     Size,
     Snapshot,
     Standing,
@@ -163,6 +167,7 @@ async def send(path: Path) -> int:
         counts = assert_type(await campaign.plan(path, PlanOptions(add=True)), PlanCounts)
         assert_type(counts.rows[RowState.planned], int)
         result = assert_type(await campaign.send(limit=5), RunResult)
+        assert_type(result.run, RunCounts | None)
         assert_type(result.exit_code, ExitCode)
         assert_type(result.error, DispatcherError | None)
         status = assert_type(await campaign.status(), CampaignStatus)
@@ -342,6 +347,7 @@ ERRORS: tuple[type[DispatcherError], ...] = (
     SettingsError,
     HoursError,
     InputError,
+    SheetNotChosen,
     ColumnError,
     SuppressionError,
     SuppressedContact,
@@ -364,6 +370,7 @@ ERRORS: tuple[type[DispatcherError], ...] = (
     GuardTripped,
     CanaryStopped,
     AccountLocked,
+    NotForgotten,
     NotNotified,
     LedgerError,
     LedgerFull,
@@ -371,6 +378,7 @@ ERRORS: tuple[type[DispatcherError], ...] = (
     LedgerUnreachable,
     LedgerUnwritable,
     LedgerCorrupt,
+    LedgerKeyLost,
     LedgerTooNew,
     LeaseLost,
     ReportError,

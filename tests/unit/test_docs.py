@@ -25,6 +25,7 @@ from tests.support.schemas import check
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+INSTALLATION = ROOT / "docs" / "installation.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "samples" / "README.md"]
 #: A path of the repository, in backticks.
 PATHS = re.compile(r"`((?:dispatcher|tests|docs|samples|\.github|\.ci)/[\w./-]*)`")
@@ -145,9 +146,9 @@ def test_the_table_answers_a_newcomer_s_questions() -> None:
         assert PATHS.search(held) or "make lint" in held, line
 
 
-def test_the_readmes_unattended_lines_are_right() -> None:
+def test_the_unattended_lines_are_right() -> None:
     """The cron line hands the credentials on, and the unit takes for failures only what are some."""
-    text = README.read_text("utf-8")
+    text = INSTALLATION.read_text("utf-8")
     (cron,) = [line for line in text.splitlines() if line.startswith("0 9 * * *")]
     assert "set -a && . ./twilio.env" in cron
     command = cron.split("&& ")[-1].split(">>")[0]
@@ -158,9 +159,9 @@ def test_the_readmes_unattended_lines_are_right() -> None:
     assert {"Type", "WorkingDirectory", "StateDirectory", "ExecStart", "TimeoutStopSec"} <= keys.keys()
 
 
-def test_the_readmes_cron_line_hands_on_credentials(tmp_path: Path) -> None:
+def test_the_cron_line_hands_on_credentials(tmp_path: Path) -> None:
     """What a shell makes of it: a variable of the file reaches the program."""
-    (cron,) = [line for line in README.read_text("utf-8").splitlines() if line.startswith("0 9 * * *")]
+    (cron,) = [line for line in INSTALLATION.read_text("utf-8").splitlines() if line.startswith("0 9 * * *")]
     steps = cron.split("  ", 1)[1].split(" && ")
     program = tmp_path / ".venv" / "bin" / "dispatcher"
     program.parent.mkdir(parents=True)
@@ -173,9 +174,9 @@ def test_the_readmes_cron_line_hands_on_credentials(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="a system without systemd")
-def test_the_readmes_unit_is_one_to_systemd(tmp_path: Path) -> None:
+def test_the_unit_is_one_to_systemd(tmp_path: Path) -> None:
     """systemd itself finds nothing to say about it; the program stands for one that is there."""
-    text = README.read_text("utf-8")
+    text = INSTALLATION.read_text("utf-8")
     unit = text[text.index("[Service]") :].split("```")[0]
     path = tmp_path / "spring.service"
     path.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit), encoding="utf-8")

@@ -91,7 +91,7 @@ def test_missing_settings_are_told_together(program: Program) -> None:
 
 def test_the_readmes_rehearsal_works_to_the_letter(program: Program, root: Path) -> None:
     """Its commands, in a folder with nothing but the samples; only the port is another, as it may be taken."""
-    section = (root / "README.md").read_text("utf-8").partition("## Rehearse first")[2].partition("\n## ")[0]
+    section = (root / "README.md").read_text("utf-8").partition("**2. Rehearse.**")[2].partition("\n**3.")[0]
     sandbox, rehearsal = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     shutil.copytree(root / "samples", program.folder / "samples")
     binaries = program.folder / ".venv" / "bin"
