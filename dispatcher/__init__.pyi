@@ -55,10 +55,12 @@ from dispatcher.errors import LedgerCorrupt as LedgerCorrupt
 from dispatcher.errors import LedgerError as LedgerError
 from dispatcher.errors import LedgerFull as LedgerFull
 from dispatcher.errors import LedgerGone as LedgerGone
+from dispatcher.errors import LedgerKeyLost as LedgerKeyLost
 from dispatcher.errors import LedgerTooNew as LedgerTooNew
 from dispatcher.errors import LedgerUnreachable as LedgerUnreachable
 from dispatcher.errors import LedgerUnwritable as LedgerUnwritable
 from dispatcher.errors import LookCutShort as LookCutShort
+from dispatcher.errors import NotForgotten as NotForgotten
 from dispatcher.errors import NotNotified as NotNotified
 from dispatcher.errors import PageExpired as PageExpired
 from dispatcher.errors import PermissionRefused as PermissionRefused
