@@ -375,6 +375,7 @@ ERRORS: tuple[type[DispatcherError], ...] = (
     LedgerError,
     LedgerFull,
     LedgerGone,
+    LedgerKeyLost,
     LedgerUnreachable,
     LedgerUnwritable,
     LedgerCorrupt,
