@@ -380,8 +380,8 @@ def _write(path: Path, file: str, written: _Written) -> None:
     heading = (
         f"Settings for {Path(file).name}, as `dispatcher init` was answered. Every other setting with its default:"
         " `dispatcher config init --path all-settings.toml`.",
-        "Secrets never stand here: they come from the environment (TWILIO_ACCOUNT_SID, TWILIO_API_KEY,"
-        " TWILIO_API_SECRET).",
+        "Secrets never stand here: `dispatcher login` keeps them, or they come from the environment"
+        " (TWILIO_ACCOUNT_SID, TWILIO_API_KEY, TWILIO_API_SECRET).",
     )
     text = first_config(written.values, heading=heading, remarks=written.remarks)
     try:
@@ -403,7 +403,7 @@ def _say_next(session: Session, path: Path, file: str) -> None:
     say_step(Command("check", (name,), does="what is wrong with which row; sends nothing"), "")
     say_step(Command("run", (name,), (Option("test-to", "-"),), does="asks for your number, sends one test there"), "")
     if session.credentials is None:
-        say("Both need credentials in the environment to ask Studio.", "yellow")
+        say_step(Command("login", does="first: both ask Studio, which needs credentials"), "")
 
 
 def _pasteable(file: str) -> str:
