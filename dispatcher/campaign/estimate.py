@@ -1,6 +1,7 @@
 """How far the rows that wait come before their places close, and when the last one leaves: by place, never by row.
 
-It does in thought what a run does: of the places that are open, the one that closes first goes first, at the rate. What
+It does in thought what a run does: of the places that are open, the one that closes first goes first, at the rate, and
+of a sender that has begun as much as it may in a day nothing more goes before the next one. What
 no setting tells is not in it: late answers, 429s, a canary's wait. So it is the least that a run takes.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dispatcher.rules.gate import Due
 
 if TYPE_CHECKING:
-    from dispatcher.rules.caps import DailyCap
+    from dispatcher.ledger.senders import DueOf
+    from dispatcher.rules.caps import DailyCap, SenderCap
     from dispatcher.rules.gate import Schedule
 
 #: So often it is looked on, behind the days of which openings are worked out at once: some two months in all.
@@ -53,27 +56,30 @@ class Estimate:
 
 
 def estimate(
-    waiting: Iterable[tuple[Due, int]],
+    waiting: Iterable[DueOf],
     schedule: Schedule,
     now_ms: int,
     per_s: float,
     *,
     limit: int | None = None,
     cap: DailyCap | None = None,
+    sender_cap: SenderCap | None = None,
 ) -> Estimate:
-    """What becomes of rows, so many of each place and own time, at so many a second.
+    """What becomes of rows, so many of each sender, place and own time, at so many a second.
 
-    `limit`: so many in all. `cap`: how many may be begun today and, from then on, a day.
+    `limit`: so many in all. `cap`: how many may be begun today and, from then on, a day; `sender_cap`: so of each
+    sender. Both stay as they are.
     """
-    return _Course(schedule, now_ms, per_s, limit, cap).run(waiting)
+    return _Course(schedule, now_ms, per_s, limit, deepcopy(cap), deepcopy(sender_cap)).run(waiting)
 
 
 class _Group:
-    """Rows of a place with one own time."""
+    """Rows of a sender and a place with one own time."""
 
-    __slots__ = ("is_first", "is_open_now", "left", "place_id")
+    __slots__ = ("is_first", "is_open_now", "left", "place_id", "sender")
 
-    def __init__(self, place_id: int, rows: int) -> None:
+    def __init__(self, sender: str, place_id: int, rows: int) -> None:
+        self.sender = sender
         self.place_id = place_id
         self.left = float(rows)
         self.is_open_now = False
@@ -84,18 +90,31 @@ class _Group:
 class _Course:
     """One estimate."""
 
-    def __init__(self, schedule: Schedule, now_ms: int, per_s: float, limit: int | None, cap: DailyCap | None) -> None:
-        self._schedule, self._now_ms, self._per_ms, self._cap = schedule, now_ms, per_s / 1000, cap
+    def __init__(
+        self,
+        schedule: Schedule,
+        now_ms: int,
+        per_s: float,
+        limit: int | None,
+        cap: DailyCap | None,
+        sender_cap: SenderCap | None,
+    ) -> None:
+        self._schedule, self._now_ms, self._per_ms = schedule, now_ms, per_s / 1000
+        self._cap, self._sender_cap = cap, sender_cap
         #: How many may go, in all and today.
         self._room = math.inf if limit is None else float(limit)
         self._today = math.inf
-        self._day_ends_ms: float = now_ms if cap else math.inf
+        #: Of each sender of which something went today: how many more may.
+        self._today_of: dict[str, float] = {}
+        self._day_ends_ms: float = now_ms if cap or sender_cap else math.inf
         self._t_ms: float = now_ms
         #: From when on openings are worked out.
         self._from_ms = now_ms
         #: When it opens, a number (groups are not compared), when it closes.
         self._closed: list[tuple[int, int, int, _Group]] = []
         self._open: list[tuple[int, int, _Group]] = []
+        #: Open, but for their senders, that have begun enough for today.
+        self._resting: list[tuple[int, int, _Group]] = []
         #: From when on to look for their next opening.
         self._later: list[tuple[int, _Group]] = []
         self._number = 0
@@ -104,13 +123,13 @@ class _Course:
         self._over_at: Closing | None = None
         self._done_ms: float | None = None
 
-    def run(self, waiting: Iterable[tuple[Due, int]]) -> Estimate:
+    def run(self, waiting: Iterable[DueOf]) -> Estimate:
         """The estimate."""
         rows = 0
-        for due, n in waiting:
+        for sender, due, n in waiting:
             if n > 0:
                 rows += n
-                self._await(_Group(due.place_id, n), max(due.first_ms, self._now_ms))
+                self._await(_Group(sender, due.place_id, n), max(due.first_ms, self._now_ms))
         open_now = [group for opens_ms, _, _, group in self._closed if opens_ms <= self._now_ms]
         for group in open_now:
             group.is_open_now = True
@@ -171,38 +190,62 @@ class _Course:
 
     def _go(self) -> None:
         """Until nothing opens any more, or all is done."""
-        while not self._is_over and (self._open or self._closed):
+        while not self._is_over and (self._open or self._closed or self._resting):
+            self._new_day()
             while self._closed and self._closed[0][0] <= self._t_ms:
                 _, number, closes_ms, group = heappop(self._closed)
                 heappush(self._open, (closes_ms, number, group))
             if not self._open:
-                self._t_ms = self._closed[0][0]
+                opens_ms = self._closed[0][0] if self._closed else math.inf
+                self._t_ms = min(opens_ms, self._day_ends_ms) if self._resting else opens_ms
                 continue
             closes_ms, _, group = self._open[0]
             if closes_ms <= self._t_ms:
                 heappop(self._open)
                 self._close(group, closes_ms)
                 continue
-            self._new_day()
+            today = self._left_today(group.sender)
+            if today < _NOTHING <= self._today:
+                self._resting.append(heappop(self._open))
+                continue
             opens_ms = self._closed[0][0] if self._closed else math.inf
             until_ms = min(closes_ms, opens_ms, self._day_ends_ms)
             if self._today < _NOTHING:
                 self._t_ms = until_ms
                 continue
-            most = min(group.left, self._room, self._today)
+            most = min(group.left, self._room, self._today, today)
             rows = min(most, (until_ms - self._t_ms) * self._per_ms)
             self._t_ms = self._t_ms + rows / self._per_ms if rows == most else until_ms
             self._done_ms = self._t_ms
             group.left -= rows
             self._room -= rows
             self._today -= rows
+            if self._sender_cap is not None:
+                self._today_of[group.sender] = today - rows
             if group.left < _NOTHING:
                 heappop(self._open)
 
     def _new_day(self) -> None:
-        if self._cap is not None and self._t_ms >= self._day_ends_ms:
-            at_ms = math.ceil(self._t_ms)
+        if self._t_ms < self._day_ends_ms:
+            return
+        at_ms = math.ceil(self._t_ms)
+        if self._cap is not None:
             self._today, self._day_ends_ms = float(self._cap.room(at_ms)), self._cap.day(at_ms)[1]
+        if self._sender_cap is not None:
+            # Both have the same day.
+            self._day_ends_ms = self._sender_cap.day(at_ms)[1]
+            self._today_of.clear()
+            for one in self._resting:
+                heappush(self._open, one)
+            self._resting.clear()
+
+    def _left_today(self, sender: str) -> float:
+        """How many more of a sender may go today."""
+        if self._sender_cap is None:
+            return math.inf
+        if sender not in self._today_of:
+            self._today_of[sender] = float(self._sender_cap.room(sender, math.ceil(self._t_ms)))
+        return self._today_of[sender]
 
 
 def _whole(rows: float) -> int:

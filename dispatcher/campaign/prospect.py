@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.campaign.caps import cap_of
+from dispatcher.campaign.caps import cap_of, sender_cap_of
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.outlook import pace_per_s
 from dispatcher.campaign.starts import begun, moments_of
@@ -21,8 +21,9 @@ from dispatcher.model import Reason
 
 if TYPE_CHECKING:
     from dispatcher.campaign.estimate import Closing, Estimate
-    from dispatcher.rules.caps import DailyCap
-    from dispatcher.rules.gate import Due, Schedule
+    from dispatcher.ledger.senders import DueOf
+    from dispatcher.rules.caps import DailyCap, SenderCap
+    from dispatcher.rules.gate import Schedule
     from dispatcher.settings import Settings
 
 #: What one long code of the North American plan carries by itself (Twilio's error 30001 and its pages on queues).
@@ -73,20 +74,27 @@ async def prospect(context: CampaignContext, input_id: int | None, *, limit: int
 
     As far as their places are known; nothing changes. Raises: SettingsError, LedgerError.
     """
+    from dispatcher.ledger.senders import DueOf
     from dispatcher.rules.gate import Schedule
     from dispatcher.rules.hours import Hours
 
     settings = context.settings
     if not settings.keeps_places:
         return None
-    waiting = await context.ledger.places.waiting(await context.current(), input_id)
-    at_ms, cap = local_ms(), cap_of(settings)
+    record, ledger, at_ms = await context.current(), context.ledger, local_ms()
+    cap, sender_cap = cap_of(settings), sender_cap_of(settings)
     if cap is not None:
-        cap.seed(await context.ledger.begun_since((await context.current()).account, cap.day(at_ms)[0]), at_ms)
+        cap.seed(await ledger.begun_since(record.account, cap.day(at_ms)[0]), at_ms)
+    if sender_cap is not None:
+        sender_cap.seed(await ledger.senders.begun_since(record.account, sender_cap.day(at_ms)[0]), at_ms)
+        waiting = await ledger.senders.waiting(record, input_id, placed=True)
+    else:
+        # Who sends them is all the same.
+        waiting = [DueOf("", due, n) for due, n in await ledger.places.waiting(record, input_id)]
     schedule = await schedule_ahead(context, hours_of(settings))
     # Where rows are sent at night, and are only warned of, the hours say what a queue makes worse all the same.
     told = schedule if settings.hours_mode == "wait" else await schedule_ahead(context, set_hours(settings))
-    found = foresee(waiting, settings, schedule, told, at_ms, limit=limit, cap=cap)
+    found = foresee(waiting, settings, schedule, told, at_ms, limit=limit, cap=cap, sender_cap=sender_cap)
     if settings.schedule.late == "send":
         return found
     # Whether a run goes on is asked before it has begun.
@@ -96,7 +104,7 @@ async def prospect(context: CampaignContext, input_id: int | None, *, limit: int
 
 
 def foresee(
-    waiting: Iterable[tuple[Due, int]],
+    waiting: Iterable[DueOf],
     settings: Settings,
     schedule: Schedule,
     hours: Schedule,
@@ -104,27 +112,29 @@ def foresee(
     *,
     limit: int | None = None,
     cap: DailyCap | None = None,
+    sender_cap: SenderCap | None = None,
 ) -> Prospect:
-    """The same, of rows by place and own time. `hours`: the schedule with the hours that are told, held or not."""
+    """The same, of rows by sender, place and own time. `hours`: the schedule with the hours told, held or not."""
     from dispatcher.campaign.estimate import estimate
 
     left_out: Counter[Reason] = Counter()
     by_zone: Counter[str | None] = Counter()
-    sent: list[tuple[Due, int]] = []
-    for due, rows in waiting:
+    sent: list[DueOf] = []
+    for one in waiting:
+        _, due, rows = one
         if schedule.earliest_ms(due, at_ms) is None:
             left_out[schedule.left_out(due.place_id, at_ms) or Reason.expired] += rows
         else:
-            sent.append((due, rows))
+            sent.append(one)
             by_zone[_zone(schedule, due.place_id)] += rows
     per_s = pace_per_s(settings)
-    found = estimate(sent, schedule, at_ms, per_s, limit=limit, cap=cap)
+    found = estimate(sent, schedule, at_ms, per_s, limit=limit, cap=cap, sender_cap=sender_cap)
     return Prospect(
         estimate=found,
         closing=_end(schedule, found.closing),
         zone=max(by_zone, key=lambda zone: by_zone[zone]) if by_zone else None,
         left_out=left_out,
-        queued=_queued(sent, settings, hours, at_ms, per_s, limit, cap),
+        queued=_queued(sent, settings, hours, at_ms, per_s, limit, cap, sender_cap),
     )
 
 
@@ -137,13 +147,14 @@ def long_code(settings: Settings) -> str | None:
 
 
 def _queued(
-    waiting: Iterable[tuple[Due, int]],
+    waiting: Iterable[DueOf],
     settings: Settings,
     hours: Schedule,
     at_ms: int,
     per_s: float,
     limit: int | None,
     cap: DailyCap | None,
+    sender_cap: SenderCap | None,
 ) -> Queued | None:
     """What the one long code has not carried when places close, of what is sent before."""
     from dispatcher.campaign.estimate import estimate
@@ -153,7 +164,10 @@ def _queued(
     if sender is None or settings.rate.messages_per_second or per_s <= carried_per_s:
         return None
     rows = list(waiting)
-    created, carried = (estimate(rows, hours, at_ms, pace, limit=limit, cap=cap) for pace in (per_s, carried_per_s))
+    created, carried = (
+        estimate(rows, hours, at_ms, pace, limit=limit, cap=cap, sender_cap=sender_cap)
+        for pace in (per_s, carried_per_s)
+    )
     closing = _end(hours, carried.over_at)
     late = carried.over - created.over
     return Queued(sender=sender, rows=late, closing=closing) if closing and late > 0 else None

@@ -137,15 +137,15 @@ def waiting_for_a_time(db: Db, input_ids: Iterable[int], now_ms: int) -> list[tu
     ]
 
 
-def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> int:
+def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int, *, most: int = ROWS_PER_SWEEP) -> int:
     """Leave out rows that may not be sent any more once it is `until_ms`; of one place, or of all (0).
 
-    At most `ROWS_PER_SWEEP`; returns how many.
+    At most so many; returns how many.
     """
     sentence = "the time until which the row was to be sent has passed"
     count = 0
     for input_id in input_ids:
-        limit = ROWS_PER_SWEEP - count
+        limit = most - count
         n = db.run(
             "rows_expire", input_id=input_id, place_id=place_id, until_ms=until_ms, sentence=sentence, limit=limit
         )
@@ -154,7 +154,14 @@ def expire(db: Db, input_ids: Sequence[int], place_id: int, until_ms: int) -> in
 
 
 def close(
-    db: Db, input_ids: Sequence[int], place_id: int, reason: Reason, sentence: str | None = None, *, first_ms: int = 0
+    db: Db,
+    input_ids: Sequence[int],
+    place_id: int,
+    reason: Reason,
+    sentence: str | None = None,
+    *,
+    first_ms: int = 0,
+    most: int = ROWS_PER_SWEEP,
 ) -> int:
     """Leave out the rows of a place that does not open any more, or for whatever the sentence says; as `expire`.
 
@@ -162,7 +169,7 @@ def close(
     """
     code, sentence, count = reason.value, sentence or _CLOSED[reason], 0
     for input_id in input_ids:
-        limit = ROWS_PER_SWEEP - count
+        limit = most - count
         n = db.run(
             "rows_close",
             input_id=input_id,
@@ -198,14 +205,15 @@ def sweep(db: Db, input_ids: Sequence[int], schedule: Schedule, now_ms: int) -> 
         if opens_ms is None:
             reason = schedule.left_out(one.place_id, now_ms) or Reason.expired
             sentence = _MISSED_THERE if reason is Reason.expired and schedule.has_missed(one.place_id) else None
-            count += close(db, input_ids, one.place_id, reason, sentence)
+            count += close(db, input_ids, one.place_id, reason, sentence, most=ROWS_PER_SWEEP - count)
             continue
         last_ms = schedule.last_ms(one.place_id, now_ms)
         if last_ms is not None:
-            count += close(db, input_ids, one.place_id, Reason.expired, _TOO_LATE, first_ms=last_ms)
+            most = ROWS_PER_SWEEP - count
+            count += close(db, input_ids, one.place_id, Reason.expired, _TOO_LATE, first_ms=last_ms, most=most)
         if opens_ms > now_ms:
             # Its rows cannot go before that.
-            count += expire(db, input_ids, one.place_id, opens_ms)
+            count += expire(db, input_ids, one.place_id, opens_ms, most=ROWS_PER_SWEEP - count)
     return count
 
 

@@ -159,6 +159,11 @@ class SenderCap:
         self.day(at_ms)
         return Rooms(self._per_day, dict(self._begun))
 
+    def room(self, sender: str, at_ms: int) -> int:
+        """How many more one of them may begin today."""
+        self.day(at_ms)
+        return max(0, self._per_day - self._begun[sender])
+
     def begin(self, begun: Iterable[tuple[int, str]]) -> None:
         """These are begun: attempts, and by whom."""
         for attempt_id, sender in begun:

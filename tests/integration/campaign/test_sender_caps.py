@@ -42,6 +42,29 @@ def log(sandbox: Sandbox, since: datetime = NOON) -> Counter[str]:
     return Counter(one["from"] for one in page["creates"] if one["at"] >= since.timestamp())
 
 
+async def test_the_end_is_told_by_sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the question: the day on which the fullest sender sends its last row, by what each has begun today."""
+    machine = Machine(monkeypatch)
+    machine.put_to(NOON)
+    hours = {"mode": "wait", "presets": [], "open": "00:00-24:00", "close_early_min": 0}
+    async with Sandbox(SandboxSettings(limit_per_s=0), clock=machine) as sandbox:
+        spring = rehearsal(tmp_path, sandbox, hours=hours)
+        day = timedelta(days=1)
+        # Of eight rows three go on each day; those of the others are fewer.
+        for begins, ends in ((NOON, MIDNIGHT + day), (MIDNIGHT, MIDNIGHT + day), (MIDNIGHT + day, MIDNIGHT + day)):
+            machine.put_to(begins + timedelta(seconds=1))
+            async with open_campaign("spring", spring.settings(), CREDENTIALS) as campaign:
+                if begins is NOON:
+                    await campaign.plan(write(tmp_path / "spring.csv", "MMMMMMMMNNNN.."))
+                found = await campaign.prospect()
+                assert found is not None
+                assert found.estimate.done_ms is not None
+                done = datetime.fromtimestamp(found.estimate.done_ms / 1000, UTC)
+                assert timedelta(0) <= done - ends < timedelta(minutes=1)
+                result = await campaign.send()
+        assert (result.exit_code, log(sandbox)[SERVICE]) == (ExitCode.OK, 8)
+
+
 async def test_two_days_of_three_senders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three a day of each, though the first has all the head of the file; the same day no more, and then as many."""
     machine = Machine(monkeypatch)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from dispatcher.campaign.estimate import Closing, Estimate, estimate
-from dispatcher.rules.caps import DailyCap
+from dispatcher.ledger.senders import DueOf
+from dispatcher.rules.caps import DailyCap, SenderCap
 from dispatcher.rules.clocks import zones_by_country
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.hours import Hours, read_hours
@@ -38,7 +39,7 @@ def ms(text: str, zone: str = "America/New_York") -> int:
 def ahead(
     rows: dict[int, int], now: str, per_s: float = 1.0, *, limit: int | None = None, cap: DailyCap | None = None
 ) -> Estimate:
-    waiting = [(Due(place_id, 0), n) for place_id, n in rows.items()]
+    waiting = [DueOf("", Due(place_id, 0), n) for place_id, n in rows.items()]
     return estimate(waiting, Schedule(NINE_TO_FIVE, PLACES), ms(now), per_s, limit=limit, cap=cap)
 
 
@@ -71,16 +72,16 @@ def test_a_deadline_comes_before_the_rest() -> None:
     deadline = read_moment("2026-07-15T16:30")
     assert isinstance(deadline, Moment)
     schedule = Schedule(NINE_TO_FIVE, PLACES, deadline=deadline)
-    found = estimate([(Due(1, 0), 5000)], schedule, ms("2026-07-15T16:00"), 1.0)
+    found = estimate([DueOf("", Due(1, 0), 5000)], schedule, ms("2026-07-15T16:00"), 1.0)
     assert (found.held_back, found.expired) == (3200, 3200)
     assert found.done_ms == ms("2026-07-15T16:30")
     # Over already.
-    assert estimate([(Due(1, 0), 5)], schedule, ms("2026-07-15T16:30"), 1.0).expired == 5
+    assert estimate([DueOf("", Due(1, 0), 5)], schedule, ms("2026-07-15T16:30"), 1.0).expired == 5
 
 
 def test_rows_with_times_of_their_own() -> None:
     """Those are later than their place's opening."""
-    waiting = [(Due(1, 0), 10), (Due(1, ms("2026-07-16T12:00")), 10)]
+    waiting = [DueOf("", Due(1, 0), 10), DueOf("", Due(1, ms("2026-07-16T12:00")), 10)]
     found = estimate(waiting, Schedule(NINE_TO_FIVE, PLACES), ms("2026-07-15T16:00"), 1.0)
     assert (found.open_now, found.done_ms) == (10, ms("2026-07-16T12:00") + 10_000)
 
@@ -101,12 +102,92 @@ def test_a_cap_takes_days() -> None:
     assert found.done_ms == ms("2026-07-17T09:00") + 900_000
 
 
+ONE, TWO = "+12025550101", "+12025550102"
+
+
+def by_sender(
+    rows: dict[tuple[str, int], int],
+    now: str,
+    per_s: float = 1.0,
+    begun: dict[str, int] | None = None,
+    per_day: int = 1000,
+) -> Estimate:
+    """Rows by sender and place; each sender may begin so many a day, and has begun some."""
+    cap = SenderCap(per_day, "America/New_York")
+    cap.seed(begun or {}, ms(now))
+    waiting = [DueOf(sender, Due(place_id, 0), n) for (sender, place_id), n in rows.items()]
+    return estimate(waiting, Schedule(NINE_TO_FIVE, PLACES), ms(now), per_s, sender_cap=cap)
+
+
+@pytest.mark.parametrize(
+    ("rows", "begun", "held_back", "done", "after_s"),
+    [
+        # One sender takes its days, as all do with a cap of that size.
+        ({(ONE, 1): 2500}, {ONE: 400}, 1900, "2026-07-17T09:00", 900),
+        # Two share a day: each its own.
+        ({(ONE, 1): 1000, (TWO, 1): 1000}, {}, 0, "2026-07-15T16:00", 2000),
+        # One is full for today: the other goes, and the first on the next day.
+        ({(ONE, 1): 100, (TWO, 1): 100}, {ONE: 1000}, 100, "2026-07-16T09:00", 100),
+        # More than the cap was begun, by other settings.
+        ({(ONE, 1): 100}, {ONE: 5000}, 100, "2026-07-16T09:00", 100),
+        # The end is that of the one that has most.
+        ({(ONE, 1): 3100, (TWO, 1): 10}, {}, 2100, "2026-07-18T09:00", 100),
+        # What closes later is not kept back by a full sender whose place closes first.
+        ({(ONE, 1): 5, (TWO, 3): 500}, {ONE: 1000}, 5, "2026-07-16T09:00", 5),
+        # The day begins in the night of one zone, where another has day.
+        ({(ONE, 4): 1500}, {ONE: 1000}, 1500, "2026-07-17T03:00", 500),
+        ({(ONE, 1): 100}, {TWO: 1000}, 0, "2026-07-15T16:00", 100),
+    ],
+)
+def test_senders_take_days(
+    rows: dict[tuple[str, int], int], begun: dict[str, int], held_back: int, done: str, after_s: int
+) -> None:
+    """Of a sender that has begun enough nothing goes before the next day; the others go meanwhile."""
+    now = "2026-07-15T10:00" if (ONE, 4) in rows else "2026-07-15T16:00"
+    found = by_sender(rows, now, begun=begun)
+    assert (found.held_back, found.done_ms) == (held_back, ms(done) + after_s * 1000)
+    assert found.rows == sum(rows.values())
+
+
+def test_a_sender_beside_a_cap_of_all() -> None:
+    """Both hold: so many in all, and of each no more than its own."""
+    cap, each = DailyCap(150, "America/New_York"), SenderCap(100, "America/New_York")
+    waiting = [DueOf(sender, Due(1, 0), 200) for sender in (ONE, TWO)]
+    found = estimate(waiting, Schedule(NINE_TO_FIVE, PLACES), ms("2026-07-15T16:00"), 1.0, cap=cap, sender_cap=each)
+    assert found.held_back == 250
+    # 150, 150, and 100 more: 100 of one and 50 of the other, twice, and then of the other alone.
+    assert found.done_ms == ms("2026-07-17T09:00") + 100_000
+
+
+def test_looking_ahead_changes_no_cap() -> None:
+    """What was begun today still is when the same is asked once more, however many days the first look went through."""
+    cap, each = DailyCap(1000, "America/New_York"), SenderCap(1000, "America/New_York")
+    now_ms, schedule = ms("2026-07-15T16:00"), Schedule(NINE_TO_FIVE, PLACES)
+    cap.seed(400, now_ms)
+    each.seed({ONE: 700}, now_ms)
+    first, again = (
+        estimate([DueOf(ONE, Due(1, 0), 2500)], schedule, now_ms, 1.0, cap=cap, sender_cap=each) for _ in range(2)
+    )
+    assert first == again
+    assert (cap.room(now_ms), each.room(ONE, now_ms)) == (600, 300)
+
+
+def test_many_senders_are_quick() -> None:
+    """A thousand senders with four places each, over weeks of days that each of them fills."""
+    waiting = [DueOf(f"+1202555{n:04}", Due(place_id, 0), 500) for n in range(1000) for place_id in PLACES]
+    cap = SenderCap(100, "America/New_York")
+    begun_s = time.perf_counter()
+    found = estimate(waiting, Schedule(NINE_TO_FIVE, PLACES), ms("2026-07-15T09:00"), 100.0, sender_cap=cap)
+    assert time.perf_counter() - begun_s < 5
+    assert (found.rows, found.done_ms is not None) == (2_000_000, True)
+
+
 def test_a_place_that_is_always_open() -> None:
     """Where no hours hold nothing is held back, however long it takes; beyond two months no end is named."""
     schedule = Schedule(NO_HOURS, {1: None})
-    found = estimate([(Due(1, 0), 86_400 * 20)], schedule, ms("2026-07-15T16:00"), 1.0)
+    found = estimate([DueOf("", Due(1, 0), 86_400 * 20)], schedule, ms("2026-07-15T16:00"), 1.0)
     assert (found.held_back, found.done_ms) == (0, ms("2026-08-04T16:00"))
-    assert estimate([(Due(1, 0), 86_400 * 200)], schedule, ms("2026-07-15T16:00"), 1.0).done_ms is None
+    assert estimate([DueOf("", Due(1, 0), 86_400 * 200)], schedule, ms("2026-07-15T16:00"), 1.0).done_ms is None
 
 
 def test_days_behind_the_horizon() -> None:
@@ -120,7 +201,7 @@ def test_it_is_quick() -> None:
     names = [name for names in zones_by_country().values() for name in names]
     places: dict[int, Place | None] = {number: at(name) for number, name in enumerate(names, 1)}
     schedule = Schedule(read_hours(["floor"]), places)
-    waiting = [(Due(number, 0), 2500) for number in places]
+    waiting = [DueOf("", Due(number, 0), 2500) for number in places]
     begun_s = time.perf_counter()
     found = estimate(waiting, schedule, ms("2026-07-15T16:00"), 1.0)
     assert time.perf_counter() - begun_s < 5
@@ -136,7 +217,7 @@ def test_it_is_quick() -> None:
 def test_it_is_what_a_run_would_do(rows: dict[int, int], minute: int, per_s: float) -> None:
     """Row by row, the first to close first: as many are held back, and the last leaves then (to a row)."""
     now_ms, schedule = ms("2026-07-15T00:00") + minute * 60_000, Schedule(NINE_TO_FIVE, PLACES)
-    found = estimate([(Due(place_id, 0), n) for place_id, n in rows.items()], schedule, now_ms, per_s)
+    found = estimate([DueOf("", Due(place_id, 0), n) for place_id, n in rows.items()], schedule, now_ms, per_s)
     left, t_ms, held_back, first = dict(rows), float(now_ms), 0, dict[int, int]()
     open_now = schedule.gate(now_ms).places or {}
     clock = Schedule(NINE_TO_FIVE, PLACES)

@@ -10,6 +10,7 @@ import pytest
 
 from dispatcher.campaign.prospect import End, Prospect, foresee, long_code, prospect_object
 from dispatcher.cli.render.campaign import prospect_lines
+from dispatcher.ledger.senders import DueOf
 from dispatcher.model import Reason
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.hours import read_hours
@@ -46,7 +47,7 @@ def foreseen(
     rows: dict[int, int], now: str, settings: Settings | None = None, schedule: Schedule | None = None, **more: Any
 ) -> Prospect:
     of = schedule or Schedule(HOURS, PLACES)
-    waiting = [(Due(place_id, 0), n) for place_id, n in rows.items()]
+    waiting = [DueOf("", Due(place_id, 0), n) for place_id, n in rows.items()]
     return foresee(waiting, settings or chosen(), of, of, ms(now), **more)
 
 
