@@ -15,6 +15,7 @@ from pathlib import Path
 from shlex import quote
 from typing import BinaryIO
 
+from dispatcher.durable import sync_folder
 from dispatcher.errors import ReportError
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy
 from dispatcher.reporting.marks import is_report
@@ -91,7 +92,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         new.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise mapped(error, target) from error
     finally:
@@ -121,14 +122,3 @@ def _remove_left_over(target: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - max(file.stat().st_mtime for file in (left, *left.iterdir())) > LEFT_OVER_S:
                 shutil.rmtree(left)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable. Windows has no such call."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import quote
 from urllib.parse import urlsplit
 
+from dispatcher.durable import sync_folder
 from dispatcher.errors import AuthenticationError
 from dispatcher.hosts import canonical_url
 from dispatcher.remedies import Advice, AnyOf, Command
@@ -141,12 +142,7 @@ def _write(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:

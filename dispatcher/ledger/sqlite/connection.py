@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dispatcher.durable import sync_folder
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
@@ -193,13 +194,8 @@ def make_folder(folder: Path) -> None:
     if folder.parent != folder:
         make_folder(folder.parent)
     folder.mkdir(exist_ok=True, mode=0o700)
-    if os.name == "posix":
-        # A folder's name is on disk when the folder above is (fsync(2)); SQLite sees to the files in it.
-        above = os.open(folder.parent, os.O_RDONLY)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
+    # SQLite sees to the files in it.
+    sync_folder(folder.parent)
 
 
 def check_not_cut(path: Path) -> None:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dispatcher.durable import sync_folder
 from dispatcher.errors import AccountLocked, LedgerCorrupt, UsageError
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.sqlite.connection import (
@@ -49,7 +50,7 @@ def back_up(folder: Path, target: Path, *, overwrite: bool = False) -> Path:
         raise UsageError("there is a file of that name", found=str(target), fix=ways)
     with _errors(), _copied(path, target.parent) as copy:
         copy.replace(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     return path
 
 
@@ -75,7 +76,7 @@ def move(folder: Path, target_folder: Path) -> Path:
             _take_key_along(folder, target_folder)
             with _copied(path, target_folder) as copy:
                 os.link(copy, target)  # unlike a rename it fails where another process was faster
-                _sync(target_folder)
+                sync_folder(target_folder)
             path.rename(path.with_name(MOVED_NAME))
             held.execute("ROLLBACK")
         _take_log_along(path)
@@ -149,14 +150,3 @@ def _errors() -> Iterator[None]:
         raise mapped(error) from error
     except OSError as error:
         raise mapped_os(error) from error
-
-
-def _sync(folder: Path) -> None:
-    """Make the new name itself durable. Windows has no such call."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

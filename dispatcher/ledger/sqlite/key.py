@@ -12,6 +12,7 @@ import os
 import secrets
 from pathlib import Path
 
+from dispatcher.durable import sync_folder
 from dispatcher.ledger.sqlite.failures import mapped_os
 from dispatcher.model import pseudonym_of
 
@@ -66,11 +67,6 @@ def _write(path: Path, text: str) -> None:
         # Unlike a rename it fails where another process was faster.
         with contextlib.suppress(FileExistsError):
             os.link(part, path)
-        if os.name == "posix":
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
