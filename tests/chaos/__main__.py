@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import subprocess
 import sys
@@ -39,6 +40,10 @@ def table(tally: Tally, chosen: int) -> str:
         "executions that the ledgers do not hold as they are": f"**{tally.books_differ}**",
         "of ours seen by the next look alone, their contacts told as reached": f"{tally.seen_late}",
         "suppressed contacts started all the same": f"**{tally.suppressed_reached}**",
+        "executions after their campaign's deadline": f"**{tally.after_deadline}**, {deadlines(tally)}",
+        "contacts started within their cool-off": f"**{tally.cooled_reached}**",
+        "contacts started and told as left out by a rule": f"**{tally.both}**",
+        "rows left out in worlds with rules": counted(tally.left_out),
         "rows with neither an execution nor a reason": f"**{tally.lost}**",
         "rows left out, with their reason": counted(tally.not_sent),
         "rows left unknown, resolved": f"{tally.resolved:,}: {tally.found:,} found, {tally.sent_again:,} not created",
@@ -49,6 +54,14 @@ def table(tally: Tally, chosen: int) -> str:
         "seed, minutes": f"{chosen}, {tally.seconds / 60:.1f}",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def deadlines(tally: Tally) -> str:
+    """How many there were, and how near to one the last execution came."""
+    if not tally.deadlines:
+        return "no deadline came"
+    after = f"the last {tally.latest_s:+.3f} s from its own" if math.isfinite(tally.latest_s) else "none before"
+    return f"{tally.deadlines} deadlines came, {after}"
 
 
 def counted(what: Counter[str]) -> str:

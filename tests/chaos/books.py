@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dispatcher.sandbox import Sandbox
+from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox
 
 #: What is dated so much later than an attempt was begun is later than it on every clock that is not an hour off.
 LATER_S = 15.0
@@ -74,6 +74,16 @@ def recorded(ledgers: Iterable[Path]) -> dict[str, str]:
     return {sid: to for ledger in ledgers for sid, to in query(ledger, sql)}
 
 
+def left_out(ledger: Path, campaign: str) -> dict[str, str]:
+    """Contact -> reason, of the rows of a campaign that were left out."""
+    sql = (
+        "SELECT coalesce(rows.to_address, row_key), reason_code FROM rows"
+        " JOIN inputs ON inputs.input_id = row_id >> 32 JOIN campaigns USING (campaign_id)"
+        " WHERE name = ? AND state = 'skipped'"
+    )
+    return dict(query(ledger, sql, campaign))
+
+
 def attempts(ledger: Path, contact: str) -> list[tuple[Any, ...]]:
     """What a ledger says of a contact: each attempt with its times, outcome and evidence."""
     return query(
@@ -101,8 +111,10 @@ class Log:
 
     #: SID → contact, of what was created over the API.
     ours: dict[str, str] = field(default_factory=dict)
+    #: The same, of the flow alone.
+    reached: dict[str, str] = field(default_factory=dict)
     by_dispatch_id: Counter[str] = field(default_factory=Counter)
-    #: Contact → when each of our executions was created, true time.
+    #: Contact → when each of our executions of the flow was created, true time.
     created_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     #: Every execution of the flow: when it was created, true time.
     every_s: list[float] = field(default_factory=list)
@@ -129,10 +141,15 @@ def log(sandbox: Sandbox) -> Log:
     while after is not None:
         page = sandbox.creates(after=after, planted=True)
         for create in page["creates"]:
-            result.every_s.append(create["at"])
+            is_other = create["flow_sid"] != DEFAULT_FLOW_SID
+            if not is_other:
+                result.every_s.append(create["at"])
             if create["planted"]:
                 continue
             result.ours[create["sid"]] = create["to"]
+            if is_other:
+                continue
+            result.reached[create["sid"]] = create["to"]
             result.by_dispatch_id[create["dispatch_id"]] += 1
             result.created_s[create["to"]].append(create["at"])
         after = page["next"]

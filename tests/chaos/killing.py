@@ -15,22 +15,34 @@ import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.sandbox import DEFAULT_FLOW_SID, FaultPhase, Sandbox, SandboxSettings
+from dispatcher.sandbox import DEFAULT_FLOW_SID, FaultPhase, Sandbox, SandboxSettings, default_flow
 from dispatcher.sandbox.dates import SECOND_US
 from tests.chaos import books, worlds
 from tests.chaos.lives import Campaign, Lives, Place
 from tests.chaos.plan import Plan, Tally
 from tests.chaos.program import Zygote
-from tests.chaos.worlds import PLAIN, World, is_suppressed
+from tests.chaos.worlds import PLAIN, World, is_cooled, is_suppressed
 
 #: Numbers in the middle of a real area code's range: well-formed, and never called by anything here.
 FIRST_NUMBER = 14152000000
 SENDER = "+15550001111"
 #: The most rows that are claimed in one go.
 CLAIMED_AT_ONCE = 200
+#: What some people are reached on before, so that they cool off.
+OTHER_FLOW_SID = "FW" + "9" * 32
+#: So long may a request take from leaving to its arrival, on a busy machine: it leaves before the deadline, or never.
+ARRIVES_S = 0.5
+#: Just before a deadline every request is refused, and told to come again when it has passed: whoever holds a row and
+#: waits must ask once more before it leaves.
+STORM_S = 0.6
+RETRY_AFTER_S = 1.5
+#: Reasons of rows that a rule has left out.
+RULES_SAY = frozenset({"expired", "cooled_off", "suppressed"})
+#: Of so many campaigns with rules one has no deadline that comes while it is sent.
+IN_TIME = 3
 #: Share of a campaign's people for whom another program, or they themselves, begin an execution.
 OTHERS_SHARE = 0.05
 
@@ -92,10 +104,19 @@ class Killing:
         world = self._worlds.draw()
         self._enter(world)
         first = self._write_contacts(name)
+        if world.rules:
+            first = await self._with_rules(first, world)
         sent = len(self._done)
         if world.others:
             await self._begin_others(first, world)
-        await self._send(first, world)
+        storm = asyncio.create_task(self._storm(first, world))
+        try:
+            await self._send(first, world)
+        finally:
+            storm.cancel()
+        # It may have been under way.
+        self._sandbox.change(retry_after_s=self._usual.retry_after_s)
+        self._fault({**self._plan.faults, **world.faults})
         if self._plan.worlds == "all":
             for way in (self._ways.draw(), self._ways.draw()):
                 # What the list hides, another ledger cannot know of.
@@ -155,6 +176,34 @@ class Killing:
             csv.writer(stream).writerows([["phone", "first_name"], *rows])
         return Campaign(name=name, file=file, place=self._here, people=valid)
 
+    async def _with_rules(self, campaign: Campaign, world: World) -> Campaign:
+        """Some of the people are reached on another flow; then the deadline is set, where clocks are right."""
+        file = self._folder / f"{campaign.name}-other.csv"
+        lines = ["phone,first_name", *(f"{to},Name" for to in campaign.people if is_cooled(to))]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        other = Campaign(name=file.stem, file=file, place=self._here, people=campaign.people, flow=OTHER_FLOW_SID)
+        self._fault({})
+        code = await self._lives.command(other, "run", str(file), "--campaign", other.name, "--yes")
+        assert code == 0, f"{other.name}: exit code {code}: {(self._folder / 'stderr.txt').read_text()[-1000:]}"
+        self._fault({**self._plan.faults, **world.faults})
+        if world.proves_nothing or self._chance.randrange(IN_TIME) == 0:
+            return campaign
+        self.tally.deadlines += 1
+        plan = self._plan
+        after_s = self._chance.uniform(1.0, 1.0 + 2.0 * plan.rows / plan.per_second)
+        return replace(campaign, deadline_s=time.time() + after_s, cools=self._chance.choice(["wait", "skip"]))
+
+    async def _storm(self, campaign: Campaign, world: World) -> None:
+        """429s for all, up to the deadline; before some deadlines, as others are come up to at the full rate."""
+        if campaign.deadline_s is None or self._chance.random() < 0.5:
+            return
+        await asyncio.sleep(campaign.deadline_s - STORM_S - time.time())
+        self._sandbox.change(retry_after_s=RETRY_AFTER_S)
+        self._fault({"429": 1.0})
+        await asyncio.sleep(campaign.deadline_s - time.time())
+        self._sandbox.change(retry_after_s=self._usual.retry_after_s)
+        self._fault({**self._plan.faults, **world.faults})
+
     async def _begin_others(self, campaign: Campaign, world: World) -> None:
         """Executions of some of the people that end at once: other programs', and such that they began themselves."""
         orders: list[tuple[str | None, str | None]] = [
@@ -186,7 +235,10 @@ class Killing:
         self._others[contact].append(Other(now_us / SECOND_US, began_by is not None))
 
     def _again(self, first: Campaign, way: str) -> Campaign:
-        """The same people once more."""
+        """The same people once more, with the same rules."""
+        return replace(self._came(first, way), deadline_s=first.deadline_s, cools=first.cools)
+
+    def _came(self, first: Campaign, way: str) -> Campaign:
         number = len(self._done)
         match way:
             case "the report":
@@ -313,6 +365,7 @@ class Killing:
             to for world, sent in self._sent_in if world.rules for one in sent for to in one.people if is_suppressed(to)
         }
         tally.suppressed_reached = len(suppressed & set(log.created_s))
+        self._count_rules(log)
         tally.rows_twice = sum(n - 1 for n in log.rows_twice.values())
         tally.contacts_twice = sum(n - 1 for n in log.contacts_twice.values()) + self._after_others(log)
         missing = expected - set(log.created_s)
@@ -336,6 +389,25 @@ class Killing:
             # Only what was in flight, or claimed for the next moment, can be unknown after a kill.
             at_once = self._plan.in_flight + 2 * CLAIMED_AT_ONCE
             assert tally.resolved <= at_once * tally.kills + sum(tally.faults.values())
+
+    def _count_rules(self, log: books.Log) -> None:
+        """Deadlines, cool-offs, and what the rows say of them."""
+        tally, here = self.tally, self._here.ledger
+        with_rules = [one for world, sent in self._sent_in if world.rules for one in sent]
+        # Another ledger does not know whom this one has reached on the other flow.
+        elsewhere = books.recorded({one.place.ledger for one in with_rules} - {here})
+        started = {to for sid, to in log.reached.items() if sid not in elsewhere}
+        for one in with_rules:
+            if one.way is not None:
+                continue
+            left_out = books.left_out(here, one.name)
+            tally.left_out.update(left_out.values())
+            tally.both += len(started & {to for to, reason in left_out.items() if reason in RULES_SAY})
+            tally.cooled_reached += len(started & {to for to in one.people if is_cooled(to)})
+            if one.deadline_s is not None:
+                late_s = [at - one.deadline_s for to in one.people for at in log.created_s.get(to, ())]
+                tally.after_deadline += sum(late > ARRIVES_S for late in late_s)
+                tally.latest_s = max([tally.latest_s, *late_s])
 
     def _after_others(self, log: books.Log) -> int:
         """Contacts whom we have started although another program had done so before, and Studio showed it."""
@@ -374,6 +446,7 @@ async def kill_loop(
         ends_after_s=0.05,
         huge_bytes=2 << 20,
         ipv6=True,
+        flows=(default_flow(), default_flow(sid=OTHER_FLOW_SID)),
     )
     async with Sandbox(settings) as sandbox:
         return await Killing(plan, folder, sandbox, program, tell).run()

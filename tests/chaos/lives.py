@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox
 from tests.chaos import books
@@ -46,6 +47,11 @@ class Campaign:
     #: Whether the command line says the name; else the program finds it.
     is_named: bool = True
     key: str | None = None
+    flow: str = DEFAULT_FLOW_SID
+    #: When nothing of it may leave any more, by the true time, in seconds since 1970; None: tomorrow.
+    deadline_s: float | None = None
+    #: What becomes of those who were reached as often as is allowed. Who waits for a day waits beyond a near deadline.
+    cools: Literal["wait", "skip"] = "skip"
 
     @property
     def report(self) -> str:
@@ -99,15 +105,17 @@ class Lives:
         names = ("per_second", "window_s", "in_flight", "headroom", "answer_s", "settle_s")
         config = CONFIG.format(
             base_url=self.chance.choice(self._base_urls),
-            flow=DEFAULT_FLOW_SID,
+            flow=campaign.flow,
             **{name: getattr(plan, name) for name in names},
         )
         if campaign.key is not None:
             config = config.replace('to = "phone"\n', f'to = "phone"\nkey = ["{campaign.key}"]\n')
         config = config.replace('dir = ".dispatcher"\n', f'dir = "{place.state}"\n')
         if self._rules:
-            tomorrow = datetime.now(UTC) + timedelta(days=1)
-            config += RULES.format(deadline=tomorrow.isoformat(timespec="seconds"))
+            deadline = datetime.now(UTC) + timedelta(days=1)
+            if campaign.deadline_s is not None:
+                deadline = datetime.fromtimestamp(campaign.deadline_s, UTC)
+            config += RULES.format(deadline=deadline.isoformat(timespec="milliseconds"), cools=campaign.cools)
             named = [contact for contact in campaign.people if is_suppressed(contact)]
             # A list that is half written when the program looks names too few.
             part = place.folder / ".do-not-contact.part"

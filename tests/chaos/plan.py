@@ -45,10 +45,12 @@ open = "00:00-24:00"
 close_early_min = 0
 [schedule]
 deadline = "{deadline}"
+zone = "UTC"
 [suppress]
 files = ["do-not-contact.csv"]
 [cooloff]
-max = 50
+max = 1
+action = "{cools}"
 [caps]
 per_day = 1_000_000
 per_day_per_sender = 1_000_000
@@ -137,6 +139,17 @@ class Tally:
     seen_late: int = 0
     #: Contacts who were on a suppression list and were started all the same.
     suppressed_reached: int = 0
+    #: Executions that arrived after their campaign's deadline, and how late the latest was of all, in seconds.
+    after_deadline: int = 0
+    latest_s: float = -math.inf
+    #: Campaigns with a deadline that comes while they are sent.
+    deadlines: int = 0
+    #: Contacts who had been reached on another flow as often as the cool-off allows, and were started all the same.
+    cooled_reached: int = 0
+    #: Contacts whose row says that it was left out, and who were started by that campaign all the same.
+    both: int = 0
+    #: Rows that a rule left out, in worlds with rules, by the reason that the ledger gives.
+    left_out: Counter[str] = field(default_factory=Counter)
     #: Rows with neither an execution nor a reason.
     lost: int = 0
     #: Rows without an execution, by their state; each states its reason.
@@ -163,6 +176,9 @@ class Tally:
             "rows were sent twice": self.rows_twice,
             "contacts were started twice": self.contacts_twice,
             "suppressed contacts were started": self.suppressed_reached,
+            "executions came after their deadline": self.after_deadline,
+            "contacts were started within their cool-off": self.cooled_reached,
+            "contacts were started and told as left out": self.both,
             "rows were lost": self.lost,
             "executions are not in the ledgers as they are": self.books_differ,
             "rows stayed unknown although a later execution was listed": self.unknown_with_a_witness,

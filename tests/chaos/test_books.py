@@ -41,7 +41,19 @@ def test_a_witness_is_what_was_begun_later() -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ["contacts_twice", "rows_twice", "lost", "books_differ", "unknown_with_a_witness", "unknown_left", "worst_window"],
+    [
+        "contacts_twice",
+        "rows_twice",
+        "suppressed_reached",
+        "after_deadline",
+        "cooled_reached",
+        "both",
+        "lost",
+        "books_differ",
+        "unknown_with_a_witness",
+        "unknown_left",
+        "worst_window",
+    ],
 )
 def test_every_broken_promise_is_a_problem(broken: str) -> None:
     """And nothing else is: rows that are unknown for a reason are counted, not blamed."""

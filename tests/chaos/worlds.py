@@ -48,8 +48,9 @@ class World:
     others: bool = False
     #: The account is spelled another way in each life.
     spellings: bool = False
-    #: Hours hold (all day long), there is a deadline (tomorrow), a cool-off and a cap that nobody comes to, and some of
-    #: the people are on a suppression list.
+    #: Hours hold (all day long), there is a cap that nobody comes to, some of the people are on a suppression list, and
+    #: some were reached on another flow as often as the cool-off allows. Where nothing tells a wrong time, most
+    #: campaigns have a deadline that comes while they are sent; the others have one tomorrow.
     rules: bool = False
     proves_nothing: bool = True
 
@@ -92,6 +93,11 @@ WORLDS = (
 def is_suppressed(contact: str) -> bool:
     """Whether a contact is on the list, in a world with rules: one in ten."""
     return contact.endswith("7")
+
+
+def is_cooled(contact: str) -> bool:
+    """Whether a contact was reached on another flow before, in a world with rules: one in ten."""
+    return contact.endswith("3")
 
 
 class Deck(Generic[T]):

@@ -23,8 +23,8 @@ from tests.acceptance.cli.program import (
 )
 from tests.acceptance.cli.test_terminal import ESCAPE, terminal
 
-#: What opens within a minute the run itself waits for, and holds the account meanwhile.
-BEYOND = timedelta(seconds=66)
+#: What opens within a minute the run itself waits for, holding the account; and a busy machine is slow to start.
+BEYOND = timedelta(seconds=80)
 COLUMNS: dict[str, Any] = {"not_before": "from", "parameters": []}
 SKEW_H = 4
 
@@ -84,5 +84,5 @@ def test_a_terminal_counts_down(tmp_path: Path, nursery: Nursery, ahead: Sandbox
     seconds = [int(minutes) * 60 + int(rest) for minutes, rest in left]
     assert seconds == sorted(seconds, reverse=True)
     assert len(set(seconds)) > 30
-    assert (min(seconds) <= 2, 60 <= max(seconds) <= 67) == (True, True), seconds
+    assert (min(seconds) <= 2, 60 <= max(seconds) <= 80) == (True, True), seconds
     assert plain.count("behind Studio's") == 1, plain

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from dispatcher.model import hash_of
 from tests.acceptance.cli.nursery import Nursery
@@ -24,6 +25,8 @@ from tests.acceptance.cli.program import (
 )
 
 ANN, BOB, CYD = phone(100), phone(101), phone(102)
+#: More rows than a run at 30 a second has claimed and not sent.
+CLAIMED_AHEAD = 60
 
 
 def reached(sandbox: SandboxProcess) -> list[str]:
@@ -203,6 +206,45 @@ def test_while_a_run_sends(ready: Program, sandbox: SandboxProcess) -> None:
     assert result.code == 0
     assert not set(reached(sandbox)) & set(late)
     assert result.json["rows"] == {**result.json["rows"], "created": 60, "skipped": 140}
+
+
+def test_an_opt_out_while_another_sends(tmp_path: Path, nursery: Nursery) -> None:
+    """Who replied STOP to one campaign is left out of another that is being sent, as soon as `track` has learned it."""
+    program = Program(tmp_path, nursery)
+    with sandbox_process(tmp_path, "--limit", "500", "--walk", "--speed", "1000") as sandbox:
+        variables = {"per_second": 1000, "variables": ["widgets.ask_yes_no.inbound.Body"]}
+        tables: dict[str, dict[str, Any]] = {"campaign": {"repeat_after_h": 0}, "tracking": variables}
+        write_settings(tmp_path, sandbox.base_url, **tables)
+        contacts = write_contacts(tmp_path / "spring.csv", 600)
+        assert program("run", contacts, "--yes").code == 0
+        until(lambda: sandbox.stats()["active"] == 0, "the walks' end")
+        first = len(reached(sandbox))
+        write_settings(tmp_path, sandbox.base_url, **tables, rate={"per_second": 30})
+        sending = program.start("run", contacts, "--campaign", "summer", "--yes", "--json", "--report", "summer.csv")
+        until(lambda: len(reached(sandbox)) > first, "the first rows", sending)
+        tracked = program("track", "spring", "--json", "--report", "spring-report.csv")
+        assert tracked.json["opted_out"] > 5
+        # What was claimed by then may leave; whoever comes later does not, though all were planned before.
+        learned_at = len(reached(sandbox)) - first
+        result = finish(sending)
+        assert result.code == 0, result.err
+        gone = {
+            row["phone"]: number
+            for number, row in enumerate(read_report(tmp_path / "spring-report.csv"))
+            if row["dispatch_outcome_widgets.ask_yes_no.inbound.Body"] == "STOP"
+            or row["dispatch_outcome_error_code"] == "21610"
+        }
+        later = {number for number, at in gone.items() if at > learned_at + CLAIMED_AHEAD}
+        assert len(later) > 3, (learned_at, gone)
+        assert not set(reached(sandbox)[first:]) & later
+        rows = {row["phone"]: row for row in read_report(tmp_path / "summer.csv")}
+        assert {(rows[one]["dispatch_status"], rows[one]["dispatch_error_code"]) for one in later} == {
+            ("skipped", "suppressed")
+        }
+        # The others are reached, and each of them once.
+        found = result.json
+        assert found["rows"]["created"] == 600 - found["skipped"]["suppressed"] == len(reached(sandbox)) - first
+        assert len(later) <= found["skipped"]["suppressed"] <= len(gone)
 
 
 def test_an_opt_out_is_learned(tmp_path: Path, nursery: Nursery) -> None:

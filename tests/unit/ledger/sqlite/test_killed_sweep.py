@@ -58,7 +58,7 @@ def content(path: Path) -> tuple[Counter[str], dict[str, int]]:
 async def test_a_kill_at_each_statement(
     sweep: Sweep, stays: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whole transactions are there, rows and tallies the same; the next run leaves out the rest and sends none."""
+    """Whole transactions are there, rows and tallies agree; the next run leaves out the rest, and sends none of it."""
     folder, left = tmp_path / "state", list[Path]()
     is_watched = False
     plain = SqliteDb._execute
