@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 
 from dispatcher.cli.flags import FLAGS, Asked
-from dispatcher.cli.render.terminal import say, say_labelled
+from dispatcher.cli.render.terminal import err, say, say_labelled
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 
 #: The flags of this command without which another one would not find the same ledger and account; `carry` sets them.
@@ -118,8 +118,13 @@ def step_text(step: Remedy) -> str:
 
 
 def say_step(step: Remedy, style: str = "bright_black") -> None:
-    """A next step, for the person: a line that is whole, so that it can be pasted."""
-    say(step_text(step), style, whole=True)
+    """A next step, for the person: its command is whole, so that it can be pasted, and what it does may stand below."""
+    text = step_text(step)
+    if not isinstance(step, Command) or not step.does or not err().is_terminal or len(text) <= err().width:
+        say(text, style, whole=isinstance(step, Command))
+        return
+    say(_command(replace(step, does="")), style, whole=True)
+    say(f"    {step.does}", style)
 
 
 def say_fix(fix: Remedy | str) -> None:

@@ -242,7 +242,7 @@ def test_an_unknown_campaign_is_refused(ready: Program) -> None:
         (["send", "c.csv"], "fix: dispatcher run FILE"),
         (["sned", "c.csv"], "fix: dispatcher run FILE"),
         (["chekc", "c.csv"], "fix: dispatcher check"),
-        (["campaigns"], "fix: dispatcher status"),
+        (["ls"], "fix: dispatcher status"),
         (["stop"], "Ctrl-C stops a run"),
         (["confgi"], "fix: dispatcher config"),
         (["run"], "FILE"),
