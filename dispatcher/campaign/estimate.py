@@ -51,6 +51,8 @@ class Estimate:
     over_at: Closing | None
     #: Those of which the time is over before their turn comes.
     expired: int
+    #: Whether a daily cap holds some of them back, in places that are open.
+    capped: bool
     #: When the last of them leaves; None: none does, or not within two months.
     done_ms: int | None
 
@@ -122,6 +124,7 @@ class _Course:
         self._closing: Closing | None = None
         self._over_at: Closing | None = None
         self._done_ms: float | None = None
+        self._capped = False
 
     def run(self, waiting: Iterable[DueOf]) -> Estimate:
         """The estimate."""
@@ -152,6 +155,7 @@ class _Course:
             over=_whole(self._over),
             over_at=self._over_at,
             expired=_whole(self._expired),
+            capped=self._capped,
             done_ms=round(self._done_ms) if is_known and self._done_ms is not None else None,
         )
 
@@ -206,11 +210,13 @@ class _Course:
                 continue
             today = self._left_today(group.sender)
             if today < _NOTHING <= self._today:
+                self._capped = True
                 self._resting.append(heappop(self._open))
                 continue
             opens_ms = self._closed[0][0] if self._closed else math.inf
             until_ms = min(closes_ms, opens_ms, self._day_ends_ms)
             if self._today < _NOTHING:
+                self._capped = True
                 self._t_ms = until_ms
                 continue
             most = min(group.left, self._room, self._today, today)

@@ -229,7 +229,7 @@ def prospect_lines(prospect: Prospect | None) -> list[tuple[str, Text | str]]:
         text += " one message a second"
         lines.append(("queue", Text(text, style="yellow")))
         lines.append(("", f"({remedy_text(Setting('rate.messages_per_second', 1))}: no faster than that)"))
-    if ahead.done_ms is not None and ahead.open_now - ahead.held_back < ahead.rows:
+    if ahead.done_ms is not None and (ahead.capped or ahead.open_now - ahead.held_back < ahead.rows):
         lines.append(("done", f"{local_text(ahead.done_ms, prospect.zone)}, at the earliest"))
     elif ahead.done_ms is None and ahead.rows:
         lines.append(("done", "not within two months, at this rate"))

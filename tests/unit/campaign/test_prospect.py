@@ -12,6 +12,7 @@ from dispatcher.campaign.prospect import End, Prospect, foresee, long_code, pros
 from dispatcher.cli.render.campaign import prospect_lines
 from dispatcher.ledger.senders import DueOf
 from dispatcher.model import Reason
+from dispatcher.rules.caps import DailyCap, SenderCap
 from dispatcher.rules.gate import Due, Schedule
 from dispatcher.rules.hours import read_hours
 from dispatcher.rules.places import NOWHERE, Place, PlaceSource
@@ -97,6 +98,16 @@ def test_when_those_that_wait_are_done() -> None:
     lines = told(foreseen({1: 10, 2: 100}, "2026-07-15T18:00")).splitlines()
     assert lines[0] == "now: 10 of 110 rows may go"
     assert lines[1].startswith("done: 09:00")
+
+
+@pytest.mark.parametrize("sender_cap", [False, True])
+def test_a_cap_is_told_where_nothing_closes(sender_cap: bool) -> None:
+    """All may go now, by their hours, and no place closes: the day on which a cap lets the last go is told."""
+    always = Schedule(read_hours([], own="00:00-24:00"), PLACES)
+    caps: dict[str, Any] = {"sender_cap": SenderCap(100, NEW_YORK)} if sender_cap else {"cap": DailyCap(100, NEW_YORK)}
+    text = told(foreseen({1: 250}, "2026-07-15T12:00", schedule=always, **caps))
+    assert "done: 00:00 on Fri 17 Jul" in text
+    assert told(foreseen({1: 100}, "2026-07-15T12:00", schedule=always, **caps)) == ""
 
 
 def test_what_is_left_out() -> None:
