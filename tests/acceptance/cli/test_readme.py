@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.cli.program import CREDENTIALS, FLOW, Program, SandboxProcess, phone
+from tests.acceptance.cli.program import CREDENTIALS, FLOW, Program, SandboxProcess, phone, write_contacts
 
 #: What somebody without a terminal says besides, by command; and what it ends with on the sample.
 BESIDES: dict[str, tuple[str, ...]] = {
@@ -46,3 +49,22 @@ def test_the_readmes_first_day_works(program: Program, sandbox: SandboxProcess, 
         done = program(*words, *besides, stdin=typed, env=environment)
         assert done.code in (0, 3), (words, done.out, done.err)
     assert sandbox.stats()["creates"] > 10
+
+
+def test_the_readmes_python_works(ready: Program, sandbox: SandboxProcess, root: Path) -> None:
+    """Its block, as it stands, in a folder with the settings and the file that it names."""
+    write_contacts(ready.folder / "contacts.csv", 3)
+    (block,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
+    imports, _, body = block.partition("\nasync with")
+    code = f"import asyncio\n{imports}\nasync def main():\n" + textwrap.indent(f"async with{body}", "    ")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nasyncio.run(main())\n"],
+        cwd=ready.folder,
+        env=ready.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0 spring-report.csv"
+    assert sandbox.stats()["creates"] == 3
