@@ -119,10 +119,12 @@ def recall_object(campaign: str, active: int, result: RecallResult | None) -> di
     }
 
 
-def summary_object(found: Summary, counts: ExecutionCounts) -> dict[str, Any]:
-    """A campaign in numbers; `executions` is None where they were never looked at."""
+def summary_object(found: Summary, counts: ExecutionCounts, waiting: Sequence[Waiting]) -> dict[str, Any]:
+    """A campaign in numbers, with what of it waits; `executions` is None where they were never looked at."""
     return {
         **status_object(found.status, found.status.report_path),
+        "waiting": waiting_objects(waiting),
+        "next_at": utc_text(waiting[0].until_ms) if waiting else None,
         "problems": [
             {
                 "state": problem.state.value,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from dispatcher.cli import options
-from dispatcher.cli.render.campaign import say_undo, status_lines
+from dispatcher.cli.render.campaign import say_undo, status_lines, waiting_pairs
 from dispatcher.cli.render.executions import print_counts
 from dispatcher.cli.render.terminal import STATE_STYLES, out, print_json, print_pairs, table
 from dispatcher.errors import ExitCode
@@ -33,11 +33,12 @@ async def summary(session: options.Session, campaign: options.CampaignName, json
 
     async with session.viewing(campaign) as opened:
         found, counts = await opened.summary(), await opened.executions()
+        waiting = [] if found.status.running else await opened.waiting()
     if json:
-        print_json(summary_object(found, counts))
+        print_json(summary_object(found, counts, waiting))
         return ExitCode.OK
     print_pairs([("campaign", found.status.campaign.name), ("state", found.state.value)])
-    print_pairs(status_lines(found.status, found.status.report_path))
+    print_pairs([*status_lines(found.status, found.status.report_path), *waiting_pairs(waiting)])
     if found.problems:
         _print_problems(found.problems)
     if counts.seen_at_ms is not None:

@@ -67,6 +67,9 @@ def test_nothing_leaves_at_night(ready: Program, sandbox: SandboxProcess) -> Non
     assert ready("reconcile", "spring").code == 0
     assert "waiting (next at" in ready("status", "spring").out
     assert ready("status", "--json").json[0]["state"] == "waiting"
+    summary = ready("summary", "spring", "--json").json
+    assert (summary["waiting"], summary["next_at"]) == (run.json["waiting"], run.json["next_at"])
+    assert "1 row until" in ready("summary", "spring").out
     with_hours(ready, sandbox, OPEN)
     assert ready("resume", "spring", "--yes").code == 0
     assert sandbox.stats()["creates"] == 3
