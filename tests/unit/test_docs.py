@@ -146,6 +146,11 @@ def test_the_table_answers_a_newcomer_s_questions() -> None:
         assert PATHS.search(held) or "make lint" in held, line
 
 
+def test_the_readme_is_read_to_its_end() -> None:
+    """1,200 words at most: what is more has a page of its own."""
+    assert len(README.read_text("utf-8").split()) <= 1_200
+
+
 def test_the_unattended_lines_are_right() -> None:
     """The cron line hands the credentials on, and the unit takes for failures only what are some."""
     text = INSTALLATION.read_text("utf-8")
