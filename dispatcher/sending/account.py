@@ -220,9 +220,9 @@ class OpenAccount:
             return
         if canonical_sid(account_sid) != canonical_sid(self.record.account_sid):
             raise AuthenticationError(
-                "the credentials are another account's than TWILIO_ACCOUNT_SID says",
-                found=f"Studio answers for {account_sid}, TWILIO_ACCOUNT_SID is {self.record.account_sid}",
-                fix=Advice("set TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET of one account"),
+                "the credentials are another account's than the account SID says",
+                found=f"Studio answers for {account_sid}, the account SID is {self.record.account_sid}",
+                fix=Advice("account SID, API key and API secret must be of one account; a profile has its own"),
             )
         self._shared.is_checked = True
 
