@@ -21,6 +21,10 @@ from dispatcher.model import ListKind, contact_of
 from dispatcher.remedies import Advice, AnyOf, Command, Option
 from dispatcher.settings import Credentials, Settings
 
+_HEADER = ("contact", "kind", "list")
+_LOG_HEADER = ("at", "contact", "action", "kind", "list", "by", "reason")
+#: How the exports begin: these two, and a campaign's.
+_EXPORTS = (*(f"{','.join(names)}\n".encode() for names in (_HEADER, _LOG_HEADER)), b'{"kind":"campaign",')
 _PAGE = 10_000
 
 
@@ -113,7 +117,7 @@ class Suppressions:
         """
         lists = {one.list_id: one for one in await self.lists() if one.kind is not ListKind.hashed}
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("contact", "kind", "list"))
+        writer.writerow(_HEADER)
         count, after = 0, None
         while page := await self._lists.page(self._account, after=after, limit=_PAGE):
             after = page[-1]
@@ -125,7 +129,7 @@ class Suppressions:
     async def export_log(self, file: TextIO) -> int:
         """Write the log of every change as CSV, oldest first. Returns how many lines."""
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("at", "contact", "action", "kind", "list", "by", "reason"))
+        writer.writerow(_LOG_HEADER)
         count = after = 0
         while page := await self._lists.log(self._account, after=after, limit=_PAGE):
             after = page[-1][0]
@@ -170,9 +174,19 @@ def addresses_of(texts: Sequence[str], settings: Settings) -> list[str]:
 
 @contextlib.contextmanager
 def private_file(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
-    """A file that only its owner may read; in place when it is whole. Raises: UsageError."""
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists", fix=AnyOf(Option("overwrite"), Advice("give another name")))
+    """An export, which only its owner may read; in place when it is whole. `overwrite`: that of an earlier one.
+
+    Raises: UsageError: it cannot be written, or what is there is no export: a ledger, say, or a file of contacts.
+    """
+    if path.exists():
+        if not overwrite:
+            raise UsageError(f"{path} exists", fix=AnyOf(Option("overwrite"), Advice("give another name")))
+        if not _is_export(path):
+            raise UsageError(
+                "what is there is no export of this program's, and is never replaced",
+                found=str(path),
+                fix=Advice("give another name"),
+            )
     part = path.with_name(f".{path.name}.part")
     try:
         part.unlink(missing_ok=True)
@@ -183,6 +197,16 @@ def private_file(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
         raise UsageError(f"{path} cannot be written", found=error.strerror) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file begins as an export does, or is empty."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(max(map(len, _EXPORTS)))
+    except OSError:
+        return False
+    return not head or head.startswith(_EXPORTS)
 
 
 def actor() -> str:

@@ -27,7 +27,7 @@ def must_be_able_to_ask(yes: bool, source: str | None = None) -> None:
     if source == STANDARD_INPUT:
         raise UsageError("the rows come from standard input, so no question can be asked there", fix=Option("yes"))
     if not sys.stdin or not sys.stdin.isatty():
-        raise UsageError("this asks before it sends, and there is no terminal to answer", fix=Option("yes"))
+        raise UsageError("this asks first, and there is no terminal to answer", fix=Option("yes"))
 
 
 def typed_number(given: str, source: str) -> str:

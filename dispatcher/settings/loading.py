@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from dispatcher.errors import SettingsError
-from dispatcher.remedies import Advice, Command, InTurn
+from dispatcher.remedies import Advice, Command, InTurn, Option
 from dispatcher.settings import config_file
 from dispatcher.settings.config_file import DEFAULT_CONFIG, ConfigFile
 from dispatcher.settings.credentials import variable_meant, without_secrets
@@ -50,7 +50,10 @@ class UnusableSettings(SettingsError):
     """Some settings are wrong, or cannot be read. `given`: the names, `table.name`, of all that is set."""
 
     def __init__(self, problems: Sequence[str], *, given: frozenset[str]) -> None:
-        example = InTurn(Advice("correct the setting"), Command("config init", does="writes a commented example"))
+        example = InTurn(
+            Advice("correct the setting"),
+            Command("config init", (), (Option("path", "all-settings.toml"),), does="writes a commented example"),
+        )
         super().__init__(
             "the settings cannot be used:\n  " + "\n  ".join(problems),
             fix=Advice("correct them") if len(problems) > 1 else example,

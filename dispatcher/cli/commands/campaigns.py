@@ -129,7 +129,7 @@ async def export(
     session: options.Session,
     campaign: options.CampaignName,
     path: Annotated[str, typer.Argument(metavar="PATH", help="The file to write; - is standard output.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
 ) -> int:
     """Write everything that the ledger knows of a campaign, as of one moment: JSON Lines.
 

@@ -163,7 +163,7 @@ async def export(
     session: options.Session,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The CSV file to write; - is standard output.")],
     log: Annotated[bool, typer.Option("--log", help="Every change instead: when, who, by whom and why.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
 ) -> int:
     """Write everybody who is suppressed to a CSV file, which only its owner may read.
 

@@ -145,6 +145,9 @@ def _unknown_text(shown: HoursShown) -> str:
     return "left out (zone_unknown), exit code 3"
 
 
+_ON_EACH = " on each contact's own clock"
+
+
 def _set_times(shown: HoursShown) -> list[tuple[str, Text | str]]:
     """The campaign's start and deadline, if it has them."""
     schedule = shown.settings.schedule
@@ -154,13 +157,13 @@ def _set_times(shown: HoursShown) -> list[tuple[str, Text | str]]:
         if isinstance(moment, Moment):
             whose = "" if moment.is_instant else f" {_whose(schedule.zone)}"
             found.append((label, f"{visible(text or '')}{whose}"))
-            if label == "start" and whose and schedule.missed_local != "now":
+            if label == "start" and whose == _ON_EACH and schedule.missed_local != "now":
                 found.append(("if missed", _MISSED[schedule.missed_local]))
     return found
 
 
 def _whose(zone: str) -> str:
-    return "on each contact's own clock" if zone.strip().casefold() == CONTACTS else f"in {visible(zone)}"
+    return _ON_EACH.strip() if zone.strip().casefold() == CONTACTS else f"in {visible(zone)}"
 
 
 def _place_text(one: Standing) -> str:

@@ -278,3 +278,20 @@ def test_an_opt_out_is_learned(tmp_path: Path, nursery: Nursery) -> None:
         assert program("track", "spring").code == 0
         (one,) = program("suppress", "check", somebody, "--json").json
         assert not one["suppressed"]
+
+
+def test_an_export_replaces_nothing_but_an_export(ready: Program) -> None:
+    """Whatever is asked for: neither the ledger nor a file of contacts; an earlier export is."""
+    contacts = write_contacts(ready.folder / "spring.csv", 2)
+    assert ready("run", contacts, "--yes").code == 0
+    ledger = next(ready.folder.rglob("ledger.sqlite3"))
+    for command in (("suppress", "export"), ("suppress", "export", "--log"), ("campaigns", "export", "spring")):
+        for path in (contacts, ledger):
+            before = path.read_bytes()
+            refused = ready(*command, path, "--overwrite")
+            assert (refused.code, "is never replaced" in refused.err, path.read_bytes()) == (2, True, before)
+        earlier = ready.folder / "export"
+        assert ready(*command, earlier).code == 0
+        assert ready(*command, earlier).code == 2
+        assert ready(*command, earlier, "--overwrite").code == 0
+        earlier.unlink()
