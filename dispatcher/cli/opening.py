@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,23 @@ async def to_standard_output(campaign: CampaignView, name: str, only: Selection 
 
 
 def _copy(path: Path) -> None:
-    sys.stdout.flush()
-    with path.open("rb") as file:
+    with stdout_told(), path.open("rb") as file:
+        sys.stdout.flush()
         shutil.copyfileobj(file, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+        sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def stdout_told() -> Iterator[None]:
+    """Raises: UsageError: there is no stdout; ReportError: it cannot be written; BrokenPipeError: nobody reads it."""
+    if sys.stdout is None:
+        raise UsageError("stdout is closed", fix=Advice("name a file"))
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ReportError("stdout cannot be written", found=error.strerror, fix=Advice("name a file")) from None
 
 
 def open_file(path: Path) -> None:

@@ -156,10 +156,12 @@ def _line(one: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def _output(path: str, overwrite: bool) -> Iterator[IO[str]]:
     from dispatcher.campaign.suppressions import private_file
+    from dispatcher.cli.opening import stdout_told
 
     if path == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        with stdout_told():
+            yield sys.stdout
+            sys.stdout.flush()
     else:
         with private_file(Path(path), overwrite=overwrite) as file:
             yield file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import stat
@@ -14,7 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cli.program import Program, SandboxProcess, finish, phone, read_report, until, write_contacts
+from tests.acceptance.cli.program import (
+    PROGRAM,
+    Program,
+    SandboxProcess,
+    finish,
+    phone,
+    read_report,
+    until,
+    write_contacts,
+)
 from tests.support.ledgers import flaws
 
 ANN, BOB, CYD = phone(100), phone(101), phone(102)
@@ -305,3 +315,17 @@ def test_a_reader_keeps_the_bytes(sent: Program) -> None:
         assert "another program reads the ledger" in result.err
     assert sent("campaigns", "forget", ANN, "--yes", "--json").json["rows"] == 0
     assert found(sent, *TRACES) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [("campaigns", "export", "spring", "-"), ("report", "spring", "--report", "-")])
+@pytest.mark.parametrize("ending", [">/dev/full", ">&-"])
+def test_a_stdout_that_takes_nothing_is_told(ready: Program, command: tuple[str, ...], ending: str) -> None:
+    """Exit code 2 with why, and no bug."""
+    contacts = write_contacts(ready.folder / "spring.csv", 2)
+    assert ready("run", contacts, "--yes").code == 0
+    line = shlex.join([*PROGRAM, *command]) + ending
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=ready.folder, env=ready.environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "stdout" in done.stderr) == (2, True), done.stderr
