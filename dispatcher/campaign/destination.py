@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.naming import campaign_name, stem_name
+from dispatcher.campaign.naming import STANDARD_INPUT, campaign_name, stem_name
 from dispatcher.campaign.planning import PlanOptions
-from dispatcher.errors import CampaignNotFound, UsageError
+from dispatcher.errors import CampaignNotFound, InputError, UsageError
 from dispatcher.hosts import is_loopback
 from dispatcher.intake import file_origin
 from dispatcher.ledger import open_ledger
@@ -90,6 +91,7 @@ async def refuse_other_folder(campaign: CampaignView, found: Destination) -> Non
 
 
 async def _look(source: str, chosen: str | None, settings: Settings) -> tuple[Destination, FileOrigin]:
+    await asyncio.to_thread(_check_there, source)
     origin = await asyncio.to_thread(file_origin, source, settings.input)
     name = campaign_name(source, chosen, origin)
     # A report whose rows do not name their campaign is that of the campaign its own name stands for.
@@ -101,6 +103,18 @@ async def _look(source: str, chosen: str | None, settings: Settings) -> tuple[De
         is_default=not chosen and not origin.campaigns,
     )
     return found, origin
+
+
+def _check_there(source: str) -> None:
+    """Before a campaign is made for it. Raises: InputError: there is no such file."""
+    if source == STANDARD_INPUT:
+        return
+    try:
+        Path(source).stat()
+    except FileNotFoundError:
+        raise InputError(f"{source} does not exist", fix="check the name and the folder") from None
+    except (OSError, ValueError):
+        return  # whoever reads it says what is wrong
 
 
 async def _compared(

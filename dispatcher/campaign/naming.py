@@ -28,9 +28,16 @@ def campaign_name(source: str, chosen: str | None, origin: FileOrigin | None = N
     """The campaign's name: as chosen, else the one that the file's rows name, else the file's stem.
 
     No name that this program gives a report is a new campaign's. Raises: UsageError: standard input has no name; the
-    rows name several campaigns.
+    rows name several campaigns; what was chosen is no name.
     """
-    if chosen:
+    if chosen is not None:
+        if not chosen.strip() or chosen.startswith("-") or not chosen.isprintable():
+            # Commands that name it could not be typed, or would be read as an option.
+            raise UsageError(
+                "the campaign's name is empty, begins with a dash or has characters that cannot be seen",
+                found=repr(chosen),
+                fix=Option("campaign", "NAME"),
+            )
         return chosen
     if source == STANDARD_INPUT:
         raise UsageError("rows from standard input need a campaign's name", fix=Option("campaign", "NAME"))

@@ -289,3 +289,10 @@ def test_a_settings_file_that_is_missing(program: Program) -> None:
     """A settings file that is named and missing is refused, and the error says how to make one."""
     result = program("run", "c.csv", "--yes", "--config", Path("other.toml"))
     check_error(result, 2, "settings", "other.toml", "dispatcher config init")
+
+
+def test_a_file_that_is_not_there_makes_no_campaign(ready: Program) -> None:
+    """A slip of the fingers leaves nothing in the ledger."""
+    refused = ready("run", "sprnig.csv", "--yes")
+    assert (refused.code, "sprnig.csv does not exist" in refused.err) == (2, True)
+    assert ready("campaigns", "list", "--json").json == []

@@ -50,3 +50,10 @@ def test_a_part_has_a_name_of_its_own(only: list[str], suffix: str | None, name:
     """A report of some rows never takes the place of the whole one."""
     assert part_report_path("spring", only, suffix) == Path(name)
     assert part_report_path("a/b", only, suffix).parent == Path()
+
+
+@pytest.mark.parametrize("chosen", ["", "  ", "-x", "--yes", "a\nb", "a\x1b[31m"])
+def test_what_cannot_be_typed_again_is_no_name(chosen: str) -> None:
+    """An unset variable of a script, an option, a line break: refused, and not taken for the file's own name."""
+    with pytest.raises(UsageError, match="campaign's name"):
+        campaign_name("spring.csv", chosen)
