@@ -2,7 +2,8 @@
 
 A small file in a folder of the user (`ledger.account_files`), next to the account's lock, which whoever opens this
 holds. Each departure is in it before its first byte leaves: the file is mapped into memory, so that costs no call to
-the system, and what a killed process has written there is the system's to keep. A power cut may take it back.
+the system, and what a killed process has written there is the system's to keep. A power cut may take it back. So is how
+many had no answer yet: what a killed process had on its way may have arrived after its end, and counts from then on.
 
 Times are what the machine has counted since its start (`clock.counted_ms`), in milliseconds: a clock that is put right
 between two runs changes nothing. What was counted since another start, or by another machine that shares the folder,
@@ -15,7 +16,7 @@ import contextlib
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dispatcher.clock import boot_id, counted_ms
@@ -23,16 +24,18 @@ from dispatcher.ledger.account_files import make_folder, unwritable
 
 #: Departures are kept at least so long, however short the window is: a later run's may be longer.
 KEPT_S = 60.0
+#: What had no answer when its process was killed has arrived by so long after it left, or as long as nobody knows.
+LATE_S = 10.0
 #: So many entries. What left within a KEPT_S / SLOTS or so is one of them, and counts as the latest of it.
 SLOTS = 4096
-_MAGIC = int.from_bytes(b"dspdep01", "little")
+_MAGIC = int.from_bytes(b"dspdep02", "little")
 #: An entry is one word, which is written at once: the time, and in so many bits the number.
 _COUNT_BITS = 20
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 _WORD = 8
 # Words before the first entry.
-_MAGIC_AT, _WINDOW_AT, _LONGER_AT, _LONGER_UNTIL_AT, _SPREAD_AT, _DROPPED_AT = range(6)
-_BOOT_AT, _BOOT_BYTES = 6, 40
+_MAGIC_AT, _WINDOW_AT, _LONGER_AT, _LONGER_UNTIL_AT, _SPREAD_AT, _DROPPED_AT, _ON_WAY_AT = range(7)
+_BOOT_AT, _BOOT_BYTES = 7, 40
 _HEADER_WORDS = _BOOT_AT + _BOOT_BYTES // _WORD
 _BYTES = (_HEADER_WORDS + SLOTS) * _WORD
 
@@ -71,6 +74,7 @@ class Departures:
         """A request leaves now."""
         # Never dated too early, not by a part of a millisecond.
         now_ms = counted_ms() + 1
+        self._words[_ON_WAY_AT] += 1
         if now_ms - self._begun_ms < self._step_ms and self._n < _COUNT_MASK:
             self._n += 1
         else:
@@ -85,9 +89,10 @@ class Departures:
         if dropped:
             self._words[_DROPPED_AT] = dropped >> _COUNT_BITS
 
-    def note_spread(self, spread_s: float) -> None:
-        """A request was answered so much later than the quickest."""
-        spread_ms = int(spread_s * 1000) + 1
+    def answered(self, spread_s: float | None) -> None:
+        """A request that left is answered, so much later than the quickest; None: it was given up."""
+        self._words[_ON_WAY_AT] = max(0, self._words[_ON_WAY_AT] - 1)
+        spread_ms = 0 if spread_s is None else int(spread_s * 1000) + 1
         if spread_ms > self._spread_ms:
             self._spread_ms = self._words[_SPREAD_AT] = spread_ms
 
@@ -113,6 +118,7 @@ def open_departures(path: Path, *, window_s: float) -> Iterator[Departures]:
     except (OSError, ValueError):
         # Somebody's hand, or a power cut: whatever left, left before now.
         old, found = _File(dropped_ms=now_ms), True
+    old = replace(old, entries=old.arrived(now_ms))
     longer_ms, longer_until_ms = old.longer(window_ms, now_ms)
     widest_ms = max(window_ms, longer_ms)
     entries = [(at_ms, n) for at_ms, n in old.entries if at_ms + widest_ms + old.spread_ms > now_ms]
@@ -158,8 +164,19 @@ class _File:
     spread_ms: int = 0
     #: The latest departure that is not among the entries: it had to make room, or cannot be dated; 0: there is none.
     dropped_ms: int = 0
+    #: So many of the newest had no answer.
+    on_way: int = 0
     #: (time, how many), ascending.
     entries: list[tuple[int, int]] = field(default_factory=list)
+
+    def arrived(self, now_ms: int) -> list[tuple[int, int]]:
+        """The entries, those that had no answer at the time by which they have arrived at the latest."""
+        rest, found = self.on_way, []
+        for at_ms, n in reversed(self.entries):
+            late = min(n, rest)
+            rest -= late
+            found += [(max(at_ms, min(now_ms, at_ms + int(LATE_S * 1000))), late), (at_ms, n - late)]
+        return sorted(entry for entry in found if entry[1])
 
     def longer(self, window_ms: int, now_ms: int) -> tuple[int, int]:
         """Of the windows that earlier runs kept to: the longest, above this one's, that any of them may still be in."""
@@ -192,6 +209,7 @@ def _read(path: Path, now_ms: int) -> _File:
         longer_until_ms=longer_until_ms,
         spread_ms=words[_SPREAD_AT],
         dropped_ms=dropped_ms,
+        on_way=words[_ON_WAY_AT],
         entries=sorted(entries),
     )
 

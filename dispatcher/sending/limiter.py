@@ -180,8 +180,8 @@ class Limiter:
         now_s, later_s = self._loop.time(), 0.0
         for arrivals in self._all_arrivals():
             later_s = arrivals.answered(sent_at_s, now_s)
-        if self._departures is not None and not given_up:
-            self._departures.note_spread(later_s)
+        if self._departures is not None:
+            self._departures.answered(None if given_up else later_s)
         if self._waiter is not None:
             self._wake()
 

@@ -227,6 +227,7 @@ class TestLimiter:
             for _ in range(3):
                 await limiter.acquire(1)
                 limiter.record_sent()
+                limiter.record_answer(asyncio.get_running_loop().time())
         await asyncio.sleep(4)
         async with borrow() as again, again.account.lease(EmptyLedger(), wait=False):
             assert (await again.account.limiter()).window_now() == 3

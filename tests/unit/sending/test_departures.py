@@ -56,6 +56,7 @@ def sends(path: Path, *ages_s: float, window_s: float = 10.0) -> None:
         for before_s, age_s in zip((max(ages_s), *ages_s), ages_s, strict=False):
             advance(before_s - age_s)
             departures.add()
+            departures.answered(None)
         advance(ages_s[-1])
 
 
@@ -103,12 +104,32 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
         # Written by the machine's real clock.
         assert len(history(path, 1e6).ages_s) == 1234
 
+    @pytest.mark.parametrize(
+        ("after_s", "ages_s"),
+        [(0.5, (1.5, 1.5, 0.0, 0.0)), (8.5, (9.5, 9.5, 0.0, 0.0)), (15.0, (6.0, 5.0)), (25.0, ())],
+    )
+    def test_what_was_on_its_way(self, path: Path, after_s: float, ages_s: tuple[float, ...]) -> None:
+        """What had no answer may have arrived after its process was killed: it counts from then, but not for ever."""
+        opened = open_departures(path, window_s=10.0)
+        departures = opened.__enter__()
+        for _ in range(3):
+            departures.add()
+        for _ in range(2):
+            departures.answered(None)
+        advance(1.0)
+        departures.add()
+        advance(after_s)
+        assert history(path).ages_s == pytest.approx(ages_s, abs=STEP_S)
+        # And for the run behind the next one, too.
+        assert history(path).ages_s == pytest.approx(ages_s, abs=STEP_S)
+        opened.__exit__(None, None, None)
+
     def test_how_long_answers_took(self, path: Path) -> None:
         """The longest, and only as long as anything of that run is in the window."""
         with open_departures(path, window_s=10.0) as departures:
             departures.add()
             for spread_s in (0.2, 1.5, 0.1):
-                departures.note_spread(spread_s)
+                departures.answered(spread_s)
         assert history(path).spread_s == pytest.approx(1.5, abs=0.002)
         advance(11.0)
         found = history(path)
@@ -124,6 +145,7 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
             with open_departures(path, window_s=10.0) as departures:
                 for _ in range(100):
                     departures.add()
+                    departures.answered(None)
                     advance(0.001)
             size = path.stat().st_size
         assert len(history(path).ages_s) == 5_000
@@ -144,6 +166,7 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
         for number, pause_s in enumerate(pauses_s):
             advance(pause_s)
             departures.add()
+            departures.answered(None)
             left_s.append(Machine.now_s)
             if number % restart_every == 0:
                 opened.__exit__(None, None, None)
