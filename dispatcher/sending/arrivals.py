@@ -22,6 +22,7 @@ class Arrivals:
         self._on_way = 0
         self._answered = WindowLog(window_s)
         self._quickest_s = math.inf
+        self._slowest_s = 0.0
         #: What earlier runs sent, at the time when it may have arrived.
         self._before = WindowLog(window_s)
 
@@ -33,13 +34,19 @@ class Arrivals:
         """A request leaves."""
         self._on_way += 1
 
-    def answered(self, sent_at_s: float, now_s: float) -> float:
-        """It was answered, or given up: returns how much longer it took than the quickest, in seconds."""
+    def answered(self, sent_at_s: float, now_s: float, *, given_up: bool = False) -> None:
+        """It was answered, or given up."""
         self._on_way -= 1
         took_s = now_s - sent_at_s
         self._quickest_s = min(self._quickest_s, took_s)
+        if not given_up:
+            self._slowest_s = max(self._slowest_s, took_s)
         self._answered.add(now_s)
-        return took_s - self._quickest_s
+
+    @property
+    def spread_s(self) -> float:
+        """How much longer than the quickest request any took to be answered: how slow the first were, later ones tell."""
+        return max(0.0, self._slowest_s - self._rest_s)
 
     def free(self, now_s: float) -> int:
         """How many more may be sent now."""

@@ -89,10 +89,12 @@ class Departures:
         if dropped:
             self._words[_DROPPED_AT] = dropped >> _COUNT_BITS
 
-    def answered(self, spread_s: float | None) -> None:
-        """A request that left is answered, so much later than the quickest; None: it was given up."""
+    def answered(self, spread_s: float) -> None:
+        """A request that left is answered, or given up; of all that were answered the slowest took so much longer than
+        the quickest.
+        """
         self._words[_ON_WAY_AT] = max(0, self._words[_ON_WAY_AT] - 1)
-        spread_ms = 0 if spread_s is None else int(spread_s * 1000) + 1
+        spread_ms = int(spread_s * 1000) + 1 if spread_s else 0
         if spread_ms > self._spread_ms:
             self._spread_ms = self._words[_SPREAD_AT] = spread_ms
 

@@ -177,11 +177,11 @@ class Limiter:
 
     def record_answer(self, sent_at_s: float, *, given_up: bool = False) -> None:
         """A request that was sent at `sent_at_s` is answered now, or `given_up`."""
-        now_s, later_s = self._loop.time(), 0.0
+        now_s = self._loop.time()
         for arrivals in self._all_arrivals():
-            later_s = arrivals.answered(sent_at_s, now_s)
+            arrivals.answered(sent_at_s, now_s, given_up=given_up)
         if self._departures is not None:
-            self._departures.answered(None if given_up else later_s)
+            self._departures.answered(max((one.spread_s for one in self._arrivals), default=0.0))
         if self._waiter is not None:
             self._wake()
 

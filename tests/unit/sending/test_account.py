@@ -281,6 +281,25 @@ class TestLimiter:
             await limiter.acquire(1)
             assert now_s() - started_s == pytest.approx(10.0, abs=0.01)
 
+    async def test_what_was_slow_before_any_was_quick(self) -> None:
+        """How slow the first were is seen only once one is quick: they count for so much longer all the same."""
+        rate = {"per_second": 1, "pace": "spike", "headroom": 0}
+        async with borrow(rate=rate) as one, one.account.lease(EmptyLedger(), wait=False):
+            limiter, sent_at_s = await one.account.limiter(), now_s()
+            for _ in range(await limiter.acquire(9)):
+                limiter.record_sent()
+            await asyncio.sleep(3.1)
+            for _ in range(9):
+                limiter.record_answer(sent_at_s)
+            await limiter.acquire(1)
+            limiter.record_sent()
+            await asyncio.sleep(0.1)
+            limiter.record_answer(now_s() - 0.1)
+        async with borrow(rate=rate) as again, again.account.lease(EmptyLedger(), wait=False):
+            limiter = await again.account.limiter()
+            await limiter.acquire(1)
+            assert now_s() - sent_at_s == pytest.approx(13.0, abs=0.2)
+
     async def test_a_run_before_whose_answers_took_long(self) -> None:
         """Its requests may have arrived as late as that: they count for so much longer. One given up tells nothing."""
         rate = {"per_second": 1, "pace": "spike", "headroom": 0}

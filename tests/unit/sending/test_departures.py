@@ -56,7 +56,7 @@ def sends(path: Path, *ages_s: float, window_s: float = 10.0) -> None:
         for before_s, age_s in zip((max(ages_s), *ages_s), ages_s, strict=False):
             advance(before_s - age_s)
             departures.add()
-            departures.answered(None)
+            departures.answered(0.0)
         advance(ages_s[-1])
 
 
@@ -115,7 +115,7 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
         for _ in range(3):
             departures.add()
         for _ in range(2):
-            departures.answered(None)
+            departures.answered(0.0)
         advance(1.0)
         departures.add()
         advance(after_s)
@@ -145,7 +145,7 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
             with open_departures(path, window_s=10.0) as departures:
                 for _ in range(100):
                     departures.add()
-                    departures.answered(None)
+                    departures.answered(0.0)
                     advance(0.001)
             size = path.stat().st_size
         assert len(history(path).ages_s) == 5_000
@@ -166,7 +166,7 @@ with open_departures(pathlib.Path({str(path)!r}), window_s=10.0) as departures:
         for number, pause_s in enumerate(pauses_s):
             advance(pause_s)
             departures.add()
-            departures.answered(None)
+            departures.answered(0.0)
             left_s.append(Machine.now_s)
             if number % restart_every == 0:
                 opened.__exit__(None, None, None)
