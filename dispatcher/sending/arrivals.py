@@ -45,7 +45,7 @@ class Arrivals:
 
     @property
     def spread_s(self) -> float:
-        """How much longer than the quickest request any took to be answered: how slow the first were, later ones tell."""
+        """How much longer than the quickest any took to be answered: how slow the first were is told by later ones."""
         return max(0.0, self._slowest_s - self._rest_s)
 
     def free(self, now_s: float) -> int:
