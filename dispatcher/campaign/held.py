@@ -9,7 +9,7 @@ from dispatcher.ledger.senders import DueOf
 from dispatcher.rules.gate import Due
 
 
-def held_back(waiting: Iterable[DueOf], held: Mapping[tuple[Due, int], int], *, placed: bool) -> list[DueOf]:
+def delayed(waiting: Iterable[DueOf], held: Mapping[tuple[Due, int], int], *, placed: bool) -> list[DueOf]:
     """Rows that wait, each of the held ones not before that is over.
 
     `held`: where and when rows may go by themselves, and until when they are held (ms) -> how many. Those that are not

@@ -271,7 +271,7 @@ async def waiting_rows(
     `capped`: of whom nothing goes before the next day, as today's cap is reached. `held`: rows that a claim would hold,
     by where and when they may go by themselves, and until when: how many.
     """
-    from dispatcher.campaign.held import held_back
+    from dispatcher.campaign.held import delayed
     from dispatcher.ledger.senders import DueOf
     from dispatcher.rules.gate import Due
 
@@ -287,7 +287,7 @@ async def waiting_rows(
         timed = await ledger.places.waiting_for_a_time(record, input_id, later_ms)
         waiting = [DueOf("", Due(0, first_ms), n) for first_ms, n in timed]
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
-    for sender, due, n in held_back(waiting, held, placed=schedule is not None) if held else waiting:
+    for sender, due, n in delayed(waiting, held, placed=schedule is not None) if held else waiting:
         waits = _waits(schedule, due, at_ms, capped.of_ms(sender))
         if waits is None:
             continue

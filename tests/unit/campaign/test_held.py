@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dispatcher.campaign.held import held_back
+from dispatcher.campaign.held import delayed
 from dispatcher.ledger.senders import DueOf
 from dispatcher.rules.gate import Due
 
@@ -54,7 +54,7 @@ NOON, SOON, LATE = 1_000, 500, 2_000
 )
 def test_by_place(waiting: list[DueOf], held: dict[tuple[Due, int], int], found: dict[tuple[str, Due], int]) -> None:
     """Each held row goes once, not before its cool-off is over, and all others as they did."""
-    told = held_back(waiting, held, placed=True)
+    told = delayed(waiting, held, placed=True)
     assert Counter({(one.sender, one.due): one.rows for one in told}) == found
     assert len(told) == len(found)
 
@@ -63,7 +63,7 @@ def test_whatever_the_place() -> None:
     """Where no hours hold, rows of all places wait together."""
     waiting = [DueOf("", Due(0, NOON), 4)]
     held = {(Due(EAST, NOON), LATE): 1, (Due(WEST, NOON), LATE): 2, (Due(WEST, 0), SOON): 5}
-    assert held_back(waiting, held, placed=False) == [
+    assert delayed(waiting, held, placed=False) == [
         DueOf("", Due(0, LATE), 3),
         DueOf("", Due(0, NOON), 1),
         DueOf("", Due(0, SOON), 5),
