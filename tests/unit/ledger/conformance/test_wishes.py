@@ -163,6 +163,18 @@ async def test_what_waits_is_kept_until_a_run(ledger: Ledger) -> None:
     assert await next_at_ms() is None
 
 
+async def test_rows_taken_out_wait_for_nothing(ledger: Ledger) -> None:
+    """Of a campaign whose rows that waited were cancelled none is said to go at any time."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=3)
+    await ledger.wishes.wait(run, 80_000)
+    await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
+    assert (await ledger.status(record)).next_at_ms == 80_000
+    assert await ledger.cancel_rows(record, "wrong price") == 1
+    assert (await ledger.status(record)).next_at_ms is None
+
+
 @pytest.mark.parametrize("by", ["retry", "risk"])
 async def test_rows_planned_again_wait_for_nothing(ledger: Ledger, by: str) -> None:
     """Once refused or unknown rows are planned again, the campaign does not stand as one that only waits."""
