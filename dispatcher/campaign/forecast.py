@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.caps import capped_now
+from dispatcher.campaign.caps import capped_at
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.timing import Waiting, schedule_ahead, set_hours, waiting_rows
@@ -29,7 +29,8 @@ async def forecast(
         return []
     if held is None:
         held = await held_now(context, input_id)
-    return await waiting_rows(context, schedule, input_id, local_ms(), await capped_now(context), held=held)
+    at_ms = local_ms()
+    return await waiting_rows(context, schedule, input_id, at_ms, await capped_at(context, at_ms), held=held)
 
 
 async def held_now(context: CampaignContext, input_id: int | None) -> Mapping[tuple[Due, int], int]:

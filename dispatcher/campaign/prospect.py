@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.campaign.caps import cap_of, sender_cap_of
+from dispatcher.campaign.caps import caps_at
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.forecast import held_now
 from dispatcher.campaign.held import delayed
@@ -90,11 +90,8 @@ async def prospect(
     if not settings.keeps_places:
         return None
     record, ledger, at_ms = await context.current(), context.ledger, local_ms()
-    cap, sender_cap = cap_of(settings), sender_cap_of(settings)
-    if cap is not None:
-        cap.seed(await ledger.begun_since(record.account, cap.day(at_ms)[0]), at_ms)
+    cap, sender_cap = await caps_at(context, at_ms)
     if sender_cap is not None:
-        sender_cap.seed(await ledger.senders.begun_since(record.account, sender_cap.day(at_ms)[0]), at_ms)
         waiting = await ledger.senders.waiting(record, input_id, placed=True)
     else:
         # Who sends them is all the same.

@@ -223,8 +223,8 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot, file: Inp
     from dispatcher.rules.gate import Due
 
     schedule = await schedule_ahead(context, hours_of(context.settings))
-    places, at_ms, capped = schedule.places, local_ms(), await caps.capped_now(context)
-
+    places, at_ms = schedule.places, local_ms()
+    capped = await caps.capped_at(context, at_ms)
     canary = await context.ledger.canaries.of(context.record)
     is_canary_open = canary is not None and not canary.is_settled
 
