@@ -134,9 +134,10 @@ class CampaignRun:
 
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
-                if schedule is not None:
-                    # Before the first claim: a wrong clock here must not say that it is day there.
+                if settings.rows_may_wait or settings.columns.not_after is not None:
+                    # Before the first claim: a wrong clock here must not say that it is day there, or that it is time.
                     await self._stop.race(learn_clock(studio, record.flow_sid))
+                if schedule is not None:
                     await keep_start(self._context, run, input_id, schedule, timing.now_ms())
                 await timing.sweep()
                 try:
