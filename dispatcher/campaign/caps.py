@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dispatcher.clock import now_ms
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Setting
 
@@ -44,16 +43,19 @@ def sender_cap_of(settings: Settings) -> SenderCap | None:
     return SenderCap(caps.per_day_per_sender, caps.day_zone) if caps.per_day_per_sender else None
 
 
-async def capped_now(context: CampaignContext) -> Capped:
-    """Of whom nothing more may be begun today, as the ledger has it. Raises: LedgerError."""
-    from dispatcher.rules.caps import capped
-
+async def caps_at(context: CampaignContext, at_ms: int) -> tuple[DailyCap | None, SenderCap | None]:
+    """Both caps, with what was begun on that day, as the ledger has it. Raises: LedgerError."""
     cap, sender_cap = cap_of(context.settings), sender_cap_of(context.settings)
-    at_ms, ledger = now_ms(), context.ledger
+    ledger, account = context.ledger, context.record.account
     if cap is not None:
-        account = (await context.current()).account
         cap.seed(await ledger.begun_since(account, cap.day(at_ms)[0]), at_ms)
     if sender_cap is not None:
-        account = (await context.current()).account
         sender_cap.seed(await ledger.senders.begun_since(account, sender_cap.day(at_ms)[0]), at_ms)
-    return capped(at_ms, cap, sender_cap)
+    return cap, sender_cap
+
+
+async def capped_at(context: CampaignContext, at_ms: int) -> Capped:
+    """Of whom nothing more may be begun on that day. Raises: LedgerError."""
+    from dispatcher.rules.caps import capped
+
+    return capped(at_ms, *await caps_at(context, at_ms))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.caps import capped_now
+from dispatcher.campaign.caps import capped_at
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.restraint import cooloffs_of
 from dispatcher.campaign.timing import Waiting, schedule_ahead, set_hours, waiting_rows
@@ -15,19 +16,29 @@ if TYPE_CHECKING:
     from dispatcher.rules.gate import Due, Schedule
 
 
-async def forecast(context: CampaignContext, input_id: int | None) -> list[Waiting]:
+async def forecast(
+    context: CampaignContext, input_id: int | None, *, held: Mapping[tuple[Due, int], int] | None = None
+) -> list[Waiting]:
     """What has to wait for its hours (or would have to, were they not only warned of), a time, a cool-off or a cap.
 
-    Of the rows of an input, or of all, as far as the places are known; nothing changes.
-    Raises: SettingsError, LedgerError.
+    Of the rows of an input, or of all, as far as the places are known; nothing changes. `held`: what `held_now` has
+    found of them; None: it is asked. Raises: SettingsError, LedgerError.
     """
-    settings, schedule, at_ms = context.settings, await _schedule(context), local_ms()
-    if schedule is None and not settings.rows_may_wait:
+    schedule = await _schedule(context)
+    if schedule is None and not context.settings.rows_may_wait:
         return []
-    held = Counter[tuple["Due", int]]()
-    if settings.cooloff.action == "wait":
-        held = await _held(context, input_id, schedule, at_ms)
-    return await waiting_rows(context, schedule, input_id, at_ms, await capped_now(context), held=held)
+    if held is None:
+        held = await held_now(context, input_id)
+    at_ms = local_ms()
+    return await waiting_rows(context, schedule, input_id, at_ms, await capped_at(context, at_ms), held=held)
+
+
+async def held_now(context: CampaignContext, input_id: int | None) -> Mapping[tuple[Due, int], int]:
+    """Rows that a claim would hold for their cool-off: see `held.delayed`. Reads each row that waits.
+
+    Raises: as `forecast`.
+    """
+    return await _held(context, input_id) if context.settings.cooloff.action == "wait" else {}
 
 
 async def cooled_off(context: CampaignContext, input_id: int | None) -> int:
@@ -37,7 +48,7 @@ async def cooled_off(context: CampaignContext, input_id: int | None) -> int:
     """
     if context.settings.cooloff.action != "skip":
         return 0
-    return (await _held(context, input_id, await _schedule(context), local_ms())).total()
+    return (await _held(context, input_id)).total()
 
 
 async def _schedule(context: CampaignContext) -> Schedule | None:
@@ -45,11 +56,10 @@ async def _schedule(context: CampaignContext) -> Schedule | None:
     return await schedule_ahead(context, set_hours(settings)) if settings.keeps_places else None
 
 
-async def _held(
-    context: CampaignContext, input_id: int | None, schedule: Schedule | None, at_ms: int
-) -> Counter[tuple[Due, int]]:
+async def _held(context: CampaignContext, input_id: int | None) -> Counter[tuple[Due, int]]:
     # Presets bring theirs where their hours are waited for.
-    cooloffs = cooloffs_of(context.settings, schedule if context.settings.hours_mode == "wait" else None)
+    schedule = await _schedule(context) if context.settings.hours_mode == "wait" else None
+    cooloffs = cooloffs_of(context.settings, schedule)
     if cooloffs is None:
         return Counter()
-    return await context.ledger.places.cooling(await context.current(), input_id, cooloffs, at_ms)
+    return await context.ledger.places.cooling(await context.current(), input_id, cooloffs, local_ms())

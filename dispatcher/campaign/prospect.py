@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.campaign.caps import cap_of, sender_cap_of
+from dispatcher.campaign.caps import caps_at
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.forecast import held_now
+from dispatcher.campaign.held import delayed
 from dispatcher.campaign.outlook import pace_per_s
 from dispatcher.campaign.starts import begun, moments_of
 from dispatcher.campaign.timing import hours_of, missed_by_ms, schedule_ahead, set_hours, utc_text
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.estimate import Closing, Estimate
     from dispatcher.ledger.senders import DueOf
     from dispatcher.rules.caps import DailyCap, SenderCap
-    from dispatcher.rules.gate import Schedule
+    from dispatcher.rules.gate import Due, Schedule
     from dispatcher.settings import Settings
 
 #: What one long code of the North American plan carries by itself (Twilio's error 30001 and its pages on queues).
@@ -69,10 +71,16 @@ class Prospect:
     missed_ms: int | None = None
 
 
-async def prospect(context: CampaignContext, input_id: int | None, *, limit: int | None = None) -> Prospect | None:
+async def prospect(
+    context: CampaignContext,
+    input_id: int | None,
+    *,
+    limit: int | None = None,
+    held: Mapping[tuple[Due, int], int] | None = None,
+) -> Prospect | None:
     """What becomes of the rows of an input, or of all, that wait; None: they go whenever they come.
 
-    As far as their places are known; nothing changes. Raises: SettingsError, LedgerError.
+    As far as their places are known; nothing changes. `held`: as for `forecast`. Raises: SettingsError, LedgerError.
     """
     from dispatcher.ledger.senders import DueOf
     from dispatcher.rules.gate import Schedule
@@ -82,15 +90,16 @@ async def prospect(context: CampaignContext, input_id: int | None, *, limit: int
     if not settings.keeps_places:
         return None
     record, ledger, at_ms = await context.current(), context.ledger, local_ms()
-    cap, sender_cap = cap_of(settings), sender_cap_of(settings)
-    if cap is not None:
-        cap.seed(await ledger.begun_since(record.account, cap.day(at_ms)[0]), at_ms)
+    cap, sender_cap = await caps_at(context, at_ms)
     if sender_cap is not None:
-        sender_cap.seed(await ledger.senders.begun_since(record.account, sender_cap.day(at_ms)[0]), at_ms)
         waiting = await ledger.senders.waiting(record, input_id, placed=True)
     else:
         # Who sends them is all the same.
         waiting = [DueOf("", due, n) for due, n in await ledger.places.waiting(record, input_id)]
+    if held is None:
+        held = await held_now(context, input_id)
+    if held:
+        waiting = delayed(waiting, held, placed=True)
     schedule = await schedule_ahead(context, hours_of(settings))
     # Where rows are sent at night, and are only warned of, the hours say what a queue makes worse all the same.
     told = schedule if settings.hours_mode == "wait" else await schedule_ahead(context, set_hours(settings))

@@ -134,9 +134,10 @@ class CampaignRun:
 
             try:
                 await self._stop.race(check_account(studio, self._account, record.flow_sid))
-                if schedule is not None:
-                    # Before the first claim: a wrong clock here must not say that it is day there.
+                if settings.rows_may_wait or settings.columns.not_after is not None:
+                    # Before the first claim: a wrong clock here must not say that it is day there, or that it is time.
                     await self._stop.race(learn_clock(studio, record.flow_sid))
+                if schedule is not None:
                     await keep_start(self._context, run, input_id, schedule, timing.now_ms())
                 await timing.sweep()
                 try:
@@ -201,7 +202,7 @@ class CampaignRun:
         announce = announcing(settings, result, report=report, had_work=had_work)
         next_at_ms = waiting[0].until_ms if waiting else None
         with contextlib.suppress(LedgerError):
-            await self._ledger.wishes.wait(record, next_at_ms)
+            await self._ledger.wishes.wait(run, next_at_ms)
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=totals, announce=announce)
         self._bus.emit(RunStopped(campaign=record.name, reason=reason, waits=bool(waiting)))
         return result(await self._ledger.status(record))
@@ -296,7 +297,7 @@ class CampaignRun:
                 look = look_back(self._context, studio, run, may_be_short=may_be_short)
                 return await self._stop.race(look)
         finally:
-            await self._ledger.wishes.wait(record, next_at_ms)
+            await self._ledger.wishes.wait(run, next_at_ms)
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=None, totals=RunTotals())
 
     # --- rows left unknown ---
@@ -313,7 +314,7 @@ class CampaignRun:
                 total = await self._resolve(studio, run, None, until_sure=True)
                 if not total.planned:
                     # No row is to be sent that was not before: the others wait as they did.
-                    await self._ledger.wishes.wait(record, next_at_ms)
+                    await self._ledger.wishes.wait(run, next_at_ms)
         finally:
             reason = self._stop.error.message if self._stop.error else None
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=RunTotals())

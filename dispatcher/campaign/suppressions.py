@@ -7,24 +7,21 @@ import contextlib
 import csv
 import getpass
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from dispatcher.campaign.exports import SUPPRESSED, SUPPRESSION_LOG
 from dispatcher.errors import UsageError
 from dispatcher.ledger import Ledger, open_ledger
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.suppressed import SuppressionChange, SuppressionList, is_digest
 from dispatcher.model import ListKind, contact_of
-from dispatcher.remedies import Advice, AnyOf, Command, Option
+from dispatcher.remedies import Advice, Command, Option
 from dispatcher.settings import Credentials, Settings
 
-_HEADER = ("contact", "kind", "list")
-_LOG_HEADER = ("at", "contact", "action", "kind", "list", "by", "reason")
-#: How the exports begin: these two, and a campaign's.
-_EXPORTS = (*(f"{','.join(names)}\n".encode() for names in (_HEADER, _LOG_HEADER)), b'{"kind":"campaign",')
 _PAGE = 10_000
 
 
@@ -117,7 +114,7 @@ class Suppressions:
         """
         lists = {one.list_id: one for one in await self.lists() if one.kind is not ListKind.hashed}
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_HEADER)
+        writer.writerow(SUPPRESSED)
         count, after = 0, None
         while page := await self._lists.page(self._account, after=after, limit=_PAGE):
             after = page[-1]
@@ -129,7 +126,7 @@ class Suppressions:
     async def export_log(self, file: TextIO) -> int:
         """Write the log of every change as CSV, oldest first. Returns how many lines."""
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_LOG_HEADER)
+        writer.writerow(SUPPRESSION_LOG)
         count = after = 0
         while page := await self._lists.log(self._account, after=after, limit=_PAGE):
             after = page[-1][0]
@@ -170,43 +167,6 @@ def addresses_of(texts: Sequence[str], settings: Settings) -> list[str]:
             raise UsageError("a contact cannot be understood", found=answer.sentence, fix=fix)
         addresses.append(answer)
     return addresses
-
-
-@contextlib.contextmanager
-def private_file(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
-    """An export, which only its owner may read; in place when it is whole. `overwrite`: that of an earlier one.
-
-    Raises: UsageError: it cannot be written, or what is there is no export: a ledger, say, or a file of contacts.
-    """
-    if path.exists():
-        if not overwrite:
-            raise UsageError(f"{path} exists", fix=AnyOf(Option("overwrite"), Advice("give another name")))
-        if not _is_export(path):
-            raise UsageError(
-                "what is there is no export of this program's, and is never replaced",
-                found=str(path),
-                fix=Advice("give another name"),
-            )
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", found=error.strerror) from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _is_export(path: Path) -> bool:
-    """Whether a file begins as an export does, or is empty."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(max(map(len, _EXPORTS)))
-    except OSError:
-        return False
-    return not head or head.startswith(_EXPORTS)
 
 
 def actor() -> str:

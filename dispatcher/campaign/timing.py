@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -223,8 +223,8 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot, file: Inp
     from dispatcher.rules.gate import Due
 
     schedule = await schedule_ahead(context, hours_of(context.settings))
-    places, at_ms, capped = schedule.places, local_ms(), await caps.capped_now(context)
-
+    places, at_ms = schedule.places, local_ms()
+    capped = await caps.capped_at(context, at_ms)
     canary = await context.ledger.canaries.of(context.record)
     is_canary_open = canary is not None and not canary.is_settled
 
@@ -271,23 +271,24 @@ async def waiting_rows(
     `capped`: of whom nothing goes before the next day, as today's cap is reached. `held`: rows that a claim would hold,
     by where and when they may go by themselves, and until when: how many.
     """
+    from dispatcher.campaign.held import delayed
+    from dispatcher.ledger.senders import DueOf
     from dispatcher.rules.gate import Due
 
     ledger, record = context.ledger, await context.current()
-    waiting: list[tuple[Due, int, int | None]]
+    # Who sends them matters only where some have sent enough.
     if capped.some:
-        found_of = await ledger.senders.waiting(record, input_id, placed=schedule is not None)
-        waiting = [(due, n, capped.of_ms(sender)) for sender, due, n in found_of]
+        waiting = await ledger.senders.waiting(record, input_id, placed=schedule is not None)
     elif schedule is not None:
-        waiting = [(due, n, capped.everyone_ms) for due, n in await ledger.places.waiting(record, input_id)]
+        waiting = [DueOf("", due, n) for due, n in await ledger.places.waiting(record, input_id)]
     else:
         # All that is planned, where nothing goes any more.
         later_ms = at_ms if capped.everyone_ms is None else -1
         timed = await ledger.places.waiting_for_a_time(record, input_id, later_ms)
-        waiting = [(Due(0, first_ms), n, capped.everyone_ms) for first_ms, n in timed]
+        waiting = [DueOf("", Due(0, first_ms), n) for first_ms, n in timed]
     found: Counter[tuple[int, str | None, WaitsFor]] = Counter()
-    for due, n, capped_ms in _held_back(waiting, held, placed=schedule is not None) if held else waiting:
-        waits = _waits(schedule, due, at_ms, capped_ms)
+    for sender, due, n in delayed(waiting, held, placed=schedule is not None) if held else waiting:
+        waits = _waits(schedule, due, at_ms, capped.of_ms(sender))
         if waits is None:
             continue
         until_ms, why = waits
@@ -295,28 +296,6 @@ async def waiting_rows(
         zone = place.zones[0] if place and place.zones else None
         found[until_ms, context.settings.caps.day_zone if why is WaitsFor.cap else zone, why] += n
     return _sorted(found)
-
-
-def _held_back(
-    waiting: Iterable[tuple[Due, int, int | None]], held: Mapping[tuple[Due, int], int], *, placed: bool
-) -> list[tuple[Due, int, int | None]]:
-    """Rows that wait, the held ones among them until that is over; then the held ones that wait for nothing else."""
-    left: dict[Due, Counter[int]] = {}
-    for (due, until_ms), n in held.items():
-        left.setdefault(due if placed else due._replace(place_id=0), Counter())[until_ms] += n
-    found: list[tuple[Due, int, int | None]] = []
-    for due, n, capped_ms in waiting:
-        rest = n
-        for until_ms, of in left.get(due, Counter()).items():
-            taken = min(rest, of)
-            left[due][until_ms] -= taken
-            rest -= taken
-            found.append((due._replace(first_ms=max(due.first_ms, until_ms)), taken, capped_ms))
-        found.append((due, rest, capped_ms))
-    found += [
-        (due._replace(first_ms=max(due.first_ms, at)), n, None) for due, of in left.items() for at, n in of.items()
-    ]
-    return [one for one in found if one[1]]
 
 
 def _own(until_ms: int) -> WaitsFor:

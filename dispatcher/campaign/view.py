@@ -128,6 +128,19 @@ class CampaignView:
         record = await self._context.current()
         return await prospect(self._context, None if whole_campaign else record.input_id, limit=limit)
 
+    async def ahead(
+        self, *, whole_campaign: bool = False, limit: int | None = None
+    ) -> tuple[list[Waiting], Prospect | None]:
+        """Both `waiting` and `prospect`; what a cool-off holds is looked for once. Raises: SettingsError."""
+        from dispatcher.campaign.forecast import forecast, held_now
+        from dispatcher.campaign.prospect import prospect
+
+        context, record = self._context, await self._context.current()
+        input_id = None if whole_campaign else record.input_id
+        held = await held_now(context, input_id)
+        waiting = await forecast(context, input_id, held=held)
+        return waiting, await prospect(context, input_id, limit=limit, held=held)
+
     async def hours(self) -> tuple[HoursShown, list[tuple[int, Standing]]]:
         """The hours that hold, and the places of its rows that wait, each with how many. Raises: SettingsError."""
         from dispatcher.campaign.hours_shown import HoursShown

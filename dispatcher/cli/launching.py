@@ -157,8 +157,7 @@ async def send(
     `earlier`: what this process has done before; `clock_told`: that this clock is wrong.
     """
 
-    waiting = await campaign.waiting(whole_campaign=options.whole_campaign)
-    prospect = await campaign.prospect(whole_campaign=options.whole_campaign, limit=options.limit)
+    waiting, prospect = await campaign.ahead(whole_campaign=options.whole_campaign, limit=options.limit)
 
     def confirm(ahead: Outlook) -> None:
         say()

@@ -306,6 +306,9 @@ def retry(
             moves.update(tallies.moved(record.input_id, before, _PLANNED, n))
             count += n
     tallies.add(db, moves)
+    if count:
+        # They may go before those that wait.
+        db.run("campaign_set_next", campaign_id=campaign.campaign_id, at_ms=None)
     return count
 
 

@@ -147,7 +147,8 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         changed=changed.count(db, campaign_id),
         stop_reason=stop_reason,
         report_path=report_path,
-        next_at_ms=next_at_ms,
+        # Those that waited may have been cancelled, or forgotten.
+        next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
         paused=wishes.wish_of(db, campaign_id).pause,
     )
 

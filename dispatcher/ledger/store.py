@@ -407,7 +407,7 @@ class Store(ABC):
     async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
         def work(db: Db) -> int:
             input_ids = [record.input_id for record in planning.inputs(db, campaign.campaign_id)]
-            return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, input_ids)
+            return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, campaign, input_ids)
 
         return await (self._read if count_only else self._do)(work)
 

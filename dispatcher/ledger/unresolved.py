@@ -102,7 +102,7 @@ def count_risks(db: Db, input_ids: Iterable[int]) -> int:
     return sum(db.one("risk_count", **id_range(input_id))[0] for input_id in input_ids)
 
 
-def risk(db: Db, input_ids: Iterable[int]) -> int:
+def risk(db: Db, campaign: CampaignRecord, input_ids: Iterable[int]) -> int:
     """Plan unknown rows again, though nothing proves that nothing was created; returns how many."""
     moves: tallies.Moves = Counter()
     count = 0
@@ -113,4 +113,7 @@ def risk(db: Db, input_ids: Iterable[int]) -> int:
         moves.update(tallies.moved(input_id, RowState.unknown.value, RowState.planned.value, n))
         count += n
     tallies.add(db, moves)
+    if count:
+        # They may go before those that wait.
+        db.run("campaign_set_next", campaign_id=campaign.campaign_id, at_ms=None)
     return count

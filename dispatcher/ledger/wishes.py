@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from dispatcher.errors import CampaignPaused, CanaryStopped, GuardTripped
 from dispatcher.ledger.db import Db, Work
-from dispatcher.ledger.records import CampaignRecord
+from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
 
@@ -110,9 +110,13 @@ class Wishes:
         """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
         return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))
 
-    async def wait(self, campaign: CampaignRecord, next_at_ms: int | None) -> None:
-        """Keep when the first of its rows may be sent, where a run has left nothing but rows that wait for their time.
+    async def wait(self, run: Run, next_at_ms: int | None) -> None:
+        """Keep when the first row may be sent, where a run has left nothing but rows that wait for their time.
 
-        None: it has not. It holds until the next run, or file.
+        None: it has not. It holds until the next run or file, or until rows are planned again; and nothing is kept of a
+        run that has lost the account.
         """
-        await self._do(lambda db: db.run("campaign_set_next", campaign_id=campaign.campaign_id, at_ms=next_at_ms))
+        campaign_id, epoch = run.campaign.campaign_id, run.epoch
+        await self._do(
+            lambda db: db.run("campaign_set_next_by_run", campaign_id=campaign_id, epoch=epoch, at_ms=next_at_ms)
+        )

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, ResourceNotFound
 from dispatcher.ledger.records import GrantedRow
 from dispatcher.model import FoundBy, Outcome, is_dispatch_id
@@ -58,7 +57,7 @@ class BusyPolicy:
         self._waited.pop(row_id, None)
 
     async def resolve(self, row: GrantedRow, verdict: Verdict) -> tuple[Verdict, FoundBy, int | None]:
-        """The verdict after a closer look, how it was found, and when to ask again (ms; None: not).
+        """The verdict after a closer look, how it was found, and in how long to ask again (ms; None: not).
 
         An execution is somebody else's only where its Context is there and does not carry an id that this row has sent.
         Where that cannot be seen it may be our own, of this attempt or an earlier one, and is never ended.
@@ -107,7 +106,7 @@ class BusyPolicy:
         return {own, *(one.dispatch_id for one in row.absent if one.dispatch_id)}
 
     async def _next_time(self, row: GrantedRow, verdict: Verdict) -> int | None:
-        """By the policy: when a row whose contact is busy is asked for again, in ms; None: not.
+        """By the policy: in how many ms a row whose contact is busy is asked for again; None: not.
 
         Two rows of one campaign (two appointments of one person) wait for each other, whatever the policy is.
         """
@@ -118,7 +117,7 @@ class BusyPolicy:
             waited_s += min(now_s - last_s, WAITS_APART_MAX * self._wait_s)
             if waited_s < self._give_up_s:
                 self._waited[row.row_id] = (now_s, waited_s)
-                return now_ms() + int(self._wait_s * 1000)
+                return int(self._wait_s * 1000)
             self._waited.pop(row.row_id, None)
         elif self._policy == "end" and sid is not None and self._ends[row.row_id] < ENDS_MAX:
             self._ends[row.row_id] += 1
@@ -127,5 +126,5 @@ class BusyPolicy:
             except DispatcherError:
                 return None
             # Ended: the row is planned again and sent as any other.
-            return now_ms()
+            return 0
         return None

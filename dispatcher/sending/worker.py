@@ -119,9 +119,9 @@ class Worker:
         self._end_permit(given_up=answer.failure is not None)
         self._learn(answer, verdict)
         found_by = FoundBy.answer
-        not_before_ms: int | None = None
+        again_ms: int | None = None
         if verdict.outcome is Outcome.busy:
-            verdict, found_by, not_before_ms = await self._busy.resolve(row, verdict)
+            verdict, found_by, again_ms = await self._busy.resolve(row, verdict)
         return AttemptEnd(
             row.row_id,
             row.attempt_id,
@@ -134,7 +134,8 @@ class Worker:
             verdict.message,
             answer.request_id,
             found_by if verdict.outcome is Outcome.created else None,
-            not_before_ms,
+            # By the clock that claims go by: this machine's may be wrong.
+            None if again_ms is None else self._timing.now_ms() + again_ms,
         )
 
     async def _create(self, row: GrantedRow, form: bytes) -> Answer:

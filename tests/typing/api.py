@@ -303,6 +303,7 @@ async def read_back(view: CampaignView, result: RunResult) -> None:
     assert_type(summary.departures, Departures)
     assert_type(await view.track(), TrackResult)
     assert_type(await view.prospect(limit=5), Prospect | None)
+    assert_type(await view.ahead(limit=5), tuple[list[Waiting], Prospect | None])
     assert_type(await view.hours(), tuple[HoursShown, list[tuple[int, Standing]]])
 
 

@@ -155,7 +155,7 @@ def _line(one: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _output(path: str, overwrite: bool) -> Iterator[IO[str]]:
-    from dispatcher.campaign.suppressions import private_file
+    from dispatcher.campaign.exports import private_file
     from dispatcher.cli.opening import stdout_told
 
     if path == "-":

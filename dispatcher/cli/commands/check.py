@@ -76,7 +76,7 @@ async def check(
         await destination.refuse_other_folder(opened, into)
         async with reading(session.bus, file):
             counts = await opened.plan(file, into.plan_options())
-        waiting, prospect = await opened.waiting(), await opened.prospect()
+        waiting, prospect = await opened.ahead()
         left_out = problems.left_out(counts)
         most = None if all_ else SHOWN_FIRST if json else problems.LOOKED_AT
         rows = await problems.bad_rows(opened, limit=most) if left_out else []

@@ -169,7 +169,8 @@ async def export(
 
     It can be another account's list: [suppress] files with column = "contact". Files of digests stay what they are.
     """
-    from dispatcher.campaign.suppressions import open_suppressions, private_file
+    from dispatcher.campaign.exports import private_file
+    from dispatcher.campaign.suppressions import open_suppressions
 
     async with open_suppressions(session.settings, session.require_credentials()) as opened:
         write = opened.export_log if log else opened.export

@@ -172,6 +172,11 @@ WHERE campaign_id = :campaign_id AND version = :seen;
 -- name: campaign_set_next
 UPDATE campaigns SET next_at_ms = :at_ms WHERE campaign_id = :campaign_id;
 
+-- name: campaign_set_next_by_run
+-- A run that has lost the account does not know what waits now.
+UPDATE campaigns SET next_at_ms = :at_ms
+WHERE campaign_id = :campaign_id AND (SELECT epoch FROM accounts AS a WHERE a.account_id = campaigns.account_id) = :epoch;
+
 -- name: claim_check
 -- Whose the account is, and what is wanted of the campaign: asked together at every claim.
 SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account_id AND campaign_id = :campaign_id;

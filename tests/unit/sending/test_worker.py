@@ -138,6 +138,18 @@ class TestOutcomes:
         assert await r.states() == {BUSY: 3}
         assert 20 <= r.loop.time() - started_s <= 31
 
+    @pytest.mark.parametrize("skew_s", [3_600.0, -3_600.0])
+    async def test_busy_while_a_clock_is_wrong(self, rig: Rigs, skew_s: float) -> None:
+        """Whatever a clock says: a busy contact is asked again when the wait is over, not at once or an hour late."""
+        r = await rig(
+            1, lambda key, n: busy() if n < 2 else created(key), busy={"policy": "wait", "wait_s": 5, "give_up_s": 100}
+        )
+        r.studio.clock_skew_s = skew_s
+        await r.send()
+        first_s, second_s, third_s = r.studio.sent_at_s
+        assert 5 <= second_s - first_s <= 7
+        assert 5 <= third_s - second_s <= 7
+
     async def test_a_night_is_no_waiting(self, rig: Rigs) -> None:
         """Time in which nobody could ask does not count: a contact who was busy at the closing is asked on after it."""
         asked = 0

@@ -147,12 +147,48 @@ async def test_what_waits_is_kept_until_a_run(ledger: Ledger) -> None:
         return (await ledger.status(record)).next_at_ms
 
     assert await next_at_ms() is None
-    await ledger.wishes.wait(record, 70_000)
+    first = await ledger.start_run(record, window_limit=200, now_ms=2)
+    await ledger.wishes.wait(first, 70_000)
     assert await next_at_ms() == 70_000
     run = await ledger.start_run(record, window_limit=200, now_ms=3)
     assert await next_at_ms() is None
-    await ledger.wishes.wait(record, 80_000)
+    await ledger.wishes.wait(run, 80_000)
     await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
     assert await next_at_ms() == 80_000
+    # Whoever has lost the account does not know what waits now.
+    for at_ms in (None, 70_000):
+        await ledger.wishes.wait(first, at_ms)
+        assert await next_at_ms() == 80_000
     await planned(ledger, record, lines("+15550100001", "+15550100003"))
     assert await next_at_ms() is None
+
+
+async def test_rows_taken_out_wait_for_nothing(ledger: Ledger) -> None:
+    """Of a campaign whose rows that waited were cancelled none is said to go at any time."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=3)
+    await ledger.wishes.wait(run, 80_000)
+    await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
+    assert (await ledger.status(record)).next_at_ms == 80_000
+    assert await ledger.cancel_rows(record, "wrong price") == 1
+    assert (await ledger.status(record)).next_at_ms is None
+
+
+@pytest.mark.parametrize("by", ["retry", "risk"])
+async def test_rows_planned_again_wait_for_nothing(ledger: Ledger, by: str) -> None:
+    """Once refused or unknown rows are planned again, the campaign does not stand as one that only waits."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001", "+15550100002"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=3)
+    (row,) = await ledger.begin_rows(run, 1, now_ms=4, input_id=None)
+    outcome = Outcome.rejected if by == "retry" else Outcome.unknown
+    await ledger.end_rows(run, [end(row, outcome)], now_ms=5, totals=NONE)
+    await ledger.wishes.wait(run, 80_000)
+    await ledger.stop_run(run, now_ms=6, reason=None, totals=NONE)
+    for count_only, next_at_ms in ((True, 80_000), (False, None)):
+        if by == "retry":
+            assert await ledger.retry_rows(record, all_rejected=True, count_only=count_only) == 1
+        else:
+            assert await ledger.risk_rows(record, count_only=count_only) == 1
+        assert (await ledger.status(record)).next_at_ms == next_at_ms
