@@ -19,8 +19,10 @@ from dispatcher.errors import AuthenticationError, DispatcherError, ExitCode, Se
 from dispatcher.intake.header import shown, visible
 from dispatcher.model import Refusal
 from dispatcher.remedies import Advice, Command, Option, Setting
+from dispatcher.secret_names import TWILIO_NAMES
 from dispatcher.settings import DEFAULT_CONFIG, Settings
 from dispatcher.settings.first_config import first_config
+from dispatcher.settings.profiles import variable_of
 
 if TYPE_CHECKING:
     from dispatcher.campaign.setup import Variables
@@ -93,7 +95,7 @@ async def interview(session: Session, given: Given) -> ExitCode:
         "columns.parameters": setup.parameters_setting(variables, look, to, mapped),
         "columns.constants": constants or None,
     }
-    _write(path, given.file, written)
+    _write(path, given.file, written, session.profile)
     _say_next(session, path, given.file)
     return ExitCode.OK
 
@@ -375,15 +377,16 @@ def _purpose(questions: Questions) -> str | None:
 # --- the end ---
 
 
-def _write(path: Path, file: str, written: _Written) -> None:
+def _write(path: Path, file: str, written: _Written, profile: str | None) -> None:
     """Raises: UsageError: somebody else has made it meanwhile, or it cannot be written."""
+    sid, _, key, secret = (variable_of(name, profile) for name in TWILIO_NAMES)
     heading = (
         f"Settings for {Path(file).name}, as `dispatcher init` was answered. Every other setting with its default:"
         " `dispatcher config init --path all-settings.toml`.",
         "Secrets never stand here: `dispatcher login` keeps them, or they come from the environment"
-        " (TWILIO_ACCOUNT_SID, TWILIO_API_KEY, TWILIO_API_SECRET).",
+        f" ({sid}, {key}, {secret}).",
     )
-    text = first_config(written.values, heading=heading, remarks=written.remarks)
+    text = first_config(written.values, heading=heading, remarks=written.remarks, profile=profile)
     try:
         with path.open("x", encoding="utf-8") as out:
             out.write(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,5 +55,5 @@ def init(
 
     given = Given(file=file, path=path, purpose=purpose, param=tuple(param or ()), constant=tuple(constant or ()))
     # No other config.toml has a say in this one.
-    empty = Asked(Path(os.devnull), asked.flags)
-    return run_command(empty, lambda session: interview(session, given))
+    alone = Asked(None, asked.flags, no_file=True)
+    return run_command(alone, lambda session: interview(session, given))

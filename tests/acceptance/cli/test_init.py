@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from tests.acceptance.cli.program import FLOW, Program, Result, SandboxProcess, phone, write_contacts
+from tests.acceptance.cli.program import (
+    ACCOUNT_SID,
+    CREDENTIALS,
+    FLOW,
+    Program,
+    Result,
+    SandboxProcess,
+    phone,
+    write_contacts,
+)
 from tests.acceptance.cli.test_terminal import ESCAPE, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
@@ -212,6 +221,21 @@ def test_no_credentials(program: Program) -> None:
     assert "No credentials: TWILIO_ACCOUNT_SID is not set" in result.err
     assert "fix: export TWILIO_ACCOUNT_SID" in result.err
     assert program("check", "spring.csv", env=NOBODY).code == 0
+
+
+def test_a_profile_of_the_environment(rehearsing: Program) -> None:
+    """It needs no table anywhere yet: it says whose credentials are used, and the file that is written knows it."""
+    contacts = write_contacts(rehearsing.folder / "spring.csv", 3)
+    env: dict[str, str | None] = {"DISPATCHER_PROFILE": "eu", **NOBODY}
+    refused = by_flags(rehearsing, contacts, env=env)
+    assert "export TWILIO_EU_ACCOUNT_SID" in refused.err
+    assert "dev/null" not in refused.err
+    env |= {"TWILIO_EU_ACCOUNT_SID": ACCOUNT_SID, "TWILIO_EU_AUTH_TOKEN": CREDENTIALS["TWILIO_AUTH_TOKEN"]}
+    result = by_flags(rehearsing, contacts, env=env)
+    assert (result.code, result.out) == (0, "config.toml\n"), result.err
+    assert settings(rehearsing.folder / "config.toml")["campaign"]["flow"] == FLOW
+    assert "TWILIO_EU_API_KEY" in (rehearsing.folder / "config.toml").read_text(encoding="utf-8")
+    assert rehearsing("check", "spring.csv", env=env).code == 0
 
 
 def test_studio_that_does_not_answer(program: Program) -> None:
