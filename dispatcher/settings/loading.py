@@ -293,7 +293,7 @@ def _words(item: ErrorDetails, location: Sequence[str], raw: str | None) -> str:
         return message
     found = item.get("ctx", {}).get("found", item["input"])
     dotted = ".".join(location[:2])
-    shown = without_secrets(repr(found))
+    shown = without_secrets(str(found).lower() if isinstance(found, bool) else repr(found))
     if takes_list(dotted) and item["type"] in _WRONG_TYPES:
         as_table = "" if dotted == "columns.key" else f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}'
         return f'must be a list, ["first", "second"]{as_table}; found {shown}'
