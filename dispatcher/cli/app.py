@@ -41,7 +41,9 @@ PANELS = {
 #: What other programs call what ours do.
 _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("configure", "setup", "new", "wizard", "quickstart"), Command("init", ("FILE",))),
-    "settings": Command("config init"),
+    "settings": AnyOf(
+        Command("config show", does="what holds, and who says so"), Command("config init", does="writes a config.toml")
+    ),
     **dict.fromkeys(("auth", "signin", "credentials"), Command("login")),
     **dict.fromkeys(("logout", "signout"), Command("login", (), (Option("remove"),))),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),

@@ -108,6 +108,8 @@ def _free_path(questions: Questions, given: Given) -> Path:
     path = given.path
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", fix=Option("path", path.name))
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", fix=Option("path", str(path / DEFAULT_PATH)))
     if not path.exists() and not path.is_symlink():
         return path
     free = next(
@@ -179,9 +181,12 @@ def _looks(file: str, wanted: InputSettings, sheets: Sequence[str]) -> list[tupl
 
 
 def _column(look: Look, given: str, flag: str) -> str:
-    """A column as it was given. Raises: UsageError: the file has none of that name."""
+    """A column as it was given. Raises: UsageError: the file has none of that name, or several."""
     if visible(given) in look.names:
         return visible(given)
+    if visible(given) in look.repeated:
+        fix = Advice("rename all but one of them in the file")
+        raise UsageError(f"--{flag}: several columns are named {visible(given)!r}", fix=fix)
     raise UsageError(
         f"--{flag}: the file has no column {given!r}",
         found=", ".join(f'"{shown(name)}"' for name in look.names[:40]),

@@ -265,6 +265,15 @@ def test_a_flow_that_there_is_not(rehearsing: Program) -> None:
     assert not (rehearsing.folder / "config.toml").exists()
 
 
+def test_a_column_that_is_there_twice(rehearsing: Program) -> None:
+    """It cannot be named, and writing it as it stands in the file would not help: it has to be renamed there."""
+    (rehearsing.folder / "dup.csv").write_text(f"phone,phone,name\n{phone(1)},{phone(2)},Ada\n", encoding="utf-8")
+    for flags in (("--to", "phone"), ("--param", "first_name=phone")):
+        result = by_flags(rehearsing, "dup.csv", *flags)
+        assert (result.code, "several columns are named 'phone'" in result.err) == (2, True), result.err
+        assert "fix: rename all but one of them in the file" in result.err
+
+
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])
 def test_ctrl_c_leaves_nothing(rehearsing: Program, keys: str) -> None:
     """At any question: nothing is written."""
