@@ -17,9 +17,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 from dispatcher.settings import setting_names, tables
 from docs.commands import commands
 
-COMMANDS = {
-    name.removeprefix("dispatcher "): command for name, command in commands(typer.main.get_command(program()))
-}
+COMMANDS = {name.removeprefix("dispatcher "): command for name, command in commands(typer.main.get_command(program()))}
 
 
 @pytest.mark.parametrize(
