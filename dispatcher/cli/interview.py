@@ -73,7 +73,7 @@ async def interview(session: Session, given: Given) -> ExitCode:
     variables = await _flow(session, questions, settings, written)
     mapped = _mapped(questions, variables, look, to, params, constants) if to else params
     sender = _sender(questions, settings.campaign.from_, region)
-    purpose = given.purpose or (_purpose(questions) if questions.can_ask else None)
+    purpose = given.purpose or _purpose(questions, written)
     if questions.missing:
         known = [
             Option(FLAGS[name].name[2:], value) for name, value in session.asked.flags.items() if value is not None
@@ -96,6 +96,8 @@ async def interview(session: Session, given: Given) -> ExitCode:
         "columns.constants": constants or None,
     }
     _write(path, given.file, written, session.profile)
+    if "campaign.purpose" in written.remarks:
+        say("The purpose is marketing, as none was given: rows wait for daytime (--purpose transactional: they do not)")
     _say_next(session, path, given.file)
     return ExitCode.OK
 
@@ -375,7 +377,11 @@ def _sender(questions: Questions, given: str | None, region: str | None) -> str 
         raise SettingsError(f"[campaign] from: {wrong}", fix=Setting("campaign.from", "+1…")) from None
 
 
-def _purpose(questions: Questions) -> str | None:
+def _purpose(questions: Questions, written: _Written) -> str | None:
+    if not questions.can_ask:
+        # The one thing that is taken without an answer: marketing only ever holds rows back.
+        written.remarks["campaign.purpose"] = "Nobody was asked: rows wait for the contacts' daytime."
+        return _PURPOSES[0][0]
     return questions.pick("What is it for?", _PURPOSES, guess="marketing", flag=Option("purpose", "marketing"))
 
 

@@ -238,6 +238,20 @@ def test_a_profile_of_the_environment(rehearsing: Program) -> None:
     assert rehearsing("check", "spring.csv", env=env).code == 0
 
 
+def test_a_purpose_that_nobody_was_asked(rehearsing: Program) -> None:
+    """Without a terminal it is marketing, which holds more back: that is said, and stands in the file to be changed."""
+    contacts = write_contacts(rehearsing.folder / "spring.csv", 3)
+    result = by_flags(rehearsing, contacts)
+    assert result.code == 0, result.err
+    assert "--purpose" in result.err
+    assert settings(rehearsing.folder / "config.toml")["campaign"]["purpose"] == "marketing"
+    text = (rehearsing.folder / "config.toml").read_text(encoding="utf-8")
+    assert "# Nobody was asked" in text
+    told = by_flags(rehearsing, contacts, "--purpose", "marketing", "--path", "b.toml")
+    assert "--purpose" not in told.err
+    assert "# Nobody was asked" not in (rehearsing.folder / "b.toml").read_text(encoding="utf-8")
+
+
 def test_studio_that_does_not_answer(program: Program) -> None:
     """As without credentials: what is typed is taken."""
     contacts = write_contacts(program.folder / "spring.csv", 3)
