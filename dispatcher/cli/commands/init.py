@@ -20,19 +20,7 @@ _PARAM = "A Parameter and the column that it comes from; again for more."
 _CONSTANT = "A Parameter that is the same text for every row; again for more."
 
 
-@options.reads_settings(
-    "columns.to",
-    "columns.region",
-    "campaign.flow",
-    "campaign.from",
-    "input.encoding",
-    "input.delimiter",
-    "input.header_row",
-    "input.sheet",
-    "account.api_version",
-    "account.base_url",
-    config=False,
-)
+@options.reads_settings(*options.OF_A_FILE, "account.api_version", "account.base_url", config=False)
 def init(
     asked: options.Asked,
     file: options.File,

@@ -32,7 +32,7 @@ class _Answer:
         self.command = next((word for word in own if not word.startswith("-")), "")
         sends = self.command in _SENDERS and not any(word.startswith(_NOT_SENDING) for word in own)
         self.known: dict[str, Any] | None = empty_run() if sends else None
-        #: Nothing else comes of the command: without it, it has done nothing for whoever has called it.
+        #: Nothing is sent by the command: without its answer it has not succeeded for whoever has called it.
         self.is_all = self.command not in _SENDERS or any(word.startswith(_DRY) for word in own)
         self.found: Mapping[str, Any] | list[Any] | None = None
         #: What was told of on the way; what has ended the command.
