@@ -154,7 +154,9 @@ def _settings(loaded: LoadedSettings) -> Iterator[Check]:
             name="campaign",
             result="warn",
             found=f"not set: {', '.join(names)}",
-            fix=InTurn(Command("config init"), Advice("set them in the file that it writes")),
+            fix=Advice(f"set them in {loaded.config_path}")
+            if loaded.config_path
+            else InTurn(Command("config init"), Advice("set them in the file that it writes")),
         )
 
 

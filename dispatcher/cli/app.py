@@ -41,7 +41,9 @@ PANELS = {
 #: What other programs call what ours do.
 _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("configure", "setup", "new", "wizard", "quickstart"), Command("init", ("FILE",))),
-    "settings": Command("config init"),
+    "settings": AnyOf(
+        Command("config show", does="what holds, and who says so"), Command("config init", does="writes a config.toml")
+    ),
     **dict.fromkeys(("auth", "signin", "credentials"), Command("login")),
     **dict.fromkeys(("logout", "signout"), Command("login", (), (Option("remove"),))),
     **dict.fromkeys(("send", "start", "upload", "import", "launch"), Command("run", ("FILE",))),
@@ -132,14 +134,16 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     arguments = sys.argv[1:] if arguments is None else arguments
     answers.begin(arguments)
-    code = _main(arguments)
-    _print_answer(code)
+    code = _print_answer(_main(arguments))
     logs.note_end(code)
     return code
 
 
-def _print_answer(code: int) -> None:
-    """Whoever does not read it any more, or has no room for it, is told by the exit code all the same."""
+def _print_answer(code: int) -> int:
+    """The exit code, by which whoever does not read the answer any more, or has no room for it, is told all the same.
+
+    Where it is all that a command gives, a command without it has not succeeded.
+    """
     try:
         answers.finish(code)
     except BrokenPipeError:
@@ -150,6 +154,9 @@ def _print_answer(code: int) -> None:
     except (OSError, ValueError) as error:
         say_labelled("error", "bold red", f"the JSON cannot be written: {getattr(error, 'strerror', None) or error}")
         leave_stdout()
+        if answers.is_all():
+            return code or int(ExitCode.USAGE)
+    return code
 
 
 def _check_names(arguments: list[str]) -> None:

@@ -65,9 +65,11 @@ class Asked:
     flags: dict[str, Any]
     #: Whose tables are laid over the file's; None: as the environment says.
     profile: str | None = None
+    #: No file is read, not even the folder's config.toml.
+    no_file: bool = False
 
     def load(self) -> LoadedSettings:
         """Settings from all sources, the flags on top. Raises: SettingsError."""
         from dispatcher import settings
 
-        return settings.load(self.config, profile=self.profile, flags=self.flags)
+        return settings.load(self.config, profile=self.profile, flags=self.flags, no_file=self.no_file)

@@ -19,8 +19,10 @@ from dispatcher.errors import AuthenticationError, DispatcherError, ExitCode, Se
 from dispatcher.intake.header import shown, visible
 from dispatcher.model import Refusal
 from dispatcher.remedies import Advice, Command, Option, Setting
+from dispatcher.secret_names import TWILIO_NAMES
 from dispatcher.settings import DEFAULT_CONFIG, Settings
 from dispatcher.settings.first_config import first_config
+from dispatcher.settings.profiles import variable_of
 
 if TYPE_CHECKING:
     from dispatcher.campaign.setup import Variables
@@ -71,7 +73,7 @@ async def interview(session: Session, given: Given) -> ExitCode:
     variables = await _flow(session, questions, settings, written)
     mapped = _mapped(questions, variables, look, to, params, constants) if to else params
     sender = _sender(questions, settings.campaign.from_, region)
-    purpose = given.purpose or (_purpose(questions) if questions.can_ask else None)
+    purpose = given.purpose or _purpose(questions, written)
     if questions.missing:
         known = [
             Option(FLAGS[name].name[2:], value) for name, value in session.asked.flags.items() if value is not None
@@ -93,7 +95,9 @@ async def interview(session: Session, given: Given) -> ExitCode:
         "columns.parameters": setup.parameters_setting(variables, look, to, mapped),
         "columns.constants": constants or None,
     }
-    _write(path, given.file, written)
+    _write(path, given.file, written, session.profile)
+    if "campaign.purpose" in written.remarks:
+        say("The purpose is marketing, as none was given: rows wait for daytime (--purpose transactional: they do not)")
     _say_next(session, path, given.file)
     return ExitCode.OK
 
@@ -106,6 +110,8 @@ def _free_path(questions: Questions, given: Given) -> Path:
     path = given.path
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", fix=Option("path", path.name))
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", fix=Option("path", str(path / DEFAULT_PATH)))
     if not path.exists() and not path.is_symlink():
         return path
     free = next(
@@ -177,9 +183,12 @@ def _looks(file: str, wanted: InputSettings, sheets: Sequence[str]) -> list[tupl
 
 
 def _column(look: Look, given: str, flag: str) -> str:
-    """A column as it was given. Raises: UsageError: the file has none of that name."""
+    """A column as it was given. Raises: UsageError: the file has none of that name, or several."""
     if visible(given) in look.names:
         return visible(given)
+    if visible(given) in look.repeated:
+        fix = Advice("rename all but one of them in the file")
+        raise UsageError(f"--{flag}: several columns are named {visible(given)!r}", fix=fix)
     raise UsageError(
         f"--{flag}: the file has no column {given!r}",
         found=", ".join(f'"{shown(name)}"' for name in look.names[:40]),
@@ -368,22 +377,27 @@ def _sender(questions: Questions, given: str | None, region: str | None) -> str 
         raise SettingsError(f"[campaign] from: {wrong}", fix=Setting("campaign.from", "+1…")) from None
 
 
-def _purpose(questions: Questions) -> str | None:
+def _purpose(questions: Questions, written: _Written) -> str | None:
+    if not questions.can_ask:
+        # The one thing that is taken without an answer: marketing only ever holds rows back.
+        written.remarks["campaign.purpose"] = "Nobody was asked: rows wait for the contacts' daytime."
+        return _PURPOSES[0][0]
     return questions.pick("What is it for?", _PURPOSES, guess="marketing", flag=Option("purpose", "marketing"))
 
 
 # --- the end ---
 
 
-def _write(path: Path, file: str, written: _Written) -> None:
+def _write(path: Path, file: str, written: _Written, profile: str | None) -> None:
     """Raises: UsageError: somebody else has made it meanwhile, or it cannot be written."""
+    sid, _, key, secret = (variable_of(name, profile) for name in TWILIO_NAMES)
     heading = (
         f"Settings for {Path(file).name}, as `dispatcher init` was answered. Every other setting with its default:"
         " `dispatcher config init --path all-settings.toml`.",
         "Secrets never stand here: `dispatcher login` keeps them, or they come from the environment"
-        " (TWILIO_ACCOUNT_SID, TWILIO_API_KEY, TWILIO_API_SECRET).",
+        f" ({sid}, {key}, {secret}).",
     )
-    text = first_config(written.values, heading=heading, remarks=written.remarks)
+    text = first_config(written.values, heading=heading, remarks=written.remarks, profile=profile)
     try:
         with path.open("x", encoding="utf-8") as out:
             out.write(text)

@@ -29,6 +29,18 @@ DOES_WIDTH = 34
 #: The group of the flags that are settings, in a command's help.
 SETTINGS = "Settings (above config.toml and the environment)"
 
+#: The settings of whatever reads a file as `run` does: the campaign's, and how the file is read.
+OF_A_FILE = (
+    "campaign.flow",
+    "campaign.from",
+    "columns.to",
+    "columns.region",
+    "input.encoding",
+    "input.delimiter",
+    "input.header_row",
+    "input.sheet",
+)
+
 
 def examples(*lines: tuple[str, str] | str, more: str = "") -> str:
     """A command's epilog: examples, each with what it does, and whatever else is worth a line."""

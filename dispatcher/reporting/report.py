@@ -38,6 +38,11 @@ def is_page(path: Path) -> bool:
     return path.suffix.lower() == ".html"
 
 
+def has_format(path: Path) -> bool:
+    """Whether the name asks for a report of rows, or for a page, in a format that there is."""
+    return is_page(path) or path.name.lower().endswith(tuple(_FORMATS))
+
+
 def check_report_path(path: Path, *, page: bool = False, overwrite: bool = False) -> None:
     """Raise the ReportError that writing to this path would raise: to be asked before anything is sent.
 

@@ -19,7 +19,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from dispatcher.errors import SettingsError
-from dispatcher.remedies import Advice, Command
+from dispatcher.remedies import Advice, Command, InTurn, Option, Remedy
 from dispatcher.settings.credentials import without_secrets
 from dispatcher.settings.repairs import QUOTED, reads, repaired, value_of
 from dispatcher.settings.schema import tables, takes_list
@@ -88,7 +88,7 @@ def read(path: Path) -> ConfigFile:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist", fix=Command("config init")) from None
+        raise SettingsError(f"{path} does not exist", fix=_written_by(path)) from None
     except OSError as error:
         fix = Advice("name the file in it") if path.is_dir() else Advice(f"chmod u+r {quote(str(path))}")
         raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=fix) from None
@@ -102,6 +102,13 @@ def read(path: Path) -> ConfigFile:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         meant, problems = _taken_apart(text, str(error))
         return ConfigFile(path, text, meant, tuple(f"{path}, {problem}" for problem in problems))
+
+
+def _written_by(path: Path) -> Remedy:
+    """How a file that is not there is made."""
+    options = () if path == Path(DEFAULT_CONFIG) else (Option("path", str(path)),)
+    make = Command("config init", (), options)
+    return make if path.parent.is_dir() else InTurn(Advice(f"mkdir -p {quote(str(path.parent))}"), make)
 
 
 def misnamed(folder: Path) -> Path | None:

@@ -107,9 +107,11 @@ def load(
     profile: str | None = None,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    no_file: bool = False,
 ) -> LoadedSettings:
     """Merge the sources. `config` None: config.toml in the working folder, where there is one.
 
+    `no_file`: no file is read; a profile needs no table then: it says whose credentials are meant.
     `profile`: whose tables are laid over the rest of the file; None: DISPATCHER_PROFILE's, if it names one.
     `flags` maps `table.name` to a value; None values are passed over.
 
@@ -129,7 +131,7 @@ def load(
     problems: list[str] = []
     file: ConfigFile | None = None
     profiles = Profiles()
-    if config is not None or path.is_file():
+    if not no_file and (config is not None or path.is_file()):
         file = config_file.read(path)
         profiles = read_profiles(file.tables)
         problems += [*file.problems, *_problems_of_profiles(profiles, file)]
@@ -142,7 +144,7 @@ def load(
             for name, value in values.items():
                 dotted = f"{table}.{name}"
                 put(dotted, _beside(path, value) if dotted in _FILES else value, str(path))
-    elif meant := config_file.misnamed(Path()):
+    elif not no_file and (meant := config_file.misnamed(Path())):
         rename = Advice(f"mv {quote(str(meant))} {DEFAULT_CONFIG}")
         raise SettingsError(f"{meant} is not read: the file must be named {DEFAULT_CONFIG}", fix=rename)
     if file is not None:
@@ -168,8 +170,8 @@ def load(
     except ValidationError as error:
         problems.extend(_explain(error, history, file, profile))
         settings = Settings()
-    if profile is not None and profile not in profiles.layers:
-        unknown = unknown_profile(profile, profiles, by_flag=by_flag)
+    if profile is not None and profile not in profiles.layers and not no_file:
+        unknown = unknown_profile(profile, profiles, path, by_flag=by_flag)
         if not problems:
             raise unknown
         problems.append(str(unknown))
@@ -291,7 +293,7 @@ def _words(item: ErrorDetails, location: Sequence[str], raw: str | None) -> str:
         return message
     found = item.get("ctx", {}).get("found", item["input"])
     dotted = ".".join(location[:2])
-    shown = without_secrets(repr(found))
+    shown = without_secrets(str(found).lower() if isinstance(found, bool) else repr(found))
     if takes_list(dotted) and item["type"] in _WRONG_TYPES:
         as_table = "" if dotted == "columns.key" else f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}'
         return f'must be a list, ["first", "second"]{as_table}; found {shown}'

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dispatcher.errors import SettingsError
@@ -39,7 +40,11 @@ def asked_profile(profile: str | None, environ: Mapping[str, str]) -> str | None
         raise SettingsError(
             "this cannot be a profile's name: letters, digits, - and _",
             found=repr(name[:60]),
-            fix=_choose("eu", by_flag=profile is not None),
+            fix=Advice(
+                "leave the profile out, or name one that config.toml has"
+                if profile is not None
+                else f"unset {VARIABLE}, or export the name of a profile that config.toml has"
+            ),
         )
     return name
 
@@ -70,13 +75,13 @@ def read_profiles(tables: Mapping[str, Any]) -> Profiles:
     return Profiles(layers, tuple(problems))
 
 
-def unknown_profile(name: str, profiles: Profiles, *, by_flag: bool) -> SettingsError:
-    """The error for a name that no profile has, with the nearest that one has."""
+def unknown_profile(name: str, profiles: Profiles, file: Path, *, by_flag: bool) -> SettingsError:
+    """The error for a name that no profile of the file has, with the nearest that one has."""
     lowered = {known.lower(): known for known in profiles.layers}
     near = [known for known in lowered if known.startswith(name.lower())]
     near += difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     meant = lowered[near[0]] if near else None
-    fix: Remedy = _choose(meant, by_flag=by_flag) if meant else Advice(f"write [{TABLE}.{name}] into config.toml")
+    fix: Remedy = _choose(meant, by_flag=by_flag) if meant else Advice(f"write [{TABLE}.{name}] into {file}")
     said = "" if by_flag else f", which {VARIABLE} names"
     known = ", ".join(profiles.layers) or "none"
     return SettingsError(f"there is no profile {name!r}{said}", found=f"profiles of the settings: {known}", fix=fix)

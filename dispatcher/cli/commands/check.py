@@ -26,14 +26,7 @@ SHOWN_FIRST = 20
 
 
 @options.reads_settings(
-    "campaign.flow",
-    "campaign.from",
-    "columns.to",
-    "columns.region",
-    "input.encoding",
-    "input.delimiter",
-    "input.header_row",
-    "input.sheet",
+    *options.OF_A_FILE,
     "account.base_url",
     "hours.mode",
     "suppress.accept_unreadable",

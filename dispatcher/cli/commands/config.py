@@ -37,6 +37,8 @@ def init(
     """
     from dispatcher.settings.example import example
 
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", fix=Option("path", str(path / "config.toml")))
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(example())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,19 +20,7 @@ _PARAM = "A Parameter and the column that it comes from; again for more."
 _CONSTANT = "A Parameter that is the same text for every row; again for more."
 
 
-@options.reads_settings(
-    "columns.to",
-    "columns.region",
-    "campaign.flow",
-    "campaign.from",
-    "input.encoding",
-    "input.delimiter",
-    "input.header_row",
-    "input.sheet",
-    "account.api_version",
-    "account.base_url",
-    config=False,
-)
+@options.reads_settings(*options.OF_A_FILE, "account.api_version", "account.base_url", config=False)
 def init(
     asked: options.Asked,
     file: options.File,
@@ -56,5 +43,5 @@ def init(
 
     given = Given(file=file, path=path, purpose=purpose, param=tuple(param or ()), constant=tuple(constant or ()))
     # No other config.toml has a say in this one.
-    empty = Asked(Path(os.devnull), asked.flags)
-    return run_command(empty, lambda session: interview(session, given))
+    alone = Asked(None, asked.flags, no_file=True)
+    return run_command(alone, lambda session: interview(session, given))

@@ -18,14 +18,7 @@ EPILOG = options.examples(
 
 
 @options.reads_settings(
-    "campaign.flow",
-    "campaign.from",
-    "columns.to",
-    "columns.region",
-    "input.encoding",
-    "input.delimiter",
-    "input.header_row",
-    "input.sheet",
+    *options.OF_A_FILE,
     "account.api_version",
     "account.base_url",
     "suppress.accept_unreadable",

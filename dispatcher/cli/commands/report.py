@@ -48,7 +48,7 @@ async def report(
     """
     from dispatcher.campaign.naming import part_report_path
     from dispatcher.cli.opening import STANDARD_OUTPUT, check_stdout, open_file, to_standard_output
-    from dispatcher.reporting.report import is_page
+    from dispatcher.reporting.report import has_format, is_page
     from dispatcher.reporting.selection import Selection
 
     selection = Selection.parse(only) if only else None
@@ -63,6 +63,8 @@ async def report(
         raise UsageError("--report names the format by its suffix", fix=ways)
     if report is None and (format or only or to_stdout):
         report = part_report_path(campaign, only or (), format)
+        if not has_format(report):
+            raise UsageError("there is no report of this format", found=format, fix=Option("format", "csv"))
     if report is not None and is_page(report) and only:
         ways = AnyOf(Advice("leave --only out"), Option("format", "csv"))
         raise UsageError("the page shows the whole campaign", fix=ways)

@@ -29,14 +29,7 @@ _TEST_TO = "Send the first row's values (--row: another's) to this number instea
 
 
 @options.reads_settings(
-    "campaign.flow",
-    "campaign.from",
-    "columns.to",
-    "columns.region",
-    "input.encoding",
-    "input.delimiter",
-    "input.header_row",
-    "input.sheet",
+    *options.OF_A_FILE,
     "rate.per_second",
     "guard.max_rows",
     "canary.rows",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 LEAVES_AFTER_S = 0.5
 #: The commands whose answer has every key of a run's, however they end; and the options with which they send nothing.
 _SENDERS = frozenset({"run", "resume", "retry"})
-_NOT_SENDING = ("--dry-run", "--test-to")
+_DRY = "--dry-run"
+_NOT_SENDING = (_DRY, "--test-to")
 
 
 class _Answer:
@@ -31,6 +32,8 @@ class _Answer:
         self.command = next((word for word in own if not word.startswith("-")), "")
         sends = self.command in _SENDERS and not any(word.startswith(_NOT_SENDING) for word in own)
         self.known: dict[str, Any] | None = empty_run() if sends else None
+        #: Nothing is sent by the command: without its answer it has not succeeded for whoever has called it.
+        self.is_all = self.command not in _SENDERS or any(word.startswith(_DRY) for word in own)
         self.found: Mapping[str, Any] | list[Any] | None = None
         #: What was told of on the way; what has ended the command.
         self.told: dict[str, Any] | None = None
@@ -53,6 +56,11 @@ def begin(arguments: Sequence[str]) -> None:
 def is_asked() -> bool:
     """Whether there is to be an answer."""
     return _answer.is_asked
+
+
+def is_all() -> bool:
+    """Whether the answer is all that the command gives: nothing is sent by it."""
+    return _answer.is_all
 
 
 def streams() -> bool:

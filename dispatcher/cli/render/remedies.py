@@ -12,25 +12,19 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 
 #: The flags of this command without which another one would not find the same ledger and account; `carry` sets them.
 _carried: list[Option] = []
-#: The commands that take them.
-_OF_A_CAMPAIGN = frozenset(
-    (
-        "run",
-        "check",
-        "resume",
-        "pause",
-        "status",
-        "report",
-        "retry",
-        "reconcile",
-        "cancel",
-        "track",
-        "summary",
-        "recall",
-        "notify flush",
-        "login",
-    )
-)
+#: Which of them a command takes: a flag that it does not have would be refused. (`init` is told with its own flags.)
+_ALL = frozenset(("config", "profile", "base-url", "state-dir"))
+_TAKES = {
+    **dict.fromkeys(("run", "resume", "pause", "check", "preview", "status", "report", "retry", "reconcile"), _ALL),
+    **dict.fromkeys(("cancel", "track", "summary", "recall", "doctor", "notify flush", "ledger backup"), _ALL),
+    **dict.fromkeys((f"campaigns {name}" for name in ("list", "export", "forget", "prune")), _ALL),
+    **dict.fromkeys((f"suppress {name}" for name in ("add", "remove", "list", "check", "export")), _ALL),
+    **dict.fromkeys((f"schedule {name}" for name in ("systemd", "cron")), _ALL),
+    **dict.fromkeys((f"executions {name}" for name in ("list", "show", "steps", "context")), _ALL - {"state-dir"}),
+    **dict.fromkeys(("hours", "flows", "login", "notify test"), _ALL - {"state-dir"}),
+    "ledger move": _ALL - {"base-url"},
+    "config show": frozenset(("config", "profile")),
+}
 
 
 def carry(asked: Asked) -> None:
@@ -99,7 +93,7 @@ def _option(option: Option) -> str:
 
 
 def _command(command: Command) -> str:
-    carried = _carried if command.name in _OF_A_CAMPAIGN else ()
+    carried = [option for option in _carried if option.name in _TAKES.get(command.name, ())]
     words = ["dispatcher", command.name, *map(_quoted, command.arguments)]
     words += map(_option, (*command.options, *carried))
     return " ".join(words) + (f" ({command.does})" if command.does else "")

@@ -131,7 +131,10 @@ def test_a_report_on_stdout(ready: Program) -> None:
     failed = ready("report", "spring", "--report", "-", "--only", "failed")
     assert (failed.code, failed.out.count("\n")) == (0, 2)
     assert ready("report", "spring", "--report", "-", "--format", "html").out.startswith("<!DOCTYPE html>")
-    assert ready("report", "spring", "--report", "-", "--format", "pdf").out == ""
+    for where in (("--report", "-"), ()):
+        unknown = ready("report", "spring", *where, "--format", "pdf")
+        assert (unknown.code, unknown.out) == (2, ""), unknown.err
+        assert "fix: --format csv" in unknown.err
     both = ready("report", "spring", "--report", "-", "--open")
     assert (both.code, both.out) == (2, "")
     assert ready("status", "spring", "--json").json["report"].endswith("spring-report.csv")

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from tests.acceptance.cli.program import FLOW, Program, Result, SandboxProcess, phone, write_contacts
+from tests.acceptance.cli.program import (
+    ACCOUNT_SID,
+    CREDENTIALS,
+    FLOW,
+    Program,
+    Result,
+    SandboxProcess,
+    phone,
+    write_contacts,
+)
 from tests.acceptance.cli.test_terminal import ESCAPE, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
@@ -214,6 +223,35 @@ def test_no_credentials(program: Program) -> None:
     assert program("check", "spring.csv", env=NOBODY).code == 0
 
 
+def test_a_profile_of_the_environment(rehearsing: Program) -> None:
+    """It needs no table anywhere yet: it says whose credentials are used, and the file that is written knows it."""
+    contacts = write_contacts(rehearsing.folder / "spring.csv", 3)
+    env: dict[str, str | None] = {"DISPATCHER_PROFILE": "eu", **NOBODY}
+    refused = by_flags(rehearsing, contacts, env=env)
+    assert "export TWILIO_EU_ACCOUNT_SID" in refused.err
+    assert "dev/null" not in refused.err
+    env |= {"TWILIO_EU_ACCOUNT_SID": ACCOUNT_SID, "TWILIO_EU_AUTH_TOKEN": CREDENTIALS["TWILIO_AUTH_TOKEN"]}
+    result = by_flags(rehearsing, contacts, env=env)
+    assert (result.code, result.out) == (0, "config.toml\n"), result.err
+    assert settings(rehearsing.folder / "config.toml")["campaign"]["flow"] == FLOW
+    assert "TWILIO_EU_API_KEY" in (rehearsing.folder / "config.toml").read_text(encoding="utf-8")
+    assert rehearsing("check", "spring.csv", env=env).code == 0
+
+
+def test_a_purpose_that_nobody_was_asked(rehearsing: Program) -> None:
+    """Without a terminal it is marketing, which holds more back: that is said, and stands in the file to be changed."""
+    contacts = write_contacts(rehearsing.folder / "spring.csv", 3)
+    result = by_flags(rehearsing, contacts)
+    assert result.code == 0, result.err
+    assert "--purpose" in result.err
+    assert settings(rehearsing.folder / "config.toml")["campaign"]["purpose"] == "marketing"
+    text = (rehearsing.folder / "config.toml").read_text(encoding="utf-8")
+    assert "# Nobody was asked" in text
+    told = by_flags(rehearsing, contacts, "--purpose", "marketing", "--path", "b.toml")
+    assert "--purpose" not in told.err
+    assert "# Nobody was asked" not in (rehearsing.folder / "b.toml").read_text(encoding="utf-8")
+
+
 def test_studio_that_does_not_answer(program: Program) -> None:
     """As without credentials: what is typed is taken."""
     contacts = write_contacts(program.folder / "spring.csv", 3)
@@ -239,6 +277,15 @@ def test_a_flow_that_there_is_not(rehearsing: Program) -> None:
         result = by_flags(rehearsing, contacts, *flags)
         assert (result.code, told in result.err) == (2, True), result.err
     assert not (rehearsing.folder / "config.toml").exists()
+
+
+def test_a_column_that_is_there_twice(rehearsing: Program) -> None:
+    """It cannot be named, and writing it as it stands in the file would not help: it has to be renamed there."""
+    (rehearsing.folder / "dup.csv").write_text(f"phone,phone,name\n{phone(1)},{phone(2)},Ada\n", encoding="utf-8")
+    for flags in (("--to", "phone"), ("--param", "first_name=phone")):
+        result = by_flags(rehearsing, "dup.csv", *flags)
+        assert (result.code, "several columns are named 'phone'" in result.err) == (2, True), result.err
+        assert "fix: rename all but one of them in the file" in result.err
 
 
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])

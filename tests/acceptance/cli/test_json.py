@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -301,6 +302,30 @@ def test_stdout_that_cannot_be_written(ready: Program) -> None:
         )
         assert (ready.folder / "code").read_text().strip() == "3", (ending, done.stderr)
         assert "internal" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("campaigns", "list"), 2),
+        (("status", "spring"), 2),
+        (("run", "good.csv", "--dry-run"), 2),
+        (("status", "nowhere"), 2),
+        (("retry", "spring", "--all-rejected", "--yes"), 0),
+        (("run", "good.csv", "--test-to", phone(7), "--yes"), 0),
+    ],
+)
+def test_json_that_nobody_got_is_no_success(ready: Program, arguments: tuple[str, ...], code: int) -> None:
+    """Where the object is all that a command gives, a full disk is told by the exit code; what was sent, was sent."""
+    write_contacts(ready.folder / "good.csv", 2)
+    write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,Wrong"])
+    assert ready("run", "spring.csv", "--yes").code == 3
+    line = f"{shlex.join((*PROGRAM, *arguments))} --json >/dev/full"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=ready.folder, env=ready.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "the JSON cannot be written" in done.stderr
 
 
 # --- events ---

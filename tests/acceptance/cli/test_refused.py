@@ -288,7 +288,19 @@ def test_what_a_run_says_of_a_bad_day(ready: Program, sandbox: SandboxProcess) -
 def test_a_settings_file_that_is_missing(program: Program) -> None:
     """A settings file that is named and missing is refused, and the error says how to make one."""
     result = program("run", "c.csv", "--yes", "--config", Path("other.toml"))
-    check_error(result, 2, "settings", "other.toml", "dispatcher config init")
+    check_error(result, 2, "settings", "other.toml", "fix: dispatcher config init --path other.toml")
+    assert program("config", "init", "--path", "other.toml").code == 0
+    result = program("run", "c.csv", "--yes", "--config", Path("no/such/other.toml"))
+    check_error(result, 2, "settings", "no/such/other.toml", "fix: mkdir -p no/such")
+
+
+def test_settings_are_a_file_not_a_folder(program: Program) -> None:
+    """A folder is no file to write them into: the one in it is proposed, and that can be written."""
+    (program.folder / "spring").mkdir()
+    for command in (("config", "init"), ("init", "c.csv")):
+        result = program(*command, "--path", "spring")
+        check_error(result, 2, "usage", "spring is a folder", "fix: --path spring/config.toml")
+    assert program("config", "init", "--path", "spring/config.toml").code == 0
 
 
 def test_a_file_that_is_not_there_makes_no_campaign(ready: Program) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dispatcher.campaign.doctor import Check, checks
 from dispatcher.errors import ExitCode
-from dispatcher.remedies import Setting
+from dispatcher.remedies import Advice, Setting
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from tests.support.rehearsal import ACCOUNT_SID
 
@@ -31,6 +31,22 @@ async def test_all_is_well_but_for_the_campaign(tmp_path: Path, monkeypatch: pyt
     assert all((check.fix is None) == (check.result == "ok") for check in result.values())
     assert "made-up" not in repr(result)
     assert not (tmp_path / ".dispatcher").exists()
+
+
+@pytest.fixture
+def _some_settings() -> None:
+    Path("config.toml").write_text("[rate]\nper_second = 7\n", encoding="utf-8")
+
+
+async def test_without_a_file_one_is_to_be_written() -> None:
+    """Then the campaign's settings have a place."""
+    assert "config init" in repr((await found())["campaign"].fix)
+
+
+@pytest.mark.usefixtures("_some_settings")
+async def test_the_campaign_s_settings_go_into_the_file() -> None:
+    """One that is there is not written anew."""
+    assert (await found())["campaign"].fix == Advice("set them in config.toml")
 
 
 @pytest.fixture

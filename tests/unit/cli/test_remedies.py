@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 import typer
 
+from dispatcher.cli.app import program
 from dispatcher.cli.flags import FLAGS, Asked
 from dispatcher.cli.options import reads_settings
 from dispatcher.cli.render.remedies import carry, remedy_text, step_text
 from dispatcher.cli.session import Session
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, Setting
 from dispatcher.settings import setting_names, tables
+from docs.commands import commands
+
+COMMANDS = {name.removeprefix("dispatcher "): command for name, command in commands(typer.main.get_command(program()))}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +65,22 @@ def test_the_next_command_finds_the_same_ledger() -> None:
     try:
         text = remedy_text(Command("resume", ("spring",), does="goes on"))
         assert text == ("dispatcher resume spring --config 'my config.toml' --base-url http://127.0.0.1:8700 (goes on)")
-        assert remedy_text(Command("flows")) == "dispatcher flows"
     finally:
         carry(Asked(None, {}))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_carried_what_it_takes(name: str) -> None:
+    """Whatever it has a flag for, and nothing else: that would be refused. `init` is told with its own flags."""
+    taken = {option for param in COMMANDS[name].params for option in param.opts}
+    carry(Asked(Path("my.toml"), {"account.base_url": "http://127.0.0.1:1", "state.dir": "led ger"}, "eu"))
+    try:
+        words = shlex.split(remedy_text(Command(name)))
+    finally:
+        carry(Asked(None, {}))
+    carried = [word for word in words if word.startswith("--")]
+    possible = ("--config", "--profile", "--base-url", "--state-dir")
+    assert carried == [flag for flag in possible if flag in taken and name != "init"]
 
 
 @pytest.mark.parametrize("name", ["spring", "Spring 2026", "it's", "$(rm -rf)", "a;b", "-x", "é", "a\tb", ""])

@@ -90,11 +90,33 @@ def test_a_profile_without_a_file_is_unknown() -> None:
     assert "profiles.eu" in repr(caught.value.fix)
 
 
+def test_an_unknown_profile_names_the_file_read() -> None:
+    """Where another file than config.toml was read, it is the one to write the profile into."""
+    Path("spring.toml").write_text("", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load("spring.toml", profile="eu", environ={})
+    assert "[profiles.eu] into spring.toml" in repr(caught.value.fix)
+
+
+def test_without_a_file_only_credentials_differ(config: Path) -> None:
+    """Where no file is read, as by `init`, a profile needs no table: it says whose credentials are meant."""
+    found = load(environ={"DISPATCHER_PROFILE": "eu", "DISPATCHER_RATE_PER_SECOND": "7"}, no_file=True)
+    assert (found.profile, found.config_path, found.settings.rate.per_second) == ("eu", None, 7)
+    assert load(environ={}, no_file=True).settings.campaign.flow is None
+    with pytest.raises(SettingsError, match="cannot be a profile's name"):
+        load(environ={"DISPATCHER_PROFILE": "a b"}, no_file=True)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-eu", "../eu", "eu@x", "é"])
 def test_what_cannot_be_a_name_is_refused(config: Path, name: str) -> None:
-    """It becomes a part of a variable's and of a file's name."""
-    with pytest.raises(SettingsError, match="cannot be a profile's name"):
+    """It becomes a part of a variable's and of a file's name; no profile is proposed that there may not be."""
+    with pytest.raises(SettingsError, match="cannot be a profile's name") as caught:
         load(config, profile=name, environ={})
+    assert "eu" not in repr(caught.value.fix)
+    if name:
+        with pytest.raises(SettingsError, match="cannot be a profile's name") as caught:
+            load(config, environ={"DISPATCHER_PROFILE": name})
+        assert "unset DISPATCHER_PROFILE" in repr(caught.value.fix)
 
 
 @pytest.mark.parametrize(
