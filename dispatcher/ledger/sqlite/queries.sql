@@ -1426,7 +1426,7 @@ WHERE i.campaign_id = :campaign_id;
 -- The rows that are forgotten, as they were.
 CREATE TEMP TABLE erased AS
 SELECT r.row_id, coalesce(r.identity, r.row_id) AS identity, i.campaign_id, r.row_key, pseudonym(r.row_key) AS pseudonym,
-  coalesce(r.to_address, r.row_key) AS address
+  coalesce(r.to_address, r.row_key) AS address, coalesce(r.from_address, i.from_address) AS sender
 FROM temp.erasing AS e CROSS JOIN rows AS r USING (row_id) CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32;
 
 -- name: erased_index
@@ -1439,8 +1439,12 @@ CREATE INDEX temp.erased_keys ON erased (campaign_id, row_key);
 DROP TABLE IF EXISTS temp.erased;
 
 -- name: erased_attempts
-UPDATE attempts SET error_message = NULL, dispatch_id = pseudonym(dispatch_id), to_address = pseudonym(contact_of(
-  coalesce(to_address, (SELECT e.address FROM temp.erased AS e WHERE e.identity = attempts.row_id))))
+-- By whom they were sent stays known: a file that brings the row anew may name another sender.
+UPDATE attempts SET error_message = NULL, dispatch_id = pseudonym(dispatch_id),
+  from_address = coalesce(from_address, CASE WHEN to_address IS NULL THEN (
+    SELECT e.sender FROM temp.erased AS e WHERE e.identity = attempts.row_id) END),
+  to_address = pseudonym(contact_of(
+    coalesce(to_address, (SELECT e.address FROM temp.erased AS e WHERE e.identity = attempts.row_id))))
 WHERE row_id IN (SELECT identity FROM temp.erased);
 
 -- name: erased_sent

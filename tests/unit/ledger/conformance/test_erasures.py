@@ -20,7 +20,7 @@ from dispatcher.model import (
     hash_of,
     is_pseudonym,
 )
-from tests.support.ledgers import NONE, Line, account, batch, campaign, end, invalid, lines, new_input, report
+from tests.support.ledgers import NONE, SENDER, Line, account, batch, campaign, end, invalid, lines, new_input, report
 from tests.unit.ledger.conformance.harness import Harness
 
 ANN, BOB, CYD = "+12025550101", "+12025550102", "+12025550103"
@@ -279,6 +279,19 @@ async def test_what_studio_shows_stays_forgotten(ledger: Ledger, harness: Harnes
     await ledger.finish_input(loading.input_id, "sha")
     (foreign,) = await ledger.foreign_executions(summer, since_ms=0)
     assert foreign.contact == ANN
+
+
+async def test_a_sender_has_sent_to_who_is_forgotten(ledger: Ledger) -> None:
+    """Its cap counts them, also once their file comes again with another sender."""
+    spring, mine = await campaign(ledger), await account(ledger)
+    await plan(ledger, spring, lines(ANN))
+    await sent(ledger, spring)
+    before = await ledger.senders.begun_since(mine, 0)
+    await forget(ledger)
+    loading = await ledger.begin_input(spring, new_input("+12025550999"))
+    await ledger.load_rows(loading.input_id, batch(lines(ANN)))
+    await ledger.finish_input(loading.input_id, "sha")
+    assert await ledger.senders.begun_since(mine, 0) == before == {SENDER: 1}
 
 
 async def test_a_campaign_is_pruned_whole(ledger: Ledger, harness: Harness) -> None:
