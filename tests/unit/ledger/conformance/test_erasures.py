@@ -123,6 +123,18 @@ async def test_nothing_is_left_of_a_person(ledger: Ledger, harness: Harness) -> 
     assert (status.rows[RowState.created], status.rows[RowState.invalid]) == (2, 1)
 
 
+async def test_the_same_digits_in_another_country(ledger: Ledger) -> None:
+    """They are somebody else's: what was sent to them stays, and what waits stands against nothing."""
+    spring, summer, london = await campaign(ledger), await campaign(ledger, "summer"), "+44" + ANN[2:]
+    counts = await plan(ledger, spring, [Line(ANN), Line(london, name="Lon")])
+    await sent(ledger, spring)
+    await plan(ledger, summer, [Line("7", to=f"whatsapp:{london}"), Line(f"{london}\x1f2", to=london)])
+    traces = await forget(ledger)
+    assert (traces.rows, traces.mentions, traces.obstacles) == (1, 0, ())
+    _, theirs = await report(ledger, counts.input_id)
+    assert (theirs.to_address, theirs.cells) == (london, [london, "Lon"])
+
+
 @pytest.mark.parametrize("prefix", ["", "whatsapp:"])
 async def test_who_is_forgotten_was_reached(ledger: Ledger, prefix: str) -> None:
     """By another campaign, by the same file of the same one, and by a key of its own: nobody is reached again."""
