@@ -8,7 +8,7 @@ that it was sent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -278,8 +278,3 @@ def _strike(db: Db, person: Person) -> None:
     db.run("strike_campaigns", number=number, hint=hint)
     db.run("strike_notices", number=number, hint=hint)
     db.run("strike_log", number=number, hint=hint)
-
-
-def rows_of(traces: Sequence[Traces]) -> int:
-    """How many rows are theirs, over several ledgers."""
-    return sum(one.rows for one in traces)

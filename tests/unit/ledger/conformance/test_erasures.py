@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from dispatcher.errors import AccountLocked
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.erasing import Traces
 from dispatcher.ledger.executions import TrackedExecution
@@ -213,6 +214,23 @@ async def test_in_flight_or_unknown_is_refused(ledger: Ledger, harness: Harness,
     assert obstacle.begun_at_ms == NOW_MS - HOUR_MS
     assert everything(harness) == before
     assert (await ledger.erasures.look(PERSON, quietly)).obstacles == traces.obstacles
+
+
+async def test_a_load_of_another_account_stays(ledger: Ledger) -> None:
+    """An account that was made since the others were held: its file is being loaded, and is not cut short."""
+    spring, other = await campaign(ledger), await campaign(ledger, "other", "AC" + "1" * 32)
+    await plan(ledger, spring, lines(ANN))
+    await sent(ledger, spring)
+    loading = await ledger.begin_input(other, new_input())
+    await ledger.load_rows(loading.input_id, batch(lines(ANN, BOB)))
+    held = {spring.account.account_id}
+    with pytest.raises(AccountLocked):
+        await ledger.erasures.forget(PERSON, quietly, suppress=False, actor="me", held=held)
+    with pytest.raises(AccountLocked):
+        await ledger.erasures.prune(spring, actor="me", held=held)
+    assert (await ledger.finish_input(loading.input_id, "sha")).total == 2
+    held.add(other.account.account_id)
+    assert await ledger.erasures.prune(spring, actor="me", held=held) == 1
 
 
 async def test_cells_of_who_is_still_to_be_reached(ledger: Ledger) -> None:
