@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dispatcher.campaign.archive import Aged
 from dispatcher.campaign.suppressions import actor, addresses_of
 from dispatcher.errors import AccountLocked, CampaignNotFound, NotForgotten
 from dispatcher.events import EventBus, WaitKind
 from dispatcher.ledger import Ledger, clean_ledger, has_rehearsals, ledger_folder, open_ledger
 from dispatcher.ledger.erasing import Obstacle, Traces
 from dispatcher.ledger.erasures import Erasure
-from dispatcher.ledger.records import CampaignRecord
 from dispatcher.ledger.striking import DIGITS_MIN, Person
 from dispatcher.model import RowState, contact_of
 from dispatcher.plurals import counted
@@ -105,15 +105,24 @@ class Forgetting:
             traces.append(of_it)
         return _found(traces)
 
-    async def prune(self, campaigns: Sequence[CampaignRecord]) -> int:
-        """Take cells and addresses out of campaigns that are over, one after the other; returns of how many rows."""
+    async def prune(self, old: Sequence[Aged]) -> tuple[list[Aged], int]:
+        """Take cells and addresses out of campaigns that are over, one after the other.
+
+        Those to which anything has happened since they were looked at stay as they are. Returns which were pruned, and
+        of how many rows. Raises: AccountLocked, LedgerError.
+        """
         ledger, _ = self._ledgers[0]
+        ages = await ledger.erasures.ages()
+        still = [one for one in old if ages[one.status.campaign.campaign_id].active_at_ms == one.age.active_at_ms]
+        pruned: list[Aged] = []
         rows = 0
         self.progress.begin("pruning")
-        for done, campaign in enumerate(campaigns):
-            self.progress.tell(done, len(campaigns))
-            rows += await ledger.erasures.prune(campaign, actor=actor(), held=self._held[0])
-        return rows
+        for done, one in enumerate(still):
+            self.progress.tell(done, len(still))
+            if n := await ledger.erasures.prune(one.status.campaign, actor=actor(), held=self._held[0]):
+                pruned.append(one)
+                rows += n
+        return pruned, rows
 
     async def clean(self) -> list[Path]:
         """Write the ledgers' files anew; returns ledgers that lie beside them and are as they were.
