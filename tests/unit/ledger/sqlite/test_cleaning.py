@@ -62,7 +62,7 @@ async def test_nothing_is_left_on_free_pages(tmp_path: Path) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert FILE_NAME in holds(tmp_path, ANN)
     told: list[tuple[int, int]] = []
-    assert clean(tmp_path, lambda done, total: told.append((done, total))) == [tmp_path / MOVED_NAME]
+    assert clean(tmp_path, lambda done, total: told.append((done, total))) == [young, tmp_path / MOVED_NAME]
     assert holds(tmp_path, ANN) == []
     assert young.exists()
     assert told[-1][0] == told[-1][1] > 0
