@@ -72,7 +72,7 @@ class Traces:
 
 def look(db: Db, person: Person, progress: Progress) -> Traces:
     """Find a person, in cells, too; reads every cell of the ledger."""
-    found = db.rows("person_rows", contact=person.contact, number=person.sought, hint=person.hint)
+    found = db.rows("person_rows", contact=person.contact, number=person.sought, hint=person.hint, digit=person.digit)
     own, elsewhere = {row_id for row_id, _ in found}, {row_id for row_id, is_sent_there in found if not is_sent_there}
     sent_there = {row_id for (row_id,) in db.rows("person_open", contact=person.contact)}
     named = _named(db, person, progress) - own
@@ -269,7 +269,7 @@ def _drop_cut_short(db: Db) -> None:
 
 def _strike(db: Db, person: Person) -> None:
     """A person's number goes out of texts that are nobody's cells."""
-    number, hint = person.sought, person.hint
+    number, hint = person.sought, person.digit
     db.run("strike_attempts", number=number, hint=hint)
     db.run("strike_executions", number=number, hint=hint)
     db.run("strike_sent", number=number, hint=hint)

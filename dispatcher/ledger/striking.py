@@ -33,8 +33,13 @@ class Person:
 
     @property
     def hint(self) -> str:
-        """What every text has that names the person in any way that is looked for: to leave most aside quickly."""
+        """What every address of the person has, to leave most aside quickly."""
         return self.number[-2:] or self.contact
+
+    @property
+    def digit(self) -> str:
+        """What every text has that names the person: the digits of a number may stand apart in it."""
+        return self.number[-1:] or self.contact
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether cells as they are stored may name the person; quick, and true too often."""

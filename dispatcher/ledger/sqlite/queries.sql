@@ -1290,8 +1290,8 @@ FROM canary_rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT J
 WHERE r.campaign_id = :campaign_id AND (r.state = 'sending' OR r.state = 'created' OR r.state = 'rejected' OR r.state = 'unknown');
 
 -- name: erasure_key
--- What was forgotten (campaigns forget, campaigns prune). In what follows, the number of who is to be forgotten is their national
--- digits ('': none), and the hint what every text has that may name them.
+-- What was forgotten (campaigns forget, campaigns prune). In what follows, the number of who is to be forgotten is as `struck`
+-- takes it ('': none), and the hint what every text (or address) has that may name them.
 -- Whether the key that is there is the one by which people were forgotten; no row: nobody was.
 SELECT key_check = pseudonym('') FROM erasures ORDER BY erasure_id DESC LIMIT 1;
 
@@ -1374,7 +1374,7 @@ WHERE ready_at_ms IS NULL AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEE
 -- packed
 -- A person's rows: those that are sent to them, and (0) those that another contact has whose key names them.
 SELECT json_group_array(json_array(row_id, contact_of(coalesce(to_address, row_key)) = :contact)) FROM rows
-WHERE (instr(to_address, :hint) OR instr(row_key, :hint))
+WHERE (instr(to_address, :hint) OR instr(row_key, :hint) OR (row_key GLOB '*[^0-9+]*' AND instr(row_key, :digit)))
   AND (contact_of(coalesce(to_address, row_key)) = :contact OR contact_of(row_key) = :contact OR struck(row_key, :number) <> row_key);
 
 -- name: person_open

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -122,6 +123,19 @@ async def test_nothing_is_left_of_a_person(ledger: Ledger, harness: Harness) -> 
     assert all(row.execution_sid for row in told[:2])
     status = await ledger.status(spring)
     assert (status.rows[RowState.created], status.rows[RowState.invalid]) == (2, 1)
+
+
+async def test_a_number_in_odd_groups(ledger: Ledger, harness: Harness) -> None:
+    """However its digits stand apart: in keys, replies, reasons and messages."""
+    spring, odd = await campaign(ledger), "2 025 550 10 1"
+    await plan(ledger, spring, [Line(f"no. {odd}", to=BOB, name=odd), Line(CYD)])
+    await sent(ledger, spring)
+    (one, two) = await ledger.executions_to_track(spring, read_as="v", after=0, limit=9)
+    seen = TrackedExecution(attempt_id=two.attempt_id, status=ExecutionStatus.ended, seen_at_ms=NOW_MS, read_as="v")
+    await ledger.save_executions([dataclasses.replace(seen, variables={"reply": odd}, error_message=f"to {odd}")])
+    await ledger.lists.add(await account(ledger), [CYD], actor="me", reason=f"as {odd}")
+    await forget(ledger)
+    assert "550 10" not in everything(harness)
 
 
 async def test_the_same_digits_in_another_country(ledger: Ledger) -> None:
