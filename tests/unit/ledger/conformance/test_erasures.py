@@ -130,7 +130,7 @@ async def test_a_number_in_odd_groups(ledger: Ledger, harness: Harness) -> None:
     spring, odd = await campaign(ledger), "2 025 550 10 1"
     await plan(ledger, spring, [Line(f"no. {odd}", to=BOB, name=odd), Line(CYD)])
     await sent(ledger, spring)
-    (one, two) = await ledger.executions_to_track(spring, read_as="v", after=0, limit=9)
+    _, two = await ledger.executions_to_track(spring, read_as="v", after=0, limit=9)
     seen = TrackedExecution(attempt_id=two.attempt_id, status=ExecutionStatus.ended, seen_at_ms=NOW_MS, read_as="v")
     await ledger.save_executions([dataclasses.replace(seen, variables={"reply": odd}, error_message=f"to {odd}")])
     await ledger.lists.add(await account(ledger), [CYD], actor="me", reason=f"as {odd}")
