@@ -77,6 +77,8 @@ def look(db: Db, person: Person, progress: Progress) -> Traces:
     sent_there = {row_id for (row_id,) in db.rows("person_open", contact=person.contact)}
     named = _named(db, person, progress) - own
     known = {row[0]: row for row in db.rows("erasable_rows", row_ids=list(own | named | sent_there))}
+    # Of loads that were cut short no row is known: they go whole.
+    own &= known.keys()
     # A line that can never be sent has no key, and often no address: whose cells name the person is theirs.
     own |= {row_id for row_id in named if row_id in known and not known[row_id][4]}
     others = (named & known.keys()) - own

@@ -1390,7 +1390,8 @@ SELECT r.row_id FROM (
 SELECT json_group_array(json_array(r.row_id, c.name, a.account_sid, r.state, r.row_key IS NOT NULL, t.begun_at_ms, t.ended_at_ms))
 FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32
   CROSS JOIN campaigns AS c USING (campaign_id) CROSS JOIN accounts AS a USING (account_id)
-  LEFT JOIN attempts AS t ON t.attempt_id = r.last_attempt;
+  LEFT JOIN attempts AS t ON t.attempt_id = r.last_attempt
+WHERE i.ready_at_ms IS NOT NULL;
 
 -- name: reports_of_rows
 -- Where the reports of these rows' campaigns were written last.

@@ -257,6 +257,16 @@ async def test_cells_of_who_is_still_to_be_reached(ledger: Ledger) -> None:
     assert (await forget(ledger)).mentions == 1
 
 
+async def test_a_load_cut_short_stands_against_nothing(ledger: Ledger, harness: Harness) -> None:
+    """Its rows are never sent as they are: they are no obstacle, nobody's rows, and go."""
+    spring = await campaign(ledger)
+    loading = await ledger.begin_input(spring, new_input())
+    await ledger.load_rows(loading.input_id, batch([Line(BOB, name=f"ask {ANN}"), Line(ANN), Line(f"{ANN}-2", to=BOB)]))
+    for traces in (await ledger.erasures.look(PERSON, quietly), await forget(ledger)):
+        assert (traces.rows, traces.waiting, traces.mentions, traces.obstacles) == (0, 0, 0, ())
+    assert "2025550101" not in everything(harness)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.rejected, Outcome.busy])
 async def test_no_retry_sends_empty_rows(ledger: Ledger, outcome: Outcome) -> None:
     """What was refused, left out or waited keeps its state, and is never sent without its cells."""
