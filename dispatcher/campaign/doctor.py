@@ -264,6 +264,8 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
         yield Check(name="ledger", result="fail", found=found, fix=fix)
         return
     yield Check(name="ledger", result="ok", found=found)
+    if health.key_lost is not None:
+        yield _failed("forgotten people", health.key_lost)
     if credentials is not None:
         leased = is_leased(settings.state, credentials.account_sid, settings.studio_url, loopback=settings.is_loopback)
         if leased:

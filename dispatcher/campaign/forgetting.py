@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dispatcher.campaign.archive import Aged
 from dispatcher.campaign.suppressions import actor, addresses_of
 from dispatcher.errors import AccountLocked, CampaignNotFound, NotForgotten
 from dispatcher.events import EventBus, WaitKind
 from dispatcher.ledger import Ledger, clean_ledger, has_rehearsals, ledger_folder, open_ledger
 from dispatcher.ledger.erasing import Obstacle, Traces
 from dispatcher.ledger.erasures import Erasure
-from dispatcher.ledger.records import CampaignRecord
 from dispatcher.ledger.striking import DIGITS_MIN, Person
 from dispatcher.model import RowState, contact_of
 from dispatcher.plurals import counted
@@ -68,16 +68,23 @@ class Found:
 class Forgetting:
     """Made by `open_forgetting`: the ledgers that are open, and whose accounts are held."""
 
-    def __init__(self, settings: Settings, ledgers: Sequence[tuple[Ledger, bool]]) -> None:
-        """`ledgers`: each with whether it is of this machine's hosts; the first is the one that is meant."""
+    def __init__(self, settings: Settings, ledgers: Sequence[tuple[Ledger, bool]], held: Sequence[set[int]]) -> None:
+        """`ledgers`: each with whether it is of this machine's hosts; the first is the one that is meant.
+
+        `held`: of each the accounts that are held.
+        """
         self._settings = settings
         self._ledgers = ledgers
+        self._held = held
         self.progress = Progress()
 
     async def look(self, person: Person) -> Found:
         """Find a person. Raises: NotForgotten, LedgerError."""
         self.progress.begin("looking through the ledger")
-        return self._found([await one.erasures.look(person, self.progress.tell) for one, _ in self._ledgers])
+        traces = [await one.erasures.look(person, self.progress.tell) for one, _ in self._ledgers]
+        for (ledger, _), of_it in zip(self._ledgers, traces, strict=True):
+            self._check(of_it, ledger)
+        return _found(traces)
 
     async def forget(self, person: Person, *, suppress: bool) -> Found:
         """Take a person out of every campaign: of each ledger all or nothing. Raises: NotForgotten, LedgerError.
@@ -85,27 +92,37 @@ class Forgetting:
         `suppress`: and keep them out of what is planned from now on.
         """
         traces = []
-        for ledger, loopback in self._ledgers:
+        for (ledger, loopback), held in zip(self._ledgers, self._held, strict=True):
             self.progress.begin("forgetting")
             of_it = await ledger.erasures.forget(
                 person,
                 self.progress.tell,
                 suppress=suppress and loopback == self._settings.is_loopback,
                 actor=actor(),
+                held=held,
             )
             self._check(of_it, ledger)
             traces.append(of_it)
-        return self._found(traces)
+        return _found(traces)
 
-    async def prune(self, campaigns: Sequence[CampaignRecord]) -> int:
-        """Take cells and addresses out of campaigns that are over, one after the other; returns of how many rows."""
+    async def prune(self, old: Sequence[Aged]) -> tuple[list[Aged], int]:
+        """Take cells and addresses out of campaigns that are over, one after the other.
+
+        Those to which anything has happened since they were looked at stay as they are. Returns which were pruned, and
+        of how many rows. Raises: AccountLocked, LedgerError.
+        """
         ledger, _ = self._ledgers[0]
+        ages = await ledger.erasures.ages()
+        still = [one for one in old if ages[one.status.campaign.campaign_id].active_at_ms == one.age.active_at_ms]
+        pruned: list[Aged] = []
         rows = 0
         self.progress.begin("pruning")
-        for done, campaign in enumerate(campaigns):
-            self.progress.tell(done, len(campaigns))
-            rows += await ledger.erasures.prune(campaign, actor=actor())
-        return rows
+        for done, one in enumerate(still):
+            self.progress.tell(done, len(still))
+            if n := await ledger.erasures.prune(one.status.campaign, actor=actor(), held=self._held[0]):
+                pruned.append(one)
+                rows += n
+        return pruned, rows
 
     async def clean(self) -> list[Path]:
         """Write the ledgers' files anew; returns ledgers that lie beside them and are as they were.
@@ -124,19 +141,6 @@ class Forgetting:
         logs = [await ledger.erasures.log() for ledger, _ in self._ledgers]
         return any(one.cleaned_at_ms is None for log in logs for one in log)
 
-    def _found(self, traces: Sequence[Traces]) -> Found:
-        for (ledger, _), of_it in zip(self._ledgers, traces, strict=True):
-            self._check(of_it, ledger)
-        return Found(
-            rows=sum(one.rows for one in traces),
-            waiting=sum(one.waiting for one in traces),
-            campaigns=tuple(dict.fromkeys(name for one in traces for name in one.campaigns)),
-            mentions=sum(one.mentions for one in traces),
-            reports=tuple(dict.fromkeys(path for one in traces for path in one.reports)),
-            lists=tuple(dict.fromkeys(path for one in traces for path in one.lists)),
-            is_suppressed=any(one.is_suppressed for one in traces),
-        )
-
     def _check(self, traces: Traces, ledger: Ledger) -> None:
         """Raises: NotForgotten."""
         if not traces.obstacles:
@@ -149,6 +153,18 @@ class Forgetting:
             folder = Path(ledger.location).parent
             error.fix = Advice(f"rehearsals reach nobody: remove {folder}, or give its host (base_url)")
         raise error
+
+
+def _found(traces: Sequence[Traces]) -> Found:
+    return Found(
+        rows=sum(one.rows for one in traces),
+        waiting=sum(one.waiting for one in traces),
+        campaigns=tuple(dict.fromkeys(name for one in traces for name in one.campaigns)),
+        mentions=sum(one.mentions for one in traces),
+        reports=tuple(dict.fromkeys(path for one in traces for path in one.reports)),
+        lists=tuple(dict.fromkeys(path for one in traces for path in one.lists)),
+        is_suppressed=any(one.is_suppressed for one in traces),
+    )
 
 
 def _refusal(one: Obstacle, settings: Settings, more: str) -> NotForgotten:
@@ -214,6 +230,7 @@ async def open_forgetting(
         if rehearsals and not settings.is_loopback and has_rehearsals(settings.state):
             kinds.append(True)
         ledgers: list[tuple[Ledger, bool]] = []
+        held: list[set[int]] = []
         for loopback in kinds:
             try:
                 ledger = await open_ledger(settings.state, create=False, loopback=loopback)
@@ -221,12 +238,13 @@ async def open_forgetting(
                 folder = ledger_folder(settings.state, loopback=loopback)
                 raise CampaignNotFound("there is no ledger, so nobody is known", found=str(folder)) from None
             stack.push_async_callback(ledger.close)
-            await _hold(stack, ledger, bus, wait=wait)
+            held.append(await _hold(stack, ledger, bus, wait=wait))
             ledgers.append((ledger, loopback))
-        yield Forgetting(settings, ledgers)
+        yield Forgetting(settings, ledgers, held)
 
 
-async def _hold(stack: contextlib.AsyncExitStack, ledger: Ledger, bus: EventBus, *, wait: bool) -> None:
+async def _hold(stack: contextlib.AsyncExitStack, ledger: Ledger, bus: EventBus, *, wait: bool) -> set[int]:
+    """Returns the numbers of the accounts."""
     why = "a process sends or plans for an account of this ledger, and would write of its people again"
 
     def waiting() -> None:
@@ -240,3 +258,4 @@ async def _hold(stack: contextlib.AsyncExitStack, ledger: Ledger, bus: EventBus,
         except AccountLocked as error:
             raise AccountLocked(why, found=account.account_sid, fix=error.fix) from None
     bus.resume(WaitKind.account)
+    return {account.account_id for account in accounts.values()}

@@ -8,7 +8,7 @@ that it was sent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -72,11 +72,13 @@ class Traces:
 
 def look(db: Db, person: Person, progress: Progress) -> Traces:
     """Find a person, in cells, too; reads every cell of the ledger."""
-    found = db.rows("person_rows", contact=person.contact, number=person.number, hint=person.hint)
+    found = db.rows("person_rows", contact=person.contact, number=person.sought, hint=person.hint, digit=person.digit)
     own, elsewhere = {row_id for row_id, _ in found}, {row_id for row_id, is_sent_there in found if not is_sent_there}
     sent_there = {row_id for (row_id,) in db.rows("person_open", contact=person.contact)}
     named = _named(db, person, progress) - own
     known = {row[0]: row for row in db.rows("erasable_rows", row_ids=list(own | named | sent_there))}
+    # Of loads that were cut short no row is known: they go whole.
+    own &= known.keys()
     # A line that can never be sent has no key, and often no address: whose cells name the person is theirs.
     own |= {row_id for row_id in named if row_id in known and not known[row_id][4]}
     others = (named & known.keys()) - own
@@ -269,7 +271,7 @@ def _drop_cut_short(db: Db) -> None:
 
 def _strike(db: Db, person: Person) -> None:
     """A person's number goes out of texts that are nobody's cells."""
-    number, hint = person.number, person.hint
+    number, hint = person.sought, person.digit
     db.run("strike_attempts", number=number, hint=hint)
     db.run("strike_executions", number=number, hint=hint)
     db.run("strike_sent", number=number, hint=hint)
@@ -278,8 +280,3 @@ def _strike(db: Db, person: Person) -> None:
     db.run("strike_campaigns", number=number, hint=hint)
     db.run("strike_notices", number=number, hint=hint)
     db.run("strike_log", number=number, hint=hint)
-
-
-def rows_of(traces: Sequence[Traces]) -> int:
-    """How many rows are theirs, over several ledgers."""
-    return sum(one.rows for one in traces)

@@ -7,18 +7,17 @@ and would write of them again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
 
 from dispatcher.clock import now_ms
-from dispatcher.errors import LedgerKeyLost
+from dispatcher.errors import AccountLocked, LedgerKeyLost
 from dispatcher.ledger import erasing, pseudonyms
 from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.erasing import Progress, Traces
 from dispatcher.ledger.records import CampaignRecord
 from dispatcher.ledger.striking import Person
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Advice, Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +54,10 @@ class Age:
     is_pruned: bool
 
 
-class _MakesKey(Protocol):
-    def __call__(self) -> None: ...
-
-
 class Erasures:
     """See `protocol.Ledger.erasures`. Raises: LedgerError; LedgerKeyLost where people cannot be told any more."""
 
-    def __init__(self, do: Work, read: Work, *, make_key: _MakesKey, forgotten: Callable[[], None]) -> None:
+    def __init__(self, do: Work, read: Work, *, make_key: Callable[[], None], forgotten: Callable[[], None]) -> None:
         """`do`: a transaction that is on disk when it returns; `read`: one that only reads.
 
         `make_key`: the key is there from then on, on disk; `forgotten`: cells that are kept in memory are not true now.
@@ -93,13 +88,17 @@ class Erasures:
         """Find a person. `progress` is called on the ledger's thread."""
         return await self._read(lambda db: erasing.look(db, person, progress))
 
-    async def forget(self, person: Person, progress: Progress, *, suppress: bool, actor: str) -> Traces:
+    async def forget(
+        self, person: Person, progress: Progress, *, suppress: bool, actor: str, held: Collection[int] | None = None
+    ) -> Traces:
         """Take a person out of every campaign, all or nothing; nothing where the traces returned name obstacles.
 
-        `suppress`: and keep them out of what is planned from now on, by all accounts.
+        `suppress`: and keep them out of what is planned from now on, by all accounts. `held`: the numbers of the
+        accounts whose lease the caller holds; None: nobody else is at work. Raises: AccountLocked: another was made.
         """
 
         def work(db: Db) -> Traces:
+            _check_held(db, held)
             _check_key(db)
             return erasing.forget(db, person, progress, suppress=suppress, actor=actor, now_ms=now_ms())
 
@@ -108,10 +107,14 @@ class Erasures:
         self._forgotten()
         return traces
 
-    async def prune(self, campaign: CampaignRecord, *, actor: str) -> int:
-        """Take the cells and addresses out of a campaign that is over; returns of how many rows. All or nothing."""
+    async def prune(self, campaign: CampaignRecord, *, actor: str, held: Collection[int] | None = None) -> int:
+        """Take the cells and addresses out of a campaign that is over; returns of how many rows. All or nothing.
+
+        `held`: as above. Raises: AccountLocked.
+        """
 
         def work(db: Db) -> int:
+            _check_held(db, held)
             _check_key(db)
             return erasing.prune(db, campaign, actor=actor, now_ms=now_ms())
 
@@ -144,6 +147,12 @@ class Erasures:
         # Never a new key where people were forgotten by another: they would be strangers.
         await self._read(pseudonyms.in_use)
         await asyncio.to_thread(self._make_key)
+
+
+def _check_held(db: Db, held: Collection[int] | None) -> None:
+    """Raises: AccountLocked: a file may be loading for an account, and half of it would be taken for cut short."""
+    if held is not None and not {account_id for _, _, account_id, *_ in db.rows("campaign_list")}.issubset(held):
+        raise AccountLocked("a process begins to plan for another account of this ledger", fix=Option("wait"))
 
 
 def _check_key(db: Db) -> None:

@@ -19,12 +19,17 @@ def in_use(db: Db) -> bool:
     if found is None:
         return False
     if not found[0]:
-        raise LedgerKeyLost(
-            "people were forgotten, and the key that tells who they are is not there: they would be reached again",
-            found="no forgotten.key beside the ledger, or another ledger's",
-            fix=AnyOf(Advice("put the file back from a copy"), Setting("state.dir", "a new folder")),
-        )
+        raise key_lost()
     return True
+
+
+def key_lost() -> LedgerKeyLost:
+    """What to say where people were forgotten by a key that is not there."""
+    return LedgerKeyLost(
+        "people were forgotten, and the key that tells who they are is not there: they would be reached again",
+        found="no forgotten.key beside the ledger, or another ledger's",
+        fix=AnyOf(Advice("put the file back from a copy"), Setting("state.dir", "a new folder")),
+    )
 
 
 def stand_ins(db: Db, contacts: Sequence[str]) -> list[str]:

@@ -27,9 +27,19 @@ class Person:
     number: str = ""
 
     @property
+    def sought(self) -> str:
+        """The number as `struck` takes it."""
+        return f"{self.contact[1 : -len(self.number)]} {self.number}" if self.number else ""
+
+    @property
     def hint(self) -> str:
-        """What every text has that names the person in any way that is looked for: to leave most aside quickly."""
+        """What every address of the person has, to leave most aside quickly."""
         return self.number[-2:] or self.contact
+
+    @property
+    def digit(self) -> str:
+        """What every text has that names the person: the digits of a number may stand apart in it."""
+        return self.number[-1:] or self.contact
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether cells as they are stored may name the person; quick, and true too often."""
@@ -40,18 +50,31 @@ class Person:
     def without(self, cell: str) -> str:
         """A cell without the person; itself where they are not in it."""
         if self.number:
-            return struck(cell, self.number) or ""
+            return struck(cell, self.sought) or ""
         return "" if contact_of(cell.strip()) == self.contact else cell
 
 
-def struck(text: str | None, number: str) -> str | None:
-    """A text without a number, and nothing else of it changed."""
+def struck(text: str | None, sought: str) -> str | None:
+    """A text without a number, and nothing else of it changed.
+
+    `sought`: the country code, a space and the national digits. A number with a plus and another country's
+    code is another person's; any other is taken for theirs.
+    """
+    code, _, number = sought.rpartition(" ")
     if not text or len(number) < DIGITS_MIN:
         return text
-    return _pattern(number).sub("", text)
+    return _pattern(number).sub(lambda match: match[0] if _is_foreign(match["before"], code) else "", text)
+
+
+def _is_foreign(before: str | None, code: str) -> bool:
+    if before is None or not before.startswith("+"):
+        return False
+    # No country code begins with a zero.
+    digits = "".join(filter(str.isdecimal, before)).lstrip("0")
+    return digits != "" and not digits.startswith(code)
 
 
 @lru_cache(maxsize=16)
 def _pattern(number: str) -> re.Pattern[str]:
     """The number, and before it what belongs to it: a plus and a country code, a trunk's zero."""
-    return re.compile(rf"(?:\+?(?<!\d)\d(?:{_BETWEEN}\d){{0,4}}{_BETWEEN})?\(?{_BETWEEN.join(number)}")
+    return re.compile(rf"(?P<before>\+?(?<!\d)\d(?:{_BETWEEN}\d){{0,4}}{_BETWEEN})?\(?{_BETWEEN.join(number)}")

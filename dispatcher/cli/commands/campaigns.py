@@ -297,7 +297,7 @@ async def prune(
                 open_forgetting(session.settings, bus=session.bus, wait=wait, rehearsals=False) as opened,
                 working(lambda: (opened.progress.what, opened.progress.done, opened.progress.total)),
             ):
-                rows = await opened.prune([one.status.campaign for one in old])
+                old, rows = await opened.prune(old)
                 aside = await _cleaned(opened) if old or await opened.is_unclean() else []
         _say_aside(aside)
     names = [one.status.campaign.name for one in old]

@@ -32,7 +32,7 @@ def clean(folder: Path, progress: Callable[[int, int], None]) -> list[Path]:
     """Rewrite a folder's ledger, empty its log, and remove the copies that upgrades have left. Blocking.
 
     `progress` is called with the bytes that are written and those that there are to write, as far as it can be told.
-    Returns the ledgers that lie beside it under other names, which are as they were.
+    Returns the ledgers that lie beside it under other names, young copies among them, which are as they were.
     Raises: LedgerFull (the ledger is whole, and as it was), LedgerUnreachable: others read it or write to it.
     """
     path = folder / FILE_NAME
@@ -54,7 +54,9 @@ def clean(folder: Path, progress: Callable[[int, int], None]) -> list[Path]:
         if isinstance(failure, LedgerFull):
             failure.fix = InTurn(Advice("free as much space as the ledger has, twice"), Advice("run this again"))
         raise failure from error
-    return sorted(file for file in folder.glob(f"*{FILE_NAME}") if file.name.startswith(_ASIDE))
+    aside = [file for file in folder.glob(f"*{FILE_NAME}") if file.name.startswith(_ASIDE)]
+    # Being made at this moment, or left by one that was killed a short time ago.
+    return sorted([*aside, *folder.glob(f".{FILE_NAME}.*.tmp")])
 
 
 def _rewrite(db: sqlite3.Connection, path: Path, progress: Callable[[int, int], None]) -> None:

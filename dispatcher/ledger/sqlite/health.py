@@ -7,12 +7,22 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.ledger.sqlite.connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, connect_readonly
+from dispatcher.errors import LedgerKeyLost
+from dispatcher.ledger import pseudonyms
+from dispatcher.ledger.sqlite.connection import (
+    APPLICATION_ID,
+    FILE_NAME,
+    SCHEMA_VERSION,
+    connect_readonly,
+    lend_functions,
+)
 from dispatcher.ledger.sqlite.failures import mapped
 from dispatcher.ledger.sqlite.queries import queries
 
 #: Problems that are worth reading.
 PROBLEMS_MAX = 5
+#: The schema's version from which on people can be forgotten.
+_FORGETS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,8 @@ class LedgerHealth:
     since_ms: int | None
     #: Empty where it is whole.
     problems: tuple[str, ...]
+    #: What is wrong where people were forgotten, and cannot be told again.
+    key_lost: LedgerKeyLost | None = None
 
 
 def ledger_health(state_dir: Path) -> LedgerHealth | None:
@@ -50,6 +62,7 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
                 problems.insert(0, "the file is another program's, not a ledger")
             campaigns = 0 if problems else len(db.execute(queries()["campaign_list"]).fetchall())
             (since_ms,) = (None,) if problems else db.execute(queries()["ledger_since"]).fetchone()
+            is_key_lost = not problems and version >= _FORGETS and _is_key_lost(db, state_dir)
     except sqlite3.Error as error:
         raise mapped(error) from error
     return LedgerHealth(
@@ -60,4 +73,11 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
         campaigns=campaigns,
         since_ms=since_ms,
         problems=tuple(problems),
+        key_lost=pseudonyms.key_lost() if is_key_lost else None,
     )
+
+
+def _is_key_lost(db: sqlite3.Connection, state_dir: Path) -> bool:
+    lend_functions(db, state_dir)
+    found = db.execute(queries()["erasure_key"]).fetchone()
+    return found is not None and not found[0]

@@ -1295,8 +1295,8 @@ FROM canary_rows AS r JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT J
 WHERE r.campaign_id = :campaign_id AND (r.state = 'sending' OR r.state = 'created' OR r.state = 'rejected' OR r.state = 'unknown');
 
 -- name: erasure_key
--- What was forgotten (campaigns forget, campaigns prune). In what follows, the number of who is to be forgotten is their national
--- digits ('': none), and the hint what every text has that may name them.
+-- What was forgotten (campaigns forget, campaigns prune). In what follows, the number of who is to be forgotten is as `struck`
+-- takes it ('': none), and the hint what every text (or address) has that may name them.
 -- Whether the key that is there is the one by which people were forgotten; no row: nobody was.
 SELECT key_check = pseudonym('') FROM erasures ORDER BY erasure_id DESC LIMIT 1;
 
@@ -1379,7 +1379,7 @@ WHERE ready_at_ms IS NULL AND EXISTS (SELECT 1 FROM chunks WHERE chunk_id BETWEE
 -- packed
 -- A person's rows: those that are sent to them, and (0) those that another contact has whose key names them.
 SELECT json_group_array(json_array(row_id, contact_of(coalesce(to_address, row_key)) = :contact)) FROM rows
-WHERE (instr(to_address, :hint) OR instr(row_key, :hint))
+WHERE (instr(to_address, :hint) OR instr(row_key, :hint) OR (row_key GLOB '*[^0-9+]*' AND instr(row_key, :digit)))
   AND (contact_of(coalesce(to_address, row_key)) = :contact OR contact_of(row_key) = :contact OR struck(row_key, :number) <> row_key);
 
 -- name: person_open
@@ -1395,7 +1395,8 @@ SELECT r.row_id FROM (
 SELECT json_group_array(json_array(r.row_id, c.name, a.account_sid, r.state, r.row_key IS NOT NULL, t.begun_at_ms, t.ended_at_ms))
 FROM json_each(:row_ids) AS j CROSS JOIN rows AS r ON r.row_id = j.value CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32
   CROSS JOIN campaigns AS c USING (campaign_id) CROSS JOIN accounts AS a USING (account_id)
-  LEFT JOIN attempts AS t ON t.attempt_id = r.last_attempt;
+  LEFT JOIN attempts AS t ON t.attempt_id = r.last_attempt
+WHERE i.ready_at_ms IS NOT NULL;
 
 -- name: reports_of_rows
 -- Where the reports of these rows' campaigns were written last.
@@ -1431,7 +1432,7 @@ WHERE i.campaign_id = :campaign_id;
 -- The rows that are forgotten, as they were.
 CREATE TEMP TABLE erased AS
 SELECT r.row_id, coalesce(r.identity, r.row_id) AS identity, i.campaign_id, r.row_key, pseudonym(r.row_key) AS pseudonym,
-  coalesce(r.to_address, r.row_key) AS address
+  coalesce(r.to_address, r.row_key) AS address, coalesce(r.from_address, i.from_address) AS sender
 FROM temp.erasing AS e CROSS JOIN rows AS r USING (row_id) CROSS JOIN inputs AS i ON i.input_id = r.row_id >> 32;
 
 -- name: erased_index
@@ -1444,8 +1445,12 @@ CREATE INDEX temp.erased_keys ON erased (campaign_id, row_key);
 DROP TABLE IF EXISTS temp.erased;
 
 -- name: erased_attempts
-UPDATE attempts SET error_message = NULL, dispatch_id = pseudonym(dispatch_id), to_address = pseudonym(contact_of(
-  coalesce(to_address, (SELECT e.address FROM temp.erased AS e WHERE e.identity = attempts.row_id))))
+-- By whom they were sent stays known: a file that brings the row anew may name another sender.
+UPDATE attempts SET error_message = NULL, dispatch_id = pseudonym(dispatch_id),
+  from_address = coalesce(from_address, CASE WHEN to_address IS NULL THEN (
+    SELECT e.sender FROM temp.erased AS e WHERE e.identity = attempts.row_id) END),
+  to_address = pseudonym(contact_of(
+    coalesce(to_address, (SELECT e.address FROM temp.erased AS e WHERE e.identity = attempts.row_id))))
 WHERE row_id IN (SELECT identity FROM temp.erased);
 
 -- name: erased_sent

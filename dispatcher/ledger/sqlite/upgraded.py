@@ -11,6 +11,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from dispatcher.durable import sync_folder
 from dispatcher.ledger.sqlite.failures import mapped_os
 
 #: How long a copy is kept.
@@ -40,6 +41,8 @@ def keep_copy(path: Path, version: int) -> None:
         part.replace(target)
         # The copy's age is counted from now on.
         os.utime(target)
+        # Before the ledger itself is changed.
+        sync_folder(target.parent)
     except OSError as error:
         raise mapped_os(error) from error
     finally:

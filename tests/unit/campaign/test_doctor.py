@@ -9,8 +9,11 @@ import pytest
 
 from dispatcher.campaign.doctor import Check, checks
 from dispatcher.errors import ExitCode
+from dispatcher.ledger.sqlite.key import KEY_NAME, make_key
+from dispatcher.ledger.striking import Person
 from dispatcher.remedies import Advice, Setting
 from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.support.ledgers import campaign, opened
 from tests.support.rehearsal import ACCOUNT_SID
 
 
@@ -70,3 +73,22 @@ async def test_without_settings_little_can_be_checked() -> None:
     result = await found(rate__pace="slow")
     assert [*result] == ["program", "settings", "credentials"]
     assert (result["settings"].result, result["settings"].exit_code) == ("fail", ExitCode.USAGE)
+
+
+async def test_a_lost_key_of_who_is_forgotten(tmp_path: Path) -> None:
+    """Told before a run is refused for it; while the key is there, or nobody was forgotten, nothing is said."""
+    folder = tmp_path / "state"
+    ledger = await opened(folder)
+    await campaign(ledger)
+    make_key(folder)
+    (folder / KEY_NAME).unlink()
+    assert "forgotten people" not in await found(state__dir=str(folder))
+    person = Person("+12025550101", "2025550101")
+    await ledger.erasures.forget(person, lambda done, total: None, suppress=False, actor="me")
+    await ledger.close()
+    assert "forgotten people" not in await found(state__dir=str(folder))
+    (folder / KEY_NAME).unlink()
+    check = (await found(state__dir=str(folder)))["forgotten people"]
+    assert (check.result, check.exit_code) == ("fail", ExitCode.USAGE)
+    assert KEY_NAME in check.found
+    assert not (folder / KEY_NAME).exists()

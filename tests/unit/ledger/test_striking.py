@@ -43,6 +43,23 @@ def test_nothing_is_left_of_it(before: str, after: str) -> None:
     assert struck(once, NUMBER) == once
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("+442025550101", "+442025550101"),
+        ("+44 (0)20 2555 0101", "+44 (0)20 2555 0101"),
+        ("+44) 2025550101 or +1 (202) 555-0101", "+44) 2025550101 or "),
+        ("+1 (0) 202 555 0101", ""),
+        ("001 202 555 0101, 011 1 202 555 0101", ", "),
+        ("12025550101 0 202 555 0101 2025550101", "  "),
+        ("at 00 2025550101, 00 44 2025550101, + 0 2025550101", "at , , + "),
+    ],
+)
+def test_another_country_s_number_stays(text: str, left: str) -> None:
+    """Where it says so of itself: the same digits are somebody else's there."""
+    assert struck(text, Person(f"+1{NUMBER}", NUMBER).sought) == left
+
+
 def test_a_short_number_is_found_nowhere() -> None:
     """Four digits stand in anything; nothing at all is never a number."""
     assert struck("1234", "1234") == "1234"

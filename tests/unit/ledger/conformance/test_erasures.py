@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
 
+from dispatcher.errors import AccountLocked
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.erasing import Traces
 from dispatcher.ledger.executions import TrackedExecution
@@ -20,7 +22,7 @@ from dispatcher.model import (
     hash_of,
     is_pseudonym,
 )
-from tests.support.ledgers import NONE, Line, account, batch, campaign, end, invalid, lines, new_input, report
+from tests.support.ledgers import NONE, SENDER, Line, account, batch, campaign, end, invalid, lines, new_input, report
 from tests.unit.ledger.conformance.harness import Harness
 
 ANN, BOB, CYD = "+12025550101", "+12025550102", "+12025550103"
@@ -123,6 +125,31 @@ async def test_nothing_is_left_of_a_person(ledger: Ledger, harness: Harness) -> 
     assert (status.rows[RowState.created], status.rows[RowState.invalid]) == (2, 1)
 
 
+async def test_a_number_in_odd_groups(ledger: Ledger, harness: Harness) -> None:
+    """However its digits stand apart: in keys, replies, reasons and messages."""
+    spring, odd = await campaign(ledger), "2 025 550 10 1"
+    await plan(ledger, spring, [Line(f"no. {odd}", to=BOB, name=odd), Line(CYD)])
+    await sent(ledger, spring)
+    _, two = await ledger.executions_to_track(spring, read_as="v", after=0, limit=9)
+    seen = TrackedExecution(attempt_id=two.attempt_id, status=ExecutionStatus.ended, seen_at_ms=NOW_MS, read_as="v")
+    await ledger.save_executions([dataclasses.replace(seen, variables={"reply": odd}, error_message=f"to {odd}")])
+    await ledger.lists.add(await account(ledger), [CYD], actor="me", reason=f"as {odd}")
+    await forget(ledger)
+    assert "550 10" not in everything(harness)
+
+
+async def test_the_same_digits_in_another_country(ledger: Ledger) -> None:
+    """They are somebody else's: what was sent to them stays, and what waits stands against nothing."""
+    spring, summer, london = await campaign(ledger), await campaign(ledger, "summer"), "+44" + ANN[2:]
+    counts = await plan(ledger, spring, [Line(ANN), Line(london, name="Lon")])
+    await sent(ledger, spring)
+    await plan(ledger, summer, [Line("7", to=f"whatsapp:{london}"), Line(f"{london}\x1f2", to=london)])
+    traces = await forget(ledger)
+    assert (traces.rows, traces.mentions, traces.obstacles) == (1, 0, ())
+    _, theirs = await report(ledger, counts.input_id)
+    assert (theirs.to_address, theirs.cells) == (london, [london, "Lon"])
+
+
 @pytest.mark.parametrize("prefix", ["", "whatsapp:"])
 async def test_who_is_forgotten_was_reached(ledger: Ledger, prefix: str) -> None:
     """By another campaign, by the same file of the same one, and by a key of its own: nobody is reached again."""
@@ -203,6 +230,23 @@ async def test_in_flight_or_unknown_is_refused(ledger: Ledger, harness: Harness,
     assert (await ledger.erasures.look(PERSON, quietly)).obstacles == traces.obstacles
 
 
+async def test_a_load_of_another_account_stays(ledger: Ledger) -> None:
+    """An account that was made since the others were held: its file is being loaded, and is not cut short."""
+    spring, other = await campaign(ledger), await campaign(ledger, "other", "AC" + "1" * 32)
+    await plan(ledger, spring, lines(ANN))
+    await sent(ledger, spring)
+    loading = await ledger.begin_input(other, new_input())
+    await ledger.load_rows(loading.input_id, batch(lines(ANN, BOB)))
+    held = {spring.account.account_id}
+    with pytest.raises(AccountLocked):
+        await ledger.erasures.forget(PERSON, quietly, suppress=False, actor="me", held=held)
+    with pytest.raises(AccountLocked):
+        await ledger.erasures.prune(spring, actor="me", held=held)
+    assert (await ledger.finish_input(loading.input_id, "sha")).total == 2
+    held.add(other.account.account_id)
+    assert await ledger.erasures.prune(spring, actor="me", held=held) == 1
+
+
 async def test_cells_of_who_is_still_to_be_reached(ledger: Ledger) -> None:
     """A number in another's row would be sent there: it cannot go before that row."""
     spring = await campaign(ledger)
@@ -211,6 +255,16 @@ async def test_cells_of_who_is_still_to_be_reached(ledger: Ledger) -> None:
     assert (obstacle.state, obstacle.is_others) == (RowState.planned, True)
     await ledger.cancel_rows(spring, "no")
     assert (await forget(ledger)).mentions == 1
+
+
+async def test_a_load_cut_short_stands_against_nothing(ledger: Ledger, harness: Harness) -> None:
+    """Its rows are never sent as they are: they are no obstacle, nobody's rows, and go."""
+    spring = await campaign(ledger)
+    loading = await ledger.begin_input(spring, new_input())
+    await ledger.load_rows(loading.input_id, batch([Line(BOB, name=f"ask {ANN}"), Line(ANN), Line(f"{ANN}-2", to=BOB)]))
+    for traces in (await ledger.erasures.look(PERSON, quietly), await forget(ledger)):
+        assert (traces.rows, traces.waiting, traces.mentions, traces.obstacles) == (0, 0, 0, ())
+    assert "2025550101" not in everything(harness)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.rejected, Outcome.busy])
@@ -279,6 +333,19 @@ async def test_what_studio_shows_stays_forgotten(ledger: Ledger, harness: Harnes
     await ledger.finish_input(loading.input_id, "sha")
     (foreign,) = await ledger.foreign_executions(summer, since_ms=0)
     assert foreign.contact == ANN
+
+
+async def test_a_sender_has_sent_to_who_is_forgotten(ledger: Ledger) -> None:
+    """Its cap counts them, also once their file comes again with another sender."""
+    spring, mine = await campaign(ledger), await account(ledger)
+    await plan(ledger, spring, lines(ANN))
+    await sent(ledger, spring)
+    before = await ledger.senders.begun_since(mine, 0)
+    await forget(ledger)
+    loading = await ledger.begin_input(spring, new_input("+12025550999"))
+    await ledger.load_rows(loading.input_id, batch(lines(ANN)))
+    await ledger.finish_input(loading.input_id, "sha")
+    assert await ledger.senders.begun_since(mine, 0) == before == {SENDER: 1}
 
 
 async def test_a_campaign_is_pruned_whole(ledger: Ledger, harness: Harness) -> None:

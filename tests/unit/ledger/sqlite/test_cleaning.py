@@ -62,7 +62,7 @@ async def test_nothing_is_left_on_free_pages(tmp_path: Path) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert FILE_NAME in holds(tmp_path, ANN)
     told: list[tuple[int, int]] = []
-    assert clean(tmp_path, lambda done, total: told.append((done, total))) == [tmp_path / MOVED_NAME]
+    assert clean(tmp_path, lambda done, total: told.append((done, total))) == [young, tmp_path / MOVED_NAME]
     assert holds(tmp_path, ANN) == []
     assert young.exists()
     assert told[-1][0] == told[-1][1] > 0
@@ -130,6 +130,28 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
     make_key(tmp_path)
     assert read_key(tmp_path / KEY_NAME) == key
     assert [file.name for file in tmp_path.iterdir()] == [KEY_NAME]
+
+
+async def test_a_lost_key_is_not_made_anew(tmp_path: Path) -> None:
+    """With another one, all who were forgotten would be strangers: nobody is forgotten by it, and nothing pruned."""
+    ledger = await filled(tmp_path)
+    await ledger.erasures.forget(PERSON, quietly, suppress=False, actor="me")
+    await ledger.close()
+    for wrong in (None, "no key", "00" * 32):
+        (tmp_path / KEY_NAME).unlink(missing_ok=True)
+        if wrong:
+            (tmp_path / KEY_NAME).write_text(wrong, encoding="ascii")
+        ledger = SqliteLedger.open(tmp_path)
+        with pytest.raises(LedgerKeyLost):
+            await ledger.erasures.forget(Person(BOB, "2025550102"), quietly, suppress=True, actor="me")
+        with pytest.raises(LedgerKeyLost):
+            await ledger.erasures.prune(await campaign(ledger), actor="me")
+        with pytest.raises(LedgerKeyLost):
+            await planned(ledger, await campaign(ledger), lines(ANN))
+        await ledger.close()
+        assert read_key(tmp_path / KEY_NAME) == (bytes(32) if wrong == "00" * 32 else None)
+        assert (tmp_path / KEY_NAME).exists() == bool(wrong)
+    assert holds(tmp_path, BOB)
 
 
 async def test_a_ledger_that_moves_takes_its_key_along(tmp_path: Path) -> None:
