@@ -42,7 +42,8 @@ def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int,
     others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
     found = next(iter(own or others), None)
     if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
-        if db.one("campaign_is_begun", campaign_id=found.campaign_id, leased=leased)[0]:
+        ids = {"campaign_id": found.campaign_id, "account_id": owner.account_id}
+        if db.one("campaign_is_begun", **ids, leased=leased)[0]:
             raise _mismatch(found, owner)
         db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
     elif found is None:
@@ -128,7 +129,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
     requests, throttled, worst, first_ms, duration_ms = db.one("runs_summary", campaign_id=campaign_id)
     latest = db.first("run_latest", campaign_id=campaign_id)
     window_limit, stopped_ms, stop_reason, is_newest = latest or (0, 0, None, False)
-    report_path, next_at_ms = db.one("campaign_kept", campaign_id=campaign_id)
+    report_path, next_at_ms, due_ms = db.one("campaign_kept", campaign_id=campaign_id)
     # A run that has not stopped and is not the account's newest, or whose account nobody holds, was killed.
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
@@ -149,6 +150,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         report_path=report_path,
         # Those that waited may have been cancelled, or forgotten.
         next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
+        due_ms=due_ms,
         paused=wishes.wish_of(db, campaign_id).pause,
     )
 

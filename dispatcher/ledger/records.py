@@ -399,6 +399,8 @@ class CampaignStatus:
     changed: int = 0
     #: None: it may be sent.
     paused: Pause | None = None
+    #: From when on a server is to send it; None: nobody but a terminal does.
+    due_ms: int | None = None
 
     @property
     def first_started_at(self) -> datetime | None:
@@ -409,3 +411,8 @@ class CampaignStatus:
     def next_at(self) -> datetime | None:
         """`next_at_ms`, in UTC."""
         return moment_if(self.next_at_ms)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """`due_ms`, in UTC."""
+        return moment_if(self.due_ms)
