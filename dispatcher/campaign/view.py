@@ -70,6 +70,12 @@ class CampaignView:
         return self._context.ledger.location
 
     @property
+    def seen_revision(self) -> int | None:
+        """The flow's revision that executions would run, as `preflight` or `preview` saw it; None: it is not known."""
+        published = self._seen.published if self._seen is not None else None
+        return published.revision if published is not None else None
+
+    @property
     def is_blocked(self) -> bool:
         """Whether another program keeps its ledger from being written."""
         return self._context.ledger.blocked_by() is not None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.hosts import is_loopback
@@ -31,7 +29,7 @@ def account(db: Db, account_sid: str, base_url: str) -> Account:
 
 def campaigns_named(db: Db, name: str) -> list[CampaignRecord]:
     """All accounts' campaigns of that name, oldest first."""
-    return [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+    return [CampaignRecord.of(row) for row in db.rows("campaigns_named", name=name)]
 
 
 def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int, *, leased: bool) -> CampaignRecord:
@@ -48,7 +46,7 @@ def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int,
         db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
     elif found is None:
         db.run("campaign_insert", name=name, account_id=owner.account_id, flow_sid=flow_sid, now_ms=now_ms)
-    return _campaign(db.one("campaign_get", name=name, account_id=owner.account_id))
+    return CampaignRecord.of(db.one("campaign_get", name=name, account_id=owner.account_id))
 
 
 def _mismatch(campaign: CampaignRecord, owner: Account) -> CampaignMismatch:
@@ -93,12 +91,12 @@ def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRe
 
 def campaign_of(db: Db, name: str, account_id: int) -> CampaignRecord:
     """The account's campaign of that name, which is there."""
-    return _campaign(db.one("campaign_get", name=name, account_id=account_id))
+    return CampaignRecord.of(db.one("campaign_get", name=name, account_id=account_id))
 
 
 def campaigns(db: Db) -> list[CampaignRecord]:
     """All, oldest first."""
-    return [_campaign(row) for row in db.rows("campaign_list")]
+    return [CampaignRecord.of(row) for row in db.rows("campaign_list")]
 
 
 def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
@@ -184,13 +182,3 @@ def report_rows(
         )
         for row_id, state, *rest in found
     ]
-
-
-def _campaign(row: Sequence[Any]) -> CampaignRecord:
-    return CampaignRecord(
-        campaign_id=row[0],
-        name=row[1],
-        account=Account(account_id=row[2], account_sid=row[3], base_url=row[4]),
-        flow_sid=row[5],
-        input_id=row[6],
-    )

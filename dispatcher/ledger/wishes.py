@@ -34,6 +34,16 @@ class Wish:
     due_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A campaign that a server is to send."""
+
+    campaign: CampaignRecord
+    wish: Wish
+    #: When the first of the rows may be sent that the last run has left to their time; None: it has left none so.
+    next_at_ms: int | None
+
+
 def wish_of(db: Db, campaign_id: int) -> Wish:
     """What is wanted of a campaign now."""
     version, wish, by, reason, at_ms, due_ms = db.one("wish_of", campaign_id=campaign_id)
@@ -98,6 +108,13 @@ def order(db: Db, campaign_id: int, seen: Wish, due_ms: int | None) -> bool:
     return db.run("wish_order", campaign_id=campaign_id, seen=seen.version, due_ms=due_ms) == 1
 
 
+def _ordered(db: Db) -> list[Ordered]:
+    return [
+        Ordered(campaign=CampaignRecord.of(row), wish=wish_of(db, row[0]), next_at_ms=next_at_ms)
+        for *row, next_at_ms in db.rows("wishes_ordered")
+    ]
+
+
 class Wishes:
     """See `protocol.Ledger.wishes`. Nobody needs a lease for these. Raises: LedgerError."""
 
@@ -119,6 +136,10 @@ class Wishes:
     async def lift(self, campaign: CampaignRecord, seen: Wish) -> bool:
         """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
         return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))
+
+    async def ordered(self) -> list[Ordered]:
+        """What a server is to send, of all accounts; whoever was ordered first comes first."""
+        return await self._read(_ordered)
 
     async def order(self, campaign: CampaignRecord, seen: Wish, due_ms: int | None) -> bool:
         """Have a server send it from `due_ms` on, or None: nobody but a terminal.

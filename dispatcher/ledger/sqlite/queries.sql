@@ -174,6 +174,11 @@ WHERE campaign_id = :campaign_id AND version = :seen;
 -- As that.
 UPDATE campaigns SET due_ms = :due_ms, version = version + 1 WHERE campaign_id = :campaign_id AND version = :seen;
 
+-- name: wishes_ordered
+-- What servers are to send; those of one moment in the order in which they were made.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms
+FROM campaigns JOIN accounts USING (account_id) WHERE due_ms IS NOT NULL ORDER BY due_ms, campaign_id;
+
 -- name: wish_fulfil
 -- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
 UPDATE campaigns SET due_ms = NULL, version = version + 1
