@@ -22,7 +22,7 @@ class Action(StrEnum):
     """What a person may ask of the page."""
 
     #: All campaigns with their counts, live and afterwards.
-    see = "see"
+    look = "look"
     #: Upload a file, say which column is what, check every row (and download the bad ones), see what contacts get.
     prepare = "prepare"
     #: Send a test to one of one's own numbers.
@@ -34,7 +34,7 @@ class Action(StrEnum):
     #: Send a test to any number.
     test_anybody = "test_anybody"
     #: Launch now or later, and take a time back.
-    launch = "launch"
+    send = "send"
     #: Go on with what is paused or held.
     go_on = "go_on"
     #: Stop for good, and take that back.
@@ -59,13 +59,13 @@ class Action(StrEnum):
 
 #: The role from which on.
 NEEDS: dict[Action, Role] = {
-    Action.see: Role.viewer,
+    Action.look: Role.viewer,
     Action.prepare: Role.preparer,
     Action.test: Role.preparer,
     Action.pause: Role.preparer,
     Action.delete_draft: Role.preparer,
     Action.test_anybody: Role.sender,
-    Action.launch: Role.sender,
+    Action.send: Role.sender,
     Action.go_on: Role.sender,
     Action.stop: Role.sender,
     Action.reconcile: Role.sender,
@@ -80,16 +80,19 @@ NEEDS: dict[Action, Role] = {
 _ORDER = tuple(Role)
 
 
-def may(user: User | None, action: Action) -> bool:
-    """Whether this person may. None: the one person of a page that is this machine's alone, who may all."""
-    return user is None or _ORDER.index(user.role) >= _ORDER.index(NEEDS[action])
+def may(role: Role, action: Action) -> bool:
+    """Whether somebody of this role may."""
+    return _ORDER.index(role) >= _ORDER.index(NEEDS[action])
 
 
 def may_test(user: User | None, address: str) -> bool:
-    """Whether this person may send a test there: a preparer to own numbers alone, or the page sent anybody anything."""
-    if may(user, Action.test_anybody):
+    """Whether this person may send a test there: a preparer to own numbers alone, or the page sent anybody anything.
+
+    None: the one person of a page that is this machine's alone, who may all.
+    """
+    if user is None or may(user.role, Action.test_anybody):
         return True
-    return user is not None and may(user, Action.test) and contact_of(address) in user.own_numbers
+    return may(user.role, Action.test) and contact_of(address) in user.own_numbers
 
 
 def needs_password(user: User | None, password_at_ms: int | None, *, now_ms: int) -> bool:
