@@ -41,10 +41,10 @@ async def view_campaign(
 
     Raises: CampaignNotFound, CampaignMismatch, LedgerError.
     """
-    async with _opened(settings, create=False) as ledger:
+    async with opened_ledger(settings, create=False) as ledger:
         with _rehearsals_told(settings):
-            record = await _found(ledger, name, settings, credentials)
-        yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
+            record = await found_record(ledger, name, settings, credentials)
+        yield CampaignView(context_of(record, settings, credentials, ledger, bus), StopRequests())
 
 
 @contextlib.asynccontextmanager
@@ -69,18 +69,18 @@ async def open_campaign(
     check_settle_time(settings)
     settings = await with_flow_sid(settings, credentials)
     bus = bus or EventBus()
-    async with _opened(settings, create=create) as ledger, blocked_told(ledger, bus):
-        find = _created if create else _existing
+    async with opened_ledger(settings, create=create) as ledger, blocked_told(ledger, bus):
+        find = made_record if create else _existing
         with _rehearsals_told(settings):
             record = await find(ledger, name, settings, credentials)
-        context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
+        context, stops = context_of(record, settings, credentials, ledger, bus), StopRequests()
         async with (
             open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
             account.lease(ledger, wait=wait),
         ):
             # What was read before the lease may have been changed by whoever had it.
             record = await ledger.find_campaign(name, record.account)
-            yield Campaign(_context(record, settings, credentials, ledger, context.bus, account), stops)
+            yield Campaign(context_of(record, settings, credentials, ledger, context.bus, account), stops)
 
 
 @contextlib.asynccontextmanager
@@ -116,20 +116,20 @@ async def rehearse_campaign(
             )
             stack.push_async_callback(ledger.close)
             record = await _rehearsed(ledger, name, settings, credentials)
-        yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())
+        yield Rehearsal(context_of(record, settings, credentials, ledger, bus), StopRequests())
 
 
 async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
     """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
     try:
-        async with _opened(settings, create=False) as ledger:
+        async with opened_ledger(settings, create=False) as ledger:
             return [await ledger.status(record) for record in await ledger.campaigns()]
     except CampaignNotFound:
         return []
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
+async def opened_ledger(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
     with _rehearsals_told(settings):
         ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
     try:
@@ -151,7 +151,7 @@ def _rehearsals_told(settings: Settings) -> Iterator[None]:
         raise
 
 
-def _context(
+def context_of(
     record: CampaignRecord,
     settings: Settings,
     credentials: Credentials | None,
@@ -171,19 +171,21 @@ def _context(
 
 async def _existing(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     """A campaign that is there, to work on. Its flow is the ledger's where the settings name none."""
-    found = await _found(ledger, name, settings, credentials)
+    found = await found_record(ledger, name, settings, credentials)
     flow = settings.campaign.flow
     return found if flow in (None, found.flow_sid) else await ledger.open_campaign(name, found.account, flow)
 
 
-async def _found(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+async def found_record(
+    ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None
+) -> CampaignRecord:
     """A campaign that is there, of the credentials' account. Nothing of it is changed."""
     if credentials is None:
         return await ledger.find_campaign(name)
     return await ledger.find_campaign(name, await ledger.account(credentials.account_sid, settings.studio_url))
 
 
-async def _created(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+async def made_record(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     """The campaign, made where it is new."""
     flow = settings.campaign.flow
     if flow is None:
@@ -198,7 +200,7 @@ async def _created(ledger: Ledger, name: str, settings: Settings, credentials: C
 async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     flow = settings.campaign.flow
     if flow is not None and credentials is not None:
-        return await _created(ledger, name, settings, credentials)
+        return await made_record(ledger, name, settings, credentials)
     # Checking a file needs neither: a campaign of that name, if there is one, else one that nobody sees.
     records = [record for record in await ledger.campaigns() if flow in (None, record.flow_sid)]
     known = {record.name: record for record in records}

@@ -75,7 +75,7 @@ class Ledger(Protocol):
 
     @property
     def wishes(self) -> Wishes:
-        """What is wanted of its campaigns: that they are sent, or stand still."""
+        """What is wanted of its campaigns: that they are sent, by whom, or stand still."""
 
     @property
     def canaries(self) -> Canaries:
@@ -122,7 +122,8 @@ class Ledger(Protocol):
         """The account's campaign of that name, made where it is new.
 
         Until its first attempt a campaign can be given to another flow or account: this does it. Names are unique per
-        account, yet one that another account has begun to send is refused, lest its people are reached once more.
+        account, yet one that another account has begun to send, or that a server is to send for it, is refused, lest
+        its people are reached once more.
         Raises: CampaignMismatch where the name belongs to another flow or account.
         """
 

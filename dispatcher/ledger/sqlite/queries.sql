@@ -134,9 +134,10 @@ SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
 
 -- name: campaign_is_begun
--- Whether anything of it was ever to be sent, or is about to be.
+-- Whether anything of it was ever to be sent, or is about to be; a server's is to be sent for the account it is of.
 SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
-  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL));
+  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL))
+  OR EXISTS (SELECT 1 FROM campaigns WHERE campaign_id = :campaign_id AND account_id <> :account_id AND due_ms IS NOT NULL);
 
 -- name: campaign_move
 UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
@@ -168,12 +169,29 @@ WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
 -- name: wish_of
-SELECT version, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT version, wish, wished_by, wish_reason, wished_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: wish_change
 -- By compare-and-set: whoever has not seen what is wanted now changes nothing.
 UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wished_at_ms = :at_ms, version = version + 1
 WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: wish_order
+-- As that.
+UPDATE campaigns SET due_ms = :due_ms, version = version + 1 WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: wishes_ordered
+-- What servers are to send; those of one moment in the order in which they were made.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms
+FROM campaigns JOIN accounts USING (account_id) WHERE due_ms IS NOT NULL ORDER BY due_ms, campaign_id;
+
+-- name: wish_fulfil
+-- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
+UPDATE campaigns SET due_ms = NULL, version = version + 1
+WHERE campaign_id = :campaign_id AND due_ms IS NOT NULL
+  AND (SELECT epoch FROM accounts AS a WHERE a.account_id = campaigns.account_id) = :epoch
+  AND NOT EXISTS (SELECT 1 FROM tallies JOIN inputs USING (input_id)
+                  WHERE inputs.campaign_id = :campaign_id AND state IN ('planned', 'sending') AND n > 0);
 
 -- name: campaign_set_next
 UPDATE campaigns SET next_at_ms = :at_ms WHERE campaign_id = :campaign_id;
@@ -191,7 +209,7 @@ SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account
 SELECT DISTINCT folder, source FROM inputs;
 
 -- name: campaign_kept
-SELECT report_path, next_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT report_path, next_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
@@ -1652,7 +1670,7 @@ FROM campaigns AS c
 ORDER BY c.campaign_id;
 
 -- name: export_campaign
-SELECT created_at_ms, report_path, key_columns, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT created_at_ms, report_path, key_columns, wish, wished_by, wish_reason, wished_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: export_inputs
 SELECT input_id, source, folder, sha256, header, parameter_columns, parameter_constants, from_address, begun_at_ms, ready_at_ms
