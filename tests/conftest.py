@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import home, loopback, signals
+from tests.guard import crashes, home, loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Draw many new examples where the long form was asked for (`-m chaos`)."""
     if config.option.markexpr == "chaos":
         hypothesis.settings.load_profile("chaos")
+    config.pluginmanager.register(crashes.Crashes(), "crashes")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -68,17 +68,15 @@ class Rehearsal(CampaignView):
 
 
 async def _first_request(context: CampaignContext) -> PlannedRequest | None:
-    """`context` is a rehearsal's: the row is claimed in its ledger."""
+    """`context` is a rehearsal's: whoever has it open, too, is asked to wait a moment."""
     from dispatcher.campaign.requests import requests_of
 
-    record, requests, begun_ms = await context.current(), await requests_of(context), now_ms()
-    run = await context.ledger.start_run(record, window_limit=context.settings.window_limit, now_ms=begun_ms)
-    rows = await context.ledger.begin_rows(
-        run, 1, now_ms=begun_ms, input_id=record.input_id, list_ids=await list_ids(context)
+    record, requests = await context.current(), await requests_of(context)
+    row = await context.ledger.foresight.first_row(
+        record, now_ms=now_ms(), input_id=record.input_id, list_ids=await list_ids(context)
     )
-    if not rows:
+    if row is None:
         return None
-    row = rows[0]
     return PlannedRequest(
         row_number=row.row_number, to=row.to_address, sender=requests.sender(row), parameters=requests.parameters(row)
     )

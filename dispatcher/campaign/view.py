@@ -70,6 +70,12 @@ class CampaignView:
         return self._context.ledger.location
 
     @property
+    def seen_revision(self) -> int | None:
+        """The flow's revision that executions would run, as `preflight` or `preview` saw it; None: it is not known."""
+        published = self._seen.published if self._seen is not None else None
+        return published.revision if published is not None else None
+
+    @property
     def is_blocked(self) -> bool:
         """Whether another program keeps its ledger from being written."""
         return self._context.ledger.blocked_by() is not None
@@ -160,7 +166,7 @@ class CampaignView:
     # --- what is wanted of it ---
 
     async def wish(self) -> Wish:
-        """Whether it is paused, and the version by which that is lifted."""
+        """Whether it is paused or ordered, and the version by which that is changed."""
         return await self._context.ledger.wishes.of(await self._context.current())
 
     async def pause(self, reason: str = "") -> tuple[Pause, bool]:
@@ -170,6 +176,14 @@ class CampaignView:
         paused already stays so, for the reason it was.
         """
         return await pausing.pause(self._context, reason)
+
+    async def hold(self, reason: str) -> tuple[Pause, bool]:
+        """Pause it as its server, for what a person has to look at: a sentence for people. Otherwise as `pause`."""
+        return await pausing.hold(self._context, reason)
+
+    async def order(self, seen: Wish, due_ms: int | None) -> bool:
+        """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so."""
+        return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms)
 
     async def check_not_paused(self) -> None:
         """Raises: CampaignPaused."""

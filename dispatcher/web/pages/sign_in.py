@@ -47,9 +47,7 @@ async def leave(request: web.Request, visitor: Visitor, _: Form) -> web.Response
     """`POST /sign-out`."""
     site = request.app[SITE]
     await site.store.sessions.end(request.cookies.get(site.address.cookie, ""))
-    await site.store.audit.write(
-        AuditLine(at_ms=now_ms(), who=visitor.name, source=visitor.source, what="signed_out")
-    )
+    await site.store.audit.write(AuditLine(at_ms=now_ms(), who=visitor.name, source=visitor.source, what="signed_out"))
     response = web.HTTPSeeOther("/sign-in")
     _set_cookie(request, response, "")
     raise response
@@ -57,9 +55,7 @@ async def leave(request: web.Request, visitor: Visitor, _: Form) -> web.Response
 
 def _show(request: web.Request, problems: dict[str, str], *, to: str, link: str, status: int = 200) -> web.Response:
     by_link = request.app[SITE].is_local
-    return render(
-        request, "sign_in.html", status=status, problems=problems, by_link=by_link, link=link, to=to, name=""
-    )
+    return render(request, "sign_in.html", status=status, problems=problems, by_link=by_link, link=link, to=to, name="")
 
 
 def _page(to: str) -> str:
@@ -73,9 +69,7 @@ def _set_cookie(request: web.Request, response: web.StreamResponse, token: str) 
         response.del_cookie(address.cookie, path="/", secure=address.is_encrypted, httponly=True, samesite="Lax")
         return
     # Lax: a link in a mail leads to the page and not to the sign-in; changes are guarded by more than this.
-    response.set_cookie(
-        address.cookie, token, path="/", secure=address.is_encrypted, httponly=True, samesite="Lax"
-    )
+    response.set_cookie(address.cookie, token, path="/", secure=address.is_encrypted, httponly=True, samesite="Lax")
 
 
 ROUTES: tuple[Route, ...] = (
