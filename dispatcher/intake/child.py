@@ -68,7 +68,9 @@ def bound() -> None:
 
 def go_on() -> None:
     """Whenever something was read: in the child the time begins anew. Elsewhere nothing happens."""
-    if resource is not None and _is_bound:
+    if not _is_bound:
+        return
+    if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S)
 
