@@ -18,6 +18,7 @@ from typing import Protocol
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.foresight import Foresight
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
@@ -67,6 +68,10 @@ class Ledger(Protocol):
     @property
     def senders(self) -> SendersOfRows:
         """Who has sent how much, and what waits to be sent by whom."""
+
+    @property
+    def foresight(self) -> Foresight:
+        """Which row would go first, and whom an account has reached lately."""
 
     @property
     def wishes(self) -> Wishes:

@@ -16,6 +16,8 @@ from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
 REPORT_ROWS_PER_BATCH = 500
+#: Rows that are never sent as they stand.
+LEFT_OUT = frozenset({RowState.invalid, RowState.skipped})
 _STATES = {state.value: state for state in RowState}
 
 
@@ -166,14 +168,15 @@ def report_rows(
     """The next rows of an input, in file order; see `snapshot.LedgerSnapshot.rows`."""
     ids = id_range(input_id)
     ids["first"] += after_row + 1
-    found = db.rows(
-        "report_rows",
-        **ids,
-        every_state=states is None,
-        states=sorted(states or ()),
-        reason=reason,
-        limit=limit,
-    )
+    if states == LEFT_OUT and reason is not None:
+        found = db.rows("report_rows_left_out_by", **ids, input_id=input_id, reason=reason, limit=limit)
+    elif states == LEFT_OUT:
+        found = db.rows("report_rows_left_out", **ids, input_id=input_id, limit=limit)
+    else:
+        every = states is None
+        found = db.rows(
+            "report_rows", **ids, every_state=every, states=sorted(states or ()), reason=reason, limit=limit
+        )
     # The query's columns stand in the order of ReportRow's fields: a million rows pass here, and tuples are fast.
     cells = chunks.cells
     return [

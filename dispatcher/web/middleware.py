@@ -30,6 +30,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Server": "dispatcher",  # and not which version of what: that is for whoever looks for holes
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 #: A balancer asks by the machine's address; it learns that the server is alive, and nothing else.
@@ -40,7 +41,12 @@ _READS = frozenset({"GET", "HEAD"})
 @web.middleware
 async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every answer has them, also that of an error; what concerns people is kept by no cache."""
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as leaving:
+        # A redirection: it may bring a session's cookie.
+        add_headers(leaving)
+        raise
     if not response.prepared:
         add_headers(response)
     return response

@@ -99,6 +99,12 @@ INSERT INTO main.erasures SELECT * FROM source.erasures;
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
 
+-- name: rehearsal_index_left_out
+CREATE INDEX IF NOT EXISTS rows_left_out ON rows (row_id >> 32, row_id) WHERE state = 'invalid' OR state = 'skipped';
+
+-- name: rehearsal_index_left_out_by
+CREATE INDEX IF NOT EXISTS rows_left_out_by ON rows (row_id >> 32, reason_code, row_id) WHERE state = 'invalid' OR state = 'skipped';
+
 -- name: account_upsert
 INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON CONFLICT DO NOTHING;
 
@@ -706,6 +712,15 @@ WHERE c.campaign_id IN (SELECT value FROM json_each(:campaigns))
   AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '')
   AND c.begun_at_ms > :since_ms;
 
+-- name: contacted_lately
+-- packed
+-- Of these contacts, those whom the account has begun to reach since then, by whatever campaign and flow: the contact's place, the
+-- campaign and when. For people to read.
+SELECT json_group_array(json_array(j.key, c.campaign_id, g.name, c.begun_at_ms))
+FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id
+WHERE c.begun_at_ms > :since_ms;
+
 -- name: contacted_often
 -- packed
 -- When these contacts were begun to be reached since then, by whatever campaign and flow of the account: the contact's place, and
@@ -1168,6 +1183,41 @@ FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOI
 WHERE r.row_id BETWEEN :first AND :last AND (:every_state OR r.state IN (SELECT value FROM json_each(:states)))
   AND (:reason IS NULL OR (r.reason_code = :reason AND r.state IN ('invalid', 'skipped')))
 ORDER BY r.row_id LIMIT :limit;
+
+-- name: report_rows_left_out
+-- Those that are invalid or skipped. A rehearsal has indexes of these alone (rehearsal_index_…), and a page of them costs the same
+-- however far down it is; elsewhere the file's rows are gone through.
+SELECT r.row_id, r.state,
+  CASE WHEN coalesce(r.to_address, r.row_key) NOT GLOB 'hmac:*' THEN
+    coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') AND a.to_address NOT GLOB 'hmac:*' THEN a.to_address END,
+      r.to_address, r.row_key) END,
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
+  r.attempts,
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms,
+  CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN s.parameters END
+FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN sent AS s ON s.attempt_id = r.last_attempt
+WHERE r.row_id >> 32 = :input_id AND (r.state = 'invalid' OR r.state = 'skipped')
+  AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id LIMIT :limit;
+
+-- name: report_rows_left_out_by
+-- Those of one reason.
+SELECT r.row_id, r.state,
+  CASE WHEN coalesce(r.to_address, r.row_key) NOT GLOB 'hmac:*' THEN
+    coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') AND a.to_address NOT GLOB 'hmac:*' THEN a.to_address END,
+      r.to_address, r.row_key) END,
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
+  r.attempts,
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms,
+  CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN s.parameters END
+FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN sent AS s ON s.attempt_id = r.last_attempt
+WHERE r.row_id >> 32 = :input_id AND (r.state = 'invalid' OR r.state = 'skipped') AND r.reason_code = :reason
+  AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id LIMIT :limit;
 
 -- name: executions_to_track
 -- Those never looked at, those active when last seen, and those that have ended and whose details were not read like this.
