@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.overlap import LOOKED_BACK_MS, Overlap, find_overlap
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.preview import find_row
@@ -53,6 +54,13 @@ class Rehearsal(CampaignView):
     async def first_request(self) -> PlannedRequest | None:
         """What would be sent first; None: nothing."""
         return await _first_request(self._context)
+
+    async def overlap(self, *, since_ms: int | None = None) -> Overlap:
+        """Whom of its planned contacts the account has reached since then (None: in seven days), by any campaign.
+
+        Raises: LedgerError.
+        """
+        return await find_overlap(self._context, now_ms() - LOOKED_BACK_MS if since_ms is None else since_ms)
 
     async def test_send(
         self, to: str, *, row_number: int | None = None, wait: bool = False

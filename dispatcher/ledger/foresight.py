@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from dispatcher.ledger import attempts, pseudonyms, runs
-from dispatcher.ledger.chunks import ChunkReader
+from dispatcher.ledger.chunks import ChunkReader, id_range
+from dispatcher.ledger.contacted import ROWS_PER_READ
 from dispatcher.ledger.db import Db, Work
 from dispatcher.ledger.records import Account, CampaignRecord, GrantedRow
 from dispatcher.model import contact_of
@@ -58,6 +59,15 @@ class Foresight:
                 return rows[0] if rows else None
 
         return await self._do(work)
+
+    async def planned(self, input_id: int, *, after: int = 0) -> tuple[list[str], int | None]:
+        """Where planned rows of a file go, those behind row id `after`, and the last one's; None: there are no more."""
+        ids = id_range(input_id)
+        after = max(after, ids["first"] - 1)
+        rows = await self._read(
+            lambda db: db.rows("planned_addresses", after=after, last=ids["last"], limit=ROWS_PER_READ)
+        )
+        return [address for _, address in rows], rows[-1][0] if rows else None
 
     async def reached(self, account: Account, addresses: Sequence[str], since_ms: int) -> list[Reached]:
         """Whom of these the account has begun to reach after that moment, by whatever campaign and flow.

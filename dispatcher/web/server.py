@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from dispatcher.settings import WebSettings
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
+from dispatcher.web.local_name import local_name
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import open_store
@@ -67,7 +67,7 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
             accounts=accounts,
             store=store,
             address=address(settings.host, listener.getsockname()[1], settings.public_url),
-            local_name=_local_name(),
+            local_name=local_name(),
         )
         # No access log: it would have addresses of people and of pages.
         runner = web.AppRunner(build_app(site), access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
@@ -92,11 +92,3 @@ def _listener(host: str, port: int) -> socket.socket:
             fix=AnyOf(Option("port", 0), Option("host", "127.0.0.1")),
         ) from None
     return listener
-
-
-def _local_name() -> str:
-    """Who uses this machine, for the history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "this machine"

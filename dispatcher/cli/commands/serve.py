@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.commands import _serve_users
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,9 +23,14 @@ EPILOG = options.examples(
 )
 
 
+app = typer.Typer(invoke_without_command=True, epilog=EPILOG)
+
+
+@app.callback()
 @options.reads_settings("web.host", "web.port", "web.public_url", "account.base_url", "state.dir")
 def serve(
     asked: options.Asked,
+    context: typer.Context,
     link: Annotated[bool, typer.Option("--link", help="Print a new link to the server that runs, and end.")] = False,
 ) -> int:
     """Serve the page: upload, check, preview, test, send, watch, in a browser.
@@ -33,6 +39,8 @@ def serve(
     """
     import asyncio
 
+    if context.invoked_subcommand is not None:
+        return ExitCode.OK
     from dispatcher.cli.serving import serve_until_told
     from dispatcher.web.accounts import Accounts
 
@@ -46,6 +54,9 @@ def serve(
         return asyncio.run(_print_link(accounts))
     asyncio.run(serve_until_told(accounts))
     return ExitCode.OK
+
+
+app.add_typer(_serve_users.app, name="users")
 
 
 async def _print_link(accounts: Accounts) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 
 from dispatcher.web.links import hash_of, new_token
+from dispatcher.web.store.audit import written
 from dispatcher.web.store.connection import Db
-from dispatcher.web.store.records import Session
+from dispatcher.web.store.records import AuditLine, Session
 from dispatcher.web.store.thread import StoreThread
 from dispatcher.web.store.values import user_of
 
@@ -84,9 +85,16 @@ class Sessions:
         """Sign out."""
         await self._thread.do(lambda db: db.run("session_end", session_hash=hash_of(token)))
 
-    async def end_all(self, user_id: int | None) -> int:
+    async def end_all(self, user_id: int | None, *, audit: AuditLine | None = None) -> int:
         """Sign this person out everywhere; of how many browsers."""
-        return await self._thread.do(lambda db: db.run("sessions_end_all", user_id=user_id))
+
+        def work(db: Db) -> int:
+            ended = db.run("sessions_end_all", user_id=user_id)
+            if audit is not None:
+                written(db, audit)
+            return ended
+
+        return await self._thread.do(work)
 
     def _read(self, db: Db, token: str, now_ms: int) -> Session | None:
         session_hash = hash_of(token)
