@@ -13,6 +13,7 @@ from aiohttp import web
 from dispatcher.errors import DispatcherError
 from dispatcher.web.rendering import render
 from dispatcher.web.site import SITE
+from dispatcher.web.words import words_of
 
 logger = logging.getLogger(__name__)
 
@@ -96,11 +97,13 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except DispatcherError as error:
         logger.warning("%s %s: %s", request.method, _route(request), error.code)
         status = HTTPStatus.BAD_REQUEST if error.exit_code == 2 else HTTPStatus.INTERNAL_SERVER_ERROR
-        return render(request, "error.html", status=status, title="That did not work", error=error, number=None)
+        return render(
+            request, "error.html", status=status, title="That did not work", words=words_of(error), number=None
+        )
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("%s %s failed, number %s", request.method, _route(request), number)
-        return render(request, "error.html", status=500, title="Something went wrong", error=None, number=number)
+        return render(request, "error.html", status=500, title="Something went wrong", words=None, number=number)
 
 
 def _route(request: web.Request) -> str:

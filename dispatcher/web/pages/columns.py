@@ -20,6 +20,7 @@ from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE
 from dispatcher.web.store import Draft, Stage
 from dispatcher.web.visitor import Visitor
+from dispatcher.web.words import words_of
 
 _PURPOSES = (
     ("marketing", "Marketing: rows wait for daytime where the contacts are"),
@@ -61,7 +62,7 @@ async def answer(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     try:
         site.accounts.with_profile(draft.profile, settings)
     except DispatcherError as error:
-        return await _show(request, draft, seen, answers, {"": site.words(error).message})
+        return await _show(request, draft, seen, answers, {"": words_of(error).message})
     changed = await change(
         request,
         visitor,
@@ -111,7 +112,7 @@ async def _show(
     try:
         flows = await site.flows.of(draft.profile)
     except DispatcherError as error:
-        flows_problem = f"The flows of the account cannot be listed now. {site.words(error).message}"
+        flows_problem = f"The flows of the account cannot be listed now. {words_of(error).message}"
     chosen = next((flow for flow in flows if answers.flow in (flow.sid, flow.name)), None)
     variables = Variables()
     if chosen is not None:
