@@ -17,8 +17,8 @@ from dispatcher.settings import WebSettings
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
-from dispatcher.web.local_name import local_name
 from dispatcher.web.flows import Flows
+from dispatcher.web.local_name import local_name
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import open_store
