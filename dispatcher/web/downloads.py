@@ -14,6 +14,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from dispatcher.errors import LedgerFull, LedgerUnwritable
+from dispatcher.web.middleware import add_headers
 
 #: How a file is told to a browser, which must not guess.
 KINDS = {
@@ -52,6 +53,7 @@ class Downloads:
             async with self._turn:
                 await write(path)
             response = web.FileResponse(path, headers=attachment(name))
+            add_headers(response)
             # Sends it: it may be removed when this returns, also because the browser has gone.
             await response.prepare(request)
             await response.write_eof()
@@ -75,6 +77,4 @@ def attachment(name: str) -> dict[str, str]:
     return {
         "Content-Type": KINDS.get(Path(name).suffix, "application/octet-stream"),
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
     }
