@@ -10,7 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests.guard import crashes, home, loopback, signals
+from tests.guard import crashes, home, limits, loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,6 +91,15 @@ def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's own ledger and credentials, which all folders share, are each test's own: beside its folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.with_name(f"{tmp_path.name}-config")))
+
+
+@pytest.fixture(autouse=True)
+def _same_limits() -> Iterator[None]:
+    """Fail the test that leaves this process other limits, not the one that dies of them a minute of work later."""
+    before = limits.limits()
+    yield
+    changed = limits.put_back(before)
+    assert not changed, f"left this process with other limits: {', '.join(changed)}"
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from dispatcher.campaign.opening import context_of, found_record, made_record, o
 from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import CampaignRecord, CampaignStatus
+from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus
 from dispatcher.ledger.wishes import Ordered
 from dispatcher.settings import Credentials, Settings
 
@@ -48,6 +48,10 @@ class Register:
         settings = await with_flow_sid(settings, credentials)
         record = await made_record(self._ledger, name, settings, credentials)
         return self._view(record, settings, credentials)
+
+    async def account(self, settings: Settings, credentials: Credentials) -> Account:
+        """The credentials' account."""
+        return await self._ledger.account(credentials.account_sid, settings.studio_url)
 
     async def accept_canary(self, campaign: CampaignRecord) -> None:
         """See `Campaign.accept_canary`."""

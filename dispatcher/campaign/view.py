@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from dispatcher.ledger import LedgerSnapshot
 from dispatcher.ledger.executions import ExecutionCounts
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, InputRecord, ReportRow
 from dispatcher.ledger.wishes import Wish
-from dispatcher.model import Pause, RowState
+from dispatcher.model import Pause, PausedBy, RowState
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
@@ -184,6 +184,19 @@ class CampaignView:
     async def order(self, seen: Wish, due_ms: int | None) -> bool:
         """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so."""
         return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms)
+
+    async def seen_pause(self, accepted: Collection[PausedBy] = ()) -> Wish:
+        """What is wanted of it, for `lift_pause`.
+
+        Raises: GuardTripped, CanaryStopped: a verdict has paused it that is not among those accepted.
+        """
+        wish = await self.wish()
+        pausing.check_may_lift(self._context, wish, accepted)
+        return wish
+
+    async def lift_pause(self, seen: Wish) -> None:
+        """Have it sent again, if it is paused as it was seen. Raises: CampaignPaused: it was paused anew meanwhile."""
+        await pausing.lift(self._context, seen)
 
     async def check_not_paused(self) -> None:
         """Raises: CampaignPaused."""

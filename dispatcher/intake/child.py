@@ -18,6 +18,9 @@ MEMORY_MAX_BYTES = 4 << 30
 #: Seconds of its processor time between two things that it has to say: a refusal comes within a minute.
 SILENT_MAX_S = 45
 
+#: Whether this process is such a child. What it is told while it reads must bound no other: that would be killed later.
+_is_bound = False
+
 
 class Child:
     """A module of this package, run with arguments; what it has to say comes through `out`."""
@@ -55,6 +58,8 @@ class Child:
 
 def bound() -> None:
     """In the child, before it reads anything."""
+    global _is_bound
+    _is_bound = True
     if resource is not None:
         _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
         _limit(resource.RLIMIT_CORE, 0)
@@ -62,7 +67,9 @@ def bound() -> None:
 
 
 def go_on() -> None:
-    """In the child, whenever it has read something: the time begins anew."""
+    """Whenever something was read: in the child the time begins anew. Elsewhere nothing happens."""
+    if not _is_bound:
+        return
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S)

@@ -13,6 +13,7 @@ from aiohttp import web
 from dispatcher.errors import DispatcherError
 from dispatcher.web.rendering import render
 from dispatcher.web.site import SITE
+from dispatcher.web.words import words_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Server": "dispatcher",  # and not which version of what: that is for whoever looks for holes
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 #: A balancer asks by the machine's address; it learns that the server is alive, and nothing else.
@@ -40,7 +42,12 @@ _READS = frozenset({"GET", "HEAD"})
 @web.middleware
 async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every answer has them, also that of an error; what concerns people is kept by no cache."""
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as leaving:
+        # A redirection: it may bring a session's cookie.
+        add_headers(leaving)
+        raise
     if not response.prepared:
         add_headers(response)
     return response
@@ -90,11 +97,13 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except DispatcherError as error:
         logger.warning("%s %s: %s", request.method, _route(request), error.code)
         status = HTTPStatus.BAD_REQUEST if error.exit_code == 2 else HTTPStatus.INTERNAL_SERVER_ERROR
-        return render(request, "error.html", status=status, title="That did not work", error=error, number=None)
+        return render(
+            request, "error.html", status=status, title="That did not work", words=words_of(error), number=None
+        )
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("%s %s failed, number %s", request.method, _route(request), number)
-        return render(request, "error.html", status=500, title="Something went wrong", error=None, number=number)
+        return render(request, "error.html", status=500, title="Something went wrong", words=None, number=number)
 
 
 def _route(request: web.Request) -> str:

@@ -18,6 +18,7 @@ from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
 from dispatcher.web.local_name import local_name
+from dispatcher.web.flows import Flows
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import open_store
@@ -66,6 +67,7 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
             settings=settings,
             accounts=accounts,
             store=store,
+            flows=Flows(accounts),
             address=address(settings.host, listener.getsockname()[1], settings.public_url),
             local_name=local_name(),
         )

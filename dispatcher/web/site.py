@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dispatcher.settings import WebSettings
     from dispatcher.web.accounts import Accounts
     from dispatcher.web.address import Address
+    from dispatcher.web.flows import Flows
     from dispatcher.web.store import Store
 
 
@@ -22,6 +23,7 @@ class Site:
     accounts: Accounts
     store: Store
     address: Address
+    flows: Flows
     #: Who the one person at this machine is, in the history.
     local_name: str
 

@@ -5,16 +5,17 @@ Everything here runs in one loop for the whole session: a browser outlives the t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.acceptance.cli.program import TIMEOUT_S
+from tests.acceptance.cli.program import TIMEOUT_S, SandboxProcess, sandbox_process, write_settings
 from tests.browser import chromium
-from tests.browser.visitors import Visitors
+from tests.browser.server import Server
+from tests.browser.visitors import Visitor, Visitors
 
 HERE = Path(__file__).parent
 #: How a test's call ended, kept for its fixtures.
@@ -61,3 +62,38 @@ async def visitors(browser: Browser, request: pytest.FixtureRequest, tmp_path: P
     failed = call is not None and call.excinfo is not None
     complaints = await visitors.leave(failed=failed, folder=tmp_path)
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with sandbox_process(tmp_path_factory.mktemp("sandbox"), "--limit", "500") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
+    """Takes 500 creates a second; faults as the test sets them."""
+    shared_sandbox.reset()
+    return shared_sandbox
+
+
+@pytest.fixture
+def idle(tmp_path: Path, sandbox: SandboxProcess) -> Iterator[Server]:
+    """A server that is not started, with settings for the sandbox: for tests that have some of their own."""
+    write_settings(tmp_path, sandbox.base_url)
+    server = Server(tmp_path)
+    yield server
+    server.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(idle: Server) -> Server:
+    """A server by link, on the sandbox."""
+    await idle.start()
+    return idle
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(visitors: Visitors, server: Server) -> Visitor:
+    """The one person of that server, signed in, in front of an empty window."""
+    return await visitors.come(server)

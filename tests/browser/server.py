@@ -1,4 +1,4 @@
-"""The server as a process of its own, in a folder of its own: what whoever installs it has, and what is killed in tests."""
+"""The server as a process, in a folder of its own: what whoever installs it has, and what tests kill."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
-
-from playwright.async_api import SetCookieParam
 
 from dispatcher.clock import now_ms
 from dispatcher.settings import load
@@ -41,8 +39,15 @@ class Server:
     async def start(self) -> None:
         """Start it and wait until it has said where it is. Raises: AssertionError: it ended instead."""
         out = self.folder / OUT
+        self._process = self._spawn(out)
+        await until(lambda: out.read_bytes().endswith(b"\n") or self._has_ended(), "the server's address")
+        assert not self._has_ended(), self.said()
+        self.printed = out.read_text("utf-8").strip()
+        self.port = urlsplit(self.printed).port or 0
+
+    def _spawn(self, out: Path) -> subprocess.Popen[bytes]:
         with out.open("wb") as printed, (self.folder / LOG).open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [*PROGRAM, "serve", "--port", str(self.port), *self.options],
                 cwd=self.folder,
                 env=Program(self.folder).environment(self.env),
@@ -50,10 +55,6 @@ class Server:
                 stdout=printed,
                 stderr=log,
             )
-        await until(lambda: out.read_bytes().endswith(b"\n") or self._has_ended(), "the server's address")
-        assert not self._has_ended(), self.said()
-        self.printed = out.read_text("utf-8").strip()
-        self.port = urlsplit(self.printed).port or 0
 
     @property
     def url(self) -> str:
@@ -77,7 +78,7 @@ class Server:
         self._process.kill()
         self._process.wait(TIMEOUT_S)
 
-    async def stop(self, number: Literal[signal.Signals.SIGTERM, signal.Signals.SIGINT] = signal.SIGTERM) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, wait until it has, say how it ended."""
         assert self._process is not None
         self._process.send_signal(number)
@@ -94,17 +95,17 @@ class Server:
         """All of its stderr, over all its starts."""
         return (self.folder / LOG).read_text("utf-8")
 
-    async def cookie(self, name: str | None = None) -> SetCookieParam:
-        """A session's, begun past the sign-in: the one person's of a page by link, or of a person with this name."""
+    async def cookie(self, name: str | None = None) -> tuple[str, str]:
+        """Name and value of a session begun past the sign-in: of the one person of a page by link, or of this one."""
         async with self._store() as store:
             user = None if name is None else await store.users.by_name(name)
             token = await store.sessions.begin(None if user is None else user.user_id, now_ms=now_ms())
-        return {"name": f"dispatcher_{self.port}", "value": token, "url": self.url}
+        return f"dispatcher_{self.port}", token
 
     async def add(self, name: str, role: Role, *, own_numbers: tuple[str, ...] = ()) -> None:
         """A person of the page by password."""
         async with self._store() as store:
-            await store.users.add(name, role, PASSWORD, own_numbers=own_numbers)
+            await store.users.add(name, role, PASSWORD, own_numbers=own_numbers, now_ms=now_ms())
 
     def _store(self) -> _OpenStore:
         return _OpenStore(self.state)

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.acceptance.cli.program import TIMEOUT_S
 from tests.browser.keyboard import Keyboard
+from tests.browser.server import Server
 from tests.browser.watching import Watch, keep
 
 
@@ -35,8 +36,17 @@ class Visitors:
     hosts: set[str] = field(default_factory=set)
     all: list[Visitor] = field(default_factory=list)
 
-    async def come(self, *, javascript: bool = True, width: int = 1280, **options: Any) -> Visitor:
-        """One more, whom nobody knows yet. `options` are Playwright's for a context."""
+    async def come(
+        self,
+        server: Server | None = None,
+        *,
+        signed_in: bool = True,
+        name: str | None = None,
+        javascript: bool = True,
+        width: int = 1280,
+        **options: Any,
+    ) -> Visitor:
+        """One more. `name`: of the page's people, where there are some. `options` are Playwright's for a context."""
         context = await self.browser.new_context(
             java_script_enabled=javascript,
             viewport={"width": width, "height": 800},
@@ -47,8 +57,12 @@ class Visitors:
         )
         # An upper bound that ends what hangs; a busy machine is slow.
         context.set_default_timeout(TIMEOUT_S * 1000)
-        watch = Watch(context)
-        visitor = Visitor(context, await context.new_page(), watch)
+        if server is not None:
+            self.hosts.add(server.host)
+            if signed_in:
+                cookie, value = await server.cookie(name)
+                await context.add_cookies([{"name": cookie, "value": value, "url": server.url}])
+        visitor = Visitor(context, await context.new_page(), Watch(context))
         self.all.append(visitor)
         return visitor
 

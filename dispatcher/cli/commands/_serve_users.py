@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from dispatcher.cli import interrupts, logs, options
-from dispatcher.cli.credentials import hidden
+from dispatcher.cli import logs, options
 from dispatcher.cli.render.numbers import time_text
 from dispatcher.cli.render.remedies import say_step
 from dispatcher.cli.render.terminal import print_json, print_line, print_rows, say, visible
@@ -230,6 +229,8 @@ def _new_password(*, from_stdin: bool) -> str:
 
     Raises: UsageError: too short, typed differently, or there is nobody to type it; Interrupted.
     """
+    from dispatcher.cli import interrupts
+    from dispatcher.cli.credentials import hidden
     from dispatcher.web.passwords import check_new
 
     if from_stdin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -48,6 +49,16 @@ def test_limits_of_whoever_started_it_are_kept(tmp_path: Path) -> None:
     program = f"{limited}; from tests.unit.intake.reading import read; print(read(sys.argv[1]).to)"
     found = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
     assert (found.stdout.strip(), found.returncode) == (f"[{ANN!r}]", 0), found.stderr
+
+
+def test_only_the_child_is_bounded() -> None:
+    """Who reads with its functions and is none keeps its own limits: it would die a minute of work later, anywhere."""
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    try:
+        child.go_on()
+        assert resource.getrlimit(resource.RLIMIT_CPU) == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, before)
 
 
 def test_a_refusal_comes_within_a_minute() -> None:
