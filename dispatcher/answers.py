@@ -22,7 +22,7 @@ class Words:
 
 
 #: Keys of a run's answer that it does not always have.
-ONLY_WHERE_THERE_ARE_ANY = ("earlier_rows", "paused", "changed")
+ONLY_WHERE_THERE_ARE_ANY = ("earlier_rows", "paused", "due_at", "changed")
 
 #: ISO 8601, UTC: `2026-01-31T09:05:00Z`.
 Moment = Annotated[str, "date-time"]
@@ -123,6 +123,8 @@ class StatusAnswer(TypedDict):
     """Rows of earlier files that the latest does not have; only where there are any."""
     paused: NotRequired[PausedAnswer]
     """Only where it is."""
+    due_at: NotRequired[Moment]
+    """From when on a server is to send it; only where one is."""
     changed: NotRequired[int]
     """Rows that were sent with other values than the latest file has; only where there are any."""
     waiting: NotRequired[list[WaitingAnswer]]
@@ -155,6 +157,7 @@ class RunAnswer(TypedDict):
     hours: HoursAnswer | None
     earlier_rows: NotRequired[Annotated[dict[str, int], Words("dispatcher.model:RowState")]]
     paused: NotRequired[PausedAnswer]
+    due_at: NotRequired[Moment]
     changed: NotRequired[int]
 
 

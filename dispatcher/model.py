@@ -239,6 +239,13 @@ class PausedBy(StrEnum):
     guard = "guard"
     #: The same of the rows that were sent before all others.
     canary = "canary"
+    #: A server holds it, and the reason says why: what it was told to do is not what it has found.
+    held = "held"
+
+    @property
+    def is_verdict(self) -> bool:
+        """Whether to go on all the same must be asked for: a user's pause, or a server's, is simply lifted."""
+        return self in (PausedBy.guard, PausedBy.canary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,10 +70,10 @@ def commands(group: Any, path: str = "dispatcher") -> Iterator[tuple[str, Any]]:
     """Every command that does something, with its whole name, in the help's order."""
     for name, command in group.commands.items():
         whole = f"{path} {name}"
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield whole, command
         if hasattr(command, "commands"):
             yield from commands(command, whole)
-        else:
-            yield whole, command
 
 
 def _command(path: str, command: Any) -> str:

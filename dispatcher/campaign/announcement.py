@@ -18,7 +18,7 @@ from dispatcher.errors import CanaryStopped, GuardTripped
 from dispatcher.ledger.notices import Announce, EndedRun, NewNotice
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.ledger.wishes import PAUSED_BEFORE
-from dispatcher.model import NoticeKind, PausedBy
+from dispatcher.model import NoticeKind
 from dispatcher.reporting.summary import CampaignState, campaign_state, status_object
 from dispatcher.settings import Settings
 
@@ -77,8 +77,8 @@ def run_data(ended: EndedRun, result: RunResult | None, report: str | None, sett
     found: dict[str, Any] = {**status_object(ended.status, report, ended.skipped)}
     del found["ledger"]
     if (paused := ended.status.paused) is not None:
-        # A person's reason may name anybody; a verdict's is numbers.
-        verdict = paused.reason.partition(PAUSED_BEFORE)[0] if paused.by is not PausedBy.user else None
+        # A person's reason may name anybody, a server's a file; a verdict's is numbers.
+        verdict = paused.reason.partition(PAUSED_BEFORE)[0] if paused.by.is_verdict else None
         found["paused"] = {**found["paused"], "reason": verdict}
     error = result.error if result is not None else None
     killed = {"code": "killed", "message": ended.status.stop_reason} if result is None else None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign import pausing
 from dispatcher.campaign.courier import TRIES, Courier, Posted
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
@@ -16,8 +15,7 @@ from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
 from dispatcher.ledger.suppressed import LeftOut
-from dispatcher.ledger.wishes import Wish
-from dispatcher.model import PausedBy, Reason
+from dispatcher.model import Reason
 
 if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
@@ -176,19 +174,6 @@ class Campaign(CampaignView):
     async def cancel(self, reason: str) -> int:
         """Take the rows that are not sent yet out of the campaign. Returns how many."""
         return await self._context.ledger.cancel_rows(await self._context.current(), reason)
-
-    async def seen_pause(self, accepted: Collection[PausedBy] = ()) -> Wish:
-        """What is wanted of it, for `lift_pause`.
-
-        Raises: GuardTripped, CanaryStopped: a verdict has paused it that is not among those accepted.
-        """
-        wish = await self.wish()
-        pausing.check_may_lift(self._context, wish, accepted)
-        return wish
-
-    async def lift_pause(self, seen: Wish) -> None:
-        """Have it sent again, if it is paused as it was seen. Raises: CampaignPaused: it was paused anew meanwhile."""
-        await pausing.lift(self._context, seen)
 
     async def accept_canary(self) -> None:
         """Let all rows go, though there is no verdict on the first ones yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dispatcher.model import PausedBy, RowState
+from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, Command, Option, Remedy
 
@@ -26,8 +26,8 @@ def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
         does = f"sends the {counted(waiting, 'row that waits', 'rows that wait')}"
         if status.paused is not None:
             does = f"lifts the pause and {does}"
-        by = status.paused.by if status.paused else PausedBy.user
-        accept = () if by is PausedBy.user else (Option(f"accept-{by.value}"),)
+        verdict = status.paused.by if status.paused and status.paused.by.is_verdict else None
+        accept = (Option(f"accept-{verdict.value}"),) if verdict else ()
         found.append(Command("resume", (name,), accept, does=does))
     if rows[RowState.unknown] or rows[RowState.sending]:
         found.append(Command("reconcile", (name,), does="finds out what became of the rows left unknown"))

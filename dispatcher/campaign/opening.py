@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.blocked import blocked_told
@@ -13,9 +14,10 @@ from dispatcher.campaign.flow_names import with_flow_sid
 from dispatcher.campaign.rehearsal import Rehearsal
 from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.view import CampaignView
-from dispatcher.errors import CampaignNotFound, SettingsError
+from dispatcher.errors import CampaignMismatch, CampaignNotFound, SettingsError
 from dispatcher.events import EventBus
-from dispatcher.ledger import Ledger, has_rehearsals, open_ledger, open_rehearsal
+from dispatcher.ledger import Ledger, has_rehearsals, open_ledger, open_rehearsal, reopen_rehearsal
+from dispatcher.ledger.identity import canonical_sid
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus
 from dispatcher.remedies import Advice, AnyOf, InTurn, Setting
 from dispatcher.settings import Credentials, Settings
@@ -39,10 +41,10 @@ async def view_campaign(
 
     Raises: CampaignNotFound, CampaignMismatch, LedgerError.
     """
-    async with _opened(settings, create=False) as ledger:
+    async with opened_ledger(settings, create=False) as ledger:
         with _rehearsals_told(settings):
-            record = await _found(ledger, name, settings, credentials)
-        yield CampaignView(_context(record, settings, credentials, ledger, bus), StopRequests())
+            record = await found_record(ledger, name, settings, credentials)
+        yield CampaignView(context_of(record, settings, credentials, ledger, bus), StopRequests())
 
 
 @contextlib.asynccontextmanager
@@ -67,50 +69,67 @@ async def open_campaign(
     check_settle_time(settings)
     settings = await with_flow_sid(settings, credentials)
     bus = bus or EventBus()
-    async with _opened(settings, create=create) as ledger, blocked_told(ledger, bus):
-        find = _created if create else _existing
+    async with opened_ledger(settings, create=create) as ledger, blocked_told(ledger, bus):
+        find = made_record if create else _existing
         with _rehearsals_told(settings):
             record = await find(ledger, name, settings, credentials)
-        context, stops = _context(record, settings, credentials, ledger, bus), StopRequests()
+        context, stops = context_of(record, settings, credentials, ledger, bus), StopRequests()
         async with (
             open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
             account.lease(ledger, wait=wait),
         ):
             # What was read before the lease may have been changed by whoever had it.
             record = await ledger.find_campaign(name, record.account)
-            yield Campaign(_context(record, settings, credentials, ledger, context.bus, account), stops)
+            yield Campaign(context_of(record, settings, credentials, ledger, context.bus, account), stops)
 
 
 @contextlib.asynccontextmanager
 async def rehearse_campaign(
-    name: str, settings: Settings, credentials: Credentials | None = None, *, bus: EventBus | None = None
+    name: str,
+    settings: Settings,
+    credentials: Credentials | None = None,
+    *,
+    bus: EventBus | None = None,
+    scratch: Path | None = None,
+    anew: bool = False,
 ) -> AsyncIterator[Rehearsal]:
     """Open a throw-away copy of a campaign (empty where it is new): checks and dry runs, which change nothing.
 
-    Needs neither credentials nor a flow. Raises: LedgerError, CampaignMismatch; SettingsError, AuthenticationError and
-    StudioError, where a flow is set by its name and there are credentials to look it up.
+    `scratch`: a file in which the copy is kept. With `anew` it is made, in place of any that is there; without, it is
+    opened as it was left, however often, and by several at once: its rows are those that were planned into it.
+
+    Needs neither credentials nor a flow. Raises: LedgerError (also: there is no such file), CampaignMismatch (also: it
+    was made for another flow or account); SettingsError, AuthenticationError and StudioError, where a flow is set by
+    its name and there are credentials to look it up.
     """
     settings = await with_flow_sid(settings, credentials)
     async with contextlib.AsyncExitStack() as stack:
-        # What others have begun today counts for a cap, too.
-        since_ms = max(settings.repeat_after_ms, _DAY_MS if settings.caps.is_set else 0)
-        ledger = await open_rehearsal(settings.state, name, repeat_after_ms=since_ms, loopback=settings.is_loopback)
-        stack.push_async_callback(ledger.close)
-        record = await _rehearsed(ledger, name, settings, credentials)
-        yield Rehearsal(_context(record, settings, credentials, ledger, bus), StopRequests())
+        if scratch is not None and not anew:
+            ledger = await reopen_rehearsal(settings.state, scratch, loopback=settings.is_loopback)
+            stack.push_async_callback(ledger.close)
+            record = await _kept(ledger, name, settings, credentials)
+        else:
+            # What others have begun today counts for a cap, too.
+            since_ms = max(settings.repeat_after_ms, _DAY_MS if settings.caps.is_set else 0)
+            ledger = await open_rehearsal(
+                settings.state, name, repeat_after_ms=since_ms, loopback=settings.is_loopback, scratch=scratch
+            )
+            stack.push_async_callback(ledger.close)
+            record = await _rehearsed(ledger, name, settings, credentials)
+        yield Rehearsal(context_of(record, settings, credentials, ledger, bus), StopRequests())
 
 
 async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
     """Every campaign of a ledger, oldest first; none where there is no ledger. Raises: LedgerError."""
     try:
-        async with _opened(settings, create=False) as ledger:
+        async with opened_ledger(settings, create=False) as ledger:
             return [await ledger.status(record) for record in await ledger.campaigns()]
     except CampaignNotFound:
         return []
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
+async def opened_ledger(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
     with _rehearsals_told(settings):
         ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
     try:
@@ -132,7 +151,7 @@ def _rehearsals_told(settings: Settings) -> Iterator[None]:
         raise
 
 
-def _context(
+def context_of(
     record: CampaignRecord,
     settings: Settings,
     credentials: Credentials | None,
@@ -152,19 +171,21 @@ def _context(
 
 async def _existing(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     """A campaign that is there, to work on. Its flow is the ledger's where the settings name none."""
-    found = await _found(ledger, name, settings, credentials)
+    found = await found_record(ledger, name, settings, credentials)
     flow = settings.campaign.flow
     return found if flow in (None, found.flow_sid) else await ledger.open_campaign(name, found.account, flow)
 
 
-async def _found(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+async def found_record(
+    ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None
+) -> CampaignRecord:
     """A campaign that is there, of the credentials' account. Nothing of it is changed."""
     if credentials is None:
         return await ledger.find_campaign(name)
     return await ledger.find_campaign(name, await ledger.account(credentials.account_sid, settings.studio_url))
 
 
-async def _created(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+async def made_record(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     """The campaign, made where it is new."""
     flow = settings.campaign.flow
     if flow is None:
@@ -179,7 +200,7 @@ async def _created(ledger: Ledger, name: str, settings: Settings, credentials: C
 async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
     flow = settings.campaign.flow
     if flow is not None and credentials is not None:
-        return await _created(ledger, name, settings, credentials)
+        return await made_record(ledger, name, settings, credentials)
     # Checking a file needs neither: a campaign of that name, if there is one, else one that nobody sees.
     records = [record for record in await ledger.campaigns() if flow in (None, record.flow_sid)]
     known = {record.name: record for record in records}
@@ -192,6 +213,22 @@ async def _rehearsed(ledger: Ledger, name: str, settings: Settings, credentials:
     else:
         account = await ledger.account(NO_ACCOUNT, settings.studio_url)
     return await ledger.open_campaign(name, account, flow or NO_FLOW)
+
+
+async def _kept(ledger: Ledger, name: str, settings: Settings, credentials: Credentials | None) -> CampaignRecord:
+    """The campaign that a file was planned into. Nothing of it is changed."""
+    planned = [record for record in await ledger.campaigns() if record.name == name and record.input_id is not None]
+    # The ledger may have had campaigns of that name for several accounts: the last file is the one that was checked.
+    found = max(planned, key=lambda record: record.input_id or 0, default=None)
+    if found is None:
+        raise CampaignNotFound(f"nothing was checked for campaign {name!r}", fix="check the file again")
+    flow = settings.campaign.flow
+    account_sid = canonical_sid(credentials.account_sid) if credentials else found.account.account_sid
+    if flow not in (None, found.flow_sid) or account_sid != found.account.account_sid:
+        raise CampaignMismatch(
+            f"the rows of campaign {name!r} were checked for another flow or account", fix="check the file again"
+        )
+    return found
 
 
 def check_settle_time(settings: Settings) -> None:

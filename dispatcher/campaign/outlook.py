@@ -42,6 +42,8 @@ class Outlook:
     duration_s: float
     #: Which one will know of it: whoever another one has reached is not known to this one.
     ledger: LedgerPlace
+    #: From when on a server is to send it, too; None: none is.
+    due_ms: int | None = None
 
     @property
     def most(self) -> int:
@@ -89,6 +91,7 @@ def outlook(
         removed=removed,
         duration_s=duration_s(rows, settings),
         ledger=status.ledger,
+        due_ms=status.due_ms,
     )
 
 

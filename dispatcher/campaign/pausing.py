@@ -16,6 +16,12 @@ async def pause(context: CampaignContext, reason: str) -> tuple[Pause, bool]:
     return await context.ledger.wishes.pause(await context.current(), wanted)
 
 
+async def hold(context: CampaignContext, reason: str) -> tuple[Pause, bool]:
+    """See `CampaignView.hold`."""
+    wanted = Pause(at_ms=now_ms(), by=PausedBy.held, reason=reason)
+    return await context.ledger.wishes.pause(await context.current(), wanted)
+
+
 def check_not_paused(context: CampaignContext, wish: Wish) -> None:
     """Raises: CampaignPaused."""
     if wish.pause is not None:
@@ -24,7 +30,7 @@ def check_not_paused(context: CampaignContext, wish: Wish) -> None:
 
 def check_may_lift(context: CampaignContext, wish: Wish, accepted: Collection[PausedBy]) -> None:
     """Whoever would lift a verdict's pause must have asked for that. Raises: GuardTripped, CanaryStopped."""
-    if wish.pause is not None and wish.pause.by is not PausedBy.user and wish.pause.by not in accepted:
+    if wish.pause is not None and wish.pause.by.is_verdict and wish.pause.by not in accepted:
         raise refusal(context.name, wish.pause)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.campaign.overlap import LOOKED_BACK_MS, Overlap, find_overlap
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import check_account, preflight
 from dispatcher.campaign.preview import find_row
@@ -54,6 +55,13 @@ class Rehearsal(CampaignView):
         """What would be sent first; None: nothing."""
         return await _first_request(self._context)
 
+    async def overlap(self, *, since_ms: int | None = None) -> Overlap:
+        """Whom of its planned contacts the account has reached since then (None: in seven days), by any campaign.
+
+        Raises: LedgerError.
+        """
+        return await find_overlap(self._context, now_ms() - LOOKED_BACK_MS if since_ms is None else since_ms)
+
     async def test_send(
         self, to: str, *, row_number: int | None = None, wait: bool = False
     ) -> tuple[PlannedRequest, Verdict]:
@@ -68,17 +76,15 @@ class Rehearsal(CampaignView):
 
 
 async def _first_request(context: CampaignContext) -> PlannedRequest | None:
-    """`context` is a rehearsal's: the row is claimed in its ledger."""
+    """`context` is a rehearsal's: whoever has it open, too, is asked to wait a moment."""
     from dispatcher.campaign.requests import requests_of
 
-    record, requests, begun_ms = await context.current(), await requests_of(context), now_ms()
-    run = await context.ledger.start_run(record, window_limit=context.settings.window_limit, now_ms=begun_ms)
-    rows = await context.ledger.begin_rows(
-        run, 1, now_ms=begun_ms, input_id=record.input_id, list_ids=await list_ids(context)
+    record, requests = await context.current(), await requests_of(context)
+    row = await context.ledger.foresight.first_row(
+        record, now_ms=now_ms(), input_id=record.input_id, list_ids=await list_ids(context)
     )
-    if not rows:
+    if row is None:
         return None
-    row = rows[0]
     return PlannedRequest(
         row_number=row.row_number, to=row.to_address, sender=requests.sender(row), parameters=requests.parameters(row)
     )

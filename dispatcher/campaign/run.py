@@ -203,6 +203,8 @@ class CampaignRun:
         next_at_ms = waiting[0].until_ms if waiting else None
         with contextlib.suppress(LedgerError):
             await self._ledger.wishes.wait(run, next_at_ms)
+            if stopped is None and reconcile_error is None:
+                await self._ledger.wishes.fulfil(run)
             await self._ledger.stop_run(run, now_ms=now_ms(), reason=reason, totals=totals, announce=announce)
         self._bus.emit(RunStopped(campaign=record.name, reason=reason, waits=bool(waiting)))
         return result(await self._ledger.status(record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from dispatcher.ledger import LedgerSnapshot
 from dispatcher.ledger.executions import ExecutionCounts
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, InputRecord, ReportRow
 from dispatcher.ledger.wishes import Wish
-from dispatcher.model import Pause, RowState
+from dispatcher.model import Pause, PausedBy, RowState
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
 
@@ -68,6 +68,12 @@ class CampaignView:
     def location(self) -> str:
         """Where its ledger lies."""
         return self._context.ledger.location
+
+    @property
+    def seen_revision(self) -> int | None:
+        """The flow's revision that executions would run, as `preflight` or `preview` saw it; None: it is not known."""
+        published = self._seen.published if self._seen is not None else None
+        return published.revision if published is not None else None
 
     @property
     def is_blocked(self) -> bool:
@@ -160,7 +166,7 @@ class CampaignView:
     # --- what is wanted of it ---
 
     async def wish(self) -> Wish:
-        """Whether it is paused, and the version by which that is lifted."""
+        """Whether it is paused or ordered, and the version by which that is changed."""
         return await self._context.ledger.wishes.of(await self._context.current())
 
     async def pause(self, reason: str = "") -> tuple[Pause, bool]:
@@ -170,6 +176,27 @@ class CampaignView:
         paused already stays so, for the reason it was.
         """
         return await pausing.pause(self._context, reason)
+
+    async def hold(self, reason: str) -> tuple[Pause, bool]:
+        """Pause it as its server, for what a person has to look at: a sentence for people. Otherwise as `pause`."""
+        return await pausing.hold(self._context, reason)
+
+    async def order(self, seen: Wish, due_ms: int | None) -> bool:
+        """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so."""
+        return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms)
+
+    async def seen_pause(self, accepted: Collection[PausedBy] = ()) -> Wish:
+        """What is wanted of it, for `lift_pause`.
+
+        Raises: GuardTripped, CanaryStopped: a verdict has paused it that is not among those accepted.
+        """
+        wish = await self.wish()
+        pausing.check_may_lift(self._context, wish, accepted)
+        return wish
+
+    async def lift_pause(self, seen: Wish) -> None:
+        """Have it sent again, if it is paused as it was seen. Raises: CampaignPaused: it was paused anew meanwhile."""
+        await pausing.lift(self._context, seen)
 
     async def check_not_paused(self) -> None:
         """Raises: CampaignPaused."""

@@ -35,6 +35,7 @@ PANELS = {
         "executions",
         "campaigns",
     ),
+    "In a browser": ("serve",),
     "Set up": ("init", "hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
@@ -67,6 +68,7 @@ _MEANT: dict[str, Remedy] = {
     ),
     **dict.fromkeys(("undo", "unsend"), Command("recall", ("CAMPAIGN",), does="ends what was started")),
     **dict.fromkeys(("outcomes", "follow", "watch", "delivery"), Command("track", ("CAMPAIGN",))),
+    **dict.fromkeys(("web", "page", "ui", "gui", "server", "browser", "dashboard"), Command("serve")),
     **dict.fromkeys(("flow", "workflows"), Command("flows")),
     **dict.fromkeys(
         ("blocklist", "optout", "unsubscribe", "block", "blacklist", "dnc"), Command("suppress add", ("NUMBER",))

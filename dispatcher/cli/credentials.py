@@ -43,7 +43,7 @@ def _asked() -> Credentials:
     with interrupts.raised():
         account_sid = _line("Account SID (AC…): ")
         key = _line("API key SID (SK…): ")
-        secret = _hidden("API secret (not shown): ")
+        secret = hidden("API secret (not shown): ").strip()
     return _checked(account_sid, key, secret)
 
 
@@ -53,12 +53,13 @@ def _line(prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _hidden(prompt: str) -> str:
+def hidden(prompt: str) -> str:
+    """What is typed, unseen. Raises: UsageError: it would be seen."""
     with warnings.catch_warnings():
         # It would go on and show what is typed.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(prompt).strip()
+            return getpass.getpass(prompt)
         except (getpass.GetPassWarning, EOFError):
             raise UsageError(
                 "the secret cannot be typed unseen here", fix=Advice("give it by the environment or standard input")

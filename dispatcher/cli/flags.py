@@ -53,6 +53,9 @@ FLAGS = {
     "rate.per_second": Flag("--rate", float, "The account's limit, requests a second."),
     "suppress.accept_unreadable": Flag("--accept-unreadable", bool, "Use suppression lists that have bad lines, too."),
     "state.dir": Flag("--state-dir", str, "The ledger's folder."),
+    "web.host": Flag("--host", str, "The address to listen on."),
+    "web.port": Flag("--port", int, "The port; 0 lets the system choose."),
+    "web.public_url": Flag("--public-url", str, "How browsers reach it, behind a proxy with TLS: https://….", "URL"),
 }
 
 

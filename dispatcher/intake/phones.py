@@ -338,6 +338,11 @@ class Addresses:
         )
 
 
+def countries() -> frozenset[str]:
+    """The two-letter countries whose numbers are known."""
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
 def national_digits(contact: str) -> str:
     """The digits of a number in E.164 without its country code; empty for any other contact."""
     if not contact.startswith("+"):

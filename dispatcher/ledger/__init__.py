@@ -45,6 +45,7 @@ __all__ = [
     "move_ledger",
     "open_ledger",
     "open_rehearsal",
+    "reopen_rehearsal",
 ]
 
 # `loopback`: the host to call is this machine. Rehearsals have a ledger of their own (see `location`).
@@ -66,22 +67,38 @@ async def open_ledger(state: StateSettings, *, create: bool = True, loopback: bo
 
 
 async def open_rehearsal(
-    state: StateSettings, campaign: str, *, repeat_after_ms: int = 0, loopback: bool = False
+    state: StateSettings,
+    campaign: str,
+    *,
+    repeat_after_ms: int = 0,
+    loopback: bool = False,
+    scratch: Path | None = None,
 ) -> Ledger:
     """A throw-away ledger with that campaign's rows alone, none where it is new. The caller closes it.
 
     It knows, too, whom other campaigns have reached in the last `repeat_after_ms`.
 
-    Whatever is done with it changes nothing, and whatever kills the process leaves nothing of it. Its leases are its
-    own. Raises: SettingsError, LedgerCorrupt, LedgerTooNew, LedgerUnwritable, LedgerFull, LedgerUnreachable.
+    Whatever is done with it changes nothing, and whatever kills the process leaves nothing of it; with `scratch` it is
+    made anew in that file, and kept for `reopen_rehearsal`. Its leases are its own.
+    Raises: SettingsError, LedgerCorrupt, LedgerTooNew, LedgerUnwritable, LedgerFull, LedgerUnreachable.
     """
 
     def opened() -> Ledger:
         folder = ledger_folder(state, loopback=loopback)
         remove_leftovers()
-        return SqliteRehearsal.open(folder, campaign, repeat_after_ms)
+        return SqliteRehearsal.open(folder, campaign, repeat_after_ms, scratch)
 
     return await asyncio.to_thread(opened)
+
+
+async def reopen_rehearsal(state: StateSettings, scratch: Path, *, loopback: bool = False) -> Ledger:
+    """A rehearsal that was kept, as it was left; a few ms. The caller closes it. Several may have it open at once.
+
+    Raises: SettingsError; LedgerError: it is not there; LedgerCorrupt, LedgerTooNew, LedgerUnwritable.
+    """
+    return await asyncio.to_thread(
+        lambda: SqliteRehearsal.reopen(ledger_folder(state, loopback=loopback), scratch.absolute())
+    )
 
 
 def is_leased(state: StateSettings, account_sid: str, base_url: str, *, loopback: bool = False) -> bool:

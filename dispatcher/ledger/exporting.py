@@ -18,7 +18,10 @@ from dispatcher.ledger.records import CampaignRecord
 #: So many rows or attempts are read at a time.
 PER_READ = 500
 
-_CAMPAIGN = ("created_at_ms", "report", "key_columns", "wish", "wished_by", "wish_reason", "wished_at_ms")
+_CAMPAIGN = (
+    *("created_at_ms", "report", "key_columns", "wish", "wished_by", "wish_reason", "wished_at_ms"),
+    "due_ms",
+)
 _INPUT = (
     *("file", "source", "folder", "sha256", "header", "parameter_columns", "parameter_constants"),
     *("from", "begun_at_ms", "ready_at_ms"),

@@ -18,6 +18,7 @@ from typing import Protocol
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.foresight import Foresight
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
@@ -69,8 +70,12 @@ class Ledger(Protocol):
         """Who has sent how much, and what waits to be sent by whom."""
 
     @property
+    def foresight(self) -> Foresight:
+        """Which row would go first, and whom an account has reached lately."""
+
+    @property
     def wishes(self) -> Wishes:
-        """What is wanted of its campaigns: that they are sent, or stand still."""
+        """What is wanted of its campaigns: that they are sent, by whom, or stand still."""
 
     @property
     def canaries(self) -> Canaries:
@@ -117,7 +122,8 @@ class Ledger(Protocol):
         """The account's campaign of that name, made where it is new.
 
         Until its first attempt a campaign can be given to another flow or account: this does it. Names are unique per
-        account, yet one that another account has begun to send is refused, lest its people are reached once more.
+        account, yet one that another account has begun to send, or that a server is to send for it, is refused, lest
+        its people are reached once more.
         Raises: CampaignMismatch where the name belongs to another flow or account.
         """
 

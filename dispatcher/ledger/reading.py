@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
 
 from dispatcher.errors import CampaignMismatch, CampaignNotFound
 from dispatcher.hosts import is_loopback
@@ -18,6 +16,8 @@ from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
 REPORT_ROWS_PER_BATCH = 500
+#: Rows that are never sent as they stand.
+LEFT_OUT = frozenset({RowState.invalid, RowState.skipped})
 _STATES = {state.value: state for state in RowState}
 
 
@@ -31,7 +31,7 @@ def account(db: Db, account_sid: str, base_url: str) -> Account:
 
 def campaigns_named(db: Db, name: str) -> list[CampaignRecord]:
     """All accounts' campaigns of that name, oldest first."""
-    return [_campaign(row) for row in db.rows("campaigns_named", name=name)]
+    return [CampaignRecord.of(row) for row in db.rows("campaigns_named", name=name)]
 
 
 def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int, *, leased: bool) -> CampaignRecord:
@@ -42,12 +42,13 @@ def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int,
     others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
     found = next(iter(own or others), None)
     if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
-        if db.one("campaign_is_begun", campaign_id=found.campaign_id, leased=leased)[0]:
+        ids = {"campaign_id": found.campaign_id, "account_id": owner.account_id}
+        if db.one("campaign_is_begun", **ids, leased=leased)[0]:
             raise _mismatch(found, owner)
         db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
     elif found is None:
         db.run("campaign_insert", name=name, account_id=owner.account_id, flow_sid=flow_sid, now_ms=now_ms)
-    return _campaign(db.one("campaign_get", name=name, account_id=owner.account_id))
+    return CampaignRecord.of(db.one("campaign_get", name=name, account_id=owner.account_id))
 
 
 def _mismatch(campaign: CampaignRecord, owner: Account) -> CampaignMismatch:
@@ -92,12 +93,12 @@ def find_campaign(db: Db, name: str, owner: Account | None = None) -> CampaignRe
 
 def campaign_of(db: Db, name: str, account_id: int) -> CampaignRecord:
     """The account's campaign of that name, which is there."""
-    return _campaign(db.one("campaign_get", name=name, account_id=account_id))
+    return CampaignRecord.of(db.one("campaign_get", name=name, account_id=account_id))
 
 
 def campaigns(db: Db) -> list[CampaignRecord]:
     """All, oldest first."""
-    return [_campaign(row) for row in db.rows("campaign_list")]
+    return [CampaignRecord.of(row) for row in db.rows("campaign_list")]
 
 
 def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
@@ -128,7 +129,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
     requests, throttled, worst, first_ms, duration_ms = db.one("runs_summary", campaign_id=campaign_id)
     latest = db.first("run_latest", campaign_id=campaign_id)
     window_limit, stopped_ms, stop_reason, is_newest = latest or (0, 0, None, False)
-    report_path, next_at_ms = db.one("campaign_kept", campaign_id=campaign_id)
+    report_path, next_at_ms, due_ms = db.one("campaign_kept", campaign_id=campaign_id)
     # A run that has not stopped and is not the account's newest, or whose account nobody holds, was killed.
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
@@ -149,6 +150,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         report_path=report_path,
         # Those that waited may have been cancelled, or forgotten.
         next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
+        due_ms=due_ms,
         paused=wishes.wish_of(db, campaign_id).pause,
     )
 
@@ -166,14 +168,15 @@ def report_rows(
     """The next rows of an input, in file order; see `snapshot.LedgerSnapshot.rows`."""
     ids = id_range(input_id)
     ids["first"] += after_row + 1
-    found = db.rows(
-        "report_rows",
-        **ids,
-        every_state=states is None,
-        states=sorted(states or ()),
-        reason=reason,
-        limit=limit,
-    )
+    if states == LEFT_OUT and reason is not None:
+        found = db.rows("report_rows_left_out_by", **ids, input_id=input_id, reason=reason, limit=limit)
+    elif states == LEFT_OUT:
+        found = db.rows("report_rows_left_out", **ids, input_id=input_id, limit=limit)
+    else:
+        every = states is None
+        found = db.rows(
+            "report_rows", **ids, every_state=every, states=sorted(states or ()), reason=reason, limit=limit
+        )
     # The query's columns stand in the order of ReportRow's fields: a million rows pass here, and tuples are fast.
     cells = chunks.cells
     return [
@@ -182,13 +185,3 @@ def report_rows(
         )
         for row_id, state, *rest in found
     ]
-
-
-def _campaign(row: Sequence[Any]) -> CampaignRecord:
-    return CampaignRecord(
-        campaign_id=row[0],
-        name=row[1],
-        account=Account(account_id=row[2], account_sid=row[3], base_url=row[4]),
-        flow_sid=row[5],
-        input_id=row[6],
-    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -34,6 +34,13 @@ class CampaignRecord:
     flow_sid: str
     #: The latest input that was planned whole, None before the first.
     input_id: int | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> CampaignRecord:
+        """From a query's columns: id, name, the account's id, SID and host, flow, input."""
+        campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id = row
+        account = Account(account_id=account_id, account_sid=account_sid, base_url=base_url)
+        return cls(campaign_id=campaign_id, name=name, account=account, flow_sid=flow_sid, input_id=input_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,6 +406,8 @@ class CampaignStatus:
     changed: int = 0
     #: None: it may be sent.
     paused: Pause | None = None
+    #: From when on a server is to send it; None: nobody but a terminal does.
+    due_ms: int | None = None
 
     @property
     def first_started_at(self) -> datetime | None:
@@ -409,3 +418,8 @@ class CampaignStatus:
     def next_at(self) -> datetime | None:
         """`next_at_ms`, in UTC."""
         return moment_if(self.next_at_ms)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """`due_ms`, in UTC."""
+        return moment_if(self.due_ms)

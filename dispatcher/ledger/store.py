@@ -26,6 +26,7 @@ from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
+from dispatcher.ledger.foresight import Foresight
 from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
@@ -66,6 +67,7 @@ class Store(ABC):
         self.lists = Lists(self._do, self._read)
         self.places = PlacesOfRows(self._do, self._read)
         self.senders = SendersOfRows(self._read)
+        self.foresight = Foresight(self._do, self._read, self._chunks)
         self.wishes = wishes.Wishes(self._do, self._read)
         self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)

@@ -1,8 +1,10 @@
 """What is wanted of campaigns: that they are sent, or stand still. Changed by anybody, held by every claim.
 
-    send ──pause──► pause (by a user, by the guard or the canary) ──lift──► send
+    send ──pause──► pause (by a user, by the guard, the canary or a server) ──lift──► send
+    a terminal sends it ──order──► a server is to, from `due_ms` on ──nothing is left to send──► a terminal sends it
 
-A change is a compare-and-set of the campaign's version: whoever has not seen what is wanted now changes nothing.
+Both hold beside each other: what a server is to send may stand still. A change is a compare-and-set of the campaign's
+version: whoever has not seen what is wanted now changes nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +30,25 @@ class Wish:
     version: int
     #: None: that it is sent.
     pause: Pause | None
+    #: From when on a server is to send it; None: nobody but a terminal does.
+    due_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A campaign that a server is to send."""
+
+    campaign: CampaignRecord
+    wish: Wish
+    #: When the first of the rows may be sent that the last run has left to their time; None: it has left none so.
+    next_at_ms: int | None
 
 
 def wish_of(db: Db, campaign_id: int) -> Wish:
     """What is wanted of a campaign now."""
-    version, wish, by, reason, at_ms = db.one("wish_of", campaign_id=campaign_id)
+    version, wish, by, reason, at_ms, due_ms = db.one("wish_of", campaign_id=campaign_id)
     held = Pause(at_ms=at_ms or 0, by=PausedBy(by), reason=reason or "") if wish == PAUSE else None
-    return Wish(version=version, pause=held)
+    return Wish(version=version, pause=held, due_ms=due_ms)
 
 
 def change(db: Db, campaign_id: int, seen: Wish, wanted: Pause | None) -> bool:
@@ -54,13 +68,13 @@ def change(db: Db, campaign_id: int, seen: Wish, wanted: Pause | None) -> bool:
 def pause(db: Db, campaign_id: int, wanted: Pause) -> tuple[Pause, bool]:
     """Pause a campaign. Returns the pause that holds, and whether it is this one: the first stays.
 
-    But a verdict (the guard's, the canary's) is kept beside a user's pause, since it takes more to lift it.
+    But a verdict (the guard's, the canary's) is kept beside any other pause, since it takes more to lift it.
     """
     while True:
         seen = wish_of(db, campaign_id)
         held = seen.pause
         if held is not None:
-            if wanted.by is PausedBy.user or held.by is not PausedBy.user:
+            if held.by.is_verdict or not wanted.by.is_verdict:
                 return held, False
             if held.reason:
                 wanted = replace(wanted, reason=f"{wanted.reason}{PAUSED_BEFORE}{held.reason}")
@@ -83,9 +97,22 @@ def refusal(name: str, held: Pause) -> CampaignPaused:
             Command("resume", (name,), (Option("accept-canary"),), does="sends the others all the same"),
         )
         return CanaryStopped(f"the canary has paused campaign {name!r}, at {at}", found=held.reason, fix=fix)
+    is_paused = "is held by its server" if held.by is PausedBy.held else "is paused"
     return CampaignPaused(
-        f"campaign {name!r} is paused since {at}", found=held.reason or None, fix=Command("resume", (name,))
+        f"campaign {name!r} {is_paused} since {at}", found=held.reason or None, fix=Command("resume", (name,))
     )
+
+
+def order(db: Db, campaign_id: int, seen: Wish, due_ms: int | None) -> bool:
+    """Have a server send it from then on (None: no more), if what was seen still holds; whether it did."""
+    return db.run("wish_order", campaign_id=campaign_id, seen=seen.version, due_ms=due_ms) == 1
+
+
+def _ordered(db: Db) -> list[Ordered]:
+    return [
+        Ordered(campaign=CampaignRecord.of(row), wish=wish_of(db, row[0]), next_at_ms=next_at_ms)
+        for *row, next_at_ms in db.rows("wishes_ordered")
+    ]
 
 
 class Wishes:
@@ -109,6 +136,25 @@ class Wishes:
     async def lift(self, campaign: CampaignRecord, seen: Wish) -> bool:
         """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
         return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))
+
+    async def ordered(self) -> list[Ordered]:
+        """What a server is to send, of all accounts; whoever was ordered first comes first."""
+        return await self._read(_ordered)
+
+    async def order(self, campaign: CampaignRecord, seen: Wish, due_ms: int | None) -> bool:
+        """Have a server send it from `due_ms` on, or None: nobody but a terminal.
+
+        If nothing else is wanted of it than was seen; whether that is so.
+        """
+        return await self._do(lambda db: order(db, campaign.campaign_id, seen, due_ms))
+
+    async def fulfil(self, run: Run) -> None:
+        """No server is to send it any more, where this run has left nothing to send in any of its files.
+
+        Nothing changes for a run that has lost the account.
+        """
+        campaign_id, epoch = run.campaign.campaign_id, run.epoch
+        await self._do(lambda db: db.run("wish_fulfil", campaign_id=campaign_id, epoch=epoch))
 
     async def wait(self, run: Run, next_at_ms: int | None) -> None:
         """Keep when the first row may be sent, where a run has left nothing but rows that wait for their time.

@@ -35,7 +35,7 @@ class CampaignState(StrEnum):
     stopped = "stopped"
     #: The last run was killed; `resume` finds out what became of the rows in flight.
     interrupted = "interrupted"
-    #: Somebody, or its guard, has paused it, and rows wait: `resume` lifts that.
+    #: Somebody, its guard or its server has paused it, and rows wait: `resume` lifts that.
     paused = "paused"
 
 
@@ -86,6 +86,8 @@ def status_object(
     if status.paused is not None:
         at = datetime.fromtimestamp(status.paused.at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         found["paused"] = {"at": at, "by": status.paused.by.value, "reason": status.paused.reason or None}
+    if status.due_ms is not None:
+        found["due_at"] = datetime.fromtimestamp(status.due_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if status.changed:
         found["changed"] = status.changed
     if any(status.earlier_rows.values()):

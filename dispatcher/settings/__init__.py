@@ -29,11 +29,11 @@ from dispatcher.settings.schema import (
     Settings,
     StateSettings,
     TimeoutSettings,
-    TrackingSettings,
     setting_names,
     tables,
-    variable_path,
 )
+from dispatcher.settings.tracking import TrackingSettings, variable_path
+from dispatcher.settings.web import WebSettings
 
 #: Its name in the Python API.
 load_settings = load
@@ -64,6 +64,7 @@ __all__ = [
     "SuppressSettings",
     "TimeoutSettings",
     "TrackingSettings",
+    "WebSettings",
     "is_flow_sid",
     "load",
     "load_credentials",

@@ -78,6 +78,8 @@ class LoadedSettings:
     config_path: Path | None
     #: The profile that was chosen; None: none was.
     profile: str | None = None
+    #: All that the file has.
+    profiles: tuple[str, ...] = ()
 
     def is_from_file(self, name: str) -> bool:
         """Whether config.toml says it, `table.name`, in whatever part."""
@@ -179,7 +181,13 @@ def load(
         raise UnusableSettings(problems, given=frozenset(history) | (file.names if file is not None else frozenset()))
     provenance = {name: Provenance(sources[-1], tuple(sources[:-1])) for name, sources in history.items()}
     config_path = path if file is not None else None
-    return LoadedSettings(settings=settings, provenance=provenance, config_path=config_path, profile=profile)
+    return LoadedSettings(
+        settings=settings,
+        provenance=provenance,
+        config_path=config_path,
+        profile=profile,
+        profiles=tuple(profiles.layers),
+    )
 
 
 def _problems_of_profiles(profiles: Profiles, file: ConfigFile) -> Iterator[str]:

@@ -70,6 +70,7 @@ INSIDE = {
     ),
     *("GuardSettings", "HoursSettings", "InputSettings", "NotifySettings", "RateSettings", "ReconcileSettings"),
     *("RetrySettings", "ScheduleSettings", "StateSettings", "SuppressSettings", "TimeoutSettings", "TrackingSettings"),
+    "WebSettings",
     "Provenance",
     # The wire's.
     *("Answer", "Gate"),

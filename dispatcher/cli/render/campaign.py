@@ -101,6 +101,8 @@ def outlook(
 
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
     lines.append(("ledger", place_text(ahead.ledger)))
+    if ahead.due_ms is not None:
+        lines.append(("server", Text(f"{due_text(ahead.due_ms)}; what is sent here it does not send", style="yellow")))
     if ahead.most:
         lines.append(("to send", Text(counted(ahead.most, "row"), style="bold")))
         if ahead.unresolved:
@@ -319,6 +321,8 @@ def state_text(status: CampaignStatus) -> Text:
     if status.paused is not None:
         why = pause_text(status.paused)
         text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
+    elif status.due_ms is not None and state != "running":
+        text.append(f" ({due_text(status.due_ms)})", style="bright_black")
     elif state == "waiting" and status.next_at_ms is not None:
         text.append(f" (next at {time_text(status.next_at_ms)})", style="bright_black")
     elif status.stop_reason:
@@ -326,7 +330,13 @@ def state_text(status: CampaignStatus) -> Text:
     return text
 
 
+def due_text(due_ms: int) -> str:
+    """That a server is to send it, and from when on."""
+    return f"its server is to send it, from {time_text(due_ms)} on"
+
+
 def pause_text(pause: Pause) -> str:
     """Since when it is paused, by whom, and why."""
-    by = "paused" if pause.by is PausedBy.user else f"paused by the {pause.by.value}"
+    by = f"paused by the {pause.by.value}" if pause.by.is_verdict else "paused"
+    by = "held by its server" if pause.by is PausedBy.held else by
     return f"{by} since {time_text(pause.at_ms)}" + (f": {visible(pause.reason)}" if pause.reason else "")

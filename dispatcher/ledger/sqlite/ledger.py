@@ -28,7 +28,7 @@ from dispatcher.ledger.sqlite.holder import holder
 from dispatcher.ledger.sqlite.key import make_key
 from dispatcher.ledger.sqlite.presence import Presence
 from dispatcher.ledger.sqlite.reader import reader
-from dispatcher.ledger.sqlite.rehearsal import rehearse
+from dispatcher.ledger.sqlite.rehearsal import rehearse, reopen
 from dispatcher.ledger.sqlite.writer import Writer
 from dispatcher.ledger.store import Store
 
@@ -115,13 +115,20 @@ class SqliteLedger(_SqliteStore):
 
 
 class SqliteRehearsal(_SqliteStore):
-    """See `protocol.Ledger`. A private database that knows one campaign and ends with its connection."""
+    """See `protocol.Ledger`. A private database that knows one campaign, and ends with its connection or is kept."""
 
     @classmethod
-    def open(cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0) -> SqliteRehearsal:
+    def open(
+        cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0, scratch: Path | None = None
+    ) -> SqliteRehearsal:
         """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
         since_ms = now_ms() - repeat_after_ms - RUN_SLACK_MS if repeat_after_ms else None
-        return cls(rehearse(state_dir, campaign, since_ms))
+        return cls(rehearse(state_dir, campaign, since_ms, scratch))
+
+    @classmethod
+    def reopen(cls, state_dir: Path, scratch: Path) -> SqliteRehearsal:
+        """A rehearsal that was kept, as it was left. Blocking; a few ms. Raises: as `rehearsal.reopen`."""
+        return cls(reopen(state_dir, scratch))
 
     @property
     def location(self) -> str:

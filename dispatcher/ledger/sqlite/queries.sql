@@ -99,6 +99,12 @@ INSERT INTO main.erasures SELECT * FROM source.erasures;
 -- name: rehearsal_executions
 INSERT INTO main.executions SELECT e.* FROM main.attempts AS a CROSS JOIN source.executions AS e USING (attempt_id);
 
+-- name: rehearsal_index_left_out
+CREATE INDEX IF NOT EXISTS rows_left_out ON rows (row_id >> 32, row_id) WHERE state = 'invalid' OR state = 'skipped';
+
+-- name: rehearsal_index_left_out_by
+CREATE INDEX IF NOT EXISTS rows_left_out_by ON rows (row_id >> 32, reason_code, row_id) WHERE state = 'invalid' OR state = 'skipped';
+
 -- name: account_upsert
 INSERT INTO accounts (account_sid, base_url) VALUES (:account_sid, :base_url) ON CONFLICT DO NOTHING;
 
@@ -128,9 +134,10 @@ SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
 
 -- name: campaign_is_begun
--- Whether anything of it was ever to be sent, or is about to be.
+-- Whether anything of it was ever to be sent, or is about to be; a server's is to be sent for the account it is of.
 SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
-  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL));
+  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL))
+  OR EXISTS (SELECT 1 FROM campaigns WHERE campaign_id = :campaign_id AND account_id <> :account_id AND due_ms IS NOT NULL);
 
 -- name: campaign_move
 UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
@@ -162,12 +169,29 @@ WHERE c.account_id = :account_id AND c.flow_sid = :flow_sid AND sha256 = :sha256
 UPDATE campaigns SET report_path = :path WHERE campaign_id = :campaign_id;
 
 -- name: wish_of
-SELECT version, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT version, wish, wished_by, wish_reason, wished_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: wish_change
 -- By compare-and-set: whoever has not seen what is wanted now changes nothing.
 UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wished_at_ms = :at_ms, version = version + 1
 WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: wish_order
+-- As that.
+UPDATE campaigns SET due_ms = :due_ms, version = version + 1 WHERE campaign_id = :campaign_id AND version = :seen;
+
+-- name: wishes_ordered
+-- What servers are to send; those of one moment in the order in which they were made.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms
+FROM campaigns JOIN accounts USING (account_id) WHERE due_ms IS NOT NULL ORDER BY due_ms, campaign_id;
+
+-- name: wish_fulfil
+-- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
+UPDATE campaigns SET due_ms = NULL, version = version + 1
+WHERE campaign_id = :campaign_id AND due_ms IS NOT NULL
+  AND (SELECT epoch FROM accounts AS a WHERE a.account_id = campaigns.account_id) = :epoch
+  AND NOT EXISTS (SELECT 1 FROM tallies JOIN inputs USING (input_id)
+                  WHERE inputs.campaign_id = :campaign_id AND state IN ('planned', 'sending') AND n > 0);
 
 -- name: campaign_set_next
 UPDATE campaigns SET next_at_ms = :at_ms WHERE campaign_id = :campaign_id;
@@ -185,7 +209,7 @@ SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account
 SELECT DISTINCT folder, source FROM inputs;
 
 -- name: campaign_kept
-SELECT report_path, next_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT report_path, next_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
@@ -688,6 +712,15 @@ WHERE c.campaign_id IN (SELECT value FROM json_each(:campaigns))
   AND NOT (:keyed_by_contact AND c.campaign_id = :campaign_id AND c.row_key = '')
   AND c.begun_at_ms > :since_ms;
 
+-- name: contacted_lately
+-- packed
+-- Of these contacts, those whom the account has begun to reach since then, by whatever campaign and flow: the contact's place, the
+-- campaign and when. For people to read.
+SELECT json_group_array(json_array(j.key, c.campaign_id, g.name, c.begun_at_ms))
+FROM json_each(:contacts) AS j CROSS JOIN contacted AS c ON c.account_id = :account_id AND c.contact = j.value
+  CROSS JOIN campaigns AS g ON g.campaign_id = c.campaign_id
+WHERE c.begun_at_ms > :since_ms;
+
 -- name: contacted_often
 -- packed
 -- When these contacts were begun to be reached since then, by whatever campaign and flow of the account: the contact's place, and
@@ -1151,6 +1184,41 @@ WHERE r.row_id BETWEEN :first AND :last AND (:every_state OR r.state IN (SELECT 
   AND (:reason IS NULL OR (r.reason_code = :reason AND r.state IN ('invalid', 'skipped')))
 ORDER BY r.row_id LIMIT :limit;
 
+-- name: report_rows_left_out
+-- Those that are invalid or skipped. A rehearsal has indexes of these alone (rehearsal_index_…), and a page of them costs the same
+-- however far down it is; elsewhere the file's rows are gone through.
+SELECT r.row_id, r.state,
+  CASE WHEN coalesce(r.to_address, r.row_key) NOT GLOB 'hmac:*' THEN
+    coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') AND a.to_address NOT GLOB 'hmac:*' THEN a.to_address END,
+      r.to_address, r.row_key) END,
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
+  r.attempts,
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms,
+  CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN s.parameters END
+FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN sent AS s ON s.attempt_id = r.last_attempt
+WHERE r.row_id >> 32 = :input_id AND (r.state = 'invalid' OR r.state = 'skipped')
+  AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id LIMIT :limit;
+
+-- name: report_rows_left_out_by
+-- Those of one reason.
+SELECT r.row_id, r.state,
+  CASE WHEN coalesce(r.to_address, r.row_key) NOT GLOB 'hmac:*' THEN
+    coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') AND a.to_address NOT GLOB 'hmac:*' THEN a.to_address END,
+      r.to_address, r.row_key) END,
+  coalesce(CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN a.from_address END, r.from_address),
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_code END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason_column END,
+  CASE WHEN r.state IN ('invalid', 'skipped') THEN r.reason END,
+  r.attempts,
+  a.execution_sid, a.http_status, a.error_code, a.error_message, a.found_by, a.sent_at_ms, a.ended_at_ms,
+  CASE WHEN r.state IN ('created', 'sending', 'unknown') THEN s.parameters END
+FROM rows AS r LEFT JOIN attempts AS a ON a.attempt_id = r.last_attempt LEFT JOIN sent AS s ON s.attempt_id = r.last_attempt
+WHERE r.row_id >> 32 = :input_id AND (r.state = 'invalid' OR r.state = 'skipped') AND r.reason_code = :reason
+  AND r.row_id BETWEEN :first AND :last ORDER BY r.row_id LIMIT :limit;
+
 -- name: executions_to_track
 -- Those never looked at, those active when last seen, and those that have ended and whose details were not read like this.
 SELECT a.attempt_id, a.execution_sid, a.begun_at_ms, coalesce(a.ended_at_ms, a.begun_at_ms), e.status, e.ended_at_ms, e.flow_version
@@ -1602,7 +1670,7 @@ FROM campaigns AS c
 ORDER BY c.campaign_id;
 
 -- name: export_campaign
-SELECT created_at_ms, report_path, key_columns, wish, wished_by, wish_reason, wished_at_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT created_at_ms, report_path, key_columns, wish, wished_by, wish_reason, wished_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: export_inputs
 SELECT input_id, source, folder, sha256, header, parameter_columns, parameter_constants, from_address, begun_at_ms, ready_at_ms

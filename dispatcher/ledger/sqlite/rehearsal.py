@@ -1,20 +1,28 @@
-"""A throw-away ledger that knows one campaign, for commands that ask "what if". It has no name on the disk."""
+"""A throw-away ledger that knows one campaign, for whoever asks "what if".
+
+It has no name on the disk, unless it is to be kept: a page plans a file into it in one process, and looks at what came
+of that from another, for as long as the file waits to be sent.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
+from dispatcher.errors import LedgerError
 from dispatcher.ledger.sqlite.connection import (
     APPLICATION_ID,
     FILE_NAME,
     OPEN_WAIT_S,
+    SCHEMA_VERSION,
     check_not_cut,
     check_sqlite,
     connect_readonly,
     file_version,
     lend_functions,
+    make_folder,
     upgrade,
 )
 from dispatcher.ledger.sqlite.failures import mapped, mapped_os
@@ -42,26 +50,32 @@ TABLES = [
 ]
 
 
-def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Connection:
+#: What SQLite keeps beside a file.
+_COMPANIONS = ("", "-journal", "-wal", "-shm")
+
+
+def rehearse(state_dir: Path, campaign: str, since_ms: int | None, scratch: Path | None = None) -> sqlite3.Connection:
     """A private temporary database with what the ledger knows of a campaign; empty where that is nothing. Blocking.
 
     Of other campaigns what tells whom they have reached after `since_ms`; None: nothing.
-    SQLite removes the file's name as soon as it is open: whatever kills the process, nothing is left.
+    SQLite removes the file's name as soon as it is open: whatever kills the process, nothing is left. With `scratch` it
+    is made anew under that name, for this user alone, and stays; a file that was there is removed first.
     Raises: LedgerFull, LedgerUnwritable, LedgerCorrupt, LedgerTooNew, LedgerError.
     """
     check_sqlite()
     try:
+        if scratch is not None:
+            _make_empty(scratch)
         # "": a temporary file without a name (sqlite.org/inmemorydb.html#temp_db).
-        db = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True, cached_statements=256)
+        db = _open(scratch.resolve().as_uri() if scratch else "", state_dir)
         try:
-            lend_functions(db, state_dir)
-            db.execute("PRAGMA foreign_keys = OFF")  # a campaign whose latest file is not copied
-            db.execute("PRAGMA synchronous = OFF")
             path = state_dir / FILE_NAME
             if path.exists():
                 check_not_cut(path)
                 _copy(path, campaign, since_ms, db)
             upgrade(db)
+            db.execute(queries()["rehearsal_index_left_out"])
+            db.execute(queries()["rehearsal_index_left_out_by"])
         except BaseException:
             db.close()
             raise
@@ -70,6 +84,64 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int | None) -> sqlite3.Co
     except OSError as error:
         raise mapped_os(error) from error
     return db
+
+
+def reopen(state_dir: Path, scratch: Path) -> sqlite3.Connection:
+    """A database that `rehearse` has kept, as it was left. Blocking; a few ms.
+
+    Raises: LedgerError: it is not there, or was never whole; LedgerCorrupt, LedgerTooNew, LedgerUnwritable.
+    """
+    check_sqlite()
+    try:
+        if not scratch.is_file():
+            raise _gone()
+        db = _open(f"{scratch.resolve().as_uri()}?mode=rw", state_dir)
+        try:
+            version = file_version(db)
+            if version == 0:
+                raise _gone()
+            if version < SCHEMA_VERSION:
+                upgrade(db)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise mapped(error) from error
+    except OSError as error:
+        raise mapped_os(error) from error
+    return db
+
+
+def remove(scratch: Path) -> None:
+    """Remove a database that `rehearse` has kept, if it is there. Raises: LedgerUnwritable."""
+    try:
+        for companion in _COMPANIONS:
+            scratch.with_name(scratch.name + companion).unlink(missing_ok=True)
+    except OSError as error:
+        raise mapped_os(error) from error
+
+
+def _open(uri: str, state_dir: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, isolation_level=None, check_same_thread=False, uri=True, cached_statements=256)
+    try:
+        lend_functions(db, state_dir)
+        db.execute("PRAGMA foreign_keys = OFF")  # a campaign whose latest file is not copied
+        db.execute("PRAGMA synchronous = OFF")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _make_empty(scratch: Path) -> None:
+    make_folder(scratch.parent)
+    remove(scratch)
+    # SQLite gives what it makes beside a file the file's own permissions.
+    os.close(os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _gone() -> LedgerError:
+    return LedgerError("what a check has found is not there any more", fix="check the file again")
 
 
 def _copy(path: Path, campaign: str, since_ms: int | None, db: sqlite3.Connection) -> None:

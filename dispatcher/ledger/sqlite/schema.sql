@@ -22,7 +22,7 @@ CREATE TABLE campaigns (
   wished_by     TEXT NOT NULL DEFAULT 'user',  -- as model.PausedBy
   wish_reason   TEXT,
   wished_at_ms  INTEGER,
-  due_ms        INTEGER,                   -- when it is to be sent; NULL: as soon as somebody runs it
+  due_ms        INTEGER,                   -- from when on a server is to send it; NULL: nobody but a terminal does
   next_at_ms    INTEGER,                   -- when the first of the rows that wait may be sent; NULL: not known, or none waits
   version       INTEGER NOT NULL DEFAULT 0, -- raised by each change of these
   UNIQUE (account_id, name)

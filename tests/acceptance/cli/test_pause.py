@@ -213,3 +213,24 @@ def test_opt_outs_while_it_sends(tmp_path: Path, nursery: Nursery) -> None:
         write_settings(tmp_path, sandbox.base_url)
         assert program("resume", "spring", "--yes", "--accept-guard").code == 0
         check_nobody_twice(sandbox, program("status", "spring", "--json").json["rows"]["created"])
+
+
+def test_what_a_server_is_to_send(paced: Program, sandbox: SandboxProcess) -> None:
+    """`status` and the launch say so, and why it is held; `resume` lifts that, and sending all takes the order back."""
+    assert paced("run", "spring.csv", "--yes", "--limit", "5").code == 0
+    with raw(paced.folder / ".dispatcher" / FILE_NAME) as ledger:
+        ledger.execute("UPDATE campaigns SET due_ms = 1900000000000, version = version + 1")
+        ledger.commit()
+        assert "its server is to send it, from 2030-03-17 " in paced("status", "spring").out
+        assert paced("status", "spring", "--json").json["due_at"] == "2030-03-17T17:46:40Z"
+        ledger.execute(
+            "UPDATE campaigns SET wish = 'pause', wished_by = 'held', wish_reason = 'it was off', wished_at_ms = 1"
+        )
+        ledger.commit()
+    assert "paused (held by its server since 1970-01-01" in paced("status", "spring").out
+    assert "error[paused]: campaign 'spring' is held by its server" in paced("run", "spring.csv", "--yes").err
+    done = paced("resume", "spring", "--yes", "--json")
+    assert ": it was off. Going on lifts that" in done.err
+    assert "its server is to send it, from 2030-03-17 " in done.err
+    assert (done.code, "due_at" in done.json, "paused" in done.json) == (0, False, False)
+    check_nobody_twice(sandbox, ROWS)

@@ -172,6 +172,7 @@ def test_what_still_waits_is_told_once() -> None:
     ("by", "reason", "shown"),
     [
         (PausedBy.user, "Ann Canary asked, call +12025550142", None),
+        (PausedBy.held, "contacts of Ann.xlsx cannot be read", None),
         (PausedBy.guard, "11 of the last 50 answers were refusals", "11 of the last 50 answers were refusals"),
         (PausedBy.guard, f"11 of 50{PAUSED_BEFORE}Ann Canary asked", "11 of 50"),
         (PausedBy.canary, "6 of 50 failed: 30007 4", "6 of 50 failed: 30007 4"),
@@ -182,6 +183,6 @@ def test_what_a_person_typed_is_not_told(by: PausedBy, reason: str, shown: str |
     """Why somebody has paused a campaign may name anybody; a verdict's numbers are what its notice is for."""
     paused = replace(WAITS, paused=Pause(by=by, reason=reason, at_ms=1))
     (found,) = told(paused, error=refusal("spring", Pause(by=by, reason=reason, at_ms=1)))
-    assert found.kind == {"user": "stopped"}.get(by.value, by.value)
+    assert found.kind == {"user": "stopped", "held": "stopped"}.get(by.value, by.value)
     assert data([found])["paused"]["reason"] == shown
     assert "Canary" not in found.body

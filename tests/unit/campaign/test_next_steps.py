@@ -47,6 +47,7 @@ def test_nothing_is_left_to_do() -> None:
     ("by", "options"),
     [
         (PausedBy.user, ()),
+        (PausedBy.held, ()),
         (PausedBy.guard, (Option("accept-guard"),)),
         (PausedBy.canary, (Option("accept-canary"),)),
     ],

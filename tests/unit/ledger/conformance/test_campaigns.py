@@ -69,6 +69,18 @@ async def test_flow_and_account_can_change_before(ledger: Ledger) -> None:
     assert [record.account for record in await ledger.campaigns()] == [other]
 
 
+async def test_what_a_server_is_to_send_stays(ledger: Ledger) -> None:
+    """With the account it was ordered for, before its first attempt already; its flow may still be changed."""
+    spring = await campaign(ledger)
+    await ledger.wishes.order(spring, await ledger.wishes.of(spring), 70_000)
+    other = await ledger.account("AC" + "1" * 32, BASE_URL)
+    with pytest.raises(CampaignMismatch, match="another account"):
+        await ledger.open_campaign("spring", other, FLOW_SID)
+    assert (await ledger.open_campaign("spring", spring.account, "FW" + "1" * 32)).campaign_id == spring.campaign_id
+    await ledger.wishes.order(spring, await ledger.wishes.of(spring), None)
+    assert (await ledger.open_campaign("spring", other, FLOW_SID)).account == other
+
+
 async def test_a_killed_run_that_sent_nothing(ledger: Ledger) -> None:
     """It is no first attempt; one that may be at work is."""
     spring = await campaign(ledger)

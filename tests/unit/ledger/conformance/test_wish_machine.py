@@ -36,6 +36,7 @@ class WishMachine(RuleBasedStateMachine):
         self.run = self.do(self.sender.start_run(self.record, window_limit=200, now_ms=1))
         self.by: PausedBy | None = None
         self.version = 0
+        self.due_ms: int | None = None
         self.seen: Wish | None = None
         self.in_flight: list[Any] = []
 
@@ -43,8 +44,9 @@ class WishMachine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def is_paused(self, by: PausedBy) -> None:
-        """Who holds it once somebody has paused it: the first, but a verdict above a user."""
-        if self.by is None or (self.by is PausedBy.user and by is not PausedBy.user):
+        """Who holds it once somebody has paused it: the first, but a verdict above a user or a server."""
+        verdicts = (PausedBy.guard, PausedBy.canary)
+        if self.by is None or (self.by not in verdicts and by in verdicts):
             self.by = by
             self.version += 1
 
@@ -78,6 +80,26 @@ class WishMachine(RuleBasedStateMachine):
             self.by = None
             self.version += 1
 
+    @rule(due_ms=st.sampled_from((None, 7, 9)))
+    def order(self, due_ms: int | None) -> None:
+        """As that: of a page that may be stale."""
+        if self.seen is None:
+            return
+        ordered = self.do(self.sender.wishes.order(self.record, self.seen, due_ms))
+        assert ordered == (self.seen.version == self.version)
+        if ordered:
+            self.due_ms = due_ms
+            self.version += 1
+
+    @rule()
+    def fulfil(self) -> None:
+        """What is left is asked of the rows."""
+        rows = self.do(self.other.status(self.record)).rows
+        self.do(self.sender.wishes.fulfil(self.run))
+        if self.due_ms is not None and not rows[RowState.planned] + rows[RowState.sending]:
+            self.due_ms = None
+            self.version += 1
+
     @rule(limit=st.integers(0, 3))
     def claim(self, limit: int) -> None:
         waiting = self.do(self.other.status(self.record)).rows[RowState.planned]
@@ -87,7 +109,8 @@ class WishMachine(RuleBasedStateMachine):
             return
         with pytest.raises(CampaignPaused) as caught:
             self.do(claim)
-        assert caught.value.code == ("guard" if self.by is PausedBy.guard else "paused")
+        verdict = self.by in (PausedBy.guard, PausedBy.canary)
+        assert caught.value.code == (self.by if verdict else "paused")
 
     @rule(outcome=st.sampled_from((Outcome.created, Outcome.rejected, Outcome.throttled)), trips=st.booleans())
     def answer(self, outcome: Outcome, trips: bool) -> None:
@@ -104,6 +127,7 @@ class WishMachine(RuleBasedStateMachine):
         for ledger in (self.sender, self.other):
             wish = self.do(ledger.wishes.of(self.record))
             assert (wish.version, wish.pause and wish.pause.by) == (self.version, self.by)
+            assert wish.due_ms == self.due_ms
 
     def teardown(self) -> None:
         for ledger in (self.sender, self.other):

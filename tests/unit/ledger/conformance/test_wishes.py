@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dispatcher.errors import CampaignPaused, GuardTripped, LeaseLost
 from dispatcher.ledger import Ledger
+from dispatcher.ledger.records import Run
 from dispatcher.model import Outcome, Pause, PausedBy, RowState
+from dispatcher.remedies import Command
 from tests.support.ledgers import NONE, campaign, end, lines, planned
 from tests.unit.ledger.conformance.harness import Harness
 
 USER = Pause(at_ms=1_000, by=PausedBy.user, reason="wrong price")
+HELD = Pause(at_ms=1_500, by=PausedBy.held, reason="dispatcher was off from 14:03 to 19:40")
 GUARD = Pause(at_ms=2_000, by=PausedBy.guard, reason="41 of the last 200 answers were refusals: 21211 41")
 
 
@@ -161,6 +166,70 @@ async def test_what_waits_is_kept_until_a_run(ledger: Ledger) -> None:
         assert await next_at_ms() == 80_000
     await planned(ledger, record, lines("+15550100001", "+15550100003"))
     assert await next_at_ms() is None
+
+
+async def test_only_what_was_seen_is_ordered(harness: Harness, ledger: Ledger) -> None:
+    """Of two that have seen one wish, one has a server send it; a pause is beside that, and neither takes the other."""
+    other = await harness.open()
+    record = await campaign(ledger)
+    seen, too = await ledger.wishes.of(record), await other.wishes.of(record)
+    assert seen.due_ms is None
+    assert await other.wishes.order(record, too, 70_000)
+    assert not await ledger.wishes.order(record, seen, 80_000)
+    assert ((await ledger.wishes.of(record)).due_ms, (await ledger.status(record)).due_ms) == (70_000, 70_000)
+    await ledger.wishes.pause(record, USER)
+    # Whoever has not seen the pause changes nothing either.
+    assert not await ledger.wishes.order(record, replace(too, version=1), None)
+    assert await ledger.wishes.lift(record, await ledger.wishes.of(record))
+    wish = await other.wishes.of(record)
+    assert (wish.pause, wish.due_ms) == (None, 70_000)
+    assert await ledger.wishes.order(record, wish, None)
+    assert (await other.wishes.of(record)).due_ms is None
+    await other.close()
+    assert harness.flaws() == []
+
+
+async def test_nothing_left_takes_the_order_back(ledger: Ledger) -> None:
+    """Neither with a row that waits, of any file, or is in flight; nor for a run that has lost the account."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001"))
+    await planned(ledger, record, lines("+15550100002"))
+    await ledger.wishes.order(record, await ledger.wishes.of(record), 70_000)
+    lost = await ledger.start_run(record, window_limit=200, now_ms=2)
+    run = await ledger.start_run(record, window_limit=200, now_ms=3)
+
+    async def due_after(by: Run) -> int | None:
+        await ledger.wishes.fulfil(by)
+        return (await ledger.wishes.of(record)).due_ms
+
+    for _ in range(2):
+        assert await due_after(run) == 70_000
+        (row,) = await ledger.begin_rows(run, 1, now_ms=4, input_id=None)
+        assert await due_after(run) == 70_000
+        await ledger.end_rows(run, [end(row, Outcome.created)], now_ms=5, totals=NONE)
+    assert await due_after(lost) == 70_000
+    version = (await ledger.wishes.of(record)).version
+    assert await due_after(run) is None
+    assert (await ledger.wishes.of(record)).version == version + 1
+    # Once more changes nothing: whoever has seen this may still change it.
+    assert await due_after(run) is None
+    assert (await ledger.wishes.of(record)).version == version + 1
+
+
+async def test_a_server_holds_with_its_reason(ledger: Ledger) -> None:
+    """Whoever would send it is told; a verdict outlasts it, a user's pause does not."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("a"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=1)
+    await ledger.wishes.pause(record, HELD)
+    with pytest.raises(CampaignPaused, match="'spring' is held by its server since 1970-01-01") as caught:
+        await ledger.begin_rows(run, 1, now_ms=1, input_id=None)
+    assert (caught.value.code, caught.value.found) == ("paused", "dispatcher was off from 14:03 to 19:40")
+    assert caught.value.fix == Command("resume", ("spring",))
+    assert await ledger.wishes.pause(record, USER) == (HELD, False)
+    held, is_new = await ledger.wishes.pause(record, GUARD)
+    assert (held.by, is_new) == (PausedBy.guard, True)
+    assert held.reason == f"{GUARD.reason}; paused before: {HELD.reason}"
 
 
 async def test_rows_taken_out_wait_for_nothing(ledger: Ledger) -> None:

@@ -1,0 +1,118 @@
+"""Whose campaigns the page sends, and with which settings: the server's, a profile's over them, a draft's over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from dispatcher.errors import DispatcherError, SettingsError
+from dispatcher.ledger.location import ledger_folder
+from dispatcher.remedies import Advice
+from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
+
+#: Settings from all sources: those of a profile (None: as they are), with these on top.
+Load: TypeAlias = Callable[[str | None, Mapping[str, Any]], LoadedSettings]
+
+
+class HasSettings(Protocol):
+    """A draft, as far as it matters here."""
+
+    @property
+    def profile(self) -> str | None:
+        """Whose account; None: the settings' own."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """`table.name` → value, on top of the server's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """What a campaign is sent with."""
+
+    settings: Settings
+    #: None: there are none, `problem` says why.
+    credentials: Credentials | None
+    problem: DispatcherError | None = None
+
+    def required(self) -> Credentials:
+        """The credentials. Raises: AuthenticationError: why there are none."""
+        if self.credentials is None:
+            assert self.problem is not None
+            raise self.problem
+        return self.credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One that can be chosen. `sid`: its end alone; empty: it is not known."""
+
+    profile: str | None
+    sid: str
+    #: Why nothing can be sent from it.
+    problem: DispatcherError | None
+
+    @property
+    def label(self) -> str:
+        """What it is called on the page."""
+        called = self.profile or "Account"
+        return f"{called} {self.sid}" if self.sid else called
+
+
+class Accounts:
+    """Reads the settings anew each time: what an administrator has changed holds from the next page on."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        base = load(None, {})
+        #: The server's own.
+        self.settings = base.settings
+        self.profiles: tuple[str | None, ...] = (base.profile,) if base.profile else (None, *base.profiles)
+        #: Where the one ledger is that this server works with.
+        self.folder = folder_of(base.settings)
+        for profile in self.profiles:
+            self._check_folder(profile)
+
+    def of(self, draft: HasSettings) -> AccountSettings:
+        """What a draft's campaign is sent with. Raises: SettingsError."""
+        return self.with_profile(draft.profile, draft.settings)
+
+    def with_profile(self, profile: str | None, over: Mapping[str, Any] | None = None) -> AccountSettings:
+        """The settings of a profile, with others on top. Raises: SettingsError."""
+        settings = self._load(profile, over or {}).settings
+        try:
+            credentials = load_credentials(profile=profile, studio_url=settings.studio_url)
+        except DispatcherError as error:
+            return AccountSettings(settings=settings, credentials=None, problem=error)
+        return AccountSettings(settings=settings, credentials=credentials)
+
+    def all(self) -> list[Account]:
+        """Every account that can be chosen, the settings' own first. Raises: SettingsError."""
+        found = []
+        for profile in self.profiles:
+            one = self.with_profile(profile)
+            sid = masked_sid(one.credentials.account_sid) if one.credentials else ""
+            found.append(Account(profile=profile, sid=sid, problem=one.problem))
+        return found
+
+    def _check_folder(self, profile: str | None) -> None:
+        """Raises: SettingsError: its ledger is another one, which this server would not look after."""
+        folder = folder_of(self._load(profile, {}).settings)
+        if folder != self.folder:
+            raise SettingsError(
+                f"profile {profile!r} has a ledger of its own, and one server works with one ledger",
+                found=f"{folder} beside {self.folder}",
+                fix=Advice(f"start another server for it: --profile {profile} with a port of its own"),
+            )
+
+
+def folder_of(settings: Settings) -> Path:
+    """The ledger's folder of these settings. Raises: SettingsError."""
+    return ledger_folder(settings.state, loopback=settings.is_loopback)
+
+
+def masked_sid(sid: str) -> str:
+    """An account's SID as the page shows it."""
+    return f"…{sid[-4:]}"

@@ -1,0 +1,158 @@
+"""Which column is what: what the page proposes, and the settings that follow from what a person answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dispatcher.campaign.matching import match
+from dispatcher.campaign.setup import Variables
+from dispatcher.settings import Settings
+from dispatcher.web.forms import Form
+
+#: Of a form's field for a variable.
+VARIABLE = "v-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of a file, of the draft's `look`."""
+
+    columns: tuple[str, ...]
+    #: Column → some of its first cells.
+    samples: Mapping[str, Sequence[str]]
+    sheets: tuple[str, ...] = ()
+    sheet: str = ""
+    #: The column that looks like numbers, and the country of those without a code; empty: nothing tells it.
+    to: str = ""
+    country: str = ""
+    needs_country: bool = False
+    repeated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    #: As the file is to be read: `input.…` → value.
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the form says, or is filled with."""
+
+    sheet: str = ""
+    to: str = ""
+    region: str = ""
+    flow: str = ""
+    sender: str = ""
+    name: str = ""
+    purpose: str = "marketing"
+    #: Variable of the flow → column.
+    variables: Mapping[str, str] = field(default_factory=dict)
+    #: Other columns that are sent along, under their own names.
+    along: tuple[str, ...] = ()
+    #: Nobody has answered yet: what is sent along is proposed.
+    is_proposed: bool = False
+
+
+def proposed(seen: Seen, given: Settings, name: str) -> Answers:
+    """What the form is filled with first: what the settings say, else what the file looks like."""
+    columns, campaign = given.columns, given.campaign
+    to = columns.to if columns.to in seen.columns else seen.to
+    return Answers(
+        sheet=seen.sheet,
+        to=to or "",
+        region=columns.region or seen.country,
+        flow=campaign.flow or "",
+        sender=campaign.from_ or "",
+        name=name,
+        purpose=campaign.purpose or "marketing",
+        is_proposed=True,
+    )
+
+
+def answered(seen: Seen, settings: Mapping[str, Any], name: str, given: Settings) -> Answers:
+    """What was answered before, out of a draft's settings."""
+    if "columns.to" not in settings:
+        return proposed(seen, given, name)
+    parameters: Mapping[str, str] = settings.get("columns.parameters") or {}
+    return Answers(
+        sheet=seen.sheet,
+        to=settings["columns.to"],
+        region=settings.get("columns.region") or "",
+        flow=settings.get("campaign.flow") or "",
+        sender=settings.get("campaign.from") or "",
+        name=name,
+        purpose=settings.get("campaign.purpose") or "marketing",
+        variables=dict(parameters),
+        along=tuple(column for parameter, column in parameters.items() if parameter == column),
+    )
+
+
+def read(sent: Form, seen: Seen) -> Answers:
+    """What a person has answered. A column that the file does not have is no answer."""
+    known = set(seen.columns)
+    variables = {
+        name.removeprefix(VARIABLE): sent.text(name) for name in sent if name.startswith(VARIABLE) and sent.text(name)
+    }
+    return Answers(
+        sheet=sent.text("sheet"),
+        to=sent.text("to") if sent.text("to") in known else "",
+        region=sent.text("region").upper(),
+        flow=sent.text("flow"),
+        sender=sent.text("from"),
+        name=sent.text("name"),
+        purpose="transactional" if sent.text("purpose") == "transactional" else "marketing",
+        variables={name: column for name, column in variables.items() if column in known},
+        along=tuple(column for column in dict.fromkeys(sent.every("along")) if column in known),
+    )
+
+
+def filled(answers: Answers, seen: Seen, variables: Variables) -> Answers:
+    """The answers with a column proposed for each variable that has none, and the columns sent along by default."""
+    columns = [name for name in seen.columns if name != answers.to]
+    known = {name: column for name, column in answers.variables.items() if column in seen.columns}
+    open_ones = [name for name in variables.names if name not in known]
+    matches = match(open_ones, [name for name in columns if name not in known.values()] or columns)
+    guessed = {name: column for name, column in matches.guesses.items() if column is not None}
+    taken = {**guessed, **matches.certain, **known}
+    along = answers.along
+    if answers.is_proposed:
+        # Where all that a flow uses is known, nothing else is sent.
+        along = () if variables.is_whole else tuple(name for name in columns if name not in taken.values())
+    return replace(answers, variables=taken, along=along)
+
+
+def problems(answers: Answers, seen: Seen, *, needs_flow: bool) -> dict[str, str]:
+    """What is missing or wrong: field → sentence."""
+    found: dict[str, str] = {}
+    if not answers.to:
+        found["to"] = "Choose the column with your contacts' numbers."
+    if needs_flow and not answers.flow:
+        found["flow"] = "Choose what your contacts get."
+    if answers.flow and not answers.sender:
+        found["from"] = "Say which number or Messaging Service it is sent from."
+    if not answers.name:
+        found["name"] = "Give the campaign a name."
+    elif answers.name.startswith("-") or not answers.name.isprintable() or len(answers.name) > 80:
+        found["name"] = "A name of up to 80 letters that can be seen, and that does not begin with a dash."
+    return found
+
+
+def settings_of(answers: Answers, seen: Seen) -> dict[str, Any]:
+    """The draft's settings: `table.name` → value. What is empty is left to the server's settings."""
+    parameters = {column: column for column in answers.along if column != answers.to}
+    parameters.update(answers.variables)
+    found: dict[str, Any] = {
+        **seen.settings,
+        "columns.to": answers.to,
+        "columns.parameters": parameters,
+        "campaign.purpose": answers.purpose,
+    }
+    for name, value in (
+        ("columns.region", answers.region),
+        ("campaign.flow", answers.flow),
+        ("campaign.from", answers.sender),
+        ("input.sheet", answers.sheet),
+    ):
+        if value:
+            found[name] = value
+    return found

@@ -1,0 +1,171 @@
+"""Step 3: the texts that a contact gets, and one test to a phone of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from dispatcher.campaign import FlowPreview, Rehearsal
+from dispatcher.clock import now_ms
+from dispatcher.errors import DispatcherError
+from dispatcher.model import RowState
+from dispatcher.reporting.selection import Selection
+from dispatcher.web.access import Action, may_test
+from dispatcher.web.checks import opened_check
+from dispatcher.web.drafts import check_version, unsent_draft
+from dispatcher.web.figures import masked
+from dispatcher.web.forms import Form
+from dispatcher.web.rendering import render
+from dispatcher.web.routes import Route, form, page
+from dispatcher.web.site import SITE
+from dispatcher.web.store import Draft
+from dispatcher.web.texts import row_notes, shown_texts, spread_facts
+from dispatcher.web.times import short_moment
+from dispatcher.web.visitor import Visitor
+from dispatcher.web.words import words_of
+
+#: A page is waited for: so many rows are looked at, and for so long.
+_ROWS_MAX = 2_000
+_BUDGET_S = 0.3
+_PLANNED = Selection(frozenset({RowState.planned}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTest:
+    """What became of the last test."""
+
+    tone: str
+    sentence: str
+
+
+async def show(request: web.Request, visitor: Visitor) -> web.Response:
+    """`GET /c/{draft_id}/preview?row=`."""
+    draft = await unsent_draft(request)
+    return await _show(request, visitor, draft, request.query.get("row", "").strip(), {})
+
+
+async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Response:
+    """`POST /c/{draft_id}/test`: one message to a number of one's own, with a row's values."""
+    draft = await unsent_draft(request)
+    check_version(draft, sent)
+    site, to = request.app[SITE], sent.text("to")
+    problems: dict[str, str] = {}
+    if not to:
+        problems["to"] = "Type your own number, with its country code."
+    elif not may_test(visitor.user, to):
+        problems["to"] = "A test goes to a number of your own. Whoever looks after people here can add it."
+    else:
+        try:
+            await site.supervisor.test_send(
+                draft, to, row_number=sent.whole("row"), who=visitor.name, source=visitor.source
+            )
+        except DispatcherError as error:
+            words = words_of(error)
+            problems["to"] = " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+    if problems:
+        return await _show(request, visitor, draft, sent.text("row"), problems, to=to)
+    row = sent.whole("row")
+    raise web.HTTPSeeOther(f"/c/{draft.draft_id}/preview" + (f"?row={row}" if row else ""))
+
+
+async def _show(
+    request: web.Request, visitor: Visitor, draft: Draft, row: str, problems: dict[str, str], *, to: str = ""
+) -> web.Response:
+    site = request.app[SITE]
+    wanted = int(row) if row.isascii() and row.isdigit() and len(row) < 12 else None
+    if row and wanted is None:
+        problems = {**problems, "row": "Type a row's number, as your spreadsheet shows it."}
+    async with opened_check(site, draft) as rehearsal:
+        found, problems = await _preview(rehearsal, wanted, problems)
+        shown = await _row(rehearsal, found.row_number)
+        number = found.row_number or 0
+        following = await _first_after(rehearsal, number) if number else None
+    test_off = ""
+    if site.accounts.of(draft).credentials is None:
+        test_off = "A test can be sent once whoever runs this server has set the credentials of the account."
+    elif visitor.user is not None and not visitor.user.own_numbers and not visitor.may(Action.test_anybody):
+        test_off = "A test goes to a number of your own. Whoever looks after people here can add yours."
+    return render(
+        request,
+        "preview.html",
+        status=422 if problems else 200,
+        draft=draft,
+        problems=problems,
+        preview=found,
+        row_number=found.row_number,
+        next_row=following,
+        longest_row=found.spread.longest.row_number if found.spread and found.spread.longest else None,
+        to=shown.to,
+        sender=shown.sender,
+        along=shown.along,
+        texts=shown_texts(found.row) if found.row else [],
+        notes=row_notes(found.row) if found.row else [],
+        spread=spread_facts(found),
+        test=_test(draft.test, site.zone),
+        test_off=test_off,
+        own_numbers=[(number, number) for number in visitor.user.own_numbers] if visitor.user else [],
+        typed_to=to,
+    )
+
+
+async def _preview(
+    rehearsal: Rehearsal, row: int | None, problems: dict[str, str]
+) -> tuple[FlowPreview, dict[str, str]]:
+    """The row that was asked for; where that is none, the first, and what is wrong."""
+    for wanted in (row, None):
+        try:
+            found = await rehearsal.preview(row_number=wanted, rows_max=_ROWS_MAX, budget_s=_BUDGET_S)
+        except DispatcherError as error:
+            words = words_of(error)
+            if wanted is None:
+                return FlowPreview(not_shown=f"{words.message} {words.what_to_do}".strip()), problems
+            problems = {**problems, "row": words.message}
+        else:
+            return found, problems
+    raise AssertionError("the first row is asked for last")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    to: str = ""
+    sender: str = ""
+    along: tuple[tuple[str, str], ...] = ()
+
+
+async def _row(rehearsal: Rehearsal, row_number: int | None) -> _Row:
+    """Whom a row goes to, from whom, and with which values."""
+    if row_number is None:
+        return _Row()
+    inputs = {one.input_id: one for one in await rehearsal.inputs()}
+    async for batch in rehearsal.rows(after_row=row_number - 1):
+        row = batch[0]
+        own = inputs[row.input_id]
+        return _Row(
+            to=masked(row.to_address or ""),
+            sender=own.sender(row.from_address) or "",
+            along=tuple(own.parameters(row.cells).items()),
+        )
+    return _Row()
+
+
+async def _first_after(rehearsal: Rehearsal, row_number: int) -> int | None:
+    async for batch in rehearsal.rows(only=_PLANNED, after_row=row_number):
+        return batch[0].row_number
+    return None
+
+
+def _test(test: dict[str, Any] | None, zone: str) -> ShownTest | None:
+    if test is None:
+        return None
+    at = short_moment(test["at_ms"], zone, now_ms=now_ms())
+    return ShownTest(
+        tone="good" if test["outcome"] == "created" else "warn", sentence=f"Test, {at}: {test['sentence']}"
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    page("/c/{draft_id}/preview", Action.prepare, show),
+    form("/c/{draft_id}/test", Action.test, test),
+)

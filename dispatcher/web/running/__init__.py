@@ -1,0 +1,17 @@
+"""The supervisor: it alone runs what the page sends.
+
+    ledger: what is wanted of each campaign ──► standing.py (pure) ──► one line per account (line.py) ──► turn.py
+                                                                             ▲  between two turns: interludes
+    a button ──► supervisor.py ──► wishes by compare-and-set, a line in the history
+
+In: what the ledger says is wanted, and the drafts' files and settings. Out: runs of the campaign room, one at a time for
+each account. Owns the promise that whatever ends the server, each order goes on by itself or is held with a
+sentence that says why (restart.py): never late, never from a copy of the folder, never more than was confirmed.
+"""
+
+from __future__ import annotations
+
+from dispatcher.web.running.state import Button, Shown, State, page_state
+from dispatcher.web.running.supervisor import Queued, Supervisor
+
+__all__ = ["Button", "Queued", "Shown", "State", "Supervisor", "page_state"]

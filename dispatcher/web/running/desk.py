@@ -1,0 +1,222 @@
+"""What all that is done with campaigns needs: the store, the ledger, the accounts' lines, and who holds what."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from dispatcher import clock
+from dispatcher.campaign.register import Register
+from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
+from dispatcher.ledger.identity import canonical_sid, canonical_url
+from dispatcher.model import Pause, PausedBy
+from dispatcher.web.running.errors import SomebodyWasFirst
+from dispatcher.web.running.line import Line
+from dispatcher.web.running.restart import held_as_late
+from dispatcher.web.running.standing import Entry, Stand, ready, stand
+from dispatcher.web.running.turn import Came, Outcome
+from dispatcher.web.store import AuditLine, Draft, Stage, Store
+
+if TYPE_CHECKING:
+    from dispatcher.campaign.view import CampaignView
+    from dispatcher.ledger.records import Account, CampaignRecord
+    from dispatcher.ledger.wishes import Ordered
+    from dispatcher.settings import Settings
+    from dispatcher.web.accounts import AccountSettings
+
+logger = logging.getLogger(__name__)
+
+#: An error as a sentence for people without a terminal.
+Words: TypeAlias = Callable[[DispatcherError], str]
+#: Who the server is, in the history.
+SERVER = "dispatcher"
+
+
+class Accounts(Protocol):
+    """Whose campaigns are sent, and with which settings; see web/accounts.py."""
+
+    settings: Settings
+
+    def of(self, draft: Draft, /) -> AccountSettings:
+        """What a draft's campaign is sent with. Raises: SettingsError."""
+
+
+def plain_words(error: DispatcherError) -> str:
+    """What has happened, and what was found."""
+    return str(error)
+
+
+class Desk:
+    """The base of the supervisor: `Buttons` and `Works` are the rest of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        *,
+        now_ms: Callable[[], int] = clock.now_ms,
+        words: Words = plain_words,
+        zone: tzinfo | None = None,
+    ) -> None:
+        """`zone`: in which times are told; None: the machine's own."""
+        self.store = store
+        self.long_work = asyncio.Semaphore(2)
+        self._accounts = accounts
+        self._now_ms = now_ms
+        self._words = words
+        self._zone = zone
+        self._register: Register | None = None
+        self._lines: dict[int, Line] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: The ledger's campaign → the draft it is sent from.
+        self._drafts: dict[int, str] = {}
+        #: What is held and could not be written into the ledger: a full disk.
+        self._unwritten: dict[int, tuple[CampaignRecord, Pause]] = {}
+
+    @property
+    def register(self) -> Register:
+        """All campaigns of the ledger, to look at."""
+        assert self._register is not None, "the supervisor is not started"
+        return self._register
+
+    def report_path(self, draft_id: str) -> Path:
+        """Where a campaign's report is kept."""
+        return self.store.folder / "reports" / f"{draft_id}.csv"
+
+    async def settings_of(self, draft: Draft) -> AccountSettings:
+        """What it is sent with, as the settings are now. Raises: SettingsError."""
+        return await asyncio.to_thread(self._accounts.of, draft)
+
+    async def view_of(self, draft: Draft) -> CampaignView:
+        """Its campaign in the ledger. Raises: CampaignNotFound, SettingsError, AuthenticationError."""
+        sends = await self.settings_of(draft)
+        return await self.register.view(draft.name, sends.settings, sends.required())
+
+    # --- orders ---
+
+    async def entries(self) -> list[Entry]:
+        """What this server is to send, in the order of the queue."""
+        found = []
+        for order in await self.register.ordered():
+            draft = await self._draft_of(order)
+            if draft is not None:
+                found.append(Entry(order=order, draft=draft))
+        return found
+
+    async def ready(self, account_id: int) -> Sequence[Entry]:
+        """Whose turn it is on an account; what has missed its time is held meanwhile."""
+        now_ms = self._now_ms()
+        entries = [one for one in await self.entries() if one.order.campaign.account.account_id == account_id]
+        for entry in entries:
+            if stand(entry, now_ms) is Stand.late:
+                await self._hold(entry, held_as_late(entry.due, now_ms, self._zone) or "")
+        return [entry for entry in ready(entries, now_ms) if entry.campaign_id not in self._unwritten]
+
+    async def ended(self, entry: Entry, outcome: Outcome) -> None:
+        """A turn has come to this: what a person has to look at is held."""
+        if outcome.came is Came.failed and outcome.error is not None:
+            await self._hold(entry, self._words(outcome.error))
+
+    async def _draft_of(self, order: Ordered) -> Draft | None:
+        """The launched draft that a campaign is sent from; None: it is not the page's."""
+        campaign = order.campaign
+        known = self._drafts.get(campaign.campaign_id)
+        if known is not None:
+            draft = await self.store.drafts.get(known)
+            return draft if draft is not None and draft.stage is Stage.launched else None
+        launched = [one for one in await self.store.drafts.named(campaign.name) if one.stage is Stage.launched]
+        for draft in sorted(launched, key=lambda one: one.launched_at_ms or 0):
+            if await self._is_of(draft, campaign.account, alone=len(launched) == 1):
+                self._drafts[campaign.campaign_id] = draft.draft_id
+                return draft
+        return None
+
+    async def _is_of(self, draft: Draft, account: Account, *, alone: bool) -> bool:
+        """Whether a draft is of this account. Where its credentials are gone: if it is the only one of its name."""
+        try:
+            sends = await self.settings_of(draft)
+        except DispatcherError:
+            return alone
+        if sends.credentials is None:
+            return alone
+        sid, url = canonical_sid(sends.credentials.account_sid), canonical_url(sends.settings.studio_url)
+        return (sid, url) == (account.account_sid, account.base_url)
+
+    # --- holding ---
+
+    async def _hold(self, entry: Entry, reason: str) -> None:
+        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written."""
+        campaign = entry.order.campaign
+        logger.warning("campaign %s is held: %s", entry.draft.draft_id, reason)
+        self._unwritten[campaign.campaign_id] = campaign, Pause(at_ms=self._now_ms(), by=PausedBy.held, reason=reason)
+        await self._write_held()
+        try:
+            await self._note("held", entry.draft, who=SERVER, source="", reason=reason)
+        except LedgerError:
+            logger.exception("the history could not be written")
+
+    async def _write_held(self) -> None:
+        """Write what could not be written, as far as it can be now."""
+        for campaign_id, (campaign, pause) in list(self._unwritten.items()):
+            try:
+                await self.register.hold(campaign, pause.reason)
+            except CampaignNotFound:
+                pass
+            except LedgerError as error:
+                logger.warning("a hold could not be written: %s", error.message)
+                continue
+            self._unwritten.pop(campaign_id, None)
+
+    # --- lines ---
+
+    def line(self, account_id: int) -> Line:
+        """The account's line, begun where there is none."""
+        line = self._lines.get(account_id)
+        if line is None:
+            line = self._lines[account_id] = Line(account_id, self, self)
+            self._begin(line.run())
+        return line
+
+    def wake(self) -> None:
+        """Something has changed: look at what is wanted."""
+        for line in self._lines.values():
+            line.wake()
+
+    def _begin(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the history, and drafts ---
+
+    def _audit(self, what: str, draft: Draft, *, who: str, source: str, **detail: Any) -> AuditLine:
+        return AuditLine(
+            at_ms=self._now_ms(),
+            who=who,
+            source=source,
+            what=what,
+            draft_id=draft.draft_id,
+            campaign=draft.name,
+            detail=detail,
+        )
+
+    async def _note(self, what: str, draft: Draft, *, who: str, source: str, **detail: Any) -> None:
+        await self.store.audit.write(self._audit(what, draft, who=who, source=source, **detail))
+
+    async def _first(self, changed: Draft | None, draft: Draft) -> Draft:
+        """The changed draft. Raises: SomebodyWasFirst."""
+        if changed is not None:
+            return changed
+        now = await self.store.drafts.get(draft.draft_id)
+        who = now.launched_by if now is not None and now.stage is Stage.launched else None
+        raise SomebodyWasFirst(found=f"{who} has launched it" if who and draft.stage is not Stage.launched else None)
+
+    @staticmethod
+    async def _order(view: CampaignView, due_ms: int | None) -> None:
+        """Have it sent from then on (None: no more), whatever else is wanted of it."""
+        while not await view.order(await view.wish(), due_ms):
+            pass

@@ -1,0 +1,207 @@
+"""The supervisor of a server: started once, it sends what is wanted until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dispatcher.campaign.register import open_register
+from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
+from dispatcher.ledger.location import ledger_folder
+from dispatcher.web.running.errors import ServerStops
+from dispatcher.web.running.host import host_id
+from dispatcher.web.running.line import POLL_S
+from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
+from dispatcher.web.running.standing import Stand, stand
+from dispatcher.web.running.state import Shown, page_state
+from dispatcher.web.running.works import Works
+from dispatcher.web.store import Draft, Stage
+
+if TYPE_CHECKING:
+    from dispatcher.events import Snapshot
+    from dispatcher.ledger.records import Account
+
+logger = logging.getLogger(__name__)
+
+#: How often it is written that this server is alive.
+ALIVE_EVERY_S = 30.0
+#: At the end, beside what a run has to stop: until its report is written.
+REPORT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A campaign in its account's queue."""
+
+    #: The account's end: `…4f2a`.
+    account: str
+    draft_id: str
+    name: str
+    #: How many come before it; 0: it is sent, or is about to be.
+    position: int
+    is_running: bool
+    #: Why the first of the queue does not go; None: nothing is in its way.
+    waits_for: str | None
+
+
+class Supervisor(Works):
+    """Owns all runs of a server. `start` once, then `stop`."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._stack = contextlib.AsyncExitStack()
+        self._loops: list[asyncio.Task[None]] = []
+        self._host_id = ""
+        self._alive_at_ms = 0
+
+    # --- start and stop ---
+
+    async def start(self) -> None:
+        """Decide what goes on by itself and what is held; then send. Raises: LedgerError, SettingsError."""
+        settings = self._accounts.settings
+        self._register = await self._stack.enter_async_context(open_register(settings))
+        self.report_path("").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = ledger_folder(settings.state, loopback=settings.is_loopback)
+        self._host_id = await asyncio.to_thread(host_id, folder)
+        await self._order_what_was_launched()
+        found = await self.store.server.mark()
+        await self._hold_all(Mark(alive_at_ms=found.alive_at_ms, host_id=found.host_id))
+        await self._tell_alive()
+        self._loops = [asyncio.create_task(self._watch()), asyncio.create_task(self._stay_alive())]
+
+    async def stop(self, *, hard: bool = False) -> None:
+        """End all that runs; what is wanted stays wanted. Called again with `hard`: give up what is in flight."""
+        for line in self._lines.values():
+            line.stop(hard=hard)
+        self._stop_working(ServerStops(), hard=hard)
+        if hard and not self._loops:
+            return
+        loops, self._loops = self._loops, []
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        if self._tasks:
+            wait_s = self._accounts.settings.timeouts.stop_s + REPORT_S
+            _, late = await asyncio.wait(self._tasks, timeout=wait_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        with contextlib.suppress(LedgerError):
+            await self._tell_alive()
+        await self._stack.aclose()
+        self._register = None
+
+    async def _order_what_was_launched(self) -> None:
+        """A launch is a change of the draft and an order in the ledger: do the second where a crash came between."""
+        for draft in await self.store.drafts.list():
+            if draft.stage is not Stage.launched or draft.planned >= len(draft.uploads):
+                continue
+            try:
+                sends = await self.settings_of(draft)
+                view = await self.register.make(draft.name, sends.settings, sends.required())
+                wish = await view.wish()
+                if wish.due_ms is None and wish.pause is None:
+                    chosen_ms = draft.due_ms if not draft.planned else None
+                    await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+            except DispatcherError as error:
+                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.message)
+
+    async def _hold_all(self, mark: Mark) -> None:
+        """Hold whatever does not go on by itself after this server was away, or is another one."""
+        now_ms = self._now_ms()
+        for entry in await self.entries():
+            reason = held_at_start(entry.due, mark, self._host_id, now_ms, self._zone)
+            if reason is not None and entry.order.wish.pause is None:
+                await self._hold(entry, reason)
+
+    # --- loops ---
+
+    async def _watch(self) -> None:
+        """Find what has become due, and its line."""
+        while True:
+            try:
+                await self._write_held()
+                for entry in await self.entries():
+                    if stand(entry, self._now_ms()) in (Stand.ready, Stand.late):
+                        self.line(entry.order.campaign.account.account_id).wake()
+            except DispatcherError as error:
+                logger.warning("what is wanted could not be read: %s", error.message)
+            except Exception:
+                logger.exception("a bug in the supervisor")
+            await asyncio.sleep(POLL_S)
+
+    async def _stay_alive(self) -> None:
+        """Write that this server is alive; where it was asleep for long, hold as at a start."""
+        while True:
+            await asyncio.sleep(ALIVE_EVERY_S)
+            try:
+                if self._now_ms() - self._alive_at_ms > GRACE_MS:
+                    await self._hold_all(Mark(alive_at_ms=self._alive_at_ms, host_id=self._host_id))
+                await self._tell_alive()
+            except DispatcherError as error:
+                logger.warning("it could not be written that this server is alive: %s", error.message)
+            except Exception:
+                logger.exception("a bug in the supervisor")
+
+    async def _tell_alive(self) -> None:
+        self._alive_at_ms = self._now_ms()
+        await self.store.server.note(alive_at_ms=self._alive_at_ms, host_id=self._host_id)
+
+    # --- to look at ---
+
+    def running(self, draft_id: str) -> Snapshot | None:
+        """The live state of what is done with a campaign now; None: nothing is."""
+        if draft_id in self._working:
+            return self._working[draft_id][1].snapshot()
+        for line in self._lines.values():
+            if line.turn is not None and line.turn.draft.draft_id == draft_id and line.turn.is_open:
+                return line.turn.bus.snapshot()
+        return None
+
+    def queue(self) -> list[Queued]:
+        """All accounts' queues, as they were last looked at."""
+        found = []
+        for line in self._lines.values():
+            running = line.turn.draft.draft_id if line.turn is not None and line.turn.is_open else None
+            for position, entry in enumerate(line.entries):
+                found.append(
+                    Queued(
+                        account=_masked(entry.order.campaign.account),
+                        draft_id=entry.draft.draft_id,
+                        name=entry.draft.name,
+                        position=position,
+                        is_running=entry.draft.draft_id == running,
+                        waits_for=line.waits_for,
+                    )
+                )
+        return found
+
+    async def look(self, draft: Draft) -> Shown:
+        """What its page says of it."""
+        if draft.stage is not Stage.launched:
+            return page_state(draft, None, now_ms=self._now_ms())
+        try:
+            status = await (await self.view_of(draft)).status()
+        except (CampaignNotFound, DispatcherError) as error:
+            if isinstance(error, LedgerError):
+                raise
+            status = None
+        held = self._unwritten.get(status.campaign.campaign_id) if status is not None else None
+        queued = next((one for one in self.queue() if one.draft_id == draft.draft_id), None)
+        return page_state(
+            draft,
+            status,
+            self.running(draft.draft_id),
+            now_ms=self._now_ms(),
+            place=queued.position if queued is not None else None,
+            waits_for=queued.waits_for if queued is not None else None,
+            held=held[1] if held is not None else None,
+        )
+
+
+def _masked(account: Account) -> str:
+    return f"…{account.account_sid[-4:]}"

@@ -1,0 +1,66 @@
+"""One server for a state folder: a lock of the operating system's, and the address of whoever has it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dispatcher.errors import LedgerUnwritable, UsageError
+from dispatcher.remedies import Advice, AnyOf
+
+#: Beside the ledger.
+LOCK, ADDRESS = "server.lock", "server.json"
+
+
+class ServerRunning(UsageError):
+    """Another server works with this ledger: two would send one campaign at the same time."""
+
+
+class ServerLock:
+    """Held by the one server of a state folder. `tell` says where it can be reached."""
+
+    def __init__(self, folder: Path) -> None:
+        self._address = folder / ADDRESS
+
+    def tell(self, address: str) -> None:
+        """Keep the address for whoever asks `address_of`."""
+        self._address.write_text(json.dumps({"address": address}), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def server_lock(folder: Path) -> Iterator[ServerLock]:
+    """Be the only server of this folder. Raises: ServerRunning, with the other's address; LedgerUnwritable."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
+        lock.acquire(timeout=0)
+    except Timeout:
+        address = address_of(folder)
+        raise ServerRunning(
+            "another server works with this ledger",
+            found=f"it is at {address}" if address else None,
+            fix=AnyOf(Advice("open that one"), Advice("stop it first")),
+        ) from None
+    except OSError as error:
+        raise LedgerUnwritable(
+            "the state folder cannot be written", found=error.strerror, fix="set [state] dir to a folder you may write"
+        ) from None
+    try:
+        yield ServerLock(folder)
+    finally:
+        (folder / ADDRESS).unlink(missing_ok=True)
+        lock.release()
+
+
+def address_of(folder: Path) -> str | None:
+    """Where the server of a folder says it can be reached; None: it has not said."""
+    try:
+        found = json.loads((folder / ADDRESS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    address = found.get("address") if isinstance(found, dict) else None
+    return address if isinstance(address, str) else None

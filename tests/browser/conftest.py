@@ -1,0 +1,99 @@
+"""A browser for each worker, a context for each person, a server of its own for each test.
+
+Everything here runs in one loop for the whole session: a browser outlives the test that started it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright, expect
+
+from tests.acceptance.cli.program import TIMEOUT_S, SandboxProcess, sandbox_process, write_settings
+from tests.browser import chromium
+from tests.browser.server import Server
+from tests.browser.visitors import Visitor, Visitors
+
+HERE = Path(__file__).parent
+#: How a test's call ended, kept for its fixtures.
+CALL = pytest.StashKey[pytest.CallInfo[None]]()
+
+expect.set_options(timeout=TIMEOUT_S * 1000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of this folder run in the session's loop, where the browser is."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_runtest_setup() -> None:
+    """Without Chromium these tests are skipped, told in one line; in CI each of them fails."""
+    if chromium.find() is None:
+        if chromium.is_demanded():
+            pytest.fail(chromium.MISSING, pytrace=False)
+        pytest.skip(chromium.MISSING)
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Keep whether the test itself failed, for what is to be kept of its pages."""
+    if call.when == "call":
+        item.stash[CALL] = call
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Visitors]:
+    """Nobody yet. At the end nothing may have happened that is wrong on any page."""
+    visitors = Visitors(browser)
+    yield visitors
+    call = request.node.stash.get(CALL, None)
+    failed = call is not None and call.excinfo is not None
+    complaints = await visitors.leave(failed=failed, folder=tmp_path)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with sandbox_process(tmp_path_factory.mktemp("sandbox"), "--limit", "500") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
+    """Takes 500 creates a second; faults as the test sets them."""
+    shared_sandbox.reset()
+    return shared_sandbox
+
+
+@pytest.fixture
+def idle(tmp_path: Path, sandbox: SandboxProcess) -> Iterator[Server]:
+    """A server that is not started, with settings for the sandbox: for tests that have some of their own."""
+    write_settings(tmp_path, sandbox.base_url)
+    server = Server(tmp_path)
+    yield server
+    server.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(idle: Server) -> Server:
+    """A server by link, on the sandbox."""
+    await idle.start()
+    return idle
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(visitors: Visitors, server: Server) -> Visitor:
+    """The one person of that server, signed in, in front of an empty window."""
+    return await visitors.come(server)
