@@ -22,13 +22,16 @@ $(shell [ ! -e $(VENV)/.made ] || [ "$$($(PY) -V 2>&1)" = "$$(cat $(VENV)/.made)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types chaos bench picture rooms lock clean
+.PHONY: help demo demo-page test lint types chaos bench picture rooms lock clean
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## set up, then rehearse a campaign against a local Studio (some 30 s)
 	@$(PY) -m dispatcher demo $(ARGS)
+
+demo-page: $(VENV)/.runtime ## set up, then open the page on a local Studio, with a sample file uploaded: prints a link
+	@$(PY) -m dispatcher demo --page $(ARGS)
 
 test: $(VENV)/.dev ## set up, then run the tests; ARGS="-k limiter -n0" for some of them
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from dispatcher.settings import Settings, load
+from dispatcher.settings import LoadedSettings, Settings, load
 
 #: Enough to see the limit at work, and over in half a minute.
 LIMIT_PER_S = 30.0
@@ -15,9 +17,19 @@ GENERATED_ROWS = 200
 
 def demo_settings(base_url: str, flow_sid: str, folder: Path) -> Settings:
     """Settings for a local Studio, whose ledger lies in this folder."""
+    return loaded(demo_flags(base_url, flow_sid, folder), folder).settings
+
+
+def loaded(flags: Mapping[str, Any], folder: Path) -> LoadedSettings:
+    """These settings and no others, whatever this machine has."""
     empty = folder / "config.toml"
     empty.touch()
-    flags = {
+    return load(empty, flags=flags, environ={})
+
+
+def demo_flags(base_url: str, flow_sid: str, folder: Path) -> dict[str, Any]:
+    """The same, as `table.name` and value."""
+    return {
         "account.base_url": base_url,
         "campaign.flow": flow_sid,
         "campaign.from": "+15550001111",
@@ -31,12 +43,11 @@ def demo_settings(base_url: str, flow_sid: str, folder: Path) -> Settings:
         "tracking.concurrency": 50,
         "tracking.every_s": 0.5,
     }
-    return load(empty, flags=flags, environ={}).settings
 
 
-def demo_contacts(folder: Path) -> Path:
+def demo_contacts(folder: Path, name: str = "contacts.csv") -> Path:
     """The sample contacts of a clone; where only the package is installed, some made up in this folder."""
-    sample = Path(__file__).resolve().parents[2] / "samples" / "contacts.csv"
+    sample = Path(__file__).resolve().parents[2] / "samples" / name
     if sample.is_file():
         return sample
     path = folder / "contacts.csv"

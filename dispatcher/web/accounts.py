@@ -64,8 +64,10 @@ class Account:
 class Accounts:
     """Reads the settings anew each time: what an administrator has changed holds from the next page on."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, *, credentials: Credentials | None = None) -> None:
+        """`credentials`: everybody's, for a rehearsal; None: those of the environment, or kept, by profile."""
         self._load = load
+        self._credentials = credentials
         base = load(None, {})
         #: The server's own.
         self.settings = base.settings
@@ -82,6 +84,8 @@ class Accounts:
     def with_profile(self, profile: str | None, over: Mapping[str, Any] | None = None) -> AccountSettings:
         """The settings of a profile, with others on top. Raises: SettingsError."""
         settings = self._load(profile, over or {}).settings
+        if self._credentials is not None:
+            return AccountSettings(settings=settings, credentials=self._credentials)
         try:
             credentials = load_credentials(profile=profile, studio_url=settings.studio_url)
         except DispatcherError as error:

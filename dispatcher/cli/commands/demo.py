@@ -9,12 +9,19 @@ import typer
 
 from dispatcher.cli import options
 
-EPILOG = options.examples("dispatcher demo", "dispatcher demo --report demo-report.xlsx")
+EPILOG = options.examples(
+    "dispatcher demo",
+    "dispatcher demo --report demo-report.xlsx",
+    ("dispatcher demo --page", "the same in a browser: prints a link"),
+)
 
 
 @options.logged
 def demo(
     report: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("demo-report.csv"),
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve the page instead, with the file uploaded; Ctrl-C ends it.")
+    ] = False,
 ) -> int:
     """See it work: a campaign against a local Studio with faults.
 
@@ -22,6 +29,10 @@ def demo(
     minute.
     Nothing leaves this machine, and no account is needed.
     """
+    if page:
+        from dispatcher.cli.page_demonstration import demonstrate_page
+
+        return demonstrate_page()
     from dispatcher.cli.demonstration import demonstrate
 
     return demonstrate(report)

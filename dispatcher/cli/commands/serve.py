@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from dispatcher.settings import LoadedSettings
     from dispatcher.web.accounts import Accounts
-    from dispatcher.web.server import Server
 
 EPILOG = options.examples(
     ("dispatcher serve", "opens the page on this machine, prints a link"),
@@ -42,6 +41,7 @@ def serve(
 
     if context.invoked_subcommand is not None:
         return ExitCode.OK
+    from dispatcher.cli.serving import serve_until_told
     from dispatcher.web.accounts import Accounts
 
     def load(profile: str | None, over: Mapping[str, Any]) -> LoadedSettings:
@@ -52,28 +52,11 @@ def serve(
     accounts = Accounts(load)
     if link:
         return asyncio.run(_print_link(accounts))
-    asyncio.run(_serve(accounts))
+    asyncio.run(serve_until_told(accounts))
     return ExitCode.OK
 
 
 app.add_typer(_serve_users.app, name="users")
-
-
-async def _serve(accounts: Accounts) -> None:
-    from dispatcher.cli.interrupts import noted
-    from dispatcher.cli.render.terminal import print_line, say
-    from dispatcher.web.server import serving
-
-    async with serving(accounts.settings.web, accounts) as server:
-        print_line(await _address(server))
-        say("Ctrl-C stops it: what is in flight is finished first.", "bright_black")
-        with noted() as stop:
-            await stop.wait()
-        say("stopping", "yellow")
-
-
-async def _address(server: Server) -> str:
-    return await server.link() if server.site.is_local else server.address.url
 
 
 async def _print_link(accounts: Accounts) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import signal
+import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.acceptance.cli.program import Program, finish, read_report
 
@@ -24,3 +27,19 @@ def test_the_demo_ends_well(program: Program, root: Path) -> None:
     assert {row["dispatch_status"] for row in report} == {"created", "invalid", "skipped"}
     # Its ledger is gone with it.
     assert not (program.folder / ".dispatcher").exists()
+
+
+def test_the_demo_s_page_is_there_until_told(program: Program) -> None:
+    """It prints one link, serves the page there, and ends well on Ctrl-C; nothing of it stays in the folder."""
+    nothing: dict[str, str | None] = {"TWILIO_ACCOUNT_SID": None, "TWILIO_AUTH_TOKEN": None}
+    process = program.start("demo", "--page", env=nothing)
+    assert process.stdout is not None
+    link = process.stdout.readline().strip()
+    with urllib.request.urlopen(f"http://{urlsplit(link).netloc}/healthz") as answer:
+        assert answer.read() == b"ok\n"
+    with urllib.request.urlopen(link) as answer:
+        assert b"Continue" in answer.read()
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert (result.code, result.out) == (0, "")
+    assert list(program.folder.iterdir()) == []
