@@ -159,5 +159,5 @@ def test_limits_are_put_back() -> None:
     before = limits.limits()
     soft, hard = before["RLIMIT_NOFILE"]
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
-    assert limits.put_back(before) == ["RLIMIT_NOFILE"]
+    assert "RLIMIT_NOFILE" in limits.put_back(before)
     assert limits.limits() == before
