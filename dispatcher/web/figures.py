@@ -12,54 +12,11 @@ _NUMBER = re.compile(r"\+([0-9]{4,20})", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 #: The calling codes of one digit and of two (ITU-T E.164); all others have three.
 _SHORT_CODES = frozenset(
-    [
-        "1",
-        "7",
-        "20",
-        "27",
-        "30",
-        "31",
-        "32",
-        "33",
-        "34",
-        "36",
-        "39",
-        "40",
-        "41",
-        "43",
-        "44",
-        "45",
-        "46",
-        "47",
-        "48",
-        "49",
-        "51",
-        "52",
-        "53",
-        "54",
-        "55",
-        "56",
-        "57",
-        "58",
-        "60",
-        "61",
-        "62",
-        "63",
-        "64",
-        "65",
-        "66",
-        "81",
-        "82",
-        "84",
-        "86",
-        "90",
-        "91",
-        "92",
-        "93",
-        "94",
-        "95",
-        "98",
-    ]
+    str(code)
+    for code in (
+        *(1, 7, 20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59)),
+        *(*range(60, 67), 81, 82, 84, 86, *range(90, 96), 98),
+    )
 )
 #: Of a number so many digits stay hidden, and so many at its end are shown.
 _HIDDEN_DIGITS, _LAST_DIGITS = 5, 2

@@ -50,6 +50,14 @@ class Flows:
 
         return await self._once((profile, ""), ask)
 
+    async def name(self, profile: str | None, flow_sid: str) -> str:
+        """A flow's name; its SID where Studio cannot be asked."""
+        try:
+            found = await self.of(profile)
+        except DispatcherError:
+            return flow_sid
+        return next((flow.name for flow in found if flow_sid in (flow.sid, flow.name)), flow_sid)
+
     async def variables(self, profile: str | None, flow_sid: str) -> Variables:
         """What a flow reads of a row. Raises: as `of`; FlowNotFound."""
 
