@@ -94,7 +94,7 @@ class Desk:
         return await asyncio.to_thread(self._accounts.of, draft)
 
     async def view_of(self, draft: Draft) -> CampaignView:
-        """Its campaign in the ledger, also where its credentials are gone. Raises: CampaignNotFound, CampaignMismatch."""
+        """Its campaign in the ledger, also without credentials. Raises: CampaignNotFound, CampaignMismatch."""
         try:
             sends = await self.settings_of(draft)
         except SettingsError:
