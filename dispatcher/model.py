@@ -30,6 +30,13 @@ REPORT_COLUMNS: tuple[str, ...] = (
 )
 #: Those that stand behind them where hours hold: until when a row waits and for what, and where its contact may be.
 WAIT_COLUMNS: tuple[str, ...] = ("dispatch_waits_until", "dispatch_waits_for", "dispatch_zone")
+#: What stands behind the cells of a row that is left out, in a file of such rows alone, for people to correct.
+LEFT_OUT_COLUMNS: tuple[str, ...] = (
+    "dispatch_row_number",
+    "dispatch_error_column",
+    "dispatch_error_message",
+    "dispatch_advice",
+)
 #: And what each column about an execution begins with, once a campaign was tracked.
 OUTCOME_PREFIX = "dispatch_outcome_"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatcher.intake.header import visible
@@ -79,6 +80,25 @@ async def bad_rows(
     return found
 
 
+async def write_left_out(
+    campaign: CampaignView, path: Path, *, reason: str | None = None, advice: Callable[[ReportRow], str] | None = None
+) -> int:
+    """Write these rows to a file, `.xlsx` or `.csv`, for people to correct; returns how many there are.
+
+    Their cells are as they were; behind them what is wrong, and what to do, as `advice` says it. Fed back, the file is
+    a part of its campaign. A file of that name is replaced. Raises: ReportError, CampaignNotFound, LedgerError.
+    """
+    from dispatcher.reporting.left_out import write_rows_left_out
+
+    header = (await campaign.inputs())[-1].header
+    rows = campaign.rows(only=_LEFT_OUT, reason=reason)
+    return await write_rows_left_out(path, header, rows, advice=advice or _advice)
+
+
+def _advice(row: ReportRow) -> str:
+    return row_advice(row.state, reason=row.reason_code)
+
+
 async def examples(campaign: CampaignView, counts: PlanCounts) -> dict[str, list[int]]:
     """For each reason why rows are left out, the numbers of the first of them; nothing of large files."""
     found: dict[str, list[int]] = {reason: [] for reason in counts.reasons}
@@ -138,5 +158,5 @@ def _bad_row(row: ReportRow, header: Sequence[str]) -> BadRow:
         column=row.reason_column,
         value=cell_of(row, header),
         message=row.reason or "",
-        advice=row_advice(row.state, reason=row.reason_code),
+        advice=_advice(row),
     )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from dispatcher.intake.header import visible
 from dispatcher.intake.sources import STDIN
-from dispatcher.model import OUTCOME_PREFIX, REPORT_COLUMNS, WAIT_COLUMNS, RowState
+from dispatcher.model import LEFT_OUT_COLUMNS, OUTCOME_PREFIX, REPORT_COLUMNS, WAIT_COLUMNS, RowState
 
 if TYPE_CHECKING:
     from dispatcher.settings import InputSettings
 
 CAMPAIGN_COLUMN, STATUS_COLUMN = "dispatch_campaign", "dispatch_status"
-_OURS = frozenset((*REPORT_COLUMNS, *WAIT_COLUMNS))
+_OURS = frozenset((*REPORT_COLUMNS, *WAIT_COLUMNS, *LEFT_OUT_COLUMNS))
 _SENT = frozenset({RowState.created, RowState.sending, RowState.unknown})
 _OPEN = frozenset({RowState.sending, RowState.unknown})
 #: What a report puts `'` before, so that a spreadsheet does not run it.

@@ -116,7 +116,7 @@ async def _found(
 def _shown(batches: Iterator[_Found], width: int, campaign: str) -> Iterator[_Batch]:
     for rows, more in batches:
         shown = [
-            (row.cells if len(row.cells) == width else _fitted(row.cells, width), own_values(row, campaign))
+            (row.cells if len(row.cells) == width else fitted(row.cells, width), own_values(row, campaign))
             for row in rows
         ]
         if more is not None:
@@ -125,7 +125,7 @@ def _shown(batches: Iterator[_Found], width: int, campaign: str) -> Iterator[_Ba
         yield shown
 
 
-def _fitted(cells: list[str], width: int) -> list[str]:
+def fitted(cells: list[str], width: int) -> list[str]:
     """As many cells as the header has, so that ours stand under their names.
 
     A row that the file had with more (which made it invalid) keeps the rest in its last cell.
@@ -136,7 +136,7 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 
 
 def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batches: Iterator[_Batch]) -> int:
-    file.write(f"{_csv(header)},{_csv([*REPORT_COLUMNS, *extra])}\r\n".encode())
+    file.write(f"{csv_line(header)},{csv_line([*REPORT_COLUMNS, *extra])}\r\n".encode())
     # Our own texts only; the input's columns are exact, since a machine reads them back.
     made_harmless = (_CAMPAIGN, _TO, _MESSAGE, *range(len(REPORT_COLUMNS), len(REPORT_COLUMNS) + len(extra)))
     total = 0
@@ -145,12 +145,12 @@ def _write_csv(file: BinaryIO, header: Sequence[str], extra: Sequence[str], batc
             for _, ours in batch:
                 if ours[index]:
                     ours[index] = harmless(ours[index])
-        file.write("".join([f"{_csv(cells)},{_csv(ours)}\r\n" for cells, ours in batch]).encode())
+        file.write("".join([f"{csv_line(cells)},{csv_line(ours)}\r\n" for cells, ours in batch]).encode())
         total += len(batch)
     return total
 
 
-def _csv(values: Sequence[str]) -> str:
+def csv_line(values: Sequence[str]) -> str:
     """Fields of a record as RFC 4180 says. The csv module takes three times as long: seconds in a million rows."""
     line = ",".join(values)
     if '"' in line or "\n" in line or "\r" in line:

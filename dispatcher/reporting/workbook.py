@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dispatcher.errors import ReportError
-from dispatcher.model import REPORT_COLUMNS, RowState
+from dispatcher.model import RowState
 from dispatcher.remedies import Command, Option
 from dispatcher.reporting.columns import runs_as_formula
 
@@ -22,7 +22,7 @@ ROWS_MAX = 1_048_576
 COLUMNS_MAX = 16_384
 CELL_UTF16_MAX = 32_767
 
-_STATUS = REPORT_COLUMNS.index("dispatch_status")
+_STATUS = "dispatch_status"
 _TO_CSV = Command("report", ("CAMPAIGN",), (Option("report", "FILE.csv"),))
 #: XML cannot hold these at all; control characters are written as Excel writes them.
 _NOT_XML = re.compile("[\ufffe\uffff]")
@@ -122,7 +122,7 @@ def _write_rows(
     for column, name in enumerate(names):
         _write_text(sheet, 0, column, name, theirs if column < width else ours, names)
 
-    status = width + _STATUS
+    status = names.index(_STATUS, width) if _STATUS in names[width:] else None
     total = 0
     for batch in itertools.chain([first], batches):
         if total + len(batch) >= ROWS_MAX:

@@ -17,17 +17,19 @@ from dispatcher.settings import WebSettings
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
-from dispatcher.web.local_name import local_name
 from dispatcher.web.flows import Flows
+from dispatcher.web.local_name import local_name
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import open_store
+from dispatcher.web.tries import Tries
 
 logger = logging.getLogger(__name__)
 
 #: How long requests that are being answered have at the end; streams are told before.
 GOODBYE_S = 5.0
 _WAITING_MAX = 128
+_HOUR_MS = 3_600_000
 
 
 class Server:
@@ -61,13 +63,18 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
     async with contextlib.AsyncExitStack() as stack:
         lock = stack.enter_context(server_lock(accounts.folder))
         listener = stack.enter_context(_listener(settings.host, settings.port))
-        store = await open_store(accounts.folder)
+        store = await open_store(
+            accounts.folder,
+            session_idle_ms=settings.session_idle_h * _HOUR_MS,
+            session_age_ms=settings.session_max_days * 24 * _HOUR_MS,
+        )
         stack.push_async_callback(store.close)
         site = Site(
             settings=settings,
             accounts=accounts,
             store=store,
             flows=Flows(accounts),
+            tries=Tries(store.users),
             address=address(settings.host, listener.getsockname()[1], settings.public_url),
             local_name=local_name(),
         )

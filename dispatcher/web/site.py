@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dispatcher.web.address import Address
     from dispatcher.web.flows import Flows
     from dispatcher.web.store import Store
+    from dispatcher.web.tries import Tries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Site:
     store: Store
     address: Address
     flows: Flows
+    tries: Tries
     #: Who the one person at this machine is, in the history.
     local_name: str
 

@@ -119,7 +119,7 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
 
 
-def _due(answers: Answers) -> int | None | Asked:
+def _due(answers: Answers) -> int | Asked | None:
     """When; None: now."""
     if answers.when != "later":
         return None

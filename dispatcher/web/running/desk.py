@@ -20,6 +20,7 @@ from dispatcher.web.running.restart import held_as_late
 from dispatcher.web.running.standing import Entry, Stand, ready, stand
 from dispatcher.web.running.turn import Came, Outcome
 from dispatcher.web.store import AuditLine, Draft, Stage, Store
+from dispatcher.web.words import words_of
 
 if TYPE_CHECKING:
     from dispatcher.campaign.view import CampaignView
@@ -45,9 +46,10 @@ class Accounts(Protocol):
         """What a draft's campaign is sent with. Raises: SettingsError."""
 
 
-def plain_words(error: DispatcherError) -> str:
+def page_words(error: DispatcherError) -> str:
     """What has happened, and what was found."""
-    return str(error)
+    words = words_of(error)
+    return f"{words.message} ({words.found})" if words.found else words.message
 
 
 class Desk:
@@ -59,7 +61,7 @@ class Desk:
         accounts: Accounts,
         *,
         now_ms: Callable[[], int] = clock.now_ms,
-        words: Words = plain_words,
+        words: Words = page_words,
         zone: tzinfo | None = None,
     ) -> None:
         """`zone`: in which times are told; None: the machine's own."""

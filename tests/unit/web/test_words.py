@@ -26,6 +26,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 from dispatcher.settings import loading
 from dispatcher.studio.preflight import Finding, Severity
 from dispatcher.web.error_words import ERROR_WORDS, Said
+from dispatcher.web.running import errors as running_errors
 from dispatcher.web.words import (
     FINDING_CODES,
     STATE_WORDS,
@@ -57,7 +58,7 @@ def checked(*texts: str) -> None:
         assert "dispatcher " not in text
 
 
-KINDS = [kind for kind in tree() if kind.__module__ == errors.__name__]
+KINDS = [kind for kind in tree() if kind.__module__ in (errors.__name__, running_errors.__name__)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -333,5 +334,10 @@ def test_words_of_our_own_are_not_about_the_program() -> None:
         "breaker_open",
         "guard",
         "canary",
+        "somebody_was_first",
+        "name_taken",
+        "more_than_confirmed",
+        "flow_changed",
+        "account_busy",
     }
     assert Said(message="a", what_to_do="b").own is False
