@@ -88,9 +88,9 @@ async def change(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     if not problems:
         assert role is not None
         what = "user_changed" if role is not user.role else "numbers_set"
-        detail = {"role": role.value} if role is not user.role else {}
+        detail: dict[str, object] = {"role": role.value} if role is not user.role else {}
         changing = request.app[SITE].store.users.change(
-            user.user_id, role=role, own_numbers=numbers, audit=line(visitor, what, name=user.name, **detail)
+            user.user_id, role=role, own_numbers=numbers, audit=line(visitor, what, None, name=user.name, **detail)
         )
         if await _tried(changing, "role", problems) is not None:
             raise web.HTTPSeeOther("/people")
