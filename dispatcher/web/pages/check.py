@@ -97,9 +97,7 @@ def left_out(reasons: Mapping[str, int]) -> list[LeftOut]:
 
 def found(words: Words, severity: Severity) -> Found:
     """A finding for the page."""
-    return Found(
-        severity=severity.value, message=words.message, found=words.found, what_to_do=words.what_to_do
-    )
+    return Found(severity=severity.value, message=words.message, found=words.found, what_to_do=words.what_to_do)
 
 
 def not_checked(flow: FlowCheck) -> str:

@@ -126,9 +126,7 @@ async def remove(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     if not sent.ticked("sure"):
         problems["sure"] = f"Tick that {user.name} may not sign in any more."
         return _one(request, visitor, user, problems, {}, status=400)
-    removing = request.app[SITE].store.users.remove(
-        user.user_id, audit=line(visitor, "user_removed", name=user.name)
-    )
+    removing = request.app[SITE].store.users.remove(user.user_id, audit=line(visitor, "user_removed", name=user.name))
     # Gone already is what was wanted.
     if await _tried(removing, "sure", problems) is None:
         return _one(request, visitor, user, problems, {}, status=400)
