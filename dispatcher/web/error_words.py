@@ -56,8 +56,8 @@ ERROR_WORDS: dict[str, Said] = {
     "input": _input("The file cannot be used.", "Correct it and upload it again; nothing was sent."),
     "sheet": _input("The workbook has several sheets with rows.", "Choose the sheet that has the contacts."),
     "column": _input(
-        "A column that was chosen is not in this file.",
-        "Choose the column again, or upload the file that has it.",
+        "The choice of columns does not fit this file.",
+        "Choose the columns again, or upload the file that has them.",
     ),
     "suppression": _server(
         "The list of contacts who must not be reached cannot be used, so nothing is sent.",
@@ -180,5 +180,39 @@ ERROR_WORDS: dict[str, Said] = {
         "Nothing to do: it goes on with the campaign. Nobody is sent twice.",
     ),
     "report": _server("The report cannot be written.", f"Try again. If it stays, tell {ADMIN}: nothing is lost."),
+    # Of the page's own (web.running.errors).
+    "somebody_was_first": Said(
+        message="Somebody else has changed this campaign meanwhile.",
+        what_to_do="Open its page anew to see how it stands now.",
+        own_found=True,
+    ),
+    "name_taken": Said(
+        message="There is a campaign of this name already.", what_to_do="Give this one another name.", own_found=True
+    ),
+    "more_than_confirmed": Said(
+        message="More contacts would be reached than were confirmed, so nothing more is sent.",
+        what_to_do="Look at the number, and confirm it anew.",
+        own_found=True,
+    ),
+    "flow_changed": Said(
+        message="The flow was published anew after this campaign was confirmed, so nothing more is sent.",
+        what_to_do="Look at what contacts get now, and confirm it anew.",
+        own_found=True,
+    ),
+    "file_gone": Said(
+        message="The uploaded file was deleted before all of it was sent.", what_to_do="Upload it again."
+    ),
+    "account_busy": Said(
+        message="The account is sending another campaign.",
+        what_to_do="Try again when that one is done, or pause it first.",
+        own_found=True,
+    ),
+    "server_stops": Said(
+        message="The server is being stopped.", what_to_do="Nothing to do: it goes on by itself when it is there again."
+    ),
+    "makes_room": Said(
+        message="It stands still for a moment, for something else on the same account.",
+        what_to_do="Nothing to do: it goes on by itself.",
+    ),
     "interrupted": _server("Sending was interrupted.", "Go on when you are ready: nobody is sent twice."),
 }

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 #: So many times at which rows wait are told one by one.
 WAITING_SHOWN = 6
-_WHY = {"start": " (the start)", "row": " (their own time)", "cool_off": " (reached lately)", "cap": " (enough for today)"}
+_WHY = {
+    "start": " (the start)",
+    "row": " (their own time)",
+    "cool_off": " (reached lately)",
+    "cap": " (enough for today)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +80,7 @@ def _held(ahead: Outlook) -> list[tuple[str, str]]:
     return found
 
 
-def _hours(
-    settings: Settings, waiting: Sequence[Waiting], zone: str, now_ms: int
-) -> Iterator[tuple[str, str]]:
+def _hours(settings: Settings, waiting: Sequence[Waiting], zone: str, now_ms: int) -> Iterator[tuple[str, str]]:
     mode = settings.hours_mode
     if mode == "wait":
         yield "Hours", "kept: whoever has night waits for the morning"
@@ -108,7 +111,10 @@ def _foreseen(prospect: Prospect, zone: str, now_ms: int) -> Iterator[tuple[str,
         at = short_moment(prospect.closing.at_ms, prospect.closing.zone or zone, now_ms=now_ms)
         yield "Today", f"{ahead.open_now - ahead.held_back:,} before night, the first places close at {at}"
     if ahead.done_ms is not None and (ahead.capped or ahead.open_now - ahead.held_back < ahead.rows):
-        yield "Done", f"{short_moment(ahead.done_ms, prospect.zone or zone, now_ms=now_ms, named=True)}, at the earliest"
+        yield (
+            "Done",
+            f"{short_moment(ahead.done_ms, prospect.zone or zone, now_ms=now_ms, named=True)}, at the earliest",
+        )
     elif ahead.done_ms is None and ahead.rows:
         yield "Done", "not within two months, at this rate"
 

@@ -19,6 +19,7 @@ class Form(Mapping[str, str]):
     """A form's fields; of several with one name the last, `every` has all of them. Texts without blanks around them."""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
+        self._typed = dict(fields)
         self._fields = [(name, value.strip()) for name, value in fields]
         self._last = dict(self._fields)
 
@@ -34,6 +35,10 @@ class Form(Mapping[str, str]):
     def text(self, name: str) -> str:
         """What was typed; empty: nothing."""
         return self._last.get(name, "")
+
+    def typed(self, name: str) -> str:
+        """What was typed with the blanks around it: a password's are a part of it."""
+        return self._typed.get(name, "")
 
     def whole(self, name: str) -> int | None:
         """A whole number that a page has put there; None: there is none."""

@@ -69,11 +69,11 @@ def upload(path: str, action: Action, handler: Page) -> Route:
     return Route("POST", path, answer)
 
 
-async def signed_in(request: web.Request) -> Visitor | None:
-    """Who has sent a request; None: nobody who is signed in."""
+async def signed_in(request: web.Request, *, used: bool = True) -> Visitor | None:
+    """Who has sent a request; None: nobody who is signed in. `used` off: what a page asks by itself keeps nobody in."""
     site = request.app[SITE]
     cookie = request.cookies.get(site.address.cookie, "")
-    session = await site.store.sessions.of(cookie, now_ms=now_ms()) if cookie else None
+    session = await site.store.sessions.of(cookie, now_ms=now_ms(), used=used) if cookie else None
     if session is None or (session.user is None) != site.is_local:
         return None
     name = session.user.name if session.user is not None else site.local_name

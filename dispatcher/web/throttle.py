@@ -3,7 +3,8 @@
 Counted are failures of a name from an address, of an address, and of a name. The first five of a name from an address
 are free, then each doubles the wait: 1, 2, 4 … seconds, at most a quarter of an hour. An address and a name have more
 free, as an office has one address, and anybody can type another's name: whoever has signed in from an address before
-does not wait for what others type elsewhere.
+does not wait for what others type elsewhere. And each ten minutes one of theirs is forgotten: typing errors do not add
+up over weeks.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ FREE_OF_ONE = 30
 WAIT_MAX_S = 15 * 60.0
 #: A name alone waits less: all who try it together must not keep its owner out.
 WAIT_OF_NAME_MAX_S = 30.0
-#: After so long without a failure they are forgotten.
+#: After so long without a failure all of them are forgotten,
 FORGOTTEN_S = 24 * 3600.0
+#: and one of an address or a name after so long.
+ONE_FORGOTTEN_S = 600.0
 #: So many are remembered of each kind, the latest; a few MB.
 REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
 class _Count:
-    failures: int
+    failures: float
     #: When the next try may be.
     until_s: float
     last_s: float
@@ -59,9 +62,9 @@ class Throttle:
     def failed(self, name: str, address: str, *, now_s: float) -> None:
         """A wrong password, or an unknown name: both count alike."""
         where = _network(address)
-        self._count(self._pairs, (name, where), now_s, FREE, WAIT_MAX_S)
-        self._count(self._addresses, where, now_s, FREE_OF_ONE, WAIT_MAX_S)
-        self._count(self._names, name, now_s, FREE_OF_ONE, WAIT_OF_NAME_MAX_S)
+        self._count(self._pairs, (name, where), now_s, FREE, WAIT_MAX_S, 0.0)
+        self._count(self._addresses, where, now_s, FREE_OF_ONE, WAIT_MAX_S, 1 / ONE_FORGOTTEN_S)
+        self._count(self._names, name, now_s, FREE_OF_ONE, WAIT_OF_NAME_MAX_S, 1 / ONE_FORGOTTEN_S)
 
     def succeeded(self, name: str, address: str) -> None:
         """The right password: this name's failures from here are forgotten. The address' are not: it may try others."""
@@ -77,14 +80,20 @@ class Throttle:
         return len(self._pairs) + len(self._addresses) + len(self._names) + len(self._known)
 
     def _count(
-        self, counts: OrderedDict[Hashable, _Count], key: Hashable, now_s: float, free: int, wait_max_s: float
+        self,
+        counts: OrderedDict[Hashable, _Count],
+        key: Hashable,
+        now_s: float,
+        free: int,
+        wait_max_s: float,
+        forgotten_per_s: float,
     ) -> None:
         count = counts.get(key)
         if count is None or now_s - count.last_s > FORGOTTEN_S:
             count = counts[key] = _Count(0, now_s, now_s)
-        count.failures += 1
+        count.failures = max(0.0, count.failures - (now_s - count.last_s) * forgotten_per_s) + 1
         count.last_s = now_s
-        over = count.failures - free
+        over = int(count.failures) - free
         if over >= 0:
             # Bounded before it is a power: a million failures must not be a number of a million digits.
             count.until_s = now_s + min(2.0 ** min(over, 20), wait_max_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dispatcher.clock import now_ms
 from dispatcher.web.access import Action, may
 from dispatcher.web.forms import form_token
 
@@ -28,6 +29,11 @@ class Visitor:
     def is_local(self) -> bool:
         """Whether it is the one person at this machine, who may everything."""
         return self.user is None
+
+    @property
+    def ends_in_s(self) -> int:
+        """How long it is until the session ends, unless the person does something before."""
+        return max(0, self.session.ends_at_ms - now_ms()) // 1000
 
     @property
     def token(self) -> str:

@@ -16,11 +16,13 @@ from tests.browser.watching import Watch, keep
 
 @dataclass(slots=True)
 class Visitor:
-    """One person: a context (cookies, colours, whether scripts run), its first page, and all that was asked for."""
+    """One person: a context (cookies, colours), its first page, and all that was asked for."""
 
     context: BrowserContext
     page: Page
     watch: Watch
+    #: Whether scripts run.
+    javascript: bool = True
 
     @property
     def keyboard(self) -> Keyboard:
@@ -62,7 +64,7 @@ class Visitors:
             if signed_in:
                 cookie, value = await server.cookie(name)
                 await context.add_cookies([{"name": cookie, "value": value, "url": server.url}])
-        visitor = Visitor(context, await context.new_page(), Watch(context))
+        visitor = Visitor(context, await context.new_page(), Watch(context), javascript)
         self.all.append(visitor)
         return visitor
 

@@ -14,7 +14,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from tests.guard import loopback, signals
+from tests.guard import limits, loopback, signals
 
 ELSEWHERE = "192.0.2.1"  # TEST-NET-1, RFC 5737: nobody's
 
@@ -130,3 +130,34 @@ def test_a_home_of_its_own(tmp_path: Path) -> None:
     environment = os.environ | {"HOME": "/elsewhere"}
     done = subprocess.run([sys.executable, "-c", WHERE], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == own
+
+
+LEAVES = """
+from tests.conftest import _same_limits
+
+def test_it():
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (600, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_test_that_leaves_limits_fails(tmp_path: Path) -> None:
+    """It, and not the one that would die of them later."""
+    (tmp_path / "test_it.py").write_text(LEAVES)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "test_it.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "left this process with other limits: RLIMIT_CPU" in done.stdout
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_limits_are_put_back() -> None:
+    """The tests behind it run with those that they would have had."""
+    import resource
+
+    before = limits.limits()
+    soft, hard = before["RLIMIT_NOFILE"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    assert "RLIMIT_NOFILE" in limits.put_back(before)
+    assert limits.limits() == before

@@ -80,7 +80,7 @@ async def add(
         if await store.users.by_name(shown) is not None:
             raise UsageError("there is a person of this name already", found=shown, fix=Command("serve users list"))
         password = _new_password(from_stdin=password_stdin)
-        line = _line("user_added", person=shown, role=role)
+        line = _line("user_added", name=shown, role=role)
         user = await store.users.add(shown, Role(role), password, numbers, now_ms=line.at_ms, audit=line)
         people = await store.users.list()
     if json:
@@ -127,7 +127,7 @@ async def role(
 
     async with _store(session) as store:
         user = await _person(store, name)
-        line = _line("user_changed", person=user.name, role=role, before=user.role.value)
+        line = _line("user_changed", name=user.name, role=role, before=user.role.value)
         changed = await store.users.change(user.user_id, role=Role(role), audit=line)
         if changed is None:
             raise _unknown(name, ())
@@ -149,7 +149,7 @@ async def numbers(
     wanted = own_numbers(numbers or [])
     async with _store(session) as store:
         user = await _person(store, name)
-        line = _line("user_changed", person=user.name, numbers=len(wanted))
+        line = _line("numbers_set", name=user.name)
         changed = await store.users.change(user.user_id, own_numbers=wanted, audit=line)
         if changed is None:
             raise _unknown(name, ())
@@ -166,7 +166,7 @@ async def password(
     async with _store(session) as store:
         user = await _person(store, name)
         new = _new_password(from_stdin=password_stdin)
-        if not await store.users.set_password(user.user_id, new, audit=_line("password_set", person=user.name)):
+        if not await store.users.set_password(user.user_id, new, audit=_line("password_set", name=user.name)):
             raise _unknown(name, ())
     _tell(user, f"{visible(user.name)} has a new password", json=json)
     return ExitCode.OK
@@ -178,7 +178,7 @@ async def remove(session: options.Session, name: Name, json: options.Json = Fals
     """Let a person in no more; signed out at once. What the person has done stays in the history."""
     async with _store(session) as store:
         user = await _person(store, name)
-        await store.users.remove(user.user_id, audit=_line("user_removed", person=user.name))
+        await store.users.remove(user.user_id, audit=_line("user_removed", name=user.name))
     _tell(user, f"{visible(user.name)} may not sign in any more", json=json)
     return ExitCode.OK
 
@@ -189,7 +189,7 @@ async def sign_out(session: options.Session, name: Name, json: options.Json = Fa
     """Sign a person out of every browser; the password stays as it is."""
     async with _store(session) as store:
         user = await _person(store, name)
-        browsers = await store.sessions.end_all(user.user_id, audit=_line("signed_out_everywhere", person=user.name))
+        browsers = await store.sessions.end_all(user.user_id, audit=_line("users_signed_out", name=user.name))
     if json:
         print_json({"name": user.name, "signed_out": browsers})
     else:

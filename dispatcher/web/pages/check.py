@@ -43,6 +43,7 @@ class Found:
 
     severity: str
     message: str
+    found: str
     what_to_do: str
 
 
@@ -96,8 +97,9 @@ def left_out(reasons: Mapping[str, int]) -> list[LeftOut]:
 
 def found(words: Words, severity: Severity) -> Found:
     """A finding for the page."""
-    message = f"{words.message} {words.found}".strip() if words.found else words.message
-    return Found(severity=severity.value, message=message, what_to_do=words.what_to_do)
+    return Found(
+        severity=severity.value, message=words.message, found=words.found, what_to_do=words.what_to_do
+    )
 
 
 def not_checked(flow: FlowCheck) -> str:

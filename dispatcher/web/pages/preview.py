@@ -59,11 +59,11 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     else:
         try:
             await site.supervisor.test_send(
-                draft, to, row_number=sent.whole("row"), who=visitor.name, source=visitor.source
+                draft, to=to, row_number=sent.whole("row"), who=visitor.name, source=visitor.source
             )
         except DispatcherError as error:
             words = words_of(error)
-            problems["to"] = " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+            problems["to"] = words.in_one
     if problems:
         return await _show(request, visitor, draft, sent.text("row"), problems, to=to)
     row = sent.whole("row")

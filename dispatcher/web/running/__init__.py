@@ -4,8 +4,8 @@
                                                                              ▲  between two turns: interludes
     a button ──► supervisor.py ──► wishes by compare-and-set, a line in the history
 
-In: what the ledger says is wanted, and the drafts' files and settings. Out: runs of the campaign room, one at a time for
-each account. Owns the promise that whatever ends the server, each order goes on by itself or is held with a
+In: what the ledger says is wanted, and the drafts' files and settings. Out: runs of the campaign room, one at a time
+for each account. Owns the promise that whatever ends the server, each order goes on by itself or is held with a
 sentence that says why (restart.py): never late, never from a copy of the folder, never more than was confirmed.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dispatcher import clock
 from dispatcher.campaign.register import Register
-from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
+from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
 from dispatcher.web.running.errors import SomebodyWasFirst
@@ -20,6 +20,7 @@ from dispatcher.web.running.restart import held_as_late
 from dispatcher.web.running.standing import Entry, Stand, ready, stand
 from dispatcher.web.running.turn import Came, Outcome
 from dispatcher.web.store import AuditLine, Draft, Stage, Store
+from dispatcher.web.words import words_of
 
 if TYPE_CHECKING:
     from dispatcher.campaign.view import CampaignView
@@ -45,9 +46,10 @@ class Accounts(Protocol):
         """What a draft's campaign is sent with. Raises: SettingsError."""
 
 
-def plain_words(error: DispatcherError) -> str:
+def page_words(error: DispatcherError) -> str:
     """What has happened, and what was found."""
-    return str(error)
+    words = words_of(error)
+    return f"{words.message} ({words.found})" if words.found else words.message
 
 
 class Desk:
@@ -59,7 +61,7 @@ class Desk:
         accounts: Accounts,
         *,
         now_ms: Callable[[], int] = clock.now_ms,
-        words: Words = plain_words,
+        words: Words = page_words,
         zone: tzinfo | None = None,
     ) -> None:
         """`zone`: in which times are told; None: the machine's own."""
@@ -83,18 +85,21 @@ class Desk:
         assert self._register is not None, "the supervisor is not started"
         return self._register
 
-    def report_path(self, draft_id: str) -> Path:
-        """Where a campaign's report is kept."""
-        return self.store.folder / "reports" / f"{draft_id}.csv"
+    def report_path(self, draft_id: str, part: int = 1) -> Path:
+        """Where a campaign's report is kept: of its file, or (2, 3, …) of the rows that corrected it."""
+        return self.store.folder / "reports" / (f"{draft_id}.csv" if part < 2 else f"{draft_id}-{part}.csv")
 
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with, as the settings are now. Raises: SettingsError."""
         return await asyncio.to_thread(self._accounts.of, draft)
 
     async def view_of(self, draft: Draft) -> CampaignView:
-        """Its campaign in the ledger. Raises: CampaignNotFound, SettingsError, AuthenticationError."""
-        sends = await self.settings_of(draft)
-        return await self.register.view(draft.name, sends.settings, sends.required())
+        """Its campaign in the ledger, also without credentials. Raises: CampaignNotFound, CampaignMismatch."""
+        try:
+            sends = await self.settings_of(draft)
+        except SettingsError:
+            return await self.register.view(draft.name, self._accounts.settings, None)
+        return await self.register.view(draft.name, sends.settings, sends.credentials)
 
     # --- orders ---
 

@@ -33,8 +33,6 @@ class Line:
 
     def __init__(self, account_id: int, orders: Orders, share: Share) -> None:
         self.account_id = account_id
-        #: Those whose turn it is, as they were last looked at; the first may be running.
-        self.entries: Sequence[Entry] = ()
         self.turn: Turn | None = None
         #: What the first of them waits for; None: for nothing but its turn.
         self.waits_for: str | None = None
@@ -73,11 +71,11 @@ class Line:
         """Take a turn if it is somebody's; whether the next may be taken at once."""
         # Fair: who waits for a turn to end comes before the next turn.
         async with self._free:
-            self.entries = await self._orders.ready(self.account_id)
-            if not self.entries or self._stopping:
+            entries = await self._orders.ready(self.account_id)
+            if not entries or self._stopping:
                 self.waits_for = self._before = None
                 return False
-            entry = self.entries[0]
+            entry = entries[0]
             if self._interrupting:
                 return True
             if self._before == entry.campaign_id:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dispatcher.campaign.register import open_register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
 from dispatcher.ledger.location import ledger_folder
+from dispatcher.web.accounts import masked_sid
 from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id
 from dispatcher.web.running.line import POLL_S
 from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
-from dispatcher.web.running.standing import Stand, stand
+from dispatcher.web.running.standing import Stand, ready, stand
 from dispatcher.web.running.state import Shown, page_state
 from dispatcher.web.running.works import Works
 from dispatcher.web.store import Draft, Stage
 
 if TYPE_CHECKING:
     from dispatcher.events import Snapshot
-    from dispatcher.ledger.records import Account
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Supervisor(Works):
         """Decide what goes on by itself and what is held; then send. Raises: LedgerError, SettingsError."""
         settings = self._accounts.settings
         self._register = await self._stack.enter_async_context(open_register(settings))
-        self.report_path("").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.report_path("draft").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = ledger_folder(settings.state, loopback=settings.is_loopback)
         self._host_id = await asyncio.to_thread(host_id, folder)
         await self._order_what_was_launched()
@@ -162,22 +163,26 @@ class Supervisor(Works):
                 return line.turn.bus.snapshot()
         return None
 
-    def queue(self) -> list[Queued]:
-        """All accounts' queues, as they were last looked at."""
-        found = []
-        for line in self._lines.values():
-            running = line.turn.draft.draft_id if line.turn is not None and line.turn.is_open else None
-            for position, entry in enumerate(line.entries):
-                found.append(
-                    Queued(
-                        account=_masked(entry.order.campaign.account),
-                        draft_id=entry.draft.draft_id,
-                        name=entry.draft.name,
-                        position=position,
-                        is_running=entry.draft.draft_id == running,
-                        waits_for=line.waits_for,
-                    )
+    async def queue(self) -> list[Queued]:
+        """All accounts' queues, each in its order; what is paused, scheduled or waits for its time is in none."""
+        found: list[Queued] = []
+        places: Counter[int] = Counter()
+        entries = [one for one in ready(await self.entries(), self._now_ms()) if one.campaign_id not in self._unwritten]
+        # What is sent comes first, whoever was ordered before it and went on just now.
+        for entry in sorted(entries, key=lambda one: self.running(one.draft.draft_id) is None):
+            account = entry.order.campaign.account
+            line = self._lines.get(account.account_id)
+            found.append(
+                Queued(
+                    account=masked_sid(account.account_sid),
+                    draft_id=entry.draft.draft_id,
+                    name=entry.draft.name,
+                    position=places[account.account_id],
+                    is_running=self.running(entry.draft.draft_id) is not None,
+                    waits_for=line.waits_for if line is not None else None,
                 )
+            )
+            places[account.account_id] += 1
         return found
 
     async def look(self, draft: Draft) -> Shown:
@@ -186,12 +191,10 @@ class Supervisor(Works):
             return page_state(draft, None, now_ms=self._now_ms())
         try:
             status = await (await self.view_of(draft)).status()
-        except (CampaignNotFound, DispatcherError) as error:
-            if isinstance(error, LedgerError):
-                raise
+        except CampaignNotFound:
             status = None
         held = self._unwritten.get(status.campaign.campaign_id) if status is not None else None
-        queued = next((one for one in self.queue() if one.draft_id == draft.draft_id), None)
+        queued = next((one for one in await self.queue() if one.draft_id == draft.draft_id), None)
         return page_state(
             draft,
             status,
@@ -201,7 +204,3 @@ class Supervisor(Works):
             waits_for=queued.waits_for if queued is not None else None,
             held=held[1] if held is not None else None,
         )
-
-
-def _masked(account: Account) -> str:
-    return f"…{account.account_sid[-4:]}"

@@ -74,12 +74,13 @@ class Works(Buttons):
         return await self.go_on(draft, who=who, source=source, seen=seen, confirmed=confirmed)
 
     async def recall(self, draft: Draft, *, who: str, source: str = "") -> RecallResult:
-        """End the executions of this campaign that are still active, no others. It is paused first.
+        """End the executions of this campaign that are still active, no others. What is left of it is paused first.
 
         Raises: AccountBusy; AuthenticationError, FlowNotFound, StudioError. What ends it later is in the result.
         """
         view = await self.view_of(draft)
-        await view.pause(f"recalled by {who}")
+        if (await view.wish()).due_ms is not None:
+            await view.pause(f"recalled by {who}")
         await self._note("recalled", draft, who=who, source=source)
         return await self._work(draft, lambda campaign: campaign.recall())
 
@@ -115,8 +116,10 @@ class Works(Buttons):
         await self._have_sent(await self.view_of(draft))
         return draft
 
-    async def test_send(self, draft: Draft, *, to: str, row_number: int, who: str, source: str = "") -> dict[str, Any]:
-        """Send one row's values to a number of one's own; what came of it. It makes nobody stop.
+    async def test_send(
+        self, draft: Draft, *, to: str, row_number: int | None, who: str, source: str = ""
+    ) -> dict[str, Any]:
+        """Send one row's values (None: the first's) to a number of one's own; what came of it. It makes nobody stop.
 
         Raises: AccountBusy: what is being sent on the account; UsageError, StudioError, AuthenticationError.
         """

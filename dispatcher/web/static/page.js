@@ -133,8 +133,20 @@ class Live {
 }
 for (const root of document.querySelectorAll("[data-live]")) new Live(root);
 
-// Signed out soon: said two minutes before.
+// Signed out soon: said two minutes before. To stay, what was typed on the page stays, too.
 const session = document.querySelector("[data-ends-in-s]");
 if (session) {
-  setTimeout(() => { session.hidden = false; }, Math.max(0, Number(session.dataset.endsInS) - 120) * 1000);
+  const warn = (endsInS) => setTimeout(() => { session.hidden = false; }, Math.max(0, endsInS - 120) * 1000);
+  warn(Number(session.dataset.endsInS));
+  session.querySelector("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const form = event.target;
+    const answer = await fetch(form.action, {
+      method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" }, redirect: "manual",
+    }).catch(() => null);
+    if (!answer?.ok) return form.submit();
+    session.hidden = true;
+    warn((await answer.json()).ends_in_s);
+  });
 }

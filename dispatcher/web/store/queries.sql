@@ -60,7 +60,7 @@ UPDATE sessions SET seen_at_ms = max(seen_at_ms, :now_ms) WHERE session_hash = :
 
 -- name: session_renew
 -- Another cookie for the same session: its password was typed once more.
-UPDATE sessions SET session_hash = :new_hash, csrf_secret = :csrf_secret, seen_at_ms = :now_ms, password_at_ms = :now_ms
+UPDATE sessions SET session_hash = :new_hash, seen_at_ms = :now_ms, password_at_ms = :now_ms
 WHERE session_hash = :session_hash;
 
 -- name: session_end

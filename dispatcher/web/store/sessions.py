@@ -64,7 +64,7 @@ class Sessions:
     async def renew(self, token: str, *, now_ms: int) -> str | None:
         """The password was typed once more: another cookie for the session, the old one is worth nothing.
 
-        None: the session has ended.
+        Forms in other tabs of the browser stay good. None: the session has ended.
         """
         new = new_token()
 
@@ -74,7 +74,6 @@ class Sessions:
                     "session_renew",
                     session_hash=hash_of(token),
                     new_hash=hash_of(new),
-                    csrf_secret=secrets.token_bytes(_SECRET_BYTES),
                     now_ms=now_ms,
                 )
             )

@@ -90,9 +90,9 @@ def test_a_person_from_first_to_last(users: Program) -> None:
         "user_changed",
         "user_added",
         "user_added",
-        "user_changed",
+        "numbers_set",
         "password_set",
-        "signed_out_everywhere",
+        "users_signed_out",
         "user_removed",
     ]
     assert {source for _, source, _ in lines} == {"terminal"}

@@ -93,6 +93,16 @@ def test_a_day_without_a_failure_forgets() -> None:
     assert throttle.wait_s("anna", HERE, now_s=now_s + FORGOTTEN_S + 2) == 0.0
 
 
+def test_an_offices_typing_errors_do_not_add_up() -> None:
+    """Sixty wrong passwords a day from one address, of many names, wait for nothing, however many days."""
+    throttle, now_s = Throttle(), 0.0
+    for n in range(60 * 30):
+        now_s += 24 * 60.0
+        throttle.failed(f"name{n % 20}", HERE, now_s=now_s)
+        throttle.succeeded(f"name{n % 20}", HERE)
+        assert throttle.wait_s("anna", HERE, now_s=now_s) == 0.0
+
+
 def test_memory_is_bounded() -> None:
     """A million names and addresses leave no more than was agreed, and whoever tries them waits all the same."""
     throttle = Throttle(remembered=100)

@@ -26,6 +26,7 @@ from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Remedy, 
 from dispatcher.settings import loading
 from dispatcher.studio.preflight import Finding, Severity
 from dispatcher.web.error_words import ERROR_WORDS, Said
+from dispatcher.web.running import errors as running_errors
 from dispatcher.web.words import (
     FINDING_CODES,
     STATE_WORDS,
@@ -57,7 +58,7 @@ def checked(*texts: str) -> None:
         assert "dispatcher " not in text
 
 
-KINDS = [kind for kind in tree() if kind.__module__ == errors.__name__]
+KINDS = [kind for kind in tree() if kind.__module__ in (errors.__name__, running_errors.__name__)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -230,6 +231,20 @@ def test_what_to_do_is_for_the_page(remedy: Remedy, told: str) -> None:
     assert remedy_words(remedy) == told
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (Words(message="A.", found="7 of 9", what_to_do="B."), "A. Found: 7 of 9. B."),
+        (Words(message="A.", found="It is 7.", what_to_do="B."), "A. It is 7. B."),
+        (Words(message="A.", what_to_do="B."), "A. B."),
+        (Words(message="A."), "A."),
+    ],
+)
+def test_words_in_one_paragraph(words: Words, text: str) -> None:
+    """Each part is a sentence, and what is not there leaves no trace."""
+    assert words.in_one == text
+
+
 def test_long_texts_are_cut() -> None:
     """No text is longer than a page has room for."""
     said = words_of(InputError("row 3 " + "x" * 500, found="y" * 500, fix="z" * 500))
@@ -333,5 +348,10 @@ def test_words_of_our_own_are_not_about_the_program() -> None:
         "breaker_open",
         "guard",
         "canary",
+        "somebody_was_first",
+        "name_taken",
+        "more_than_confirmed",
+        "flow_changed",
+        "account_busy",
     }
     assert Said(message="a", what_to_do="b").own is False

@@ -1,0 +1,155 @@
+"""A campaign's page in texts: state, why it waits, how far it is, how fast. Pure; the stream says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dispatcher.events import Phase, WaitKind
+from dispatcher.model import PausedBy, RowState
+from dispatcher.plurals import counted
+from dispatcher.web.figures import share
+from dispatcher.web.running import Shown, State
+from dispatcher.web.times import duration, short_moment
+from dispatcher.web.words import STATE_WORDS, WAIT_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dispatcher.events import Snapshot
+    from dispatcher.ledger.records import CampaignStatus
+
+#: How each state looks: what goes on, what is well, what waits, what a person has to look at.
+TONES: dict[State, str] = {
+    State.sending: "going",
+    State.settling: "going",
+    State.recalling: "going",
+    State.checking: "going",
+    State.finished: "good",
+    State.scheduled: "wait",
+    State.queued: "wait",
+    State.waiting: "wait",
+    State.paused: "wait",
+    State.left: "wait",
+    State.held: "bad",
+    State.stopped: "quiet",
+}
+_PHASES = {
+    Phase.planning: "The file is read into the record of what was sent.",
+    Phase.reconciling: "Rows that are not sure are looked up at Studio.",
+    Phase.looking_back: "It is looked up whom others have reached on this flow.",
+    Phase.recalling: "Conversations that are still open are being ended.",
+    Phase.tracking: "It is looked up what became of the conversations.",
+}
+#: These waits are how it should be: nobody needs to be told.
+_USUAL = frozenset({WaitKind.window})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a campaign stands, as its page shows it."""
+
+    #: Changes whenever the page needs other buttons: then it is loaded anew.
+    page: str
+    done: int
+    total: int
+    #: Place on the page → what stands there; an empty one is hidden.
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """For the stream."""
+        return {"page": self.page, "done": self.done, "total": self.total, "texts": dict(self.texts)}
+
+
+def standing(
+    shown: Shown, status: CampaignStatus | None, snapshot: Snapshot | None, *, zone: str, now_ms: int
+) -> Standing:
+    """What the page says. `snapshot`: it is worked on in this server now."""
+    rows = all_rows(status, snapshot)
+    total = sum(rows[state] for state in RowState if state not in (RowState.invalid, RowState.skipped))
+    done = total - rows[RowState.planned] - rows[RowState.sending]
+    texts = {
+        "state": shown.state.value,
+        "reason": _reason(shown, snapshot, zone, now_ms),
+        "progress": f"{done:,} of {counted(total, 'contact')}" + (f", {share(done, total)}" if total else ""),
+        **{f"rows-{state.value}": f"{rows[state]:,}" for state in RowState},
+        **_speed(snapshot, now_ms, zone),
+    }
+    buttons = ",".join(button.value for button in shown.buttons)
+    return Standing(page=f"{shown.state.name} {buttons}", done=done, total=total, texts=texts)
+
+
+def all_rows(status: CampaignStatus | None, snapshot: Snapshot | None) -> dict[RowState, int]:
+    """Rows of all the campaign's files by state; those of the latest as they are at this moment."""
+    rows = dict.fromkeys(RowState, 0)
+    if snapshot is not None and any(snapshot.rows.values()):
+        rows |= snapshot.rows
+    elif status is not None:
+        rows |= status.rows
+    if status is not None:
+        for state, n in status.earlier_rows.items():
+            rows[state] += n
+    return rows
+
+
+def _reason(shown: Shown, snapshot: Snapshot | None, zone: str, now_ms: int) -> str:
+    """Why nothing leaves now, and until when; empty: nothing needs to be said."""
+    if shown.state is State.scheduled and shown.until_ms is not None:
+        return f"It begins {short_moment(shown.until_ms, zone, now_ms=now_ms, named=True)}, by itself."
+    if shown.state is State.waiting and shown.until_ms is not None:
+        until = short_moment(shown.until_ms, zone, now_ms=now_ms, named=True)
+        return f"The others may be reached later. It goes on {until}, by itself."
+    if shown.state is State.queued:
+        return _queued(shown)
+    if shown.pause is not None:
+        return _paused(shown, zone, now_ms)
+    if snapshot is None:
+        return ""
+    wait = snapshot.waiting
+    if wait is not None and wait.kind not in _USUAL:
+        until = f" Goes on in {duration(wait.remaining_s)}." if wait.remaining_s else ""
+        return f"{WAIT_WORDS[wait.kind]}{until}"
+    return _PHASES.get(snapshot.phase, "")
+
+
+def _queued(shown: Shown) -> str:
+    if shown.waits_for:
+        return "Another program sends for this account. It begins when that has finished."
+    if shown.place:
+        are = counted(shown.place, "campaign", "campaigns")
+        return f"{are} of the account come before it. It begins by itself."
+    return "It begins in a moment."
+
+
+def _paused(shown: Shown, zone: str, now_ms: int) -> str:
+    pause = shown.pause
+    assert pause is not None
+    since = short_moment(pause.at_ms, zone, now_ms=now_ms)
+    why = pause.reason.strip()
+    why = f": {why[:1].lower()}{why[1:]}" if why else ""
+    who = {
+        PausedBy.user: "Paused",
+        PausedBy.guard: "Stopped by the guard",
+        PausedBy.canary: "Stopped after the first contacts",
+        PausedBy.held: "Held",
+    }[pause.by]
+    return f"{who} since {since}{why}." if not why.endswith(".") else f"{who} since {since}{why}"
+
+
+def _speed(snapshot: Snapshot | None, now_ms: int, zone: str) -> dict[str, str]:
+    if snapshot is None or snapshot.phase is not Phase.sending or snapshot.elapsed_s is None:
+        return {"rate": "", "window": "", "eta": ""}
+    eta = ""
+    if snapshot.eta_s is not None:
+        at = short_moment(now_ms + int(snapshot.eta_s * 1000), zone, now_ms=now_ms)
+        eta = f"Done at about {at.removeprefix('today ')}."
+    return {
+        "rate": f"{snapshot.rate_per_s:.1f} of {snapshot.rate_limit_per_s:g} a second",
+        "window": f"{snapshot.worst_window:,} of {snapshot.window_limit:,} in ten seconds",
+        "eta": eta,
+    }
+
+
+def state_meaning(state: RowState) -> str:
+    """What a row's state is called on the page."""
+    return STATE_WORDS[state].meaning
