@@ -14,7 +14,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from dispatcher.errors import LedgerFull, LedgerUnwritable
-from dispatcher.web.middleware import add_headers
+from dispatcher.web.headers import add_headers
 
 #: How a file is told to a browser, which must not guess.
 KINDS = {

@@ -13,9 +13,9 @@ from dispatcher.clock import now_ms
 from dispatcher.model import PausedBy, RowState
 from dispatcher.web.access import Action
 from dispatcher.web.drafts import draft_of
+from dispatcher.web.headers import add_headers
 from dispatcher.web.history import history_lines
 from dispatcher.web.live import BREATH_S, look, told
-from dispatcher.web.middleware import add_headers
 from dispatcher.web.outcomes import outcome_facts
 from dispatcher.web.pages.check import left_out
 from dispatcher.web.refused import Refused, refused_of
