@@ -6,7 +6,7 @@ from aiohttp import web
 
 from dispatcher.web import middleware
 from dispatcher.web.forms import FORM_MAX_BYTES
-from dispatcher.web.pages import campaigns, health, sign_in
+from dispatcher.web.pages import campaigns, health, history, people, sign_in
 from dispatcher.web.rendering import STATIC
 from dispatcher.web.routes import Route, open_to_all
 from dispatcher.web.site import SITE, Site
@@ -35,6 +35,8 @@ def _routes() -> tuple[Route, ...]:
         *sign_in.ROUTES,
         *campaigns.ROUTES,
         *health.ROUTES,
+        *people.ROUTES,
+        *history.ROUTES,
     )
 
 
