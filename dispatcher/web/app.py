@@ -6,7 +6,21 @@ from aiohttp import web
 
 from dispatcher.web import middleware
 from dispatcher.web.forms import FORM_MAX_BYTES
-from dispatcher.web.pages import campaigns, health, history, people, sign_in
+from dispatcher.web.pages import (
+    actions,
+    campaign,
+    campaigns,
+    check,
+    columns,
+    files,
+    health,
+    history,
+    new,
+    people,
+    preview,
+    send,
+    sign_in,
+)
 from dispatcher.web.rendering import STATIC
 from dispatcher.web.routes import Route, open_to_all
 from dispatcher.web.site import SITE, Site
@@ -34,9 +48,17 @@ def _routes() -> tuple[Route, ...]:
         open_to_all("GET", "/static/{name}", _static),
         *sign_in.ROUTES,
         *campaigns.ROUTES,
-        *health.ROUTES,
+        *new.ROUTES,
+        *columns.ROUTES,
+        *check.ROUTES,
+        *preview.ROUTES,
+        *send.ROUTES,
+        *campaign.ROUTES,
+        *actions.ROUTES,
+        *files.ROUTES,
         *people.ROUTES,
         *history.ROUTES,
+        *health.ROUTES,
     )
 
 

@@ -60,7 +60,10 @@ class Live:
 
     @contextlib.asynccontextmanager
     async def watch(self, site: Site, draft_id: str) -> AsyncIterator[AsyncIterator[tuple[int, Standing] | None]]:
-        """A campaign's states from now on, each with its number; None: nothing new for a while. Ends with the server."""
+        """A campaign's states from now on, each with its number; None: nothing new for a while.
+
+        Ends with the server.
+        """
         watched = self._watched.setdefault(draft_id, _Watched())
         watched.viewers += 1
         if watched.task is None:
@@ -136,8 +139,10 @@ def _checking(site: Site, draft_id: str) -> Standing:
     progress = site.checker.progress(draft_id)
     if progress is None:
         return Standing(page="checking", done=0, total=0, texts={"progress": "It is looked at in a moment."})
-    done, total = progress.done_bytes, progress.total_bytes or 0
-    text = f"Checking row {progress.rows:,}"
-    if total and done:
-        text += f" of about {max(progress.rows, round(progress.rows * total / done)):,}"
-    return Standing(page="checking", done=min(done, total) if total else 0, total=total, texts={"progress": text})
+    total = progress.total_bytes or 0
+    return Standing(
+        page="checking",
+        done=min(progress.done_bytes, total),
+        total=total,
+        texts={"progress": progress.sentence},
+    )

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from urllib.parse import quote
 
 from aiohttp import web
 
+from dispatcher.campaign.schedule import machine_zone
 from dispatcher.clock import now_ms
-from dispatcher.errors import UsageError
+from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.remedies import AnyOf, Option
+from dispatcher.rules.clocks import zone_name
 from dispatcher.settings import WebSettings
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
+from dispatcher.web.checking import Checker
+from dispatcher.web.downloads import Downloads
+from dispatcher.web.errands import Errands
 from dispatcher.web.flows import Flows
+from dispatcher.web.health import LoopLag
+from dispatcher.web.live import Live
 from dispatcher.web.local_name import local_name
+from dispatcher.web.running import Supervisor
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
-from dispatcher.web.store import open_store
+from dispatcher.web.store import Stage, Store, open_store
 from dispatcher.web.tries import Tries
+from dispatcher.web.uploads import Received
+from dispatcher.web.words import words_of
 
 logger = logging.getLogger(__name__)
 
 #: How long requests that are being answered have at the end; streams are told before.
 GOODBYE_S = 5.0
 _WAITING_MAX = 128
+#: How often files whose time is over are removed.
+SWEEP_EVERY_S = 3600.0
 _HOUR_MS = 3_600_000
 
 
@@ -65,26 +78,93 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
         listener = stack.enter_context(_listener(settings.host, settings.port))
         store = await open_store(
             accounts.folder,
-            session_idle_ms=settings.session_idle_h * _HOUR_MS,
-            session_age_ms=settings.session_max_days * 24 * _HOUR_MS,
+            session_idle_ms=int(settings.session_idle_h * _HOUR_MS),
+            session_age_ms=int(settings.session_max_days * 24 * _HOUR_MS),
         )
         stack.push_async_callback(store.close)
-        site = Site(
-            settings=settings,
-            accounts=accounts,
-            store=store,
-            flows=Flows(accounts),
-            tries=Tries(store.users),
-            address=address(settings.host, listener.getsockname()[1], settings.public_url),
-            local_name=local_name(),
-        )
+        site = _site(settings, accounts, store, listener.getsockname()[1])
+        stack.callback(site.received.close)
+        await asyncio.to_thread(site.downloads.sweep)
+        await _sweep(site, at_start=True)
+        # What was wanted goes on before anybody can look: the first page tells how it stands.
+        await site.supervisor.start()
+        stack.push_async_callback(site.supervisor.stop)
+        stack.push_async_callback(site.errands.close)
+        await site.checker.resume(await store.drafts.list())
+        stack.push_async_callback(site.checker.close)
         # No access log: it would have addresses of people and of pages.
         runner = web.AppRunner(build_app(site), access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener, backlog=_WAITING_MAX).start()
+        stack.callback(site.live.end)
+        stack.enter_context(_looped(site.lag.run(), _swept(site)))
         lock.tell(site.address.url)
         yield Server(site)
+
+
+def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) -> Site:
+    return Site(
+        settings=settings,
+        accounts=accounts,
+        store=store,
+        flows=Flows(accounts),
+        tries=Tries(store.users),
+        supervisor=Supervisor(store, accounts, words=_sentence),
+        checker=Checker(store, accounts),
+        received=Received(),
+        downloads=Downloads(store.folder / "downloads"),
+        live=Live(),
+        errands=Errands(),
+        lag=LoopLag(),
+        address=address(settings.host, port, settings.public_url),
+        local_name=local_name(),
+        zone=_zone(),
+    )
+
+
+def _sentence(error: DispatcherError) -> str:
+    """What a hold says: people without a terminal read it."""
+    words = words_of(error)
+    return " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+
+
+def _zone() -> str:
+    """In which times are told: this machine's, where it has one that is known."""
+    return zone_name(machine_zone() or "") or "UTC"
+
+
+@contextlib.contextmanager
+def _looped(*works: Coroutine[None, None, None]) -> Iterator[None]:
+    """What goes on beside everything else."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _swept(site: Site) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        try:
+            await _sweep(site)
+        except DispatcherError as error:
+            logger.warning("old files could not be removed: %s", error.code)
+
+
+async def _sweep(site: Site, *, at_start: bool = False) -> None:
+    """Remove uploads whose time is over, but for those of which something may still be sent."""
+    in_use: set[str] = set()
+    for draft in await site.store.drafts.list():
+        if draft.stage is Stage.launched and draft.planned < len(draft.uploads):
+            in_use.update(draft.uploads)
+    keep_ms = int(site.settings.keep_uploads_days * 24 * _HOUR_MS)
+    unfinished = {"unfinished_ms": 0} if at_start else {}
+    gone = await site.store.uploads.sweep(now_ms(), keep_ms, in_use=in_use, **unfinished)
+    if gone:
+        logger.info("%s old uploads were removed", gone)
 
 
 def _listener(host: str, port: int) -> socket.socket:

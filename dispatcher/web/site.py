@@ -11,9 +11,16 @@ if TYPE_CHECKING:
     from dispatcher.settings import WebSettings
     from dispatcher.web.accounts import Accounts
     from dispatcher.web.address import Address
+    from dispatcher.web.checking import Checker
+    from dispatcher.web.downloads import Downloads
+    from dispatcher.web.errands import Errands
     from dispatcher.web.flows import Flows
+    from dispatcher.web.health import LoopLag
+    from dispatcher.web.live import Live
+    from dispatcher.web.running import Supervisor
     from dispatcher.web.store import Store
     from dispatcher.web.tries import Tries
+    from dispatcher.web.uploads import Received
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +33,15 @@ class Site:
     address: Address
     flows: Flows
     tries: Tries
+    supervisor: Supervisor
+    checker: Checker
+    received: Received
+    downloads: Downloads
+    live: Live
+    errands: Errands
+    lag: LoopLag
+    #: In which times are told: this machine's.
+    zone: str
     #: Who the one person at this machine is, in the history.
     local_name: str
 
@@ -33,6 +49,11 @@ class Site:
     def is_local(self) -> bool:
         """Whether one person at this machine uses it, by a link."""
         return self.settings.auth == "link"
+
+    async def taken_names(self, profile: str | None) -> set[str]:
+        """Names that a new campaign of an account cannot have: drafts' and the ledger's. Raises: LedgerError."""
+        drafts = {draft.name for draft in await self.store.drafts.list() if draft.profile == profile}
+        return drafts | {status.campaign.name for status in await self.supervisor.register.statuses()}
 
 
 SITE = web.AppKey("site", Site)

@@ -1,4 +1,4 @@
-"""A campaign's page in texts: state, why it waits, how far it is, how fast. Pure: the page and its stream say the same."""
+"""A campaign's page in texts: state, why it waits, how far it is, how fast. Pure; the stream says the same."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from dispatcher.campaign.outlook import read_count
+from dispatcher.campaign.outlook import outlook, read_count
 from dispatcher.campaign.retry_choices import facets
 from dispatcher.errors import DispatcherError
 from dispatcher.model import ExecutionStatus, Reason
@@ -26,6 +26,7 @@ from dispatcher.web.words import words_of
 
 if TYPE_CHECKING:
     from dispatcher.campaign.retry_choice import RetryChoice
+    from dispatcher.campaign.view import CampaignView
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.tracking.results import RecallResult, TrackResult
 
@@ -73,7 +74,7 @@ async def reconcile(request: web.Request, visitor: Visitor, _: Form) -> web.Resp
     def text(found: Reconciled) -> str:
         return (
             f"{counted(found.created, 'row')} found to have been sent, {counted(found.planned, 'row')} not:"
-            f" these are sent now. {counted(found.unknown, 'row')} still not sure."
+            f" these are sent now. {counted(found.unresolved + found.waiting, 'row is', 'rows are')} still not sure."
         )
 
     await site.errands.begin(
@@ -91,7 +92,8 @@ async def track(request: web.Request, visitor: Visitor, _: Form) -> web.Response
     def text(result: TrackResult) -> str:
         if result.error is not None:
             raise result.error
-        return f"{counted(result.counts.by_status[ExecutionStatus.ended], 'conversation has', 'conversations have')} ended."
+        ended = result.counts.by_status[ExecutionStatus.ended]
+        return f"{counted(ended, 'conversation has', 'conversations have')} ended."
 
     await site.errands.begin(draft.draft_id, view.track, text)
     raise _back(draft)
@@ -167,7 +169,7 @@ async def _ask_recall(request: web.Request, draft: Draft, problems: dict[str, st
     site = request.app[SITE]
     counts = await (await site.supervisor.view_of(draft)).executions()
     open_ones = counts.by_status[ExecutionStatus.active] + counts.unseen
-    others = [one.name for one in site.supervisor.queue() if one.is_running and one.draft_id != draft.draft_id]
+    others = [one.name for one in await site.supervisor.queue() if one.is_running and one.draft_id != draft.draft_id]
     lines = [
         "What was sent stays sent. "
         f"{counted(open_ones, 'conversation', 'conversations')} may still be open; contacts get nothing more of them.",
@@ -273,8 +275,7 @@ async def cancel_check(request: web.Request, visitor: Visitor, sent: Form) -> we
     site, draft = request.app[SITE], await draft_of(request)
     check_version(draft, sent)
     if draft.stage is Stage.checking:
-        await site.checker.cancel(draft.draft_id)
-        await site.store.audit.write(line(visitor, "check_cancelled", draft))
+        await site.checker.cancel(draft, audit=line(visitor, "check_cancelled", draft))
     raise _back(draft)
 
 
@@ -320,7 +321,7 @@ def _ask(
     draft: Draft,
     what: str,
     heading: str,
-    lines: Any,
+    lines: Sequence[str],
     button: str,
     problems: dict[str, str],
     typed: dict[str, str],
@@ -328,7 +329,7 @@ def _ask(
     word: str = "",
     reason: bool = False,
     most: int | None = None,
-    hidden: Any = (),
+    hidden: Iterable[tuple[str, object]] = (),
     is_danger: bool = True,
 ) -> web.Response:
     return render(
@@ -370,13 +371,9 @@ async def _cancelled(request: web.Request, draft: Draft) -> int:
     return (await view.reasons()).get(Reason.cancelled.value, 0)
 
 
-async def _most(view: Any) -> int:
-    from dispatcher.campaign.outlook import outlook
-
+async def _most(view: CampaignView) -> int:
     return outlook(await view.status(), view.settings, whole_campaign=True).most
 
-
-_Sent = Callable[[web.Request, Visitor, Form], Awaitable[web.StreamResponse]]
 
 ROUTES: tuple[Route, ...] = (
     form("/c/{draft_id}/pause", Action.pause, pause),

@@ -92,7 +92,7 @@ async def show_campaign(
         total=now.total,
         texts=_Texts(now.texts),
         tone=TONES.get(shown.state, "quiet"),
-        buttons={button.value for button in _buttons(shown)},
+        buttons=set(_buttons(shown)),
         tiles=[(state.value, _tile(state)) for state in _TILES],
         left_out=reasons,
         problems_found=refused,

@@ -59,7 +59,7 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     else:
         try:
             await site.supervisor.test_send(
-                draft, to, row_number=sent.whole("row"), who=visitor.name, source=visitor.source
+                draft, to=to, row_number=sent.whole("row"), who=visitor.name, source=visitor.source
             )
         except DispatcherError as error:
             words = words_of(error)

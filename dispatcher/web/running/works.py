@@ -115,8 +115,10 @@ class Works(Buttons):
         await self._have_sent(await self.view_of(draft))
         return draft
 
-    async def test_send(self, draft: Draft, *, to: str, row_number: int, who: str, source: str = "") -> dict[str, Any]:
-        """Send one row's values to a number of one's own; what came of it. It makes nobody stop.
+    async def test_send(
+        self, draft: Draft, *, to: str, row_number: int | None, who: str, source: str = ""
+    ) -> dict[str, Any]:
+        """Send one row's values (None: the first's) to a number of one's own; what came of it. It makes nobody stop.
 
         Raises: AccountBusy: what is being sent on the account; UsageError, StudioError, AuthenticationError.
         """
