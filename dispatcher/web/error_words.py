@@ -56,8 +56,8 @@ ERROR_WORDS: dict[str, Said] = {
     "input": _input("The file cannot be used.", "Correct it and upload it again; nothing was sent."),
     "sheet": _input("The workbook has several sheets with rows.", "Choose the sheet that has the contacts."),
     "column": _input(
-        "A column that was chosen is not in this file.",
-        "Choose the column again, or upload the file that has it.",
+        "The choice of columns does not fit this file.",
+        "Choose the columns again, or upload the file that has them.",
     ),
     "suppression": _server(
         "The list of contacts who must not be reached cannot be used, so nothing is sent.",

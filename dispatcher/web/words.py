@@ -39,6 +39,8 @@ _UNFIT = re.compile(
 _ABOUT_SETTING = re.compile(r"\[[a-z_.]+\](?: [a-z_0-9.]+)?: (?=\w)")
 #: A setting that cannot be used, as the settings' errors tell it, with what was found there and where it comes from.
 _PROBLEM = re.compile(r"\[([a-z_.]+)\] ([a-z_0-9]+): (.+?)(?:; found (.+?))?(?: \([^()]*\))?")
+#: How a whole sentence ends.
+_ENDS = (".", "!", "?", "…")
 #: An example is no value: `+1…`.
 _EXAMPLE = "…"
 
@@ -70,6 +72,12 @@ class Words:
     found: str = ""
     what_to_do: str = ""
     field: str = ""
+
+    @property
+    def in_one(self) -> str:
+        """All of it in one paragraph, for where there is room for no more."""
+        found = self.found if self.found.endswith(_ENDS) else f"Found: {self.found}."
+        return " ".join(part for part in (self.message, found if self.found else "", self.what_to_do) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +180,7 @@ def _own(text: str, names: Mapping[str, str] | None, *, sentence: bool = True) -
 
 
 def _sentence(text: str) -> str:
-    end = "" if text.endswith((".", "!", "?", "…")) else "."
+    end = "" if text.endswith(_ENDS) else "."
     # A name keeps its small letter: the file "spring.csv is empty".
     first = text.split(maxsplit=1)[0]
     return (text if re.search(r"[._\d]", first) else text[:1].upper() + text[1:]) + end

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.acceptance.cli.nursery import Nursery
 from tests.acceptance.cli.program import TIMEOUT_S, SandboxProcess, sandbox_process, write_settings
 from tests.browser import chromium
 from tests.browser.server import Server
@@ -65,6 +66,13 @@ async def visitors(browser: Browser, request: pytest.FixtureRequest, tmp_path: P
 
 
 @pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    found = Nursery(TIMEOUT_S)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
 def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with sandbox_process(tmp_path_factory.mktemp("sandbox"), "--limit", "500") as sandbox:
         yield sandbox
@@ -74,6 +82,7 @@ def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
     """Takes 500 creates a second; faults as the test sets them."""
     shared_sandbox.reset()
+    shared_sandbox.settings(ends_after_s=2.0)
     return shared_sandbox
 
 

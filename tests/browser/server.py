@@ -107,6 +107,13 @@ class Server:
         async with self._store() as store:
             await store.users.add(name, role, PASSWORD, own_numbers=own_numbers, now_ms=now_ms())
 
+    async def change(self, name: str, role: Role) -> None:
+        """What this person may from now on."""
+        async with self._store() as store:
+            user = await store.users.by_name(name)
+            assert user is not None
+            await store.users.change(user.user_id, role=role)
+
     def _store(self) -> _OpenStore:
         return _OpenStore(self.state)
 

@@ -307,7 +307,7 @@ async def _done(request: web.Request, visitor: Visitor, draft: Draft, work: Awai
         await work
     except DispatcherError as error:
         words = words_of(error)
-        sentence = " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+        sentence = words.in_one
         return await show_campaign(request, visitor, draft, {"": sentence}, status=409)
     raise _back(draft)
 

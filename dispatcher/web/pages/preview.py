@@ -63,7 +63,7 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
             )
         except DispatcherError as error:
             words = words_of(error)
-            problems["to"] = " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+            problems["to"] = words.in_one
     if problems:
         return await _show(request, visitor, draft, sent.text("row"), problems, to=to)
     row = sent.whole("row")

@@ -114,7 +114,7 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         )
     except DispatcherError as error:
         words = words_of(error)
-        problems[""] = " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+        problems[""] = words.in_one
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, status=409)
     raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
 

@@ -166,8 +166,9 @@ class Buttons(Desk):
         return corrected
 
     async def _have_sent(self, view: CampaignView) -> None:
-        """Rows wait that did not before: they are sent now, unless somebody has paused it."""
-        if (await view.wish()).due_ms is None:
+        """Rows wait that did not before: they are sent now, unless it was stopped for good."""
+        wish = await view.wish()
+        if wish.due_ms is None and wish.pause is None:
             await self._order(view, self._now_ms())
         self._look_soon(view)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dispatcher import clock
 from dispatcher.campaign.register import Register
-from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
+from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
 from dispatcher.web.running.errors import SomebodyWasFirst
@@ -85,18 +85,21 @@ class Desk:
         assert self._register is not None, "the supervisor is not started"
         return self._register
 
-    def report_path(self, draft_id: str) -> Path:
-        """Where a campaign's report is kept."""
-        return self.store.folder / "reports" / f"{draft_id}.csv"
+    def report_path(self, draft_id: str, part: int = 1) -> Path:
+        """Where a campaign's report is kept: of its file, or (2, 3, …) of the rows that corrected it."""
+        return self.store.folder / "reports" / (f"{draft_id}.csv" if part < 2 else f"{draft_id}-{part}.csv")
 
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with, as the settings are now. Raises: SettingsError."""
         return await asyncio.to_thread(self._accounts.of, draft)
 
     async def view_of(self, draft: Draft) -> CampaignView:
-        """Its campaign in the ledger. Raises: CampaignNotFound, SettingsError, AuthenticationError."""
-        sends = await self.settings_of(draft)
-        return await self.register.view(draft.name, sends.settings, sends.required())
+        """Its campaign in the ledger, also without credentials. Raises: CampaignNotFound, CampaignMismatch."""
+        try:
+            sends = await self.settings_of(draft)
+        except SettingsError:
+            return await self.register.view(draft.name, self._accounts.settings, None)
+        return await self.register.view(draft.name, sends.settings, sends.credentials)
 
     # --- orders ---
 

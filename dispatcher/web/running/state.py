@@ -75,7 +75,7 @@ _BUTTONS: dict[State, tuple[Button, ...]] = {
     State.left: (Button.pause,),
 }
 #: While it stands still, what was sent can be worked on.
-_AT_REST = (State.waiting, State.paused, State.finished, State.stopped, State.held)
+_AT_REST = (State.waiting, State.paused, State.finished, State.held)
 #: What a terminal has begun goes on there.
 _OF_A_TERMINAL = frozenset({Button.pause, Button.download})
 
@@ -180,8 +180,9 @@ def _shown(
     if pause is not None and Button.pause in buttons:
         buttons.remove(Button.pause)  # it stops at its next rows
     if state in _AT_REST:
-        buttons += [Button.correct] * (state is not State.stopped)
+        buttons.append(Button.correct)
         buttons += [Button.retry] * (_any(status, RowState.rejected) or _any(status, RowState.busy))
+    if state in _AT_REST or state is State.stopped:
         buttons += [Button.reconcile] * (_any(status, RowState.unknown) or _any(status, RowState.sending))
     if _any(status, RowState.created) and state is not State.recalling:
         buttons.append(Button.recall)

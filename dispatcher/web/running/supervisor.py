@@ -64,7 +64,7 @@ class Supervisor(Works):
         """Decide what goes on by itself and what is held; then send. Raises: LedgerError, SettingsError."""
         settings = self._accounts.settings
         self._register = await self._stack.enter_async_context(open_register(settings))
-        self.report_path("").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.report_path("draft").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = ledger_folder(settings.state, loopback=settings.is_loopback)
         self._host_id = await asyncio.to_thread(host_id, folder)
         await self._order_what_was_launched()
@@ -191,9 +191,7 @@ class Supervisor(Works):
             return page_state(draft, None, now_ms=self._now_ms())
         try:
             status = await (await self.view_of(draft)).status()
-        except (CampaignNotFound, DispatcherError) as error:
-            if isinstance(error, LedgerError):
-                raise
+        except CampaignNotFound:
             status = None
         held = self._unwritten.get(status.campaign.campaign_id) if status is not None else None
         queued = next((one for one in await self.queue() if one.draft_id == draft.draft_id), None)

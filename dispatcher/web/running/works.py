@@ -74,12 +74,13 @@ class Works(Buttons):
         return await self.go_on(draft, who=who, source=source, seen=seen, confirmed=confirmed)
 
     async def recall(self, draft: Draft, *, who: str, source: str = "") -> RecallResult:
-        """End the executions of this campaign that are still active, no others. It is paused first.
+        """End the executions of this campaign that are still active, no others. What is left of it is paused first.
 
         Raises: AccountBusy; AuthenticationError, FlowNotFound, StudioError. What ends it later is in the result.
         """
         view = await self.view_of(draft)
-        await view.pause(f"recalled by {who}")
+        if (await view.wish()).due_ms is not None:
+            await view.pause(f"recalled by {who}")
         await self._note("recalled", draft, who=who, source=source)
         return await self._work(draft, lambda campaign: campaign.recall())
 

@@ -140,6 +140,10 @@ class SandboxProcess:
         """From now on these faults; names with a digit first are given as `_429`."""
         self._ask("faults", {name.lstrip("_"): share for name, share in faults.items()})
 
+    def settings(self, **changes: Any) -> None:
+        """From now on these, of those that can be changed while it runs; `reset` keeps them."""
+        self._ask("settings", changes)
+
     def plant(self, execution: dict[str, Any]) -> None:
         """An execution of another program's."""
         self._ask("executions", execution)

@@ -15,6 +15,7 @@ from typing import Any
 from dispatcher.clock import now_ms
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.sandbox import Sandbox, SandboxSettings
+from dispatcher.sandbox.faults import parse_phases
 from dispatcher.settings import Credentials, Settings
 from dispatcher.web.accounts import AccountSettings
 from dispatcher.web.running import State, Supervisor
@@ -103,16 +104,25 @@ class Served:
         assert upload is not None
         return upload.upload_id
 
-    async def draft(self, name: str, rows: int, *, profile: str = "one", first: int = 1, **settings: Any) -> Draft:
+    async def draft(
+        self,
+        name: str,
+        rows: int,
+        *,
+        profile: str = "one",
+        first: int = 1,
+        source: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Draft:
         """A draft that is checked."""
-        source = write_contacts(self.folder / f"{name}.csv", rows, first=first)
+        source = source or write_contacts(self.folder / f"{name}.csv", rows, first=first)
         draft = await self.store.drafts.create(
             name,
             created_by="Anna",
             now_ms=now_ms(),
             profile=profile,
             uploads=(await self.upload(source),),
-            settings=settings,
+            settings=settings or {},
         )
         checked = await self.store.drafts.change(draft.draft_id, draft.version, stage=Stage.checked)
         assert checked is not None
@@ -122,6 +132,11 @@ class Served:
         """One that somebody has launched."""
         draft = await self.draft(name, rows, profile=profile, first=first)
         return await self.running.launch(draft, who="Anna", **{"confirmed": rows, **more})
+
+    def faults(self, table: Mapping[str, Any], profile: str = "one") -> None:
+        """Replace the sandbox's faults."""
+        sandbox = self.sandboxes[profile]
+        sandbox.fault_plan.replace(parse_phases(dict(table)), sandbox.now_us())
 
     async def status(self, draft: Draft) -> CampaignStatus:
         """As the ledger has it."""
@@ -179,14 +194,19 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, *, start: bool = True, overrides: Mapping[str, Any] | None = None, **sandbox: Any
+    folder: Path,
+    *,
+    start: bool = True,
+    overrides: Mapping[str, Any] | None = None,
+    clock: Callable[[], float] | None = None,
+    **sandbox: Any,
 ) -> AsyncIterator[Served]:
     """A server with two accounts, each on a sandbox of its own."""
     async with contextlib.AsyncExitStack() as stack:
         sandboxes = {}
         for profile in ACCOUNTS:
             options = SandboxSettings(**{"limit_per_s": 0, "account_sid": account_sid(profile), **sandbox})
-            sandboxes[profile] = await stack.enter_async_context(Sandbox(options))
+            sandboxes[profile] = await stack.enter_async_context(Sandbox(options, clock=clock))
         state = folder / "state"
         state.mkdir(exist_ok=True)
         base_urls = {profile: one.base_url for profile, one in sandboxes.items()}

@@ -100,7 +100,7 @@ async def test_a_foreign_lock_is_told_and_polled(tmp_path: Path) -> None:
         async with open_campaign("terminal", sends.settings, sends.credentials):
             draft = await s.launched("spring", 10)
             async with asyncio.timeout(20):
-                while [one.waits_for for one in await s.running.queue()] in ([], [None]):
+                while [one.waits_for for one in await s.running.queue()] in ([], [None]):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             shown = await s.running.look(draft)
             assert (shown.state, shown.place) == (State.queued, 0)

@@ -231,6 +231,20 @@ def test_what_to_do_is_for_the_page(remedy: Remedy, told: str) -> None:
     assert remedy_words(remedy) == told
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (Words(message="A.", found="7 of 9", what_to_do="B."), "A. Found: 7 of 9. B."),
+        (Words(message="A.", found="It is 7.", what_to_do="B."), "A. It is 7. B."),
+        (Words(message="A.", what_to_do="B."), "A. B."),
+        (Words(message="A."), "A."),
+    ],
+)
+def test_words_in_one_paragraph(words: Words, text: str) -> None:
+    """Each part is a sentence, and what is not there leaves no trace."""
+    assert words.in_one == text
+
+
 def test_long_texts_are_cut() -> None:
     """No text is longer than a page has room for."""
     said = words_of(InputError("row 3 " + "x" * 500, found="y" * 500, fix="z" * 500))

@@ -1,0 +1,143 @@
+"""What is done between two turns of an account: stop for good, put back, recall, look up, retry, correct, test."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dispatcher.campaign import rehearse_campaign
+from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.errors import UsageError
+from dispatcher.model import RowState
+from dispatcher.web.running import State
+from dispatcher.web.running.errors import AccountBusy, MoreThanConfirmed
+from tests.integration.web.served import served
+from tests.support.rehearsal import phone, write_contacts
+
+SLOW = {"rate": {"per_second": 40, "in_flight": 4}}
+
+
+async def test_stop_for_good_and_put_back(tmp_path: Path) -> None:
+    """It needs a reason, takes the others out at once, and can be undone: each is reached once then."""
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
+        draft = await s.launched("spring", 80)
+        behind = await s.launched("summer", 10, first=1001)
+        await s.until_created("one", 10)
+        with pytest.raises(UsageError):
+            await s.running.stop_for_good(draft, who="Ben", reason=" ")
+        cancelled = await s.running.stop_for_good(draft, who="Ben", reason="wrong price")
+        assert (await s.state(draft), await s.why(draft)) == (State.stopped, "wrong price")
+        rows = (await s.status(draft)).rows
+        assert (rows[RowState.skipped], rows[RowState.planned]) == (cancelled, 0)
+        assert cancelled == 80 - rows[RowState.created] > 0
+        await s.until_state(behind, State.finished)
+        # A restart changes nothing of it.
+        await s.stop()
+        await s.start()
+        await asyncio.sleep(2.5)
+        assert (await s.state(draft), s.creates()) == (State.stopped, rows[RowState.created] + 10)
+        seen = await s.seen(draft)
+        with pytest.raises(MoreThanConfirmed):
+            await s.running.put_back(await s.fresh(draft), who="Anna", seen=seen, confirmed=1)
+        assert await s.state(draft) is State.stopped
+        await s.running.put_back(await s.fresh(draft), who="Anna", seen=seen, confirmed=80)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(90)
+
+
+async def test_recall_ends_this_campaigns_alone(tmp_path: Path) -> None:
+    """It is paused, and so is for a moment what runs on the account, which goes on; nobody else's are ended."""
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02, ends_after_s=None) as s:
+        draft = await s.launched("spring", 20)
+        await s.until_state(draft, State.finished)
+        other = await s.launched("summer", 60, first=1001)
+        await s.until_created("one", 30)
+        result = await s.running.recall(await s.fresh(draft), who="Anna")
+        assert (result.error, result.ended) == (None, 20)
+        await s.until_state(other, State.finished)
+        assert s.sandboxes["one"].stats()["active"] == 60
+        s.check_each_once(80)
+
+
+async def test_retry_of_one_code(tmp_path: Path) -> None:
+    """Those rows only, and no more than was typed; the others stay refused."""
+    async with served(tmp_path) as s:
+        s.faults({"reject": 1})
+        draft = await s.launched("spring", 20)
+        await s.until_state(draft, State.finished)
+        assert (await s.status(draft)).rows[RowState.rejected] == 20
+        s.faults({})
+        view = await s.running.view_of(draft)
+        codes = {row.error_code async for row in view.each_row()}
+        (code,) = codes
+        assert code is not None
+        with pytest.raises(UsageError):
+            await s.running.retry(await s.fresh(draft), RetryChoice(codes=(code + 1,)), confirmed=20, who="Anna")
+        with pytest.raises(MoreThanConfirmed):
+            await s.running.retry(await s.fresh(draft), RetryChoice(codes=(code,)), confirmed=19, who="Anna")
+        assert s.creates() == 0
+        await s.running.retry(await s.fresh(draft), RetryChoice(codes=(code,)), confirmed=20, who="Anna")
+        await s.until_state(draft, State.finished)
+        s.check_each_once(20)
+
+
+async def test_rows_in_doubt_are_looked_up(tmp_path: Path) -> None:
+    """What was lost on the wire is found, or sent once it is proved that there is nothing."""
+    async with served(tmp_path, overrides={"reconcile": {"at_end": False}}) as s:
+        s.faults({"reset_after": 0.3, "reset_before": 0.3})
+        draft = await s.launched("spring", 40)
+        await s.until_state(draft, State.finished)
+        s.faults({})
+        unknown = (await s.status(draft)).rows[RowState.unknown]
+        assert unknown > 0
+        found = await s.running.reconcile(await s.fresh(draft), who="Anna")
+        assert found.created + found.planned == unknown
+        await s.until_state(draft, State.finished)
+        s.check_each_once(40)
+
+
+async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
+    """Rows of the first file that it lacks stay; the new ones are sent, and nobody twice."""
+    async with served(tmp_path) as s:
+        source = tmp_path / "spring.csv"
+        source.write_text(
+            "phone,first_name\n" + "".join(f"{phone(n)},Name\n" for n in range(1, 11)) + "12,Name\n", encoding="utf-8"
+        )
+        draft = await s.draft("spring", 10, source=source)
+        draft = await s.running.launch(draft, who="Anna", confirmed=10)
+        await s.until_state(draft, State.finished)
+        assert (await s.status(draft)).rows[RowState.invalid] == 1
+        corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
+        draft = await s.running.correct(await s.fresh(draft), corrected, confirmed=1, who="Ben")
+        async with asyncio.timeout(20):
+            while (await s.fresh(draft)).planned < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(11)
+
+
+async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It interrupts nobody: it says what is being sent, and goes where the account is free; no row changes."""
+    monkeypatch.setattr("dispatcher.web.running.works.TEST_S", 0.5)
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
+        draft = await s.draft("summer", 3, first=1001)
+        sends = s.accounts.of(draft)
+        scratch = s.store.uploads.check_folder(draft.draft_id) / "ledger.sqlite3"
+        scratch.parent.mkdir(parents=True)
+        async with rehearse_campaign("summer", sends.settings, sends.credentials, scratch=scratch, anew=True) as copy:
+            await copy.plan(str(tmp_path / "summer.csv"))
+        running = await s.launched("spring", 60)
+        await s.until_created("one", 5)
+        with pytest.raises(AccountBusy) as caught:
+            await s.running.test_send(draft, to="+14155550123", row_number=2, who="Anna")
+        assert caught.value.found == "'spring' is being sent"
+        await s.until_state(running, State.finished)
+        sent = await s.running.test_send(await s.fresh(draft), to="+14155550123", row_number=2, who="Anna")
+        assert sent["outcome"] == "created"
+        assert (await s.fresh(draft)).test == sent
+        assert s.contacts()["+14155550123"] == 1
+        draft = await s.running.launch(await s.fresh(draft), who="Anna", confirmed=3)
+        await s.until_state(draft, State.finished)
+        assert (s.creates(), (await s.status(draft)).rows[RowState.created]) == (64, 3)
