@@ -14,7 +14,9 @@ from dispatcher.web.pages import (
     columns,
     files,
     health,
+    history,
     new,
+    people,
     preview,
     send,
     sign_in,
@@ -54,6 +56,8 @@ def _routes() -> tuple[Route, ...]:
         *campaign.ROUTES,
         *actions.ROUTES,
         *files.ROUTES,
+        *people.ROUTES,
+        *history.ROUTES,
         *health.ROUTES,
     )
 
