@@ -28,7 +28,7 @@ from dispatcher.web.store import Draft, Stage
 from dispatcher.web.visitor import Visitor
 
 #: In this order; nothing that is being sent is told apart from what waits.
-_TILES = (RowState.created, RowState.rejected, RowState.busy, RowState.unknown, RowState.planned, RowState.skipped)
+_TILES = (RowState.created, RowState.rejected, RowState.busy, RowState.unknown, RowState.planned)
 #: States in which numbers move.
 _LIVE = frozenset({State.sending, State.settling, State.recalling, State.queued, State.scheduled, State.waiting})
 #: A browser that was cut off comes back so soon, ms.
@@ -93,7 +93,7 @@ async def show_campaign(
         texts=_Texts(now.texts),
         tone=TONES.get(shown.state, "quiet"),
         buttons=set(_buttons(shown)),
-        tiles=[(state.value, _tile(state)) for state in _TILES],
+        tiles=[*((state.value, _tile(state)) for state in _TILES), ("left-out", "Left out")],
         left_out=reasons,
         problems_found=refused,
         outcomes=outcomes,
