@@ -36,11 +36,6 @@ _KEPT_OF_TEST = ("row_number", "outcome", "execution_sid", "http_status", "error
 class Works(Buttons):
     """Of the supervisor: what needs the account's lease. They may take minutes; `running` tells how far they are."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        #: What is worked on between turns.
-        self._working: dict[str, tuple[Campaign, EventBus]] = {}
-
     async def stop_for_good(self, draft: Draft, *, who: str, source: str = "", reason: str) -> int:
         """Take out the rows that are not sent yet, for a reason that stands in the report; returns how many.
 
