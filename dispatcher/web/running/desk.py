@@ -134,7 +134,7 @@ class Desk:
         if isinstance(outcome.error, FlowChanged) and outcome.error.revision is not None:
             self._revisions[entry.draft.draft_id] = outcome.error.revision
         if outcome.came is Came.failed and outcome.error is not None:
-            await self._hold(entry, self._words(outcome.error))
+            await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
 
     async def _draft_of(self, order: Ordered) -> Draft | None:
         """The launched draft that a campaign is sent from; None: it is not the page's."""
@@ -163,16 +163,19 @@ class Desk:
 
     # --- holding ---
 
-    async def _hold(self, entry: Entry, reason: str) -> None:
-        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written."""
+    async def _hold(self, entry: Entry, reason: str, *, told: str = "") -> None:
+        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written.
+
+        `told`: in the log and the history, in place of a reason that may hold a cell.
+        """
         campaign = entry.order.campaign
-        logger.warning("campaign %s is held: %s", entry.draft.draft_id, reason)
+        logger.warning("campaign %s is held: %s", entry.draft.draft_id, told or reason)
         self._unwritten[campaign.campaign_id] = campaign, Pause(at_ms=self._now_ms(), by=PausedBy.held, reason=reason)
         await self._write_held()
         try:
-            await self._note("held", entry.draft, who=SERVER, source="", reason=reason)
-        except LedgerError:
-            logger.exception("the history could not be written")
+            await self._note("held", entry.draft, who=SERVER, source="", reason=told or reason)
+        except LedgerError as error:
+            logger.warning("the history could not be written: %s", error.code)
 
     async def _write_held(self) -> None:
         """Write what could not be written, as far as it can be now."""
@@ -182,7 +185,7 @@ class Desk:
             except CampaignNotFound:
                 pass
             except LedgerError as error:
-                logger.warning("a hold could not be written: %s", error.message)
+                logger.warning("a hold could not be written: %s", error.code)
                 continue
             self._unwritten.pop(campaign_id, None)
 

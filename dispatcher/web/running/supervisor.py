@@ -122,7 +122,7 @@ class Supervisor(Works):
                     chosen_ms = draft.due_ms if not draft.planned else None
                     await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
             except DispatcherError as error:
-                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.message)
+                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.code)
 
     async def _hold_all(self, mark: Mark) -> None:
         """Hold whatever does not go on by itself after this server was away, or is another one."""
@@ -143,7 +143,7 @@ class Supervisor(Works):
                     if stand(entry, self._now_ms()) in (Stand.ready, Stand.late):
                         self.line(entry.order.campaign.account.account_id).wake()
             except DispatcherError as error:
-                logger.warning("what is wanted could not be read: %s", error.message)
+                logger.warning("what is wanted could not be read: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
             await asyncio.sleep(POLL_S)
@@ -157,7 +157,7 @@ class Supervisor(Works):
                     await self._hold_all(Mark(alive_at_ms=self._alive_at_ms, host_id=self._host_id))
                 await self._tell_alive()
             except DispatcherError as error:
-                logger.warning("it could not be written that this server is alive: %s", error.message)
+                logger.warning("it could not be written that this server is alive: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
 
