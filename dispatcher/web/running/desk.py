@@ -135,6 +135,11 @@ class Desk:
             self._revisions[entry.draft.draft_id] = outcome.error.revision
         if outcome.came is Came.failed and outcome.error is not None:
             await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
+            return
+        draft = await self.store.drafts.get(entry.draft.draft_id)
+        if draft is not None and draft.planned < len(draft.uploads):
+            # Corrected rows came while the last of the others were sent: nothing was left to send by then.
+            await self._order_unplanned(draft)
 
     async def _draft_of(self, order: Ordered) -> Draft | None:
         """The launched draft that a campaign is sent from; None: it is not the page's."""
@@ -160,6 +165,15 @@ class Desk:
             return alone
         sid, url = canonical_sid(sends.credentials.account_sid), canonical_url(sends.settings.studio_url)
         return (sid, url) == (account.account_sid, account.base_url)
+
+    async def _order_unplanned(self, draft: Draft) -> None:
+        """Have a launched draft's files sent that are not in the ledger yet, unless somebody has stopped it."""
+        sends = await self.settings_of(draft)
+        view = await self.register.make(draft.name, sends.settings, sends.required())
+        wish = await view.wish()
+        if wish.due_ms is None and wish.pause is None:
+            chosen_ms = draft.due_ms if not draft.planned else None
+            await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
 
     # --- holding ---
 

@@ -115,12 +115,7 @@ class Supervisor(Works):
             if draft.stage is not Stage.launched or draft.planned >= len(draft.uploads):
                 continue
             try:
-                sends = await self.settings_of(draft)
-                view = await self.register.make(draft.name, sends.settings, sends.required())
-                wish = await view.wish()
-                if wish.due_ms is None and wish.pause is None:
-                    chosen_ms = draft.due_ms if not draft.planned else None
-                    await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+                await self._order_unplanned(draft)
             except DispatcherError as error:
                 logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.code)
 
