@@ -75,15 +75,17 @@ async def find_overlap(context: CampaignContext, since_ms: int) -> Overlap:
         async for contacts in _planned_contacts(context):
             found = await _reached(ledger, account, contacts, since_ms)
             total += found.contacts
-            for campaign_id, one in found.by.items():
-                before = by.get(campaign_id, one)
-                more = one.contacts + (before.contacts if before is not one else 0)
-                last_at_ms = max(one.last_at_ms, before.last_at_ms)
-                by[campaign_id] = ReachedBy(name=one.name, contacts=more, last_at_ms=last_at_ms)
+            for campaign_id, more in found.by.items():
+                by[campaign_id] = _together(by[campaign_id], more) if campaign_id in by else more
     finally:
         await ledger.close()
     campaigns = tuple(sorted(by.values(), key=lambda one: -one.last_at_ms))
     return Overlap(contacts=total, campaigns=campaigns, same_file=tuple(same_file))
+
+
+def _together(one: ReachedBy, other: ReachedBy) -> ReachedBy:
+    last_at_ms = max(one.last_at_ms, other.last_at_ms)
+    return ReachedBy(name=one.name, contacts=one.contacts + other.contacts, last_at_ms=last_at_ms)
 
 
 class _Found(NamedTuple):

@@ -16,6 +16,7 @@ from dispatcher.plurals import counted
 from dispatcher.studio.preflight import Severity
 from dispatcher.web.access import Action
 from dispatcher.web.checks import opened_check
+from dispatcher.web.corrections import corrected_draft
 from dispatcher.web.drafts import unsent_draft
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page
@@ -67,6 +68,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
         "check.html",
         draft=draft,
         problems={},
+        into=corrected_draft(draft),
         planned=counts["planned"],
         total=draft.check["total"],
         left_out=counts["invalid"] + counts["skipped"],
