@@ -20,6 +20,7 @@ from dispatcher.web.pages import (
     preview,
     send,
     sign_in,
+    terminal,
 )
 from dispatcher.web.rendering import STATIC
 from dispatcher.web.routes import Route, open_to_all
@@ -58,6 +59,7 @@ def _routes() -> tuple[Route, ...]:
         *files.ROUTES,
         *people.ROUTES,
         *history.ROUTES,
+        *terminal.ROUTES,
         *health.ROUTES,
     )
 

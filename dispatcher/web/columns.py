@@ -103,6 +103,8 @@ def read(sent: Form, seen: Seen) -> Answers:
         purpose="transactional" if sent.text("purpose") == "transactional" else "marketing",
         variables={name: column for name, column in variables.items() if column in known},
         along=tuple(column for column in dict.fromkeys(sent.every("along")) if column in known),
+        # For another flow than the page proposed for, something else is sent along.
+        is_proposed=sent.text("proposed") != sent.text("flow"),
     )
 
 

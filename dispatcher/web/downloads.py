@@ -14,7 +14,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from dispatcher.errors import LedgerFull, LedgerUnwritable
-from dispatcher.web.middleware import add_headers
+from dispatcher.web.headers import add_headers
 
 #: How a file is told to a browser, which must not guess.
 KINDS = {
@@ -58,6 +58,16 @@ class Downloads:
             await response.prepare(request)
             await response.write_eof()
             return response
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+    async def text(self, name: str, write: Callable[[Path], Awaitable[object]]) -> str:
+        """What `write` puts into a small file of that name, as text. Raises: as `send`."""
+        folder = await asyncio.to_thread(self._make)
+        try:
+            async with self._turn:
+                await write(folder / name)
+                return await asyncio.to_thread((folder / name).read_text, "utf-8")
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 

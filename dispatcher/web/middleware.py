@@ -11,6 +11,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from dispatcher.errors import DispatcherError
+from dispatcher.web.headers import add_headers
 from dispatcher.web.rendering import render
 from dispatcher.web.site import SITE
 from dispatcher.web.words import words_of
@@ -19,21 +20,6 @@ logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
-)
-#: Of every answer, whatever it is.
-HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Server": "dispatcher",  # and not which version of what: that is for whoever looks for holes
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
 #: A balancer asks by the machine's address; it learns that the server is alive, and nothing else.
 _ANY_HOST = frozenset({"/healthz"})
 _READS = frozenset({"GET", "HEAD"})
@@ -51,12 +37,6 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         add_headers(response)
     return response
-
-
-def add_headers(response: web.StreamResponse) -> None:
-    """For an answer that is begun by its handler: a stream."""
-    response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
-    response.headers.setdefault("Cache-Control", "no-store")
 
 
 @web.middleware

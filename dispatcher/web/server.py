@@ -31,6 +31,7 @@ from dispatcher.web.running import Supervisor
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import Stage, Store, open_store
+from dispatcher.web.times import UTC_NAME, zones
 from dispatcher.web.tries import Tries
 from dispatcher.web.uploads import Received
 from dispatcher.web.words import words_of
@@ -131,7 +132,8 @@ def _sentence(error: DispatcherError) -> str:
 
 def _zone() -> str:
     """In which times are told: this machine's, where it has one that is known."""
-    return zone_name(machine_zone() or "") or "UTC"
+    found = zone_name(machine_zone() or "")
+    return found if found in zones() else UTC_NAME
 
 
 @contextlib.contextmanager

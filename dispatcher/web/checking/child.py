@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import traceback
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -44,9 +46,8 @@ def run(line: bytes) -> int:
     except MemoryError:
         _say({"error": said(too_large(), {})})
     except Exception as error:
-        # The class alone: a text may hold what stands in a cell.
         is_memory = isinstance(error, RuntimeError) and "start new thread" in str(error)
-        _say({"error": said(too_large() if is_memory else _bug(error), {})})
+        _say({"error": said(too_large() if is_memory else DispatcherError(), {}), "bug": _where(error)})
     else:
         _say({"result": result})
     return 0
@@ -78,8 +79,12 @@ def too_large() -> InputError:
     )
 
 
-def _bug(error: Exception) -> DispatcherError:
-    return DispatcherError(found=type(error).__name__)
+def _where(error: Exception) -> str:
+    """What a bug is, for the server's log: its class and where it was, and not its text, which may hold a cell's."""
+    steps = traceback.extract_tb(error.__traceback__)[-6:]
+    return " < ".join(
+        [type(error).__name__, *(f"{Path(step.filename).name}:{step.lineno}" for step in reversed(steps))]
+    )
 
 
 def _say(line: jobs.Line) -> None:

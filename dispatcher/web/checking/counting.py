@@ -61,10 +61,11 @@ async def check(job: CheckJob, tell: Tell) -> dict[str, Any]:
         overlap = await rehearsal.overlap()
         rows = {state.value: counts.rows[state] for state in RowState}
         # Rows of the files before wait to be sent, too; what was wrong in them is what this file corrects.
-        rows[RowState.planned.value] += status.earlier_rows[RowState.planned]
+        earlier = status.earlier_rows.get(RowState.planned, 0)
+        rows[RowState.planned.value] += earlier
         return {
             "rows": rows,
-            "total": counts.total + status.earlier_rows[RowState.planned],
+            "total": counts.total + earlier,
             "file": _file_object(counts),
             "reasons": counts.reasons,
             "examples": await examples(rehearsal, counts),

@@ -2,7 +2,7 @@
 
 → {"kind": "look", …} or {"kind": "check", …}
 ← {"progress": {"rows", "done_bytes", "total_bytes", "file", "files"}}, as often as it changes
-← {"result": {…}}, or {"error": {"code", "message", "found", "fix", "field"}}: the last line
+← {"result": {…}}, or {"error": {"code", "message", "found", "fix", "field"}, "bug": for the log}: the last line
 """
 
 from __future__ import annotations

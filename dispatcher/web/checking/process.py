@@ -68,6 +68,8 @@ async def run_job(job: Job, progress: Callable[[Progress], None], *, time_max_s:
         result: dict[str, Any] = last["result"]
         return result
     if "error" in last:
+        if "bug" in last:
+            logger.error("a file could not be read because of a bug: %s", last["bug"])
         raise CheckFailed(last["error"])
     logger.warning("a check's child ended with %d", code)
     raise CheckFailed(said(too_large(), {}))

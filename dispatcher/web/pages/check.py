@@ -16,6 +16,7 @@ from dispatcher.plurals import counted
 from dispatcher.studio.preflight import Severity
 from dispatcher.web.access import Action
 from dispatcher.web.checks import opened_check
+from dispatcher.web.corrections import corrected_draft
 from dispatcher.web.drafts import unsent_draft
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page
@@ -43,6 +44,7 @@ class Found:
 
     severity: str
     message: str
+    found: str
     what_to_do: str
 
 
@@ -66,6 +68,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
         "check.html",
         draft=draft,
         problems={},
+        into=corrected_draft(draft),
         planned=counts["planned"],
         total=draft.check["total"],
         left_out=counts["invalid"] + counts["skipped"],
@@ -96,8 +99,7 @@ def left_out(reasons: Mapping[str, int]) -> list[LeftOut]:
 
 def found(words: Words, severity: Severity) -> Found:
     """A finding for the page."""
-    message = f"{words.message} {words.found}".strip() if words.found else words.message
-    return Found(severity=severity.value, message=message, what_to_do=words.what_to_do)
+    return Found(severity=severity.value, message=words.message, found=words.found, what_to_do=words.what_to_do)
 
 
 def not_checked(flow: FlowCheck) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from aiohttp import web
 from dispatcher.campaign import FlowPreview, Rehearsal
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
-from dispatcher.model import RowState
+from dispatcher.model import Outcome, RowState
 from dispatcher.reporting.selection import Selection
 from dispatcher.web.access import Action, may_test
 from dispatcher.web.checks import opened_check
 from dispatcher.web.drafts import check_version, unsent_draft
-from dispatcher.web.figures import masked
+from dispatcher.web.figures import masked, masked_sid
 from dispatcher.web.forms import Form
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
@@ -156,13 +157,18 @@ async def _first_after(rehearsal: Rehearsal, row_number: int) -> int | None:
     return None
 
 
-def _test(test: dict[str, Any] | None, zone: str) -> ShownTest | None:
+def _test(test: Mapping[str, Any] | None, zone: str) -> ShownTest | None:
     if test is None:
         return None
     at = short_moment(test["at_ms"], zone, now_ms=now_ms())
-    return ShownTest(
-        tone="good" if test["outcome"] == "created" else "warn", sentence=f"Test, {at}: {test['sentence']}"
-    )
+    to = f"to {test['to']}, with the values of row {test['row_number']}"
+    if test["outcome"] == Outcome.created:
+        sid = masked_sid(test["execution_sid"] or "")
+        return ShownTest(tone="good", sentence=f"Test {at}, {to}: started, execution {sid}. Look at your phone.")
+    code = f" (error {test['error_code']})" if test["error_code"] else ""
+    why = test["error_message"] or f"it came to {test['outcome'].replace('_', ' ')}"
+    parts = [f"Test {at}, {to}: not started. {why}{code}.", test["advice"] or ""]
+    return ShownTest(tone="bad", sentence=" ".join(part for part in parts if part))
 
 
 ROUTES: tuple[Route, ...] = (

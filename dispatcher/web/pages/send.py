@@ -17,6 +17,7 @@ from dispatcher.studio.preflight import Severity
 from dispatcher.web.access import Action, needs_password
 from dispatcher.web.checks import opened_check
 from dispatcher.web.cookie import renew_cookie
+from dispatcher.web.corrections import add_correction, is_correction
 from dispatcher.web.drafts import check_version, unsent_draft
 from dispatcher.web.facts import Caution, ahead_facts, warnings
 from dispatcher.web.forms import Form
@@ -104,6 +105,9 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     if problems or isinstance(due, Asked):
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, choices=choices)
     try:
+        if is_correction(draft):
+            corrected = await add_correction(site, draft, confirmed=expected, who=visitor.name, source=visitor.source)
+            raise web.HTTPSeeOther(f"/c/{corrected.draft_id}")
         await site.supervisor.launch(
             draft,
             who=visitor.name,
@@ -217,6 +221,7 @@ async def _show(
         off=ahead.off,
         overlap=ahead.overlap,
         answers=answers,
+        is_correction=is_correction(draft),
         zones=[(zone, zone.replace("_", " ")) for zone in zones()],
         folds=[(str(one.at_ms), one.text) for one in choices],
         asks_password=needs_password(visitor.user, visitor.session.password_at_ms, now_ms=now_ms()),

@@ -14,7 +14,7 @@ from dispatcher.campaign.register import Register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
-from dispatcher.web.running.errors import SomebodyWasFirst
+from dispatcher.web.running.errors import FlowChanged, SomebodyWasFirst
 from dispatcher.web.running.line import Line
 from dispatcher.web.running.restart import held_as_late
 from dispatcher.web.running.standing import Entry, Stand, ready, stand
@@ -23,7 +23,9 @@ from dispatcher.web.store import AuditLine, Draft, Stage, Store
 from dispatcher.web.words import words_of
 
 if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign
     from dispatcher.campaign.view import CampaignView
+    from dispatcher.events import EventBus
     from dispatcher.ledger.records import Account, CampaignRecord
     from dispatcher.ledger.wishes import Ordered
     from dispatcher.settings import Settings
@@ -40,7 +42,9 @@ SERVER = "dispatcher"
 class Accounts(Protocol):
     """Whose campaigns are sent, and with which settings; see web/accounts.py."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings:
+        """The server's own."""
 
     def of(self, draft: Draft, /) -> AccountSettings:
         """What a draft's campaign is sent with. Raises: SettingsError."""
@@ -78,6 +82,10 @@ class Desk:
         self._drafts: dict[int, str] = {}
         #: What is held and could not be written into the ledger: a full disk.
         self._unwritten: dict[int, tuple[CampaignRecord, Pause]] = {}
+        #: What is worked on between turns, by draft.
+        self._working: dict[str, tuple[Campaign, EventBus]] = {}
+        #: The revision that a draft was held for: whoever goes on has been told of it.
+        self._revisions: dict[str, int] = {}
 
     @property
     def register(self) -> Register:
@@ -123,6 +131,8 @@ class Desk:
 
     async def ended(self, entry: Entry, outcome: Outcome) -> None:
         """A turn has come to this: what a person has to look at is held."""
+        if isinstance(outcome.error, FlowChanged) and outcome.error.revision is not None:
+            self._revisions[entry.draft.draft_id] = outcome.error.revision
         if outcome.came is Came.failed and outcome.error is not None:
             await self._hold(entry, self._words(outcome.error))
 

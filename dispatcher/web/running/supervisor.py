@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import tzinfo
+from typing import TYPE_CHECKING
 
+from dispatcher import clock
 from dispatcher.campaign.register import open_register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
 from dispatcher.ledger.location import ledger_folder
 from dispatcher.web.accounts import masked_sid
+from dispatcher.web.running.desk import Accounts, Words, page_words
 from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id
 from dispatcher.web.running.line import POLL_S
@@ -20,7 +24,7 @@ from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
 from dispatcher.web.running.standing import Stand, ready, stand
 from dispatcher.web.running.state import Shown, page_state
 from dispatcher.web.running.works import Works
-from dispatcher.web.store import Draft, Stage
+from dispatcher.web.store import Draft, Stage, Store
 
 if TYPE_CHECKING:
     from dispatcher.events import Snapshot
@@ -51,8 +55,17 @@ class Queued:
 class Supervisor(Works):
     """Owns all runs of a server. `start` once, then `stop`."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        *,
+        now_ms: Callable[[], int] = clock.now_ms,
+        words: Words = page_words,
+        zone: tzinfo | None = None,
+    ) -> None:
+        """`words`: an error as a sentence; `zone`: in which times are told, None: the machine's own."""
+        super().__init__(store, accounts, now_ms=now_ms, words=words, zone=zone)
         self._stack = contextlib.AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
         self._host_id = ""

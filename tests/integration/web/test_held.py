@@ -27,7 +27,8 @@ async def test_more_than_was_confirmed(tmp_path: Path) -> None:
         draft = await s.launched("spring", 30, confirmed=29)
         await s.until_state(draft, State.held)
         assert await s.why(draft) == (
-            "More contacts would be reached than were confirmed. (29 were confirmed, and now it is 30)"
+            "More contacts would be reached than were confirmed, so nothing more is sent."
+            " (29 were confirmed, and now it is 30)"
         )
         assert s.creates() == 0
         await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
@@ -40,13 +41,13 @@ async def test_more_than_was_confirmed(tmp_path: Path) -> None:
 
 
 async def test_a_flow_published_anew(tmp_path: Path) -> None:
-    """What contacts would get is not what was looked at: it is confirmed anew."""
+    """What contacts would get is not what was looked at: whoever goes on has been told, and confirms that."""
     async with served(tmp_path) as s:
         draft = await s.launched("spring", 10, revision=7)
         await s.until_state(draft, State.held)
         assert "revision 7 was confirmed, and now it is revision 1" in await s.why(draft)
         assert s.creates() == 0
-        await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft), revision=1)
+        await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
         await s.until_state(draft, State.finished)
 
 

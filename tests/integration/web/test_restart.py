@@ -91,6 +91,25 @@ async def test_off_for_long_is_held(tmp_path: Path) -> None:
         s.check_each_once(80)
 
 
+async def test_asleep_for_long_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop that is opened again goes on with nothing by itself: what runs stops at its next rows."""
+    monkeypatch.setattr("dispatcher.web.running.supervisor.ALIVE_EVERY_S", 0.1)
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02, start=False) as s:
+        ahead_ms = 0
+        s.now_ms = lambda: now_ms() + ahead_ms
+        await s.start()
+        draft = await s.launched("spring", 120)
+        await s.until_created("one", 10)
+        await asyncio.sleep(0.5)
+        assert await s.state(draft) is State.sending
+        ahead_ms = 40 * MINUTE_MS
+        await s.until_state(draft, State.held)
+        assert (await s.why(draft)).startswith("dispatcher was off from ")
+        sent = s.creates()
+        await asyncio.sleep(2.5)
+        assert s.creates() == sent < 120
+
+
 async def test_a_short_absence_goes_on(tmp_path: Path) -> None:
     """Fourteen minutes are a deploy that took its time."""
     async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
@@ -132,7 +151,7 @@ async def test_a_schedule_taken_back(tmp_path: Path) -> None:
         draft = await s.launched("spring", 10, due_ms=now_ms() + 1_500)
         draft = await s.running.unschedule(draft, who="Ben")
         await asyncio.sleep(4)
-        assert (await s.state(draft), s.creates()) == (State.checked, 0)
+        assert (await s.state(draft), s.creates(), (await s.status(draft)).due_ms) == (State.checked, 0, None)
         draft = await s.running.launch(draft, who="Ben", confirmed=10)
         await s.until_state(draft, State.finished)
         s.check_each_once(10)

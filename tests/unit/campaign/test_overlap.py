@@ -74,6 +74,17 @@ async def test_those_reached_on_any_flow_are_told(folder: Path) -> None:
     assert nobody == Overlap()
 
 
+async def test_many_are_put_together_in_lots(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many lots there are, each contact and campaign is counted as in one."""
+    monkeypatch.setattr("dispatcher.campaign.overlap._CONTACTS_TOGETHER", 1)
+    monkeypatch.setattr("dispatcher.ledger.foresight.ROWS_PER_READ", 1)
+    await sent(folder, "may", file_of(folder, "may.csv", *PEOPLE[:3]), 0, OTHER_FLOW)
+    async with rehearse_campaign("new", settings(folder), ACCOUNT) as rehearsal:
+        await rehearsal.plan(file_of(folder, "new.csv", *PEOPLE))
+        found = await rehearsal.overlap()
+    assert (found.contacts, [(one.name, one.contacts) for one in found.campaigns]) == (3, [("may", 3)])
+
+
 async def test_the_same_bytes_in_another_campaign(folder: Path) -> None:
     """Whatever the file is called; its own name is not told."""
     await sent(folder, "may", file_of(folder, "may.csv", *PEOPLE), 0)
