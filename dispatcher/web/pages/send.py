@@ -15,6 +15,7 @@ from dispatcher.plurals import counted
 from dispatcher.studio.preflight import Severity
 from dispatcher.web.access import Action, needs_password
 from dispatcher.web.checks import opened_check
+from dispatcher.web.cookie import renew_cookie
 from dispatcher.web.corrections import add_correction, is_correction
 from dispatcher.web.drafts import check_version, unsent_draft
 from dispatcher.web.facts import Caution, ahead_facts, warnings
@@ -97,8 +98,9 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     if isinstance(due, Asked):
         problems[due.field] = due.message
         choices = due.choices
-    if needs_password(visitor.user, visitor.session.password_at_ms, now_ms=now_ms()):
-        problems |= await _password_problem(request, visitor, sent.text("password"))
+    asked = needs_password(visitor.user, visitor.session.password_at_ms, now_ms=now_ms())
+    if asked:
+        problems |= await _password_problem(request, visitor, sent.typed("password"))
     if problems or isinstance(due, Asked):
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, choices=choices)
     try:
@@ -119,7 +121,10 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         words = words_of(error)
         problems[""] = words.in_one
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, status=409)
-    raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    response = web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    if asked:
+        await renew_cookie(request, response)
+    raise response
 
 
 def _due(answers: Answers) -> int | Asked | None:
@@ -138,8 +143,8 @@ async def _password_problem(request: web.Request, visitor: Visitor, password: st
     assert visitor.user is not None
     if not password:
         return {"password": "Type your password again."}
-    user = await request.app[SITE].store.users.check(visitor.user.name, password)
-    return {} if user is not None and user.user_id == visitor.user.user_id else {"password": "The password is wrong."}
+    wrong = await request.app[SITE].tries.again(visitor.user, password, visitor.source)
+    return {"password": wrong} if wrong else {}
 
 
 async def _ahead(request: web.Request, draft: Draft) -> Ahead:
