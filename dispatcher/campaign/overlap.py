@@ -68,8 +68,8 @@ async def find_overlap(context: CampaignContext, since_ms: int) -> Overlap:
             return Overlap()
         record = await context.current()
         same_file: dict[str, None] = {}
-        for one in await context.ledger.inputs(record):
-            names = await ledger.campaigns_of_file(account, record.flow_sid, one.sha256)
+        for fed in await context.ledger.inputs(record):
+            names = await ledger.campaigns_of_file(account, record.flow_sid, fed.sha256)
             same_file |= dict.fromkeys(name for name in names if name != record.name)
         total, by = 0, dict[int, ReachedBy]()
         async for contacts in _planned_contacts(context):

@@ -53,6 +53,15 @@ async def flow_variables(settings: Settings, credentials: Credentials, flow_sid:
     )
 
 
+async def published_revision(settings: Settings, credentials: Credentials, flow_sid: str) -> int | None:
+    """The flow's published revision; None: it has none, or v1 is spoken. Raises: as `flow_variables`."""
+    from dispatcher.studio.preflight import look
+
+    async with studio_client(settings, credentials) as studio:
+        seen = await look(studio, flow_sid)
+    return seen.published.revision if seen.published is not None else None
+
+
 def match_columns(variables: Variables, look: Look, to: str | None, given: Mapping[str, str]) -> Matches:
     """Which of the file's columns they mean. The numbers' column is none of them, unless it is `given` or of one name.
 

@@ -14,10 +14,13 @@ from dispatcher.web.pages import (
     columns,
     files,
     health,
+    history,
     new,
+    people,
     preview,
     send,
     sign_in,
+    terminal,
 )
 from dispatcher.web.rendering import STATIC
 from dispatcher.web.routes import Route, open_to_all
@@ -54,6 +57,9 @@ def _routes() -> tuple[Route, ...]:
         *campaign.ROUTES,
         *actions.ROUTES,
         *files.ROUTES,
+        *people.ROUTES,
+        *history.ROUTES,
+        *terminal.ROUTES,
         *health.ROUTES,
     )
 

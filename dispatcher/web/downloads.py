@@ -61,6 +61,16 @@ class Downloads:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
+    async def text(self, name: str, write: Callable[[Path], Awaitable[object]]) -> str:
+        """What `write` puts into a small file of that name, as text. Raises: as `send`."""
+        folder = await asyncio.to_thread(self._make)
+        try:
+            async with self._turn:
+                await write(folder / name)
+                return await asyncio.to_thread((folder / name).read_text, "utf-8")
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
     def _make(self) -> Path:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -40,8 +40,10 @@ _WORDS: dict[str, str] = {
     "user_added": "added a person",
     "user_changed": "changed what a person may do",
     "user_removed": "removed a person",
+    "numbers_set": "changed where a person may send tests to",
     "users_signed_out": "signed a person out everywhere",
     "password_set": "set a password",
+    "history_downloaded": "downloaded the history",
 }
 
 

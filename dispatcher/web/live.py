@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dispatcher.clock import now_ms
 from dispatcher.errors import CampaignNotFound, DispatcherError
@@ -17,8 +17,9 @@ from dispatcher.web.store import Draft, Stage
 
 if TYPE_CHECKING:
     from dispatcher.ledger.records import CampaignStatus
-    from dispatcher.web.running import Shown
-    from dispatcher.web.site import Site
+    from dispatcher.web.checking import Checker
+    from dispatcher.web.running import Shown, Supervisor
+    from dispatcher.web.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,26 @@ LOOK_S = 0.5
 _LEDGER_EVERY = 4
 #: A browser hears something so often, or a proxy between would take the connection for dead.
 BREATH_S = 15.0
+
+
+class Looked(Protocol):
+    """What is looked at: the server's `Site`."""
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """Who sends."""
+
+    @property
+    def checker(self) -> Checker:
+        """Who reads uploads."""
+
+    @property
+    def store(self) -> Store:
+        """Who knows the drafts."""
+
+    @property
+    def zone(self) -> str:
+        """In which times are told."""
 
 
 @dataclass(slots=True)
@@ -59,7 +80,7 @@ class Live:
             watched.changed.set()
 
     @contextlib.asynccontextmanager
-    async def watch(self, site: Site, draft_id: str) -> AsyncIterator[AsyncIterator[tuple[int, Standing] | None]]:
+    async def watch(self, site: Looked, draft_id: str) -> AsyncIterator[AsyncIterator[tuple[int, Standing] | None]]:
         """A campaign's states from now on, each with its number; None: nothing new for a while.
 
         Ends with the server.
@@ -92,7 +113,7 @@ class Live:
             except TimeoutError:
                 yield None
 
-    async def _look(self, site: Site, draft_id: str, watched: _Watched) -> None:
+    async def _look(self, site: Looked, draft_id: str, watched: _Watched) -> None:
         kept: tuple[Shown, CampaignStatus | None] | None = None
         looks = 0
         try:
@@ -116,7 +137,7 @@ class Live:
             watched.changed.set()
 
 
-async def look(site: Site, draft: Draft) -> tuple[Shown, CampaignStatus | None]:
+async def look(site: Looked, draft: Draft) -> tuple[Shown, CampaignStatus | None]:
     """How a campaign stands, and its counts, as the ledger has them. Raises: LedgerError."""
     shown = await site.supervisor.look(draft)
     if draft.stage is not Stage.launched:
@@ -127,14 +148,14 @@ async def look(site: Site, draft: Draft) -> tuple[Shown, CampaignStatus | None]:
         return shown, None
 
 
-def told(site: Site, draft_id: str, shown: Shown, status: CampaignStatus | None) -> Standing:
+def told(site: Looked, draft_id: str, shown: Shown, status: CampaignStatus | None) -> Standing:
     """The same as texts, with the numbers of this moment."""
     if shown.state is State.checking:
         return _checking(site, draft_id)
     return standing(shown, status, site.supervisor.running(draft_id), zone=site.zone, now_ms=now_ms())
 
 
-def _checking(site: Site, draft_id: str) -> Standing:
+def _checking(site: Looked, draft_id: str) -> Standing:
     """How far a file is read."""
     progress = site.checker.progress(draft_id)
     if progress is None:

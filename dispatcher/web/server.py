@@ -23,6 +23,7 @@ from dispatcher.web.app import build_app
 from dispatcher.web.checking import Checker
 from dispatcher.web.downloads import Downloads
 from dispatcher.web.errands import Errands
+from dispatcher.web.flow_checks import FlowChecks
 from dispatcher.web.flows import Flows
 from dispatcher.web.health import LoopLag
 from dispatcher.web.live import Live
@@ -31,6 +32,7 @@ from dispatcher.web.running import Supervisor
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import Stage, Store, open_store
+from dispatcher.web.times import UTC_NAME, zones
 from dispatcher.web.tries import Tries
 from dispatcher.web.uploads import Received
 from dispatcher.web.words import words_of
@@ -109,6 +111,7 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
         accounts=accounts,
         store=store,
         flows=Flows(accounts),
+        flow_checks=FlowChecks(),
         tries=Tries(store.users),
         supervisor=Supervisor(store, accounts, words=_sentence),
         checker=Checker(store, accounts),
@@ -131,7 +134,8 @@ def _sentence(error: DispatcherError) -> str:
 
 def _zone() -> str:
     """In which times are told: this machine's, where it has one that is known."""
-    return zone_name(machine_zone() or "") or "UTC"
+    found = zone_name(machine_zone() or "")
+    return found if found in zones() else UTC_NAME
 
 
 @contextlib.contextmanager

@@ -73,6 +73,7 @@ def standing(
         "reason": _reason(shown, snapshot, zone, now_ms),
         "progress": f"{done:,} of {counted(total, 'contact')}" + (f", {share(done, total)}" if total else ""),
         **{f"rows-{state.value}": f"{rows[state]:,}" for state in RowState},
+        "rows-left-out": f"{rows[RowState.invalid] + rows[RowState.skipped]:,}",
         **_speed(snapshot, now_ms, zone),
     }
     buttons = ",".join(button.value for button in shown.buttons)

@@ -5,6 +5,7 @@ Everything here runs in one loop for the whole session: a browser outlives the t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def idle(tmp_path: Path, sandbox: SandboxProcess) -> Iterator[Server]:
     write_settings(tmp_path, sandbox.base_url)
     server = Server(tmp_path)
     yield server
+    # Shown with a test that fails.
+    sys.stdout.write(server.said())
     server.end()
 
 

@@ -9,7 +9,9 @@
   for (const e of document.body.querySelectorAll('*')) {
     const box = e.getBoundingClientRect();
     const style = getComputedStyle(e);
-    if (box.width < 2 || box.height < 2 || style.visibility === 'hidden') continue;
+    // What is for screen readers alone is clipped to nothing.
+    const isUnseen = e.closest('[aria-hidden=true]') || style.clipPath !== 'none' || style.clip !== 'auto';
+    if (box.width < 2 || box.height < 2 || style.visibility === 'hidden' || isUnseen) continue;
     if (more > 0 && box.right > width + 0.5 && !inBox(e)) found.push(`${name(e)} ends at ${Math.round(box.right)} px`);
     const hides = ['hidden', 'clip'].includes(style.overflowX);
     if (hides && e.scrollWidth > e.clientWidth + 1 && e.textContent.trim()) found.push(`${name(e)} cuts its text off`);

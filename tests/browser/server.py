@@ -93,7 +93,8 @@ class Server:
 
     def said(self) -> str:
         """All of its stderr, over all its starts."""
-        return (self.folder / LOG).read_text("utf-8")
+        log = self.folder / LOG
+        return log.read_text("utf-8") if log.exists() else ""
 
     async def cookie(self, name: str | None = None) -> tuple[str, str]:
         """Name and value of a session begun past the sign-in: of the one person of a page by link, or of this one."""

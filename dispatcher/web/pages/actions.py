@@ -55,7 +55,12 @@ async def go_on(request: web.Request, visitor: Visitor, sent: Form) -> web.Respo
             }
             return await show_campaign(request, visitor, draft, problems, status=422)
     work = request.app[SITE].supervisor.go_on(
-        draft, who=visitor.name, source=visitor.source, seen=sent.whole("seen") or 0, confirmed=confirmed
+        draft,
+        who=visitor.name,
+        source=visitor.source,
+        seen=sent.whole("seen") or 0,
+        confirmed=confirmed,
+        revision=sent.whole("revision"),
     )
     return await _done(request, visitor, draft, work)
 

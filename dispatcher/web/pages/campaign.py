@@ -9,7 +9,9 @@ from aiohttp import web
 
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.retry_choices import facets
+from dispatcher.campaign.setup import published_revision
 from dispatcher.clock import now_ms
+from dispatcher.errors import DispatcherError
 from dispatcher.model import PausedBy, RowState
 from dispatcher.web.access import Action
 from dispatcher.web.drafts import draft_of
@@ -22,13 +24,13 @@ from dispatcher.web.refused import Refused, refused_of
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page, signed_in
 from dispatcher.web.running import Button, Shown, State
-from dispatcher.web.site import SITE
+from dispatcher.web.site import SITE, Site
 from dispatcher.web.standing import TONES, state_meaning
 from dispatcher.web.store import Draft, Stage
 from dispatcher.web.visitor import Visitor
 
 #: In this order; nothing that is being sent is told apart from what waits.
-_TILES = (RowState.created, RowState.rejected, RowState.busy, RowState.unknown, RowState.planned, RowState.skipped)
+_TILES = (RowState.created, RowState.rejected, RowState.busy, RowState.unknown, RowState.planned)
 #: States in which numbers move.
 _LIVE = frozenset({State.sending, State.settling, State.recalling, State.queued, State.scheduled, State.waiting})
 #: A browser that was cut off comes back so soon, ms.
@@ -41,6 +43,8 @@ class AskedAnew:
 
     most: int
     revision: int | None
+    #: Why it is asked; empty: there are more contacts than were confirmed.
+    why: str = ""
 
 
 async def show(request: web.Request, visitor: Visitor) -> web.Response:
@@ -76,9 +80,7 @@ async def show_campaign(
             refused = refused_of(await facets(view))
         outcomes = outcome_facts(await view.executions())
         if shown.pause is not None and shown.pause.by is PausedBy.held:
-            ahead = outlook(counts, view.settings, whole_campaign=True)
-            if draft.confirmed is not None and ahead.most > draft.confirmed:
-                asks_anew = AskedAnew(most=ahead.most, revision=None)
+            asks_anew = await _asked_anew(site, draft, outlook(counts, view.settings, whole_campaign=True).most)
     lines = await site.store.audit.page(campaign=draft.name, limit=20)
     response = render(
         request,
@@ -93,7 +95,7 @@ async def show_campaign(
         texts=_Texts(now.texts),
         tone=TONES.get(shown.state, "quiet"),
         buttons=set(_buttons(shown)),
-        tiles=[(state.value, _tile(state)) for state in _TILES],
+        tiles=[*((state.value, _tile(state)) for state in _TILES), ("left-out", "Left out")],
         left_out=reasons,
         problems_found=refused,
         outcomes=outcomes,
@@ -107,6 +109,26 @@ async def show_campaign(
         # Asked for by a person without JavaScript: a page that reloads unasked takes what is read away.
         response.headers["Refresh"] = "10"
     return response
+
+
+async def _asked_anew(site: Site, draft: Draft, most: int) -> AskedAnew | None:
+    """What is different from what was confirmed: more contacts, or another revision of the flow."""
+    account = site.accounts.of(draft)
+    revision = None
+    flow = account.settings.campaign.flow
+    if draft.revision is not None and account.credentials is not None and flow is not None:
+        try:
+            revision = await published_revision(account.settings, account.credentials, flow)
+        except DispatcherError:
+            revision = None  # Studio does not answer: whoever goes on finds out then
+    if revision is not None and revision != draft.revision:
+        why = (
+            f"The flow was published anew since: revision {revision} instead of {draft.revision}. Look at it in Studio."
+        )
+        return AskedAnew(most=most, revision=revision, why=why)
+    if draft.confirmed is not None and most > draft.confirmed:
+        return AskedAnew(most=most, revision=None)
+    return None
 
 
 class _Texts(dict[str, str]):

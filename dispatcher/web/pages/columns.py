@@ -11,6 +11,7 @@ from dispatcher.campaign.setup import Variables
 from dispatcher.errors import DispatcherError
 from dispatcher.web.access import Action
 from dispatcher.web.columns import Answers, Seen, answered, filled, problems, read, settings_of
+from dispatcher.web.corrections import is_correction
 from dispatcher.web.countries import country_choices, country_name
 from dispatcher.web.drafts import change, check_version, unsent_draft
 from dispatcher.web.flows import FlowChoice
@@ -34,6 +35,9 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
     draft = await unsent_draft(request)
     if draft.stage is Stage.checking or draft.look is None:
         raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    if is_correction(draft):
+        # Its columns are those of the campaign that it is added to.
+        raise web.HTTPSeeOther(f"/c/{draft.draft_id}/check")
     seen = seen_of(draft.look)
     given = request.app[SITE].accounts.of(draft).settings
     return await _show(request, draft, seen, answered(seen, draft.settings, draft.name, given), {})
@@ -43,7 +47,7 @@ async def answer(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     """`POST /c/{draft_id}/columns`: look at another sheet, show what a flow uses, or check all rows."""
     draft = await unsent_draft(request)
     check_version(draft, sent)
-    if draft.look is None:
+    if draft.look is None or is_correction(draft):
         raise web.HTTPConflict
     site, seen = request.app[SITE], seen_of(draft.look)
     answers = read(sent, seen)

@@ -9,6 +9,7 @@ from aiohttp import web
 from dispatcher.campaign.naming import stem_name
 from dispatcher.clock import now_ms
 from dispatcher.web.access import Action
+from dispatcher.web.corrections import begin_correction
 from dispatcher.web.drafts import change, draft_of, line
 from dispatcher.web.forms import TOKEN, Form, is_token
 from dispatcher.web.rendering import render
@@ -84,9 +85,25 @@ async def correct(request: web.Request, visitor: Visitor) -> web.Response:
             upload_max_mb=int(site.settings.upload_max_mb),
         )
     uploads = (*draft.uploads, received.upload_id)
-    changed = await change(request, visitor, draft, "rows_corrected", uploads=uploads, stage=Stage.checking, error=None)
+    if draft.stage is Stage.launched:
+        # What is being sent goes on as it was confirmed: these rows are checked beside it, and confirmed by themselves.
+        changed = await site.store.drafts.create(
+            draft.name,
+            created_by=visitor.name,
+            now_ms=now_ms(),
+            profile=draft.profile,
+            uploads=uploads,
+            settings=draft.settings,
+            stage=Stage.checking,
+            audit=line(visitor, "rows_corrected", draft),
+        )
+        changed = await begin_correction(site.store, changed, draft)
+    else:
+        changed = await change(
+            request, visitor, draft, "rows_corrected", uploads=uploads, stage=Stage.checking, error=None
+        )
     await site.checker.check(changed)
-    raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    raise web.HTTPSeeOther(f"/c/{changed.draft_id}")
 
 
 def limits_of(site: Site) -> Limits:

@@ -20,7 +20,6 @@ from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE
 from dispatcher.web.store import Role, User
 from dispatcher.web.store.users import checked_name
-from dispatcher.web.tries import Refused
 from dispatcher.web.visitor import Visitor
 
 T = TypeVar("T")
@@ -42,6 +41,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
 
 async def add(request: web.Request, visitor: Visitor, sent: Form) -> web.Response:
     """`POST /people`: one more who may sign in."""
+    _for_a_team(request)
     store, problems = request.app[SITE].store, dict[str, str]()
     name, role, password = sent.text("name"), _role(sent.text("role")), sent.typed("password")
     numbers = _numbers(sent, problems)
@@ -87,11 +87,11 @@ async def change(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
         problems["role"] = "Choose what this person may do."
     if not problems:
         assert role is not None
-        what = "user_changed" if role is not user.role else "numbers_set"
-        detail: dict[str, object] = {"role": role.value} if role is not user.role else {}
-        changing = request.app[SITE].store.users.change(
-            user.user_id, role=role, own_numbers=numbers, audit=line(visitor, what, None, name=user.name, **detail)
-        )
+        if role is user.role:
+            audit = line(visitor, "numbers_set", name=user.name)
+        else:
+            audit = line(visitor, "user_changed", name=user.name, role=role.value)
+        changing = request.app[SITE].store.users.change(user.user_id, role=role, own_numbers=numbers, audit=audit)
         if await _tried(changing, "role", problems) is not None:
             raise web.HTTPSeeOther("/people")
     problems = problems or {"": _GONE}
@@ -126,9 +126,7 @@ async def remove(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     if not sent.ticked("sure"):
         problems["sure"] = f"Tick that {user.name} may not sign in any more."
         return _one(request, visitor, user, problems, {}, status=400)
-    removing = request.app[SITE].store.users.remove(
-        user.user_id, audit=line(visitor, "user_removed", name=user.name)
-    )
+    removing = request.app[SITE].store.users.remove(user.user_id, audit=line(visitor, "user_removed", name=user.name))
     # Gone already is what was wanted.
     if await _tried(removing, "sure", problems) is None:
         return _one(request, visitor, user, problems, {}, status=400)
@@ -148,10 +146,9 @@ async def change_own(request: web.Request, visitor: Visitor, sent: Form) -> web.
     new = sent.typed("new")
     _check_password(new, problems, field="new")
     if not problems:
-        tried = await site.tries.password(visitor.user.name, sent.typed("password"), visitor.source)
-        if isinstance(tried, Refused) or tried.user_id != visitor.user.user_id:
-            sentence = tried.sentence if isinstance(tried, Refused) else ""
-            problems["password"] = sentence.replace("The name or the password", "The password") or _GONE
+        wrong = await site.tries.again(visitor.user, sent.typed("password"), visitor.source)
+        if wrong:
+            problems["password"] = wrong
     if problems:
         return _own(request, visitor, problems, status=400)
     user_id = visitor.user.user_id
@@ -207,8 +204,15 @@ def _own(request: web.Request, visitor: Visitor, problems: dict[str, str], *, st
     return render(request, "password.html", status=status, problems=problems, characters_min=CHARACTERS_MIN)
 
 
+def _for_a_team(request: web.Request) -> None:
+    """Raises: HTTPNotFound: one person at this machine uses the page, and nobody could sign in with a password."""
+    if request.app[SITE].is_local:
+        raise web.HTTPNotFound
+
+
 async def _person(request: web.Request) -> User:
     """Whom the address names. Raises: HTTPNotFound."""
+    _for_a_team(request)
     text = request.match_info["user_id"]
     user = await request.app[SITE].store.users.by_id(int(text)) if text.isascii() and text.isdigit() else None
     if user is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +11,22 @@ from aiohttp import web
 from dispatcher.campaign import FlowPreview, Rehearsal
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
-from dispatcher.model import RowState
+from dispatcher.model import Outcome, RowState
 from dispatcher.reporting.selection import Selection
 from dispatcher.web.access import Action, may_test
 from dispatcher.web.checks import opened_check
 from dispatcher.web.drafts import check_version, unsent_draft
-from dispatcher.web.figures import masked
+from dispatcher.web.figures import masked, masked_sid
 from dispatcher.web.forms import Form
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
-from dispatcher.web.site import SITE
+from dispatcher.web.site import SITE, Site
 from dispatcher.web.store import Draft
 from dispatcher.web.texts import row_notes, shown_texts, spread_facts
 from dispatcher.web.times import short_moment
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import words_of
 
-#: A page is waited for: so many rows are looked at, and for so long.
-_ROWS_MAX = 2_000
-_BUDGET_S = 0.3
 _PLANNED = Selection(frozenset({RowState.planned}))
 
 
@@ -78,7 +76,10 @@ async def _show(
     if row and wanted is None:
         problems = {**problems, "row": "Type a row's number, as your spreadsheet shows it."}
     async with opened_check(site, draft) as rehearsal:
-        found, problems = await _preview(rehearsal, wanted, problems)
+        found, problems = await _preview(site, draft, rehearsal, wanted, problems)
+        spread = found
+        if not found.not_shown:
+            spread = await site.flow_checks.spread(draft, rehearsal)
         shown = await _row(rehearsal, found.row_number)
         number = found.row_number or 0
         following = await _first_after(rehearsal, number) if number else None
@@ -96,13 +97,13 @@ async def _show(
         preview=found,
         row_number=found.row_number,
         next_row=following,
-        longest_row=found.spread.longest.row_number if found.spread and found.spread.longest else None,
+        longest_row=spread.spread.longest.row_number if spread.spread and spread.spread.longest else None,
         to=shown.to,
         sender=shown.sender,
         along=shown.along,
         texts=shown_texts(found.row) if found.row else [],
         notes=row_notes(found.row) if found.row else [],
-        spread=spread_facts(found),
+        spread=spread_facts(spread),
         test=_test(draft.test, site.zone),
         test_off=test_off,
         own_numbers=[(number, number) for number in visitor.user.own_numbers] if visitor.user else [],
@@ -111,12 +112,12 @@ async def _show(
 
 
 async def _preview(
-    rehearsal: Rehearsal, row: int | None, problems: dict[str, str]
+    site: Site, draft: Draft, rehearsal: Rehearsal, row: int | None, problems: dict[str, str]
 ) -> tuple[FlowPreview, dict[str, str]]:
     """The row that was asked for; where that is none, the first, and what is wrong."""
     for wanted in (row, None):
         try:
-            found = await rehearsal.preview(row_number=wanted, rows_max=_ROWS_MAX, budget_s=_BUDGET_S)
+            found = await site.flow_checks.preview(draft, rehearsal, wanted)
         except DispatcherError as error:
             words = words_of(error)
             if wanted is None:
@@ -156,13 +157,18 @@ async def _first_after(rehearsal: Rehearsal, row_number: int) -> int | None:
     return None
 
 
-def _test(test: dict[str, Any] | None, zone: str) -> ShownTest | None:
+def _test(test: Mapping[str, Any] | None, zone: str) -> ShownTest | None:
     if test is None:
         return None
     at = short_moment(test["at_ms"], zone, now_ms=now_ms())
-    return ShownTest(
-        tone="good" if test["outcome"] == "created" else "warn", sentence=f"Test, {at}: {test['sentence']}"
-    )
+    to = f"to {test['to']}, with the values of row {test['row_number']}"
+    if test["outcome"] == Outcome.created:
+        sid = masked_sid(test["execution_sid"] or "")
+        return ShownTest(tone="good", sentence=f"Test {at}, {to}: started, execution {sid}. Look at your phone.")
+    code = f" (error {test['error_code']})" if test["error_code"] else ""
+    why = test["error_message"] or f"it came to {test['outcome'].replace('_', ' ')}"
+    parts = [f"Test {at}, {to}: not started. {why}{code}.", test["advice"] or ""]
+    return ShownTest(tone="bad", sentence=" ".join(part for part in parts if part))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -11,7 +11,8 @@ sentence that says why (restart.py): never late, never from a copy of the folder
 
 from __future__ import annotations
 
+from dispatcher.web.running.errors import SomebodyWasFirst
 from dispatcher.web.running.state import Button, Shown, State, page_state
 from dispatcher.web.running.supervisor import Queued, Supervisor
 
-__all__ = ["Button", "Queued", "Shown", "State", "Supervisor", "page_state"]
+__all__ = ["Button", "Queued", "Shown", "SomebodyWasFirst", "State", "Supervisor", "page_state"]

@@ -113,12 +113,15 @@ class Buttons(Desk):
     ) -> Draft:
         """Lift the pause, or the hold, that was shown; `seen`: the version of the wish that the page has shown.
 
-        `confirmed`, `revision`: typed or confirmed anew. Raises: SomebodyWasFirst.
+        `confirmed`: typed anew. `revision`: confirmed anew; a hold that has told of one confirms that.
+        Raises: SomebodyWasFirst.
         """
         view = await self.view_of(draft)
         wish = await view.wish()
         if wish.version != seen:
             raise SomebodyWasFirst
+        if revision is None:
+            revision = self._revisions.pop(draft.draft_id, None)
         draft = await self._confirm_anew(draft, confirmed, revision)
         if wish.pause is not None and wish.pause.by is PausedBy.canary:
             await self.register.accept_canary(view.record)

@@ -14,7 +14,7 @@ from dispatcher.campaign.register import Register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
-from dispatcher.web.running.errors import SomebodyWasFirst
+from dispatcher.web.running.errors import FlowChanged, SomebodyWasFirst
 from dispatcher.web.running.line import Line
 from dispatcher.web.running.restart import held_as_late
 from dispatcher.web.running.standing import Entry, Stand, ready, stand
@@ -23,7 +23,9 @@ from dispatcher.web.store import AuditLine, Draft, Stage, Store
 from dispatcher.web.words import words_of
 
 if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign
     from dispatcher.campaign.view import CampaignView
+    from dispatcher.events import EventBus
     from dispatcher.ledger.records import Account, CampaignRecord
     from dispatcher.ledger.wishes import Ordered
     from dispatcher.settings import Settings
@@ -40,7 +42,9 @@ SERVER = "dispatcher"
 class Accounts(Protocol):
     """Whose campaigns are sent, and with which settings; see web/accounts.py."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings:
+        """The server's own."""
 
     def of(self, draft: Draft, /) -> AccountSettings:
         """What a draft's campaign is sent with. Raises: SettingsError."""
@@ -78,6 +82,10 @@ class Desk:
         self._drafts: dict[int, str] = {}
         #: What is held and could not be written into the ledger: a full disk.
         self._unwritten: dict[int, tuple[CampaignRecord, Pause]] = {}
+        #: What is worked on between turns, by draft.
+        self._working: dict[str, tuple[Campaign, EventBus]] = {}
+        #: The revision that a draft was held for: whoever goes on has been told of it.
+        self._revisions: dict[str, int] = {}
 
     @property
     def register(self) -> Register:
@@ -123,8 +131,15 @@ class Desk:
 
     async def ended(self, entry: Entry, outcome: Outcome) -> None:
         """A turn has come to this: what a person has to look at is held."""
+        if isinstance(outcome.error, FlowChanged) and outcome.error.revision is not None:
+            self._revisions[entry.draft.draft_id] = outcome.error.revision
         if outcome.came is Came.failed and outcome.error is not None:
-            await self._hold(entry, self._words(outcome.error))
+            await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
+            return
+        draft = await self.store.drafts.get(entry.draft.draft_id)
+        if draft is not None and draft.planned < len(draft.uploads):
+            # Corrected rows came while the last of the others were sent: nothing was left to send by then.
+            await self._order_unplanned(draft)
 
     async def _draft_of(self, order: Ordered) -> Draft | None:
         """The launched draft that a campaign is sent from; None: it is not the page's."""
@@ -151,18 +166,30 @@ class Desk:
         sid, url = canonical_sid(sends.credentials.account_sid), canonical_url(sends.settings.studio_url)
         return (sid, url) == (account.account_sid, account.base_url)
 
+    async def _order_unplanned(self, draft: Draft) -> None:
+        """Have a launched draft's files sent that are not in the ledger yet, unless somebody has stopped it."""
+        sends = await self.settings_of(draft)
+        view = await self.register.make(draft.name, sends.settings, sends.required())
+        wish = await view.wish()
+        if wish.due_ms is None and wish.pause is None:
+            chosen_ms = draft.due_ms if not draft.planned else None
+            await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+
     # --- holding ---
 
-    async def _hold(self, entry: Entry, reason: str) -> None:
-        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written."""
+    async def _hold(self, entry: Entry, reason: str, *, told: str = "") -> None:
+        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written.
+
+        `told`: in the log and the history, in place of a reason that may hold a cell.
+        """
         campaign = entry.order.campaign
-        logger.warning("campaign %s is held: %s", entry.draft.draft_id, reason)
+        logger.warning("campaign %s is held: %s", entry.draft.draft_id, told or reason)
         self._unwritten[campaign.campaign_id] = campaign, Pause(at_ms=self._now_ms(), by=PausedBy.held, reason=reason)
         await self._write_held()
         try:
-            await self._note("held", entry.draft, who=SERVER, source="", reason=reason)
-        except LedgerError:
-            logger.exception("the history could not be written")
+            await self._note("held", entry.draft, who=SERVER, source="", reason=told or reason)
+        except LedgerError as error:
+            logger.warning("the history could not be written: %s", error.code)
 
     async def _write_held(self) -> None:
         """Write what could not be written, as far as it can be now."""
@@ -172,7 +199,7 @@ class Desk:
             except CampaignNotFound:
                 pass
             except LedgerError as error:
-                logger.warning("a hold could not be written: %s", error.message)
+                logger.warning("a hold could not be written: %s", error.code)
                 continue
             self._unwritten.pop(campaign_id, None)
 

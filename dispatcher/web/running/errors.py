@@ -27,6 +27,8 @@ class FlowChanged(UsageError):
     """The flow was published anew after this campaign was confirmed."""
 
     code = "flow_changed"
+    #: The one that is published now.
+    revision: int | None = None
 
 
 class FileGone(UsageError):

@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import tzinfo
+from typing import TYPE_CHECKING
 
+from dispatcher import clock
 from dispatcher.campaign.register import open_register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
 from dispatcher.ledger.location import ledger_folder
 from dispatcher.web.accounts import masked_sid
+from dispatcher.web.running.desk import Accounts, Words, page_words
 from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id
 from dispatcher.web.running.line import POLL_S
@@ -20,7 +24,7 @@ from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
 from dispatcher.web.running.standing import Stand, ready, stand
 from dispatcher.web.running.state import Shown, page_state
 from dispatcher.web.running.works import Works
-from dispatcher.web.store import Draft, Stage
+from dispatcher.web.store import Draft, Stage, Store
 
 if TYPE_CHECKING:
     from dispatcher.events import Snapshot
@@ -51,8 +55,17 @@ class Queued:
 class Supervisor(Works):
     """Owns all runs of a server. `start` once, then `stop`."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        *,
+        now_ms: Callable[[], int] = clock.now_ms,
+        words: Words = page_words,
+        zone: tzinfo | None = None,
+    ) -> None:
+        """`words`: an error as a sentence; `zone`: in which times are told, None: the machine's own."""
+        super().__init__(store, accounts, now_ms=now_ms, words=words, zone=zone)
         self._stack = contextlib.AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
         self._host_id = ""
@@ -102,14 +115,9 @@ class Supervisor(Works):
             if draft.stage is not Stage.launched or draft.planned >= len(draft.uploads):
                 continue
             try:
-                sends = await self.settings_of(draft)
-                view = await self.register.make(draft.name, sends.settings, sends.required())
-                wish = await view.wish()
-                if wish.due_ms is None and wish.pause is None:
-                    chosen_ms = draft.due_ms if not draft.planned else None
-                    await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+                await self._order_unplanned(draft)
             except DispatcherError as error:
-                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.message)
+                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.code)
 
     async def _hold_all(self, mark: Mark) -> None:
         """Hold whatever does not go on by itself after this server was away, or is another one."""
@@ -130,7 +138,7 @@ class Supervisor(Works):
                     if stand(entry, self._now_ms()) in (Stand.ready, Stand.late):
                         self.line(entry.order.campaign.account.account_id).wake()
             except DispatcherError as error:
-                logger.warning("what is wanted could not be read: %s", error.message)
+                logger.warning("what is wanted could not be read: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
             await asyncio.sleep(POLL_S)
@@ -144,7 +152,7 @@ class Supervisor(Works):
                     await self._hold_all(Mark(alive_at_ms=self._alive_at_ms, host_id=self._host_id))
                 await self._tell_alive()
             except DispatcherError as error:
-                logger.warning("it could not be written that this server is alive: %s", error.message)
+                logger.warning("it could not be written that this server is alive: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
 

@@ -183,7 +183,9 @@ class Turn:
     def _check_revision(self, revision: int | None) -> None:
         confirmed = self.draft.revision
         if None not in (confirmed, revision) and confirmed != revision:
-            raise FlowChanged(found=f"revision {confirmed} was confirmed, and now it is revision {revision}")
+            changed = FlowChanged(found=f"revision {confirmed} was confirmed, and now it is revision {revision}")
+            changed.revision = revision
+            raise changed
 
     def _confirm(self, ahead: Outlook) -> None:
         confirmed = self.draft.confirmed or 0

@@ -13,6 +13,7 @@ from dispatcher.campaign.retry_choices import count_rows, plan_again
 from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.events import EventBus
 from dispatcher.model import Reason
+from dispatcher.web.figures import masked
 from dispatcher.web.running.buttons import Buttons
 from dispatcher.web.running.errors import MoreThanConfirmed, SomebodyWasFirst
 from dispatcher.web.running.line import polled
@@ -29,15 +30,11 @@ T = TypeVar("T")
 ROOM_S = 20.0
 #: Whoever tests makes nobody stop, and waits for so long.
 TEST_S = 15.0
+_KEPT_OF_TEST = ("row_number", "outcome", "execution_sid", "http_status", "error_code", "error_message", "advice")
 
 
 class Works(Buttons):
     """Of the supervisor: what needs the account's lease. They may take minutes; `running` tells how far they are."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        #: What is worked on between turns.
-        self._working: dict[str, tuple[Campaign, EventBus]] = {}
 
     async def stop_for_good(self, draft: Draft, *, who: str, source: str = "", reason: str) -> int:
         """Take out the rows that are not sent yet, for a reason that stands in the report; returns how many.
@@ -133,7 +130,9 @@ class Works(Buttons):
             rehearse_campaign(draft.name, sends.settings, credentials, scratch=scratch) as rehearsal,
         ):
             sent = SentTest(*await polled(lambda: rehearsal.test_send(to, row_number=row_number), give_up_s=TEST_S))
-        found = {**sent.as_json(), "at_ms": self._now_ms(), "who": who}
+        # Of the row's values nothing is kept, and of the number what its owner knows it by.
+        found = {name: value for name, value in sent.as_json().items() if name in _KEPT_OF_TEST}
+        found |= {"to": masked(sent.request.to), "at_ms": self._now_ms(), "who": who}
         while True:
             draft = await self._fresh(draft)
             if await self.store.drafts.change(draft.draft_id, draft.version, test=found) is not None:

@@ -9,6 +9,7 @@ import pytest
 
 from dispatcher.campaign import open_campaign, view_campaign
 from dispatcher.errors import CampaignPaused, StoppedEarly
+from dispatcher.model import RowState
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from tests.support.rehearsal import CREDENTIALS, Rehearsal
 
@@ -44,6 +45,18 @@ async def test_sending_all_takes_the_order_back(tmp_path: Path) -> None:
         assert (await r.run()).error is None
         assert await due_ms(r) is None
         assert sandbox.stats()["creates"] == ROWS
+
+
+async def test_rows_in_doubt_leave_the_order(tmp_path: Path) -> None:
+    """Where they could not be looked up: whoever goes on does that."""
+    async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
+        r = Rehearsal(tmp_path, sandbox, overrides={"campaign": {"repeat_after_h": 0}})
+        await order(r)
+        r.faults({"reset_after": 1, "read_404": 1})
+        result = await r.run()
+        assert (result.error, result.reconcile_error is not None) == (None, True)
+        assert result.status.rows[RowState.unknown] == ROWS
+        assert await due_ms(r) == DUE_MS
 
 
 @pytest.mark.parametrize("way", ["stop", "pause", "hold"])

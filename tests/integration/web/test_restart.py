@@ -16,6 +16,7 @@ from dispatcher.clock import now_ms
 from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running import State
 from tests.integration.web.served import Served, served
+from tests.support.ledgers import raw
 
 SLOW = {"rate": {"per_second": 40, "in_flight": 4}}
 MINUTE_MS = 60_000
@@ -57,6 +58,34 @@ async def test_kill_9_in_the_middle_of_two(tmp_path: Path) -> None:
         s.check_each_once(120, "two")
 
 
+async def test_kill_9_while_its_file_is_read(tmp_path: Path) -> None:
+    """The next server reads it anew, and each row is there once."""
+    rows = 60_000
+    async with served(tmp_path) as s:
+        draft = await s.draft("spring", rows)
+        ledger = tmp_path / "state" / "ledger.sqlite3"
+        await s.running.launch(draft, who="Anna", confirmed=1, due_ms=now_ms() + 2_000)
+        await s.stop()
+        async with process(s) as server:
+            async with asyncio.timeout(40):
+                while not loaded(ledger):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            server.kill()
+            await server.wait()
+        assert 0 < loaded(ledger) < rows
+        await s.start()
+        await s.until_state(draft, State.held)
+        status = await s.status(draft)
+        assert (status.rows[RowState.planned], sum(status.rows.values()), status.earlier_rows) == (rows, rows, {})
+        assert s.creates() == 0
+
+
+def loaded(ledger: Path) -> int:
+    """Rows that are in the ledger, of a file that may not be there whole."""
+    with raw(ledger) as db:
+        return int(db.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+
 async def test_sigterm_ends_the_process(tmp_path: Path) -> None:
     """It ends by itself, soon, and what was wanted goes on in the next."""
     async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
@@ -89,6 +118,25 @@ async def test_off_for_long_is_held(tmp_path: Path) -> None:
         await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
         await s.until_state(draft, State.finished)
         s.check_each_once(80)
+
+
+async def test_asleep_for_long_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop that is opened again goes on with nothing by itself: what runs stops at its next rows."""
+    monkeypatch.setattr("dispatcher.web.running.supervisor.ALIVE_EVERY_S", 0.1)
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02, start=False) as s:
+        ahead_ms = 0
+        s.now_ms = lambda: now_ms() + ahead_ms
+        await s.start()
+        draft = await s.launched("spring", 120)
+        await s.until_created("one", 10)
+        await asyncio.sleep(0.5)
+        assert await s.state(draft) is State.sending
+        ahead_ms = 40 * MINUTE_MS
+        await s.until_state(draft, State.held)
+        assert (await s.why(draft)).startswith("dispatcher was off from ")
+        sent = s.creates()
+        await asyncio.sleep(2.5)
+        assert s.creates() == sent < 120
 
 
 async def test_a_short_absence_goes_on(tmp_path: Path) -> None:
@@ -132,7 +180,7 @@ async def test_a_schedule_taken_back(tmp_path: Path) -> None:
         draft = await s.launched("spring", 10, due_ms=now_ms() + 1_500)
         draft = await s.running.unschedule(draft, who="Ben")
         await asyncio.sleep(4)
-        assert (await s.state(draft), s.creates()) == (State.checked, 0)
+        assert (await s.state(draft), s.creates(), (await s.status(draft)).due_ms) == (State.checked, 0, None)
         draft = await s.running.launch(draft, who="Ben", confirmed=10)
         await s.until_state(draft, State.finished)
         s.check_each_once(10)

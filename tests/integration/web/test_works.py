@@ -52,13 +52,27 @@ async def test_recall_ends_this_campaigns_alone(tmp_path: Path) -> None:
     async with served(tmp_path, overrides=SLOW, latency_s=0.02, ends_after_s=None) as s:
         draft = await s.launched("spring", 20)
         await s.until_state(draft, State.finished)
-        other = await s.launched("summer", 60, first=1001)
+        other = await s.launched("summer", 200, first=1001)
         await s.until_created("one", 30)
         result = await s.running.recall(await s.fresh(draft), who="Anna")
         assert (result.error, result.ended) == (None, 20)
+        assert s.creates() < 200
+        assert await s.state(draft) is State.finished
         await s.until_state(other, State.finished)
-        assert s.sandboxes["one"].stats()["active"] == 60
-        s.check_each_once(80)
+        assert s.sandboxes["one"].stats()["active"] == 200
+        s.check_each_once(220)
+
+
+async def test_a_recall_pauses_what_is_left(tmp_path: Path) -> None:
+    """Whoever calls back what was sent does not want the others reached."""
+    async with served(tmp_path, overrides=SLOW, latency_s=0.02, ends_after_s=None) as s:
+        draft = await s.launched("spring", 100)
+        await s.until_created("one", 10)
+        result = await s.running.recall(await s.fresh(draft), who="Anna")
+        sent = s.creates()
+        assert (result.ended, await s.state(draft), await s.why(draft)) == (sent, State.paused, "recalled by Anna")
+        await asyncio.sleep(2.5)
+        assert (s.creates(), s.sandboxes["one"].stats()["active"]) == (sent, 0)
 
 
 async def test_retry_of_one_code(tmp_path: Path) -> None:
@@ -99,21 +113,40 @@ async def test_rows_in_doubt_are_looked_up(tmp_path: Path) -> None:
 
 
 async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
-    """Rows of the first file that it lacks stay; the new ones are sent, and nobody twice."""
+    """Rows of the first file that it lacks stay, those that wait, too; the new ones are sent, and nobody twice."""
     async with served(tmp_path) as s:
         source = tmp_path / "spring.csv"
         source.write_text(
             "phone,first_name\n" + "".join(f"{phone(n)},Name\n" for n in range(1, 11)) + "12,Name\n", encoding="utf-8"
         )
         draft = await s.draft("spring", 10, source=source)
+        s.faults({"reject": 0.5})
         draft = await s.running.launch(draft, who="Anna", confirmed=10)
         await s.until_state(draft, State.finished)
+        s.faults({})
+        refused = (await s.status(draft)).rows[RowState.rejected]
         assert (await s.status(draft)).rows[RowState.invalid] == 1
+        await s.running.pause(draft, who="Ben", reason="wait")
+        await s.running.retry(await s.fresh(draft), RetryChoice(all_rejected=True), confirmed=refused, who="Ben")
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
-        draft = await s.running.correct(await s.fresh(draft), corrected, confirmed=1, who="Ben")
+        draft = await s.running.correct(await s.fresh(draft), corrected, confirmed=refused + 1, who="Ben")
+        await s.running.go_on(draft, who="Ben", seen=await s.seen(draft))
         async with asyncio.timeout(20):
             while (await s.fresh(draft)).planned < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(11)
+
+
+async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
+    """The run that ends then takes the order back; what came meanwhile is sent all the same."""
+    async with served(tmp_path, latency_s=0.5) as s:
+        draft = await s.launched("spring", 10)
+        await s.until_created("one", 10)
+        corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
+        assert s.running.running(draft.draft_id) is not None
+        await s.running.correct(await s.fresh(draft), corrected, confirmed=11, who="Ben")
+        await s.until_created("one", 11)
         await s.until_state(draft, State.finished)
         s.check_each_once(11)
 
