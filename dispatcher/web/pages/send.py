@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from dispatcher.campaign.flow_check import check_flow
 from dispatcher.campaign.outlook import outlook, read_count
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
@@ -152,7 +151,7 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
     site = request.app[SITE]
     account = site.accounts.of(draft)
     async with opened_check(site, draft) as rehearsal:
-        flow = await check_flow(rehearsal, has_credentials=account.credentials is not None)
+        flow = await site.flow_checks.of(draft, rehearsal, has_credentials=account.credentials is not None)
         status = await rehearsal.status()
         waiting, prospect = await rehearsal.ahead(whole_campaign=True)
         left_out = await rehearsal.reasons()
@@ -163,7 +162,7 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
             cooled_off=await rehearsal.cooled_off(whole_campaign=True),
         )
         contacted = left_out.get(Reason.contacted.value, 0)
-    revision = flow.preview.revision if flow.preview is not None else None
+    revision = flow.revision
     errors = [finding_words(one) for one in flow.findings if one.severity is Severity.error]
     off = not_checked(flow) or " ".join(f"{words.message} {words.what_to_do}".strip() for words in errors)
     most = account.settings.guard.max_rows
