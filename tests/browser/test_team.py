@@ -57,7 +57,7 @@ async def test_a_person_from_first_to_last(team: Server, visitors: Visitors) -> 
 
     await page.get_by_role("link", name="Change Anna").click()
     assert await everything(page) == []
-    await page.get_by_label("Own numbers").fill("+1 202 555 0101\n+1 202 555 0102")
+    await page.get_by_role("textbox", name="Own numbers").fill("+1 202 555 0101\n+1 202 555 0102")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("row", name="Anna")).to_contain_text("+12025550101, +12025550102")
     await page.get_by_role("link", name="Change Anna").click()
