@@ -13,8 +13,8 @@ from aiohttp import web
 from dispatcher.clock import now_ms
 from dispatcher.web.access import Action
 from dispatcher.web.drafts import line
-from dispatcher.web.headers import add_headers
 from dispatcher.web.forms import whole
+from dispatcher.web.headers import add_headers
 from dispatcher.web.history import history_lines
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page
