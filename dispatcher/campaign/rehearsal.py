@@ -49,7 +49,7 @@ class Rehearsal(CampaignView):
     async def preflight(self) -> list[Finding]:
         """See `Campaign.preflight`."""
         with self._stops.operation() as stop:
-            return await preflight(self._context, await self._look(stop))
+            return await preflight(self._context, self._seen or await self._look(stop))
 
     async def first_request(self) -> PlannedRequest | None:
         """What would be sent first; None: nothing."""

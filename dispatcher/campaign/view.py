@@ -76,6 +76,15 @@ class CampaignView:
         return published.revision if published is not None else None
 
     @property
+    def seen_flow(self) -> SeenFlow | None:
+        """The flow as Studio showed it last; None: it was not asked."""
+        return self._seen
+
+    def take_flow(self, seen: SeenFlow) -> None:
+        """Use this answer of Studio's, which somebody else has got a moment ago, instead of asking again."""
+        self._seen = seen
+
+    @property
     def is_blocked(self) -> bool:
         """Whether another program keeps its ledger from being written."""
         return self._context.ledger.blocked_by() is not None

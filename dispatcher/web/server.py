@@ -23,6 +23,7 @@ from dispatcher.web.app import build_app
 from dispatcher.web.checking import Checker
 from dispatcher.web.downloads import Downloads
 from dispatcher.web.errands import Errands
+from dispatcher.web.flow_checks import FlowChecks
 from dispatcher.web.flows import Flows
 from dispatcher.web.health import LoopLag
 from dispatcher.web.live import Live
@@ -110,6 +111,7 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
         accounts=accounts,
         store=store,
         flows=Flows(accounts),
+        flow_checks=FlowChecks(),
         tries=Tries(store.users),
         supervisor=Supervisor(store, accounts, words=_sentence),
         checker=Checker(store, accounts),

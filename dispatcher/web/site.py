@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dispatcher.web.checking import Checker
     from dispatcher.web.downloads import Downloads
     from dispatcher.web.errands import Errands
+    from dispatcher.web.flow_checks import FlowChecks
     from dispatcher.web.flows import Flows
     from dispatcher.web.health import LoopLag
     from dispatcher.web.live import Live
@@ -32,6 +33,7 @@ class Site:
     store: Store
     address: Address
     flows: Flows
+    flow_checks: FlowChecks
     tries: Tries
     supervisor: Supervisor
     checker: Checker

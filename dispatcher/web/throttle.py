@@ -1,7 +1,7 @@
 """How long somebody who types wrong passwords waits. The time is passed in; nothing is kept over a restart.
 
-Counted are failures of a name from an address, of an address, and of a name. The first five of a name from an address
-are free, then each doubles the wait: 1, 2, 4 … seconds, at most a quarter of an hour. An address and a name have more
+Counted are failures of a name from an address, of an address, and of a name. The first four of a name from an address
+are free, the fifth makes it wait 32 seconds, and each further one twice as long, at most a quarter of an hour. An address and a name have more
 free, as an office has one address, and anybody can type another's name: whoever has signed in from an address before
 does not wait for what others type elsewhere. And each ten minutes one of theirs is forgotten: typing errors do not add
 up over weeks.
@@ -14,10 +14,12 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-#: Failures without a wait, of a name from an address,
-FREE = 5
+#: From this failure on there is a wait, of a name from an address,
+FIRST = 5
 #: of an address, whatever the names, and of a name, wherever from.
-FREE_OF_ONE = 30
+FIRST_OF_ONE = 30
+#: The first wait; each further one is twice as long.
+WAIT_MIN_S = 32.0
 WAIT_MAX_S = 15 * 60.0
 #: A name alone waits less: all who try it together must not keep its owner out.
 WAIT_OF_NAME_MAX_S = 30.0
@@ -62,9 +64,9 @@ class Throttle:
     def failed(self, name: str, address: str, *, now_s: float) -> None:
         """A wrong password, or an unknown name: both count alike."""
         where = _network(address)
-        self._count(self._pairs, (name, where), now_s, FREE, WAIT_MAX_S, 0.0)
-        self._count(self._addresses, where, now_s, FREE_OF_ONE, WAIT_MAX_S, 1 / ONE_FORGOTTEN_S)
-        self._count(self._names, name, now_s, FREE_OF_ONE, WAIT_OF_NAME_MAX_S, 1 / ONE_FORGOTTEN_S)
+        self._count(self._pairs, (name, where), now_s, FIRST, WAIT_MAX_S, 0.0)
+        self._count(self._addresses, where, now_s, FIRST_OF_ONE, WAIT_MAX_S, 1 / ONE_FORGOTTEN_S)
+        self._count(self._names, name, now_s, FIRST_OF_ONE, WAIT_OF_NAME_MAX_S, 1 / ONE_FORGOTTEN_S)
 
     def succeeded(self, name: str, address: str) -> None:
         """The right password: this name's failures from here are forgotten. The address' are not: it may try others."""
@@ -84,7 +86,7 @@ class Throttle:
         counts: OrderedDict[Hashable, _Count],
         key: Hashable,
         now_s: float,
-        free: int,
+        first: int,
         wait_max_s: float,
         forgotten_per_s: float,
     ) -> None:
@@ -93,10 +95,10 @@ class Throttle:
             count = counts[key] = _Count(0, now_s, now_s)
         count.failures = max(0.0, count.failures - (now_s - count.last_s) * forgotten_per_s) + 1
         count.last_s = now_s
-        over = int(count.failures) - free
+        over = int(count.failures) - first
         if over >= 0:
             # Bounded before it is a power: a million failures must not be a number of a million digits.
-            count.until_s = now_s + min(2.0 ** min(over, 20), wait_max_s)
+            count.until_s = now_s + min(WAIT_MIN_S * 2 ** min(over, 20), wait_max_s)
         counts.move_to_end(key)
         if len(counts) > self._remembered:
             counts.popitem(last=False)

@@ -59,6 +59,13 @@ class Tries:
             return Refused(sentence=f"{WRONG} Try again in {duration(math.ceil(wait_s))}.")
         return Refused(sentence=WRONG)
 
+    async def again(self, user: User, password: str, source: str) -> str:
+        """Whether somebody who is signed in still knows the password; what is wrong, empty: nothing."""
+        tried = await self.password(user.name, password, source)
+        if isinstance(tried, Refused):
+            return tried.sentence.replace(WRONG, "The password is wrong.")
+        return "" if tried.user_id == user.user_id else "Sign in again."
+
     def _of(self, source: str) -> int:
         return sum(known == source for _, known in self._under_way)
 

@@ -79,8 +79,8 @@ class Keys:
         await self._keyboard.press(target, "Space")
 
     async def give(self, target: Locator, path: Path) -> None:
-        """Enter opens the browser's own window."""
+        """Space opens the browser's own window."""
         await self._keyboard.reach(target)
         async with self._page.expect_file_chooser() as chooser:
-            await self._page.keyboard.press("Enter")
+            await self._page.keyboard.press("Space")
         await (await chooser.value).set_files(path)

@@ -129,7 +129,7 @@ async def test_a_preparer_tests_to_own_numbers(team: Server, sandbox: SandboxPro
     await paul.check()
     await paul.preview()
     await paul.button("Send test to me").click()
-    await expect(paul.page.get_by_text(re.compile("^Test, "))).to_be_visible()
+    await expect(paul.page.get_by_text(re.compile("^Test today .* started, execution"))).to_be_visible()
     token = await paul.page.locator("main [name=_token]").first.get_attribute("value")
     version = await paul.page.locator("main [name=version]").first.get_attribute("value")
     form: dict[str, str | float | bool] = {

@@ -48,7 +48,7 @@ async def test_from_file_to_finished(
     await way.preview()
     await way.page.get_by_label("Your number").fill("+1 202 555 0999")
     await way.button("Send test to me").click()
-    await expect(way.page.get_by_text(re.compile("^Test, "))).to_be_visible()
+    await expect(way.page.get_by_text(re.compile("^Test today .* started, execution"))).to_be_visible()
     await way.to_send()
     await way.send(ROWS)
     await way.state("Finished")

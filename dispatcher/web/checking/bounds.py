@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from pathlib import Path
 
 try:
     import resource
@@ -13,6 +14,8 @@ except ImportError:  # no such bounds on Windows
 
 #: Address space. Enough for files of some hundred megabytes; what a file unpacks to is bounded by intake.
 MEMORY_MAX_BYTES = 1_500 << 20
+#: The largest file that it may write: a few megabytes can unpack to rows that would fill any disk.
+WRITTEN_MAX_BYTES = 4 << 30
 NICE = 10
 #: What the child ends with where its server has gone.
 ORPHANED = 3
@@ -25,8 +28,18 @@ def bound() -> None:
             os.nice(NICE)
     if resource is not None:
         _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
+        _limit(resource.RLIMIT_FSIZE, WRITTEN_MAX_BYTES)
         # A core would hold the contacts.
         _limit(resource.RLIMIT_CORE, 0)
+
+
+def is_full(path: Path) -> bool:
+    """Whether a write has failed because of the bound, and not of a full disk: what failed is taken back by then."""
+    if resource is not None:
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        with contextlib.suppress(OSError):
+            return most != resource.RLIM_INFINITY and path.stat().st_size > 0.4 * most
+    return False
 
 
 def end_with(descriptor: int) -> None:

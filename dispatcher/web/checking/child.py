@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 
-from dispatcher.errors import DispatcherError, InputError
+from dispatcher.errors import DispatcherError, InputError, LedgerFull
 from dispatcher.remedies import Advice
 from dispatcher.web.checking import jobs
+from dispatcher.web.checking.bounds import is_full
 from dispatcher.web.checking.counting import check
 from dispatcher.web.checking.looking import look_at
 from dispatcher.web.words import words_of
@@ -42,7 +43,8 @@ def run(line: bytes) -> int:
     try:
         result = asyncio.run(_done(job))
     except DispatcherError as error:
-        _say({"error": said(error, jobs.names_of(job))})
+        is_many = isinstance(error, LedgerFull) and isinstance(job, jobs.CheckJob) and is_full(Path(job.scratch))
+        _say({"error": said(_too_many() if is_many else error, jobs.names_of(job))})
     except MemoryError:
         _say({"error": said(too_large(), {})})
     except Exception as error:
@@ -76,6 +78,13 @@ def too_large() -> InputError:
     return InputError(
         "the file needs too much memory to be read, or it is damaged",
         fix=Advice("save it as CSV, or in smaller parts, and upload it again"),
+    )
+
+
+def _too_many() -> InputError:
+    return InputError(
+        "the file has more rows than can be checked here",
+        fix=Advice("check that it is the right file, or upload it in smaller parts"),
     )
 
 

@@ -32,8 +32,7 @@ def look_at(job: LookJob) -> dict[str, Any]:
     encodings = samples(path) if wanted.encoding is None else []
     if encodings:
         wanted = wanted.model_copy(update={"encoding": encodings[0].encoding})
-    sheets = _sheets(path, wanted)
-    seen = _look(path, wanted, sheets)
+    seen, sheets = _look(path, wanted)
     numbers = numbers_column(seen.columns)
     country = region(seen.cells[numbers.name]) if numbers.name is not None else None
     notes = told(seen.notes, job.file)
@@ -57,8 +56,19 @@ def look_at(job: LookJob) -> dict[str, Any]:
     }
 
 
+def _look(path: Path, wanted: InputSettings) -> tuple[Look, tuple[str, ...]]:
+    """The sheet that is wanted, else the likely one; and all of them, where there are several to choose from."""
+    from dispatcher.intake.looking import look
+
+    if wanted.sheet is not None:
+        return look(path, wanted), _sheets(path, wanted)
+    try:
+        return look(path, wanted), ()
+    except SheetNotChosen as several:
+        return _likely(path, wanted, several.sheets), several.sheets
+
+
 def _sheets(path: Path, wanted: InputSettings) -> tuple[str, ...]:
-    """A workbook's sheets where there are several to choose from. Raises: InputError."""
     from dispatcher.intake.formats import open_table
 
     try:
@@ -66,17 +76,15 @@ def _sheets(path: Path, wanted: InputSettings) -> tuple[str, ...]:
     except SheetNotChosen as several:
         return several.sheets
     except DispatcherError:
-        # Of one sheet: it is told when that is looked at.
+        # Of one sheet, and not of the one that is wanted.
         return ()
     return ()
 
 
-def _look(path: Path, wanted: InputSettings, sheets: Sequence[str]) -> Look:
-    """The sheet that is wanted; else the one that has numbers, else the first that can be looked at."""
+def _likely(path: Path, wanted: InputSettings, sheets: Sequence[str]) -> Look:
+    """The sheet that alone has numbers, else the first that can be looked at."""
     from dispatcher.intake.looking import look
 
-    if not sheets or wanted.sheet is not None:
-        return look(path, wanted)
     looks: list[tuple[str, Look]] = []
     failed: DispatcherError | None = None
     for sheet in sheets[:SHEETS_MAX]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dispatcher.campaign.flow_check import FlowCheck, NotChecked, check_flow
+from dispatcher.campaign.flow_check import NotChecked
 from dispatcher.campaign.problems import bad_rows
 from dispatcher.clock import now_ms
 from dispatcher.model import Reason
@@ -18,6 +18,7 @@ from dispatcher.web.access import Action
 from dispatcher.web.checks import opened_check
 from dispatcher.web.corrections import corrected_draft
 from dispatcher.web.drafts import unsent_draft
+from dispatcher.web.flow_checks import FlowFound
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page
 from dispatcher.web.site import SITE
@@ -60,7 +61,8 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
         if chosen not in {one.code for one in reasons}:
             chosen = ""
         rows = await bad_rows(rehearsal, after_row=after_row, reason=chosen or None, limit=PAGE_ROWS + 1)
-        flow = await check_flow(rehearsal, has_credentials=site.accounts.of(draft).credentials is not None)
+        has_credentials = site.accounts.of(draft).credentials is not None
+        flow = await site.flow_checks.of(draft, rehearsal, has_credentials=has_credentials)
     counts: Mapping[str, int] = draft.check["rows"]
     is_more = len(rows) > PAGE_ROWS
     return render(
@@ -102,7 +104,7 @@ def found(words: Words, severity: Severity) -> Found:
     return Found(severity=severity.value, message=words.message, found=words.found, what_to_do=words.what_to_do)
 
 
-def not_checked(flow: FlowCheck) -> str:
+def not_checked(flow: FlowFound) -> str:
     """Why the flow was not looked at; empty: it was."""
     if flow.error is not None:
         words = words_of(flow.error)

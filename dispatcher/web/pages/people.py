@@ -20,7 +20,6 @@ from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE
 from dispatcher.web.store import Role, User
 from dispatcher.web.store.users import checked_name
-from dispatcher.web.tries import Refused
 from dispatcher.web.visitor import Visitor
 
 T = TypeVar("T")
@@ -147,10 +146,9 @@ async def change_own(request: web.Request, visitor: Visitor, sent: Form) -> web.
     new = sent.typed("new")
     _check_password(new, problems, field="new")
     if not problems:
-        tried = await site.tries.password(visitor.user.name, sent.typed("password"), visitor.source)
-        if isinstance(tried, Refused) or tried.user_id != visitor.user.user_id:
-            sentence = tried.sentence if isinstance(tried, Refused) else ""
-            problems["password"] = sentence.replace("The name or the password", "The password") or _GONE
+        wrong = await site.tries.again(visitor.user, sent.typed("password"), visitor.source)
+        if wrong:
+            problems["password"] = wrong
     if problems:
         return _own(request, visitor, problems, status=400)
     user_id = visitor.user.user_id

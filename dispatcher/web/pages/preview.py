@@ -20,16 +20,13 @@ from dispatcher.web.figures import masked, masked_sid
 from dispatcher.web.forms import Form
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
-from dispatcher.web.site import SITE
+from dispatcher.web.site import SITE, Site
 from dispatcher.web.store import Draft
 from dispatcher.web.texts import row_notes, shown_texts, spread_facts
 from dispatcher.web.times import short_moment
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import words_of
 
-#: A page is waited for: so many rows are looked at, and for so long.
-_ROWS_MAX = 2_000
-_BUDGET_S = 0.3
 _PLANNED = Selection(frozenset({RowState.planned}))
 
 
@@ -79,7 +76,10 @@ async def _show(
     if row and wanted is None:
         problems = {**problems, "row": "Type a row's number, as your spreadsheet shows it."}
     async with opened_check(site, draft) as rehearsal:
-        found, problems = await _preview(rehearsal, wanted, problems)
+        found, problems = await _preview(site, draft, rehearsal, wanted, problems)
+        spread = found
+        if not found.not_shown:
+            spread = await site.flow_checks.spread(draft, rehearsal)
         shown = await _row(rehearsal, found.row_number)
         number = found.row_number or 0
         following = await _first_after(rehearsal, number) if number else None
@@ -97,13 +97,13 @@ async def _show(
         preview=found,
         row_number=found.row_number,
         next_row=following,
-        longest_row=found.spread.longest.row_number if found.spread and found.spread.longest else None,
+        longest_row=spread.spread.longest.row_number if spread.spread and spread.spread.longest else None,
         to=shown.to,
         sender=shown.sender,
         along=shown.along,
         texts=shown_texts(found.row) if found.row else [],
         notes=row_notes(found.row) if found.row else [],
-        spread=spread_facts(found),
+        spread=spread_facts(spread),
         test=_test(draft.test, site.zone),
         test_off=test_off,
         own_numbers=[(number, number) for number in visitor.user.own_numbers] if visitor.user else [],
@@ -112,12 +112,12 @@ async def _show(
 
 
 async def _preview(
-    rehearsal: Rehearsal, row: int | None, problems: dict[str, str]
+    site: Site, draft: Draft, rehearsal: Rehearsal, row: int | None, problems: dict[str, str]
 ) -> tuple[FlowPreview, dict[str, str]]:
     """The row that was asked for; where that is none, the first, and what is wrong."""
     for wanted in (row, None):
         try:
-            found = await rehearsal.preview(row_number=wanted, rows_max=_ROWS_MAX, budget_s=_BUDGET_S)
+            found = await site.flow_checks.preview(draft, rehearsal, wanted)
         except DispatcherError as error:
             words = words_of(error)
             if wanted is None:

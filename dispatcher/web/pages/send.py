@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from dispatcher.campaign.flow_check import check_flow
 from dispatcher.campaign.outlook import outlook, read_count
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
@@ -16,6 +15,7 @@ from dispatcher.plurals import counted
 from dispatcher.studio.preflight import Severity
 from dispatcher.web.access import Action, needs_password
 from dispatcher.web.checks import opened_check
+from dispatcher.web.cookie import renew_cookie
 from dispatcher.web.corrections import add_correction, is_correction
 from dispatcher.web.drafts import check_version, unsent_draft
 from dispatcher.web.facts import Caution, ahead_facts, warnings
@@ -98,8 +98,9 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     if isinstance(due, Asked):
         problems[due.field] = due.message
         choices = due.choices
-    if needs_password(visitor.user, visitor.session.password_at_ms, now_ms=now_ms()):
-        problems |= await _password_problem(request, visitor, sent.text("password"))
+    asked = needs_password(visitor.user, visitor.session.password_at_ms, now_ms=now_ms())
+    if asked:
+        problems |= await _password_problem(request, visitor, sent.typed("password"))
     if problems or isinstance(due, Asked):
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, choices=choices)
     try:
@@ -120,7 +121,10 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         words = words_of(error)
         problems[""] = words.in_one
         return await _show(request, visitor, draft, answers, problems, ahead=ahead, status=409)
-    raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    response = web.HTTPSeeOther(f"/c/{draft.draft_id}")
+    if asked:
+        await renew_cookie(request, response)
+    raise response
 
 
 def _due(answers: Answers) -> int | Asked | None:
@@ -139,15 +143,15 @@ async def _password_problem(request: web.Request, visitor: Visitor, password: st
     assert visitor.user is not None
     if not password:
         return {"password": "Type your password again."}
-    user = await request.app[SITE].store.users.check(visitor.user.name, password)
-    return {} if user is not None and user.user_id == visitor.user.user_id else {"password": "The password is wrong."}
+    wrong = await request.app[SITE].tries.again(visitor.user, password, visitor.source)
+    return {"password": wrong} if wrong else {}
 
 
 async def _ahead(request: web.Request, draft: Draft) -> Ahead:
     site = request.app[SITE]
     account = site.accounts.of(draft)
     async with opened_check(site, draft) as rehearsal:
-        flow = await check_flow(rehearsal, has_credentials=account.credentials is not None)
+        flow = await site.flow_checks.of(draft, rehearsal, has_credentials=account.credentials is not None)
         status = await rehearsal.status()
         waiting, prospect = await rehearsal.ahead(whole_campaign=True)
         left_out = await rehearsal.reasons()
@@ -158,7 +162,7 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
             cooled_off=await rehearsal.cooled_off(whole_campaign=True),
         )
         contacted = left_out.get(Reason.contacted.value, 0)
-    revision = flow.preview.revision if flow.preview is not None else None
+    revision = flow.revision
     errors = [finding_words(one) for one in flow.findings if one.severity is Severity.error]
     off = not_checked(flow) or " ".join(f"{words.message} {words.what_to_do}".strip() for words in errors)
     most = account.settings.guard.max_rows

@@ -134,7 +134,12 @@ class Desk:
         if isinstance(outcome.error, FlowChanged) and outcome.error.revision is not None:
             self._revisions[entry.draft.draft_id] = outcome.error.revision
         if outcome.came is Came.failed and outcome.error is not None:
-            await self._hold(entry, self._words(outcome.error))
+            await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
+            return
+        draft = await self.store.drafts.get(entry.draft.draft_id)
+        if draft is not None and draft.planned < len(draft.uploads):
+            # Corrected rows came while the last of the others were sent: nothing was left to send by then.
+            await self._order_unplanned(draft)
 
     async def _draft_of(self, order: Ordered) -> Draft | None:
         """The launched draft that a campaign is sent from; None: it is not the page's."""
@@ -161,18 +166,30 @@ class Desk:
         sid, url = canonical_sid(sends.credentials.account_sid), canonical_url(sends.settings.studio_url)
         return (sid, url) == (account.account_sid, account.base_url)
 
+    async def _order_unplanned(self, draft: Draft) -> None:
+        """Have a launched draft's files sent that are not in the ledger yet, unless somebody has stopped it."""
+        sends = await self.settings_of(draft)
+        view = await self.register.make(draft.name, sends.settings, sends.required())
+        wish = await view.wish()
+        if wish.due_ms is None and wish.pause is None:
+            chosen_ms = draft.due_ms if not draft.planned else None
+            await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+
     # --- holding ---
 
-    async def _hold(self, entry: Entry, reason: str) -> None:
-        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written."""
+    async def _hold(self, entry: Entry, reason: str, *, told: str = "") -> None:
+        """Hold a campaign until a person has looked; never raises for a ledger that cannot be written.
+
+        `told`: in the log and the history, in place of a reason that may hold a cell.
+        """
         campaign = entry.order.campaign
-        logger.warning("campaign %s is held: %s", entry.draft.draft_id, reason)
+        logger.warning("campaign %s is held: %s", entry.draft.draft_id, told or reason)
         self._unwritten[campaign.campaign_id] = campaign, Pause(at_ms=self._now_ms(), by=PausedBy.held, reason=reason)
         await self._write_held()
         try:
-            await self._note("held", entry.draft, who=SERVER, source="", reason=reason)
-        except LedgerError:
-            logger.exception("the history could not be written")
+            await self._note("held", entry.draft, who=SERVER, source="", reason=told or reason)
+        except LedgerError as error:
+            logger.warning("the history could not be written: %s", error.code)
 
     async def _write_held(self) -> None:
         """Write what could not be written, as far as it can be now."""
@@ -182,7 +199,7 @@ class Desk:
             except CampaignNotFound:
                 pass
             except LedgerError as error:
-                logger.warning("a hold could not be written: %s", error.message)
+                logger.warning("a hold could not be written: %s", error.code)
                 continue
             self._unwritten.pop(campaign_id, None)
 

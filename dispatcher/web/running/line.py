@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -13,6 +14,8 @@ from dispatcher.web.running.standing import Entry
 from dispatcher.web.running.turn import Came, Outcome, Share, Turn
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 #: How often an account is asked for again that another program works for.
 POLL_S = 2.0
@@ -61,8 +64,14 @@ class Line:
         """Take turns until `stop`."""
         while not self._stopping:
             self._wanted.clear()
-            if await self._one_turn():
-                continue
+            try:
+                if await self._one_turn():
+                    continue
+            except DispatcherError as error:
+                # A ledger that cannot be read now: it is asked for again.
+                logger.warning("the line of an account stands still: %s", error.code)
+            except Exception:
+                logger.exception("a bug in an account's line")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._wanted.wait()

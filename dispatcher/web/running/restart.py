@@ -26,6 +26,8 @@ class Due:
     is_chosen: bool
     #: Its file is in the ledger already: it has begun, or could have.
     is_begun: bool
+    #: The time that its rows wait for; None: for none.
+    next_at_ms: int | None = None
 
 
 def held_at_start(due: Due, mark: Mark, host_id: str, now_ms: int, zone: tzinfo | None = None) -> str | None:
@@ -39,7 +41,9 @@ def held_at_start(due: Due, mark: Mark, host_id: str, now_ms: int, zone: tzinfo 
         # A ledger with orders, and no server that has ever been here: the page's own file is gone.
         return "It is not known when dispatcher was here last"
     away_ms = now_ms - mark.alive_at_ms
-    if away_ms > GRACE_MS and due.due_ms <= now_ms and not missed(due, now_ms):
+    # What waited for its hours meanwhile, and still does, has missed nothing.
+    was_wanted = due.due_ms <= now_ms and (due.next_at_ms is None or now_ms - due.next_at_ms > GRACE_MS)
+    if away_ms > GRACE_MS and was_wanted and not missed(due, now_ms):
         return f"dispatcher was off from {span_text(mark.alive_at_ms, now_ms, zone)}"
     return held_as_late(due, now_ms, zone)
 

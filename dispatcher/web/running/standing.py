@@ -43,7 +43,12 @@ class Entry:
         """Its time."""
         due_ms = self.order.wish.due_ms
         assert due_ms is not None, "it is ordered"
-        return Due(due_ms=due_ms, is_chosen=self.draft.due_ms == due_ms, is_begun=self.draft.planned > 0)
+        return Due(
+            due_ms=due_ms,
+            is_chosen=self.draft.due_ms == due_ms,
+            is_begun=self.draft.planned > 0,
+            next_at_ms=self.order.next_at_ms,
+        )
 
     @property
     def is_unplanned(self) -> bool:

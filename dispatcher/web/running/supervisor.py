@@ -115,14 +115,9 @@ class Supervisor(Works):
             if draft.stage is not Stage.launched or draft.planned >= len(draft.uploads):
                 continue
             try:
-                sends = await self.settings_of(draft)
-                view = await self.register.make(draft.name, sends.settings, sends.required())
-                wish = await view.wish()
-                if wish.due_ms is None and wish.pause is None:
-                    chosen_ms = draft.due_ms if not draft.planned else None
-                    await view.order(wish, chosen_ms or draft.launched_at_ms or self._now_ms())
+                await self._order_unplanned(draft)
             except DispatcherError as error:
-                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.message)
+                logger.warning("campaign %s could not be ordered: %s", draft.draft_id, error.code)
 
     async def _hold_all(self, mark: Mark) -> None:
         """Hold whatever does not go on by itself after this server was away, or is another one."""
@@ -143,7 +138,7 @@ class Supervisor(Works):
                     if stand(entry, self._now_ms()) in (Stand.ready, Stand.late):
                         self.line(entry.order.campaign.account.account_id).wake()
             except DispatcherError as error:
-                logger.warning("what is wanted could not be read: %s", error.message)
+                logger.warning("what is wanted could not be read: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
             await asyncio.sleep(POLL_S)
@@ -157,7 +152,7 @@ class Supervisor(Works):
                     await self._hold_all(Mark(alive_at_ms=self._alive_at_ms, host_id=self._host_id))
                 await self._tell_alive()
             except DispatcherError as error:
-                logger.warning("it could not be written that this server is alive: %s", error.message)
+                logger.warning("it could not be written that this server is alive: %s", error.code)
             except Exception:
                 logger.exception("a bug in the supervisor")
 

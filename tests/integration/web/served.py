@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.clock import now_ms
+from dispatcher.errors import DispatcherError
 from dispatcher.ledger.records import CampaignStatus
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.sandbox.faults import parse_phases
@@ -38,6 +39,8 @@ class FewAccounts:
     folder: str
     base_urls: Mapping[str, str]
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Why there are no credentials.
+    problem: DispatcherError | None = None
 
     @property
     def settings(self) -> Settings:
@@ -48,6 +51,9 @@ class FewAccounts:
         """See `Accounts`."""
         assert draft.profile is not None
         sid = account_sid(draft.profile)
+        if self.problem is not None:
+            settings = self._settings(draft.profile, draft.settings)
+            return AccountSettings(settings=settings, credentials=None, problem=self.problem)
         credentials = Credentials(account_sid=sid, username=sid, password="not-a-real-token")
         return AccountSettings(settings=self._settings(draft.profile, draft.settings), credentials=credentials)
 

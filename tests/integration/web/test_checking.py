@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +21,8 @@ from dispatcher.settings import load
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.checking import Checker, Progress, scratch_of
 from dispatcher.web.checking.checker import WAITING_MAX
-from dispatcher.web.checking.jobs import File, LookJob, job_line
+from dispatcher.web.checking.jobs import CheckJob, File, Job, LookJob, job_line
+from dispatcher.web.checking.process import run_job
 from dispatcher.web.store import Draft, Stage, Store, open_store
 
 CORPUS = Path(__file__).resolve().parents[2] / "data" / "corpus"
@@ -336,16 +338,23 @@ async def test_a_restart_checks_what_was_being_checked(desk: Desk) -> None:
     assert (await desk.ended(check)).stage is Stage.checked
 
 
+@linux
 async def test_what_changes_meanwhile_is_checked(desk: Desk) -> None:
     """A result never belongs to settings that hold no more; a change of anything else does not lose it."""
     draft = await desk.draft(csv(*ROWS), **{key.replace(".", "__"): value for key, value in COLUMNS.items()})
     await desk.checker.check(draft)
+    child = await one_child()
     changed = await desk.store.drafts.change(draft.draft_id, draft.version, settings={**COLUMNS, "columns.to": "name"})
     assert changed is not None
+    for _ in range(3000):
+        if (again := children()) and again != [child]:
+            break
+        await asyncio.sleep(0.01)
     assert await desk.store.drafts.change(draft.draft_id, changed.version, test={"to": "me"}) is not None
     draft = await desk.ended(draft)
     assert draft.check is not None
     assert draft.check["rows"]["planned"] == 0
+    assert draft.test == {"to": "me"}
 
 
 async def test_a_file_that_is_gone_is_told(desk: Desk) -> None:
@@ -363,29 +372,96 @@ async def test_a_child_ends_with_its_server(tmp_path: Path) -> None:
     """A server that was killed closes nothing in good order: its child reads no file for nobody."""
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "dispatcher.web.checking",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert child.stdin is not None
-    child.stdin.write(job_line(LookJob(file=File(upload_id="u", path=str(pipe), name="a.csv"), settings={})))
-    await child.stdin.drain()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(child.wait(), 2)
-    child.stdin.close()
-    assert await asyncio.wait_for(child.wait(), 10) == 3
-    assert child.stderr is not None
-    assert await child.stderr.read() == b""
+    async with child_of(look_job(pipe)) as child:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(child.wait(), 2)
+        assert child.stdin is not None
+        child.stdin.close()
+        assert await asyncio.wait_for(child.wait(), 10) == 3
 
 
 async def test_nothing_of_a_contact_is_printed(tmp_path: Path) -> None:
     """On standard error, also of what libraries warn of; the answer alone has it."""
     path = tmp_path / "a.csv"
     write(path, csv("phone,name", '+12025550100,"Ann', "+12025550101,\x00Bob"))
+    async with child_of(look_job(path)) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert (await child.stdout.readline()).startswith(b'{"')
+        await child.wait()
+        told = await child.stderr.read()
+        assert b"555" not in told
+        assert b"Ann" not in told
+
+
+@linux
+async def test_a_file_of_too_many_rows_fills_no_disk(tmp_path: Path) -> None:
+    """A few megabytes can unpack to rows without end: what is written of them is bounded, and that is told."""
+    path = tmp_path / "a.csv"
+    write(path, csv("phone,name", *(f"+4915100{number:06d},Ann" for number in range(20_000))))
+    job = CheckJob(
+        campaign="spring",
+        files=(File(upload_id="u", path=str(path), name="a.csv"),),
+        planned=0,
+        settings={"columns": {"to": "phone"}, "campaign": {"from": "+15550001111"}, "state": {"dir": str(tmp_path)}},
+        account_sid=None,
+        scratch=str(tmp_path / "check" / "ledger.sqlite3"),
+        again=False,
+    )
+    async with child_of(job, written_max_bytes=500_000) as child:
+        assert child.stdout is not None
+        last = (await child.stdout.read()).splitlines()[-1]
+    assert b"The file has more rows than can be checked here." in last
+    assert size(tmp_path / "check" / "ledger.sqlite3") <= 500_000
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+@linux
+async def test_a_child_has_bounds_and_no_secret(tmp_path: Path) -> None:
+    """Little of the processor, so much memory, no core; and nothing of the credentials that its server has."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    task = asyncio.create_task(run_job(look_job(pipe), lambda progress: None))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TWILIO_AUTH_TOKEN", "very-secret")
+            patch.setenv("TWILIO_EU_API_SECRET", "very-secret")
+            child = await one_child()
+        for _ in range(500):
+            if limits_of(child)["Max address space"] != "unlimited":
+                break
+            await asyncio.sleep(0.01)
+        assert limits_of(child)["Max core file size"] == "0"
+        assert limits_of(child)["Max address space"] == str(1_500 << 20)
+        assert os.getpriority(os.PRIO_PROCESS, child) == os.getpriority(os.PRIO_PROCESS, 0) + 10
+        assert b"very-secret" not in read(Path(f"/proc/{child}/environ"))
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert children() == []
+
+
+def limits_of(pid: int) -> dict[str, str]:
+    """A process's limits: name -> the soft one."""
+    lines = Path(f"/proc/{pid}/limits").read_text("utf-8").splitlines()[1:]
+    return {line[:26].strip(): line[26:47].strip() for line in lines}
+
+
+def look_job(path: Path) -> LookJob:
+    return LookJob(file=File(upload_id="u", path=str(path), name="a.csv"), settings={})
+
+
+@contextlib.asynccontextmanager
+async def child_of(job: Job, *, written_max_bytes: int | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A child with its job, as a server starts it, but with what it prints."""
+
+    def bound() -> None:
+        if written_max_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (written_max_bytes, written_max_bytes))
+
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-W",
@@ -395,15 +471,15 @@ async def test_nothing_of_a_contact_is_printed(tmp_path: Path) -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=bound,
     )
     assert child.stdin is not None
-    child.stdin.write(job_line(LookJob(file=File(upload_id="u", path=str(path), name="a.csv"), settings={})))
-    await child.stdin.drain()
-    assert child.stdout is not None
-    assert child.stderr is not None
-    assert (await child.stdout.readline()).startswith(b'{"')
-    await child.wait()
-    told = await child.stderr.read()
-    assert b"555" not in told
-    assert b"Ann" not in told
-    child.stdin.close()
+    try:
+        child.stdin.write(job_line(job))
+        await child.stdin.drain()
+        yield child
+    finally:
+        child.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.communicate()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.campaign import open_campaign
-from dispatcher.errors import AccountLocked
-from dispatcher.model import RowState
+from dispatcher.clock import now_ms
+from dispatcher.errors import AccountLocked, AuthenticationError
+from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running import State
 from tests.integration.web.served import Served, served
 from tests.support.machine import Machine
@@ -126,6 +127,20 @@ async def test_a_disk_that_stays_full(tmp_path: Path) -> None:
         await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
         await s.until_state(draft, State.finished)
         s.check_each_once(300)
+
+
+async def test_credentials_that_are_gone(tmp_path: Path) -> None:
+    """It is held for that, may be looked at and paused all the same, and goes on once they are back."""
+    async with served(tmp_path) as s:
+        draft = await s.launched("spring", 10, due_ms=now_ms() + 1_500)
+        s.accounts.problem = AuthenticationError("there are no credentials")
+        await s.until_state(draft, State.held)
+        assert await s.why(draft)
+        assert (await s.running.pause(draft, who="Ben")).by is PausedBy.held
+        s.accounts.problem = None
+        await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
+        await s.until_state(draft, State.finished)
+        s.check_each_once(10)
 
 
 async def test_a_file_that_is_gone(tmp_path: Path) -> None:

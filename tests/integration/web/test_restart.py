@@ -16,6 +16,7 @@ from dispatcher.clock import now_ms
 from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running import State
 from tests.integration.web.served import Served, served
+from tests.support.ledgers import raw
 
 SLOW = {"rate": {"per_second": 40, "in_flight": 4}}
 MINUTE_MS = 60_000
@@ -55,6 +56,34 @@ async def test_kill_9_in_the_middle_of_two(tmp_path: Path) -> None:
             assert (rows[RowState.created], sum(rows.values())) == (120, 120)
         s.check_each_once(120)
         s.check_each_once(120, "two")
+
+
+async def test_kill_9_while_its_file_is_read(tmp_path: Path) -> None:
+    """The next server reads it anew, and each row is there once."""
+    rows = 60_000
+    async with served(tmp_path) as s:
+        draft = await s.draft("spring", rows)
+        ledger = tmp_path / "state" / "ledger.sqlite3"
+        await s.running.launch(draft, who="Anna", confirmed=1, due_ms=now_ms() + 2_000)
+        await s.stop()
+        async with process(s) as server:
+            async with asyncio.timeout(40):
+                while not loaded(ledger):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            server.kill()
+            await server.wait()
+        assert 0 < loaded(ledger) < rows
+        await s.start()
+        await s.until_state(draft, State.held)
+        status = await s.status(draft)
+        assert (status.rows[RowState.planned], sum(status.rows.values()), status.earlier_rows) == (rows, rows, {})
+        assert s.creates() == 0
+
+
+def loaded(ledger: Path) -> int:
+    """Rows that are in the ledger, of a file that may not be there whole."""
+    with raw(ledger) as db:
+        return int(db.execute("SELECT count(*) FROM rows").fetchone()[0])
 
 
 async def test_sigterm_ends_the_process(tmp_path: Path) -> None:

@@ -138,6 +138,19 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         s.check_each_once(11)
 
 
+async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
+    """The run that ends then takes the order back; what came meanwhile is sent all the same."""
+    async with served(tmp_path, latency_s=0.5) as s:
+        draft = await s.launched("spring", 10)
+        await s.until_created("one", 10)
+        corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
+        assert s.running.running(draft.draft_id) is not None
+        await s.running.correct(await s.fresh(draft), corrected, confirmed=11, who="Ben")
+        await s.until_created("one", 11)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(11)
+
+
 async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It interrupts nobody: it says what is being sent, and goes where the account is free; no row changes."""
     monkeypatch.setattr("dispatcher.web.running.works.TEST_S", 0.5)

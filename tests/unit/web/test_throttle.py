@@ -8,9 +8,10 @@ import pytest
 
 from dispatcher.web.throttle import (
     FORGOTTEN_S,
-    FREE,
-    FREE_OF_ONE,
+    FIRST,
+    FIRST_OF_ONE,
     WAIT_MAX_S,
+    WAIT_MIN_S,
     WAIT_OF_NAME_MAX_S,
     Throttle,
 )
@@ -27,28 +28,27 @@ def fail(throttle: Throttle, times: int, name: str = "anna", address: str = HERE
 
 
 def test_each_failure_doubles_the_wait() -> None:
-    """Five are free; then 1, 2, 4 … seconds, at most a quarter of an hour, however many more."""
+    """Four are free; then 32, 64, 128 … seconds, at most a quarter of an hour, however many more."""
     throttle, now_s, waits = Throttle(), 0.0, []
     for _ in range(20):
         now_s = fail(throttle, 1, now_s=now_s)
         waits.append(throttle.wait_s("anna", HERE, now_s=now_s))
-    assert waits[: FREE - 1] == [0.0] * (FREE - 1)
-    assert waits[FREE - 1 :] == [min(2.0**n, WAIT_MAX_S) for n in range(16)]
+    assert waits == [0.0] * 4 + [32.0, 64.0, 128.0, 256.0, 512.0] + [WAIT_MAX_S] * 11
 
 
 def test_the_wait_runs_down() -> None:
     """It is over to the second, and asking for it does not make it longer."""
     throttle = Throttle()
-    now_s = fail(throttle, FREE + 5)
+    now_s = fail(throttle, FIRST)
     for passed_s in (0.0, 10.5, 31.0, 32.0, 33.0):
-        assert throttle.wait_s("anna", HERE, now_s=now_s + passed_s) == max(0.0, 32.0 - passed_s)
+        assert throttle.wait_s("anna", HERE, now_s=now_s + passed_s) == max(0.0, WAIT_MIN_S - passed_s)
 
 
 def test_nobody_else_waits() -> None:
     """Another name from the same address, and the same name from another one, may try at once."""
     throttle = Throttle()
-    now_s = fail(throttle, FREE + 3)
-    assert throttle.wait_s("anna", HERE, now_s=now_s) == 8.0
+    now_s = fail(throttle, FIRST + 2)
+    assert throttle.wait_s("anna", HERE, now_s=now_s) == 128.0
     assert throttle.wait_s("bob", HERE, now_s=now_s) == 0.0
     assert throttle.wait_s("anna", THERE, now_s=now_s) == 0.0
 
@@ -56,7 +56,7 @@ def test_nobody_else_waits() -> None:
 def test_the_right_password_forgets() -> None:
     """The next wrong one is the first again."""
     throttle = Throttle()
-    now_s = fail(throttle, FREE + 3)
+    now_s = fail(throttle, FIRST + 3)
     throttle.succeeded("anna", HERE)
     assert throttle.wait_s("anna", HERE, now_s=now_s) == 0.0
     throttle.failed("anna", HERE, now_s=now_s)
@@ -66,10 +66,10 @@ def test_the_right_password_forgets() -> None:
 def test_an_address_that_tries_names_waits() -> None:
     """One password for each of many names is slowed down, too; a right one of its own does not free it."""
     throttle = Throttle()
-    for n in range(FREE_OF_ONE + 4):
+    for n in range(FIRST_OF_ONE + 2):
         throttle.failed(f"name{n}", HERE, now_s=0.0)
     throttle.succeeded("mallory", HERE)
-    assert throttle.wait_s("anna", HERE, now_s=0.0) == 16.0
+    assert throttle.wait_s("anna", HERE, now_s=0.0) == 128.0
     assert throttle.wait_s("anna", THERE, now_s=0.0) == 0.0
 
 
@@ -86,7 +86,7 @@ def test_a_name_tried_from_everywhere_waits_a_little() -> None:
 def test_a_day_without_a_failure_forgets() -> None:
     """Typing errors do not add up over weeks."""
     throttle = Throttle()
-    now_s = fail(throttle, FREE - 1)
+    now_s = fail(throttle, FIRST - 1)
     throttle.failed("anna", HERE, now_s=now_s + FORGOTTEN_S + 1)
     assert throttle.wait_s("anna", HERE, now_s=now_s + FORGOTTEN_S + 1) == 0.0
     throttle.failed("anna", HERE, now_s=now_s + FORGOTTEN_S + 2)
@@ -137,6 +137,6 @@ def test_a_million_failures_are_no_overflow() -> None:
 def test_who_stands_behind_an_address(one: str, two: str, is_same: bool) -> None:
     """With IPv6 everybody has 2^64 of them; what is no address is one by itself."""
     throttle = Throttle()
-    for _ in range(FREE):
+    for _ in range(FIRST):
         throttle.failed("anna", one, now_s=0.0)
     assert (throttle.wait_s("anna", two, now_s=0.0) > 0) == is_same

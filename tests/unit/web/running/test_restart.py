@@ -15,9 +15,16 @@ HERE = "a" * 32
 GOES_ON = None
 
 
-def due(minutes_ago: float, *, is_chosen: bool = False, is_begun: bool = True) -> Due:
-    """An order of so long ago."""
-    return Due(due_ms=NOW_MS - int(minutes_ago * MINUTE_MS), is_chosen=is_chosen, is_begun=is_begun)
+def due(
+    minutes_ago: float, *, is_chosen: bool = False, is_begun: bool = True, waited_until: float | None = None
+) -> Due:
+    """An order of so long ago; `waited_until`: so long ago, too."""
+    return Due(
+        due_ms=NOW_MS - int(minutes_ago * MINUTE_MS),
+        is_chosen=is_chosen,
+        is_begun=is_begun,
+        next_at_ms=None if waited_until is None else NOW_MS - int(waited_until * MINUTE_MS),
+    )
 
 
 def mark(minutes_ago: float, host_id: str = HERE) -> Mark:
@@ -34,6 +41,11 @@ def mark(minutes_ago: float, host_id: str = HERE) -> Mark:
         (due(600), mark(15.1), "dispatcher was off from 19:24 to 19:40"),
         (due(600), mark(337), "dispatcher was off from 14:03 to 19:40"),
         (due(600), mark(1440), "dispatcher was off from 19:40 on 26 November to 19:40"),
+        # It waited for its hours meanwhile.
+        (due(600, waited_until=-60), mark(337), GOES_ON),
+        (due(600, waited_until=14), mark(337), GOES_ON),
+        (due(600, waited_until=16), mark(337), "dispatcher was off from 14:03 to 19:40"),
+        (due(600, waited_until=-60), mark(337, "b" * 32), "another machine"),
         # Somebody said "now", and it was not begun: as any other.
         (due(600, is_begun=False), mark(1), GOES_ON),
         (due(600, is_begun=False), mark(337), "dispatcher was off from 14:03 to 19:40"),
