@@ -25,8 +25,6 @@ from dispatcher.campaign.launch import launch as launch
 from dispatcher.campaign.next_steps import next_steps as next_steps
 from dispatcher.campaign.outlook import Outlook as Outlook
 from dispatcher.campaign.outlook import outlook as outlook
-from dispatcher.campaign.overlap import Overlap as Overlap
-from dispatcher.campaign.overlap import ReachedBy as ReachedBy
 from dispatcher.campaign.planning import PlanOptions as PlanOptions
 from dispatcher.campaign.problems import BadRow as BadRow
 from dispatcher.campaign.problems import bad_rows as bad_rows
