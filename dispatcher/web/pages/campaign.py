@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from dispatcher.campaign.outlook import outlook
+from dispatcher.campaign.next_steps import rows_of_all_files
 from dispatcher.campaign.retry_choices import facets
 from dispatcher.campaign.setup import published_revision
 from dispatcher.clock import now_ms
@@ -75,8 +76,9 @@ async def show_campaign(
         view = await site.supervisor.view_of(draft)
         wish = await view.wish()
         seen_version = wish.version
-        reasons = left_out(await view.reasons())
-        if counts.rows[RowState.rejected] or counts.rows[RowState.busy]:
+        reasons = left_out(await view.reasons(whole_campaign=True))
+        every = rows_of_all_files(counts)
+        if every[RowState.rejected] or every[RowState.busy]:
             refused = refused_of(await facets(view))
         outcomes = outcome_facts(await view.executions())
         if shown.pause is not None and shown.pause.by is PausedBy.held:
