@@ -28,11 +28,13 @@ class Route:
     method: str
     path: str
     handler: Handler
+    #: What somebody must be allowed to do for it; None: anybody gets an answer, who may be nobody.
+    action: Action | None
 
 
 def open_to_all(method: str, path: str, handler: Handler) -> Route:
     """Without signing in: the sign-in itself, its style, the health."""
-    return Route(method, path, handler)
+    return Route(method, path, handler, None)
 
 
 def page(path: str, action: Action, handler: Page) -> Route:
@@ -42,7 +44,7 @@ def page(path: str, action: Action, handler: Page) -> Route:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await handler(request, await _visitor(request, action))
 
-    return Route("GET", path, answer)
+    return Route("GET", path, answer, action)
 
 
 def form(path: str, action: Action, handler: Sent) -> Route:
@@ -56,7 +58,7 @@ def form(path: str, action: Action, handler: Sent) -> Route:
             raise web.HTTPForbidden
         return await handler(request, visitor, sent)
 
-    return Route("POST", path, answer)
+    return Route("POST", path, answer, action)
 
 
 def upload(path: str, action: Action, handler: Page) -> Route:
@@ -66,7 +68,7 @@ def upload(path: str, action: Action, handler: Page) -> Route:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await handler(request, await _visitor(request, action))
 
-    return Route("POST", path, answer)
+    return Route("POST", path, answer, action)
 
 
 async def signed_in(request: web.Request, *, used: bool = True) -> Visitor | None:

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from dispatcher.clock import now_ms
 from dispatcher.settings import load
-from dispatcher.web.access import PASSWORD_FRESH_MS
 from dispatcher.web.accounts import folder_of
 from dispatcher.web.store import Role, Store, open_store
 from tests.acceptance.cli.program import PROGRAM, TIMEOUT_S, Program, check_clean
@@ -97,15 +96,12 @@ class Server:
         log = self.folder / LOG
         return log.read_text("utf-8") if log.exists() else ""
 
-    async def cookie(self, name: str | None = None) -> tuple[str, str]:
-        """Name and value of a session begun past the sign-in: of the one person of a page by link, or of this one.
-
-        A person's was begun so long ago that the password is asked for again before anything is sent.
-        """
+    async def cookie(self, name: str | None = None, *, minutes_ago: int = 0) -> tuple[str, str]:
+        """Name and value of a session begun past the sign-in: of the one person of a page by link, or of this one."""
         async with self._store() as store:
             user = None if name is None else await store.users.by_name(name)
-            begun_at_ms = now_ms() if user is None else now_ms() - PASSWORD_FRESH_MS
-            token = await store.sessions.begin(None if user is None else user.user_id, now_ms=begun_at_ms)
+            begun_ms = now_ms() - minutes_ago * 60_000
+            token = await store.sessions.begin(None if user is None else user.user_id, now_ms=begun_ms)
         return f"dispatcher_{self.port}", token
 
     async def add(self, name: str, role: Role, *, own_numbers: tuple[str, ...] = ()) -> None:
