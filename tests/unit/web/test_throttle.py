@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from dispatcher.web.throttle import (
-    FORGOTTEN_S,
     FIRST,
     FIRST_OF_ONE,
+    FORGOTTEN_S,
     WAIT_MAX_S,
     WAIT_MIN_S,
     WAIT_OF_NAME_MAX_S,
