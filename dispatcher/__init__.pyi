@@ -4,7 +4,9 @@
 from dispatcher.campaign import Campaign as Campaign
 from dispatcher.campaign import CampaignView as CampaignView
 from dispatcher.campaign import FlowPreview as FlowPreview
+from dispatcher.campaign import Overlap as Overlap
 from dispatcher.campaign import PlannedRequest as PlannedRequest
+from dispatcher.campaign import ReachedBy as ReachedBy
 from dispatcher.campaign import Rehearsal as Rehearsal
 from dispatcher.campaign import RunResult as RunResult
 from dispatcher.campaign import campaign_statuses as campaign_statuses

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dispatcher.campaign.campaign import Campaign
 from dispatcher.campaign.opening import campaign_statuses, open_campaign, rehearse_campaign, view_campaign
+from dispatcher.campaign.overlap import Overlap, ReachedBy
 from dispatcher.campaign.preview import FlowPreview
 from dispatcher.campaign.rehearsal import PlannedRequest, Rehearsal
 from dispatcher.campaign.result import RunResult
@@ -24,7 +25,9 @@ __all__ = [
     "Campaign",
     "CampaignView",
     "FlowPreview",
+    "Overlap",
     "PlannedRequest",
+    "ReachedBy",
     "Rehearsal",
     "RunResult",
     "campaign_statuses",

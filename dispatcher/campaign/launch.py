@@ -42,6 +42,8 @@ class LaunchOptions:
     whole_campaign: bool = False
     #: Also to contacts who were reached a short time ago.
     again: bool = False
+    #: The report is of all the campaign's files, and not of the latest alone.
+    report_all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +140,9 @@ async def launch(
             )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.
-            await write_report(campaign, options.report, overwrite=options.overwrite)
+            await _write_report(campaign, options)
             raise
-        error = await write_report(campaign, options.report, overwrite=options.overwrite)
+        error = await _write_report(campaign, options)
     skipped = await campaign.reasons()
     return Launched(
         result=result,
@@ -185,10 +187,16 @@ async def _earlier_posted(campaign: Campaign, courier: Courier | None) -> AsyncI
         await asyncio.wait([task])
 
 
-async def write_report(campaign: Campaign, path: Path, *, overwrite: bool = False) -> DispatcherError | None:
+async def _write_report(campaign: Campaign, options: LaunchOptions) -> DispatcherError | None:
+    return await write_report(campaign, options.report, overwrite=options.overwrite, whole_campaign=options.report_all)
+
+
+async def write_report(
+    campaign: Campaign, path: Path, *, overwrite: bool = False, whole_campaign: bool = False
+) -> DispatcherError | None:
     """Write it; the error, if it cannot be written, with how to write it again. Also for a run that sends nothing."""
     try:
-        await campaign.report(path, overwrite=overwrite)
+        await campaign.report(path, overwrite=overwrite, whole_campaign=whole_campaign)
     except DispatcherError as error:
         again = Command("report", (campaign.name,), (Option("report", "PATH"),), does="writes it again")
         error.fix = InTurn(error.fix, again) if error.fix else again

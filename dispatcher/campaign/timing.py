@@ -217,8 +217,8 @@ async def waits_may_be_told(context: CampaignContext, input_id: int) -> bool:
     return await context.ledger.canaries.of(context.record) is not None
 
 
-async def wait_columns(context: CampaignContext, view: LedgerSnapshot, file: InputRecord) -> WaitColumns:
-    """What the report tells of a file's rows that wait. Raises: SettingsError, LedgerError."""
+async def wait_columns(context: CampaignContext, view: LedgerSnapshot, files: Mapping[int, InputRecord]) -> WaitColumns:
+    """What the report tells of these files' rows that wait. Raises: SettingsError, LedgerError."""
     from dispatcher.reporting.wait_columns import WaitColumns
     from dispatcher.rules.gate import Due
 
@@ -233,7 +233,7 @@ async def wait_columns(context: CampaignContext, view: LedgerSnapshot, file: Inp
             # When there is a verdict cannot be told.
             return None, _CANARY
         due = Due(timed.place_id, timed.not_before_ms)
-        capped_ms = capped.of_ms(file.sender(row.from_address) or "")
+        capped_ms = capped.of_ms(files[row.input_id].sender(row.from_address) or "")
         found = _waits(schedule if timed.place_id in places else None, due, at_ms, capped_ms)
         return None if found is None else (found[0], found[1].value)
 

@@ -253,14 +253,23 @@ class CampaignView:
         return await report_target(self._context, chosen, source=source, page=page, overwrite=overwrite)
 
     async def report(
-        self, path: str | Path, *, only: Selection | None = None, remember: bool = True, overwrite: bool = False
+        self,
+        path: str | Path,
+        *,
+        only: Selection | None = None,
+        remember: bool = True,
+        overwrite: bool = False,
+        whole_campaign: bool = False,
     ) -> int:
         """Write the report of the latest file; returns its rows. `remember`: the next one goes there, too.
 
+        `whole_campaign`: of all its files, the oldest first, under the columns of all; what a later file has, too, is
+        shown there.
         Raises: ReportError: it cannot be written; a campaign's input is there, or, unless `overwrite`, any other file
         that is no report of this program's.
         """
         from dispatcher.campaign.timing import wait_columns, waits_may_be_told
+        from dispatcher.reporting.files import rows_of_files
         from dispatcher.reporting.outcome_columns import OutcomeColumns
         from dispatcher.reporting.report import write_report
         from dispatcher.reporting.wait_columns import together
@@ -269,20 +278,20 @@ class CampaignView:
         inputs = {item.input_id: item for item in await ledger.inputs(record)}
         if record.input_id is None:
             raise CampaignNotFound(f"campaign {self.name!r} has no rows yet", fix=Command("run", ("FILE",)))
-        latest = inputs[record.input_id]
+        files = list(inputs.values()) if whole_campaign else [inputs[record.input_id]]
         check_no_input(Path(path), await input_files(ledger))
         tracked = await ledger.is_tracked(record)
         async with ledger.snapshot() as view:
             variables = self.settings.tracking.named_variables
             extra: list[ExtraColumns] = []
-            if await waits_may_be_told(self._context, latest.input_id):
-                extra.append(await wait_columns(self._context, view, latest))
+            if any([await waits_may_be_told(self._context, file.input_id) for file in files]):
+                extra.append(await wait_columns(self._context, view, inputs))
             if tracked:
                 extra.append(OutcomeColumns(view.executions, variables))
             states = only.states if only is not None else None
-            rows = view.rows(latest.input_id, states=states)
+            header, rows = rows_of_files(files, lambda file: view.rows(file.input_id, states=states))
             count = await write_report(
-                Path(path), latest.header, rows, campaign=self.name, extra=together(extra), overwrite=overwrite
+                Path(path), header, rows, campaign=self.name, extra=together(extra), overwrite=overwrite
             )
         if only is None and remember:
             # The next run may be begun in another folder.

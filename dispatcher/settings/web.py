@@ -27,7 +27,7 @@ class WebSettings(Table):
     auth: Literal["link", "password"] = Field(
         "link",
         description="Who may in: whoever has the link that serve prints, one person at this machine; or people with a"
-        " name and a password (dispatcher serve users add).",
+        " name and a password, added at the terminal.",
     )
     upload_max_mb: Positive = Field(200, description="The largest file that can be uploaded, in megabytes.")
     uploads_max_mb: Positive = Field(2000, description="How much all kept files together may have, in megabytes.")

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from dispatcher.errors import DispatcherError, SettingsError
 from dispatcher.ledger.location import ledger_folder
-from dispatcher.remedies import Advice
+from dispatcher.remedies import Command, Option
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
 
 #: Settings from all sources: those of a profile (None: as they are), with these on top.
@@ -108,7 +108,9 @@ class Accounts:
             raise SettingsError(
                 f"profile {profile!r} has a ledger of its own, and one server works with one ledger",
                 found=f"{folder} beside {self.folder}",
-                fix=Advice(f"start another server for it: --profile {profile} with a port of its own"),
+                fix=Command(
+                    "serve", (), (Option("profile", profile), Option("port", 0)), does="is a server of its own"
+                ),
             )
 
 

@@ -96,11 +96,12 @@ class Server:
         log = self.folder / LOG
         return log.read_text("utf-8") if log.exists() else ""
 
-    async def cookie(self, name: str | None = None) -> tuple[str, str]:
+    async def cookie(self, name: str | None = None, *, minutes_ago: int = 0) -> tuple[str, str]:
         """Name and value of a session begun past the sign-in: of the one person of a page by link, or of this one."""
         async with self._store() as store:
             user = None if name is None else await store.users.by_name(name)
-            token = await store.sessions.begin(None if user is None else user.user_id, now_ms=now_ms())
+            begun_ms = now_ms() - minutes_ago * 60_000
+            token = await store.sessions.begin(None if user is None else user.user_id, now_ms=begun_ms)
         return f"dispatcher_{self.port}", token
 
     async def add(self, name: str, role: Role, *, own_numbers: tuple[str, ...] = ()) -> None:

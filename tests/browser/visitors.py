@@ -44,11 +44,15 @@ class Visitors:
         *,
         signed_in: bool = True,
         name: str | None = None,
+        minutes_ago: int = 0,
         javascript: bool = True,
         width: int = 1280,
         **options: Any,
     ) -> Visitor:
-        """One more. `name`: of the page's people, where there are some. `options` are Playwright's for a context."""
+        """One more. `name`: of the page's people, where there are some, signed in `minutes_ago`.
+
+        `options` are Playwright's for a context.
+        """
         context = await self.browser.new_context(
             java_script_enabled=javascript,
             viewport={"width": width, "height": 800},
@@ -62,7 +66,7 @@ class Visitors:
         if server is not None:
             self.hosts.add(server.host)
             if signed_in:
-                cookie, value = await server.cookie(name)
+                cookie, value = await server.cookie(name, minutes_ago=minutes_ago)
                 await context.add_cookies([{"name": cookie, "value": value, "url": server.url}])
         visitor = Visitor(context, await context.new_page(), Watch(context), javascript)
         self.all.append(visitor)

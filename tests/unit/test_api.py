@@ -72,6 +72,8 @@ INSIDE = {
     *("RetrySettings", "ScheduleSettings", "StateSettings", "SuppressSettings", "TimeoutSettings", "TrackingSettings"),
     "WebSettings",
     "Provenance",
+    # What a page takes from one look to the next.
+    "SeenFlow",
     # The wire's.
     *("Answer", "Gate"),
     # An event's: `dispatcher.events` has the kinds of events, and what belongs to them.

@@ -22,7 +22,7 @@ _TAKES = {
     **dict.fromkeys((f"schedule {name}" for name in ("systemd", "cron")), _ALL),
     **dict.fromkeys((f"executions {name}" for name in ("list", "show", "steps", "context")), _ALL - {"state-dir"}),
     **dict.fromkeys(
-        (f"serve users {name}" for name in ("add", "list", "role", "password", "remove", "sign-out")), _ALL
+        (f"serve users {name}" for name in ("add", "list", "role", "numbers", "password", "remove", "sign-out")), _ALL
     ),
     "serve": _ALL,
     **dict.fromkeys(("hours", "flows", "login", "notify test"), _ALL - {"state-dir"}),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from dispatcher.campaign.outlook import outlook, read_count
 from dispatcher.campaign.retry_choices import facets
+from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
 from dispatcher.model import ExecutionStatus, Reason
 from dispatcher.plurals import counted
@@ -304,6 +305,16 @@ async def delete(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     raise web.HTTPSeeOther("/")
 
 
+async def delete_file(request: web.Request, visitor: Visitor, _: Form) -> web.Response:
+    """`POST …/delete-file`: the uploaded file's bytes; the record of what was sent stays."""
+    site, draft = request.app[SITE], await _launched(request)
+    if draft.planned < len(draft.uploads):
+        raise web.HTTPConflict
+    for upload_id in draft.uploads:
+        await site.store.uploads.delete_file(upload_id, now_ms(), audit=line(visitor, "file_deleted", draft))
+    raise _back(draft)
+
+
 # --- what these have in common ---
 
 
@@ -405,4 +416,5 @@ ROUTES: tuple[Route, ...] = (
     form("/c/{draft_id}/retry", Action.retry, retry),
     form("/c/{draft_id}/cancel-check", Action.prepare, cancel_check),
     form("/c/{draft_id}/delete", Action.delete_draft, delete),
+    form("/c/{draft_id}/delete-file", Action.delete_file, delete_file),
 )

@@ -82,6 +82,7 @@ async def show_campaign(
         if shown.pause is not None and shown.pause.by is PausedBy.held:
             asks_anew = await _asked_anew(site, draft, outlook(counts, view.settings, whole_campaign=True).most)
     lines = await site.store.audit.page(campaign=draft.name, limit=20)
+    files = [upload for one in draft.uploads if (upload := await site.store.uploads.get(one)) is not None]
     response = render(
         request,
         "campaign.html",
@@ -102,6 +103,8 @@ async def show_campaign(
         seen_version=seen_version,
         asks_anew=asks_anew,
         is_live=shown.state in _LIVE,
+        files=[upload.name for upload in files if upload.deleted_at_ms is None],
+        may_delete_files=draft.planned == len(draft.uploads) and shown.state not in _LIVE,
         auto=request.query.get("auto") == "10",
         lines=history_lines(lines, site.zone, now_ms()),
     )

@@ -43,7 +43,7 @@ async def report(request: web.Request, visitor: Visitor) -> web.StreamResponse:
     return await site.downloads.send(
         request,
         f"{file_name(draft.name)}-report{suffix}",
-        lambda path: view.report(path, remember=False, overwrite=True),
+        lambda path: view.report(path, remember=False, overwrite=True, whole_campaign=True),
     )
 
 

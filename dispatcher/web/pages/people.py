@@ -249,8 +249,8 @@ def _role(text: str) -> Role | None:
     return Role(text) if text in set(Role) else None
 
 
-def _choices() -> list[tuple[str, str]]:
-    return [(role.value, f"{name}: {what}") for role, (name, what) in ROLES.items()]
+def _choices() -> list[tuple[str, str, str]]:
+    return [(role.value, name, meaning) for role, (name, meaning) in ROLES.items()]
 
 
 def _sentence(error: UsageError) -> str:

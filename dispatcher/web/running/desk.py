@@ -93,9 +93,9 @@ class Desk:
         assert self._register is not None, "the supervisor is not started"
         return self._register
 
-    def report_path(self, draft_id: str, part: int = 1) -> Path:
-        """Where a campaign's report is kept: of its file, or (2, 3, …) of the rows that corrected it."""
-        return self.store.folder / "reports" / (f"{draft_id}.csv" if part < 2 else f"{draft_id}-{part}.csv")
+    def report_path(self, draft_id: str) -> Path:
+        """Where a campaign's report is kept: of its file, and of the rows that corrected it."""
+        return self.store.folder / "reports" / f"{draft_id}.csv"
 
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with, as the settings are now. Raises: SettingsError."""

@@ -67,8 +67,8 @@ class Share(Protocol):
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with. Raises: SettingsError."""
 
-    def report_path(self, draft_id: str, part: int) -> Path:
-        """Where the report of its file, or of its corrections, is kept."""
+    def report_path(self, draft_id: str) -> Path:
+        """Where its report is kept."""
 
 
 class Turn:
@@ -132,8 +132,8 @@ class Turn:
                 await self._step(lambda: stop_unless_flow_fits(campaign, lambda _: None))
                 self._check_revision(campaign.seen_revision)
             left_out = await self._step(campaign.count_left_out)
-            path = self._share.report_path(self.draft.draft_id, self.draft.planned)
-            options = LaunchOptions(report=path, whole_campaign=True, again=self.draft.again)
+            path = self._share.report_path(self.draft.draft_id)
+            options = LaunchOptions(report=path, whole_campaign=True, again=self.draft.again, report_all=True)
             return await launch(
                 campaign,
                 options,

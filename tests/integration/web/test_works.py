@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,13 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
         await s.until_state(draft, State.finished)
         s.check_each_once(11)
+        # The report is of all its rows, and not of the corrected ones alone.
+        async with asyncio.timeout(20):
+            while s.running.running(draft.draft_id) is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        with s.running.report_path(draft.draft_id).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["phone"] for row in rows if row["dispatch_status"] == "created"} == {phone(n) for n in range(1, 12)}
 
 
 async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
