@@ -86,7 +86,8 @@ async def signed_in(request: web.Request, *, used: bool = True) -> Visitor | Non
 
 def source_of(request: web.Request) -> str:
     """The address a request came from: with a proxy before us, what the proxy says, the last hop alone."""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    # A proxy may add a line of its own behind the one that the client has made up.
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip()
     own = request.remote or ""
     return forwarded[:64] if forwarded and request.app[SITE].settings.public_url else own
 

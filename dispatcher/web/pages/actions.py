@@ -243,7 +243,14 @@ async def retry(request: web.Request, visitor: Visitor, sent: Form) -> web.Respo
         return await _ask_retry(request, draft, sent, {"count": f"Type {most:,} to confirm."}, sent.text("count"))
     await site.errands.begin(
         draft.draft_id,
-        lambda: site.supervisor.retry(draft, choice, confirmed=most, who=visitor.name, source=visitor.source),
+        lambda: site.supervisor.retry(
+            draft,
+            choice,
+            confirmed=most,
+            who=visitor.name,
+            source=visitor.source,
+            seen=sent.whole("version") or 0,
+        ),
         lambda _: f"{counted(most, 'contact is', 'contacts are')} sent to again.",
     )
     raise _back(draft)
@@ -260,7 +267,9 @@ async def _ask_retry(
         f"{counted(most, 'contact')} {choice_text(choice)}. They are sent to once more; all others stay as they are.",
         "What was wrong should be put right before: otherwise they are refused again.",
     ]
-    hidden = [(name, sent.text(name)) for name in ("code", "busy", "all") if sent.text(name)]
+    hidden: list[tuple[str, object]] = [(name, sent.text(name)) for name in ("code", "busy", "all") if sent.text(name)]
+    # Typed again after a mistake it is the same form; what was done meanwhile makes it an old one.
+    hidden.append(("version", sent.text("version") or draft.version))
     return _ask(
         request,
         draft,

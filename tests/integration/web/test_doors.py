@@ -10,14 +10,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from dispatcher.web.access import Action, may
 from dispatcher.web.app import ROUTES
 from dispatcher.web.routes import Route
-from dispatcher.web.store import Role
+from dispatcher.web.store import Role, open_store
 from dispatcher.web.store.connection import FILE_NAME
 from tests.acceptance.cli.program import write_settings
-from tests.browser.server import Server
+from tests.browser.server import PASSWORD, Server
 
 #: Nobody has to have signed in for these, and for no others.
 OPEN = {
@@ -167,3 +168,42 @@ async def test_numbers_no_id_can_have(team: Server) -> None:
                 async with session.get(team.url + path.format(text)) as found:
                     assert found.url.path != "/sign-in"
                     assert found.status in (200, 404), (path, len(text), found.status)
+
+
+async def test_a_browser_that_leaves_is_no_fault(team: Server) -> None:
+    """An answer that is cut off by the browser is no bug in the log."""
+    name, value = await team.cookie("Sue")
+    for path in ("/history.csv", "/history.jsonl", "/history", "/health"):
+        for _ in range(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", team.port)
+            request = f"GET {path} HTTP/1.1\r\nHost: {team.host}\r\nCookie: {name}={value}\r\n\r\n"
+            writer.write(request.encode())
+            await writer.drain()
+            writer.transport.abort()
+    async with _browser({name: value}) as session, session.get(f"{team.url}/health") as found:
+        assert found.status == 200
+    assert "failed, number" not in team.said()
+
+
+async def test_the_last_hop_is_the_source(tmp_path: Path, unused_tcp_port: int) -> None:
+    """Behind a proxy: what it adds counts, in a line of its own, too, and nothing that the client says."""
+    write_settings(tmp_path, "http://127.0.0.1:9", web={"auth": "password", "public_url": "http://127.0.0.1:9"})
+    server = Server(tmp_path, port=unused_tcp_port)
+    await server.start()
+    await server.add("Sue", Role.sender)
+    headers = [("X-Forwarded-For", "1.1.1.1, 2.2.2.2"), ("X-Forwarded-For", "3.3.3.3"), ("Host", "127.0.0.1:9")]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"http://127.0.0.1:{unused_tcp_port}/sign-in",
+            data={"name": "Sue", "password": PASSWORD},
+            headers=CIMultiDict(headers),
+            allow_redirects=False,
+        ) as found,
+    ):
+        assert found.status == 303
+    store = await open_store(server.state)
+    (line,) = await store.audit.page()
+    await store.close()
+    server.end()
+    assert (line.what, line.source) == ("signed_in", "3.3.3.3")
