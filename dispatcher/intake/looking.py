@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dispatcher.errors import InputError
 from dispatcher.intake.header import visible
@@ -49,14 +50,15 @@ def look(path: str | Path, settings: InputSettings) -> Look:
 
     Raises: InputError (SheetNotChosen: a workbook has several), SettingsError.
     """
-    settings = _with_names(path, settings)
     from dispatcher.intake.formats import open_table
     from dispatcher.intake.guesses import column_looks
 
-    table = open_table(path, settings)
+    settings, opened = _with_names(path, settings)
+    # A large workbook takes long to open: where its names are the first row, it is not opened once more.
+    table, read = opened or (open_table(path, settings), None)
     try:
         header = [visible(name) for name in table.header]
-        rows = [cells for _, cells in _rows(table, whole=True)]
+        rows = [cells for _, cells in (_rows(table, whole=True) if read is None else read)]
         notes = tuple(table.notes)
     finally:
         table.close()
@@ -75,42 +77,52 @@ def look(path: str | Path, settings: InputSettings) -> Look:
     )
 
 
-def _with_names(path: str | Path, settings: InputSettings) -> InputSettings:
-    """The settings with the row of the names, where that is not the first, and the delimiter that it has."""
+#: A row's number, and its cells.
+_Row: TypeAlias = tuple[int, Sequence[str]]
+
+
+def _with_names(path: str | Path, settings: InputSettings) -> tuple[InputSettings, tuple[Table, list[_Row]] | None]:
+    """The settings with the row of the names, where that is not the first, and the delimiter that it has.
+
+    And the table with its first rows, open, where it is to be read as it was opened.
+    """
     from dispatcher.intake.delimited import DelimitedTable
     from dispatcher.intake.formats import open_table
     from dispatcher.intake.guesses import header_row
     from dispatcher.intake.workbook import WorkbookTable
 
     if settings.header_row:
-        return settings
+        return settings, None
     try:
         table = open_table(path, settings)
     except InputError as error:
         # Names that are merged over several rows: the reader knows the last of them.
         if isinstance(error.fix, Setting) and error.fix.name == "input.header_row" and isinstance(error.fix.value, int):
-            return settings.model_copy(update={"header_row": error.fix.value})
+            return settings.model_copy(update={"header_row": error.fix.value}), None
         raise
-    try:
-        if not isinstance(table, (DelimitedTable, WorkbookTable)):
-            return settings
+    with contextlib.ExitStack() as stack:
+        stack.callback(table.close)
         first, below = list(table.header), list(_rows(table, whole=False))
-    finally:
-        table.close()
-    number = header_row(first, below)
-    if number is None:
-        raise InputError(
-            f"no row of {path} looks like the columns' names",
-            found=f"{len(first)} cells in its first row",
-            fix=Advice("put a row with the columns' names above the first contact"),
-        )
-    if number == 0:
-        return settings
+        number = 0
+        if isinstance(table, (DelimitedTable, WorkbookTable)):
+            found = header_row(first, below)
+            if found is None:
+                raise InputError(
+                    f"no row of {path} looks like the columns' names",
+                    found=f"{len(first)} cells in its first row",
+                    fix=Advice("put a row with the columns' names above the first contact"),
+                )
+            number = found
+        if number == 0:
+            if len(first) == 1 or any(len(cells) != len(first) for _, cells in below):
+                return settings, None
+            stack.pop_all()
+            return settings, (table, below)
     changed = settings.model_copy(update={"header_row": number})
     cells = next(cells for at, cells in below if at == number)
     if isinstance(table, DelimitedTable) and settings.delimiter is None:
-        return _with_delimiter(path, changed, cells)
-    return changed
+        return _with_delimiter(path, changed, cells), None
+    return changed, None
 
 
 def _with_delimiter(path: str | Path, settings: InputSettings, names: Sequence[str]) -> InputSettings:
@@ -127,7 +139,7 @@ def _with_delimiter(path: str | Path, settings: InputSettings, names: Sequence[s
     return settings
 
 
-def _rows(table: Table, *, whole: bool) -> Iterator[tuple[int, Sequence[str]]]:
+def _rows(table: Table, *, whole: bool) -> Iterator[_Row]:
     """The first rows, blank ones left out, with their numbers; `whole`: only those as wide as the header."""
     width = len(table.header)
     found = 0

@@ -38,30 +38,10 @@ def build_app(site: Site) -> web.Application:
         client_max_size=FORM_MAX_BYTES,
     )
     app[SITE] = site
-    for route in _routes():
+    for route in ROUTES:
         # GET alone: a HEAD of a page that is made anew each time costs as much, and tells nothing.
         app.router.add_route(route.method, route.path, route.handler)
     return app
-
-
-def _routes() -> tuple[Route, ...]:
-    return (
-        open_to_all("GET", "/static/{name}", _static),
-        *sign_in.ROUTES,
-        *campaigns.ROUTES,
-        *new.ROUTES,
-        *columns.ROUTES,
-        *check.ROUTES,
-        *preview.ROUTES,
-        *send.ROUTES,
-        *campaign.ROUTES,
-        *actions.ROUTES,
-        *files.ROUTES,
-        *people.ROUTES,
-        *history.ROUTES,
-        *terminal.ROUTES,
-        *health.ROUTES,
-    )
 
 
 async def _static(request: web.Request) -> web.StreamResponse:
@@ -71,3 +51,23 @@ async def _static(request: web.Request) -> web.StreamResponse:
     if kind is None or "/" in name or not (STATIC / name).is_file():
         raise web.HTTPNotFound
     return web.FileResponse(STATIC / name, headers={"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": _KEPT})
+
+
+#: Every address of the page.
+ROUTES: tuple[Route, ...] = (
+    open_to_all("GET", "/static/{name}", _static),
+    *sign_in.ROUTES,
+    *campaigns.ROUTES,
+    *new.ROUTES,
+    *columns.ROUTES,
+    *check.ROUTES,
+    *preview.ROUTES,
+    *send.ROUTES,
+    *campaign.ROUTES,
+    *actions.ROUTES,
+    *files.ROUTES,
+    *people.ROUTES,
+    *history.ROUTES,
+    *terminal.ROUTES,
+    *health.ROUTES,
+)

@@ -30,6 +30,9 @@ class Seen:
     needs_country: bool = False
     repeated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    #: Where the file does not say how its letters are written: an encoding, and how a line of it looks then.
+    encodings: tuple[tuple[str, str], ...] = ()
+    encoding: str = ""
     #: As the file is to be read: `input.…` → value.
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -39,6 +42,7 @@ class Answers:
     """What the form says, or is filled with."""
 
     sheet: str = ""
+    encoding: str = ""
     to: str = ""
     region: str = ""
     flow: str = ""
@@ -59,6 +63,7 @@ def proposed(seen: Seen, given: Settings, name: str) -> Answers:
     to = columns.to if columns.to in seen.columns else seen.to
     return Answers(
         sheet=seen.sheet,
+        encoding=seen.encoding,
         to=to or "",
         region=columns.region or seen.country,
         flow=campaign.flow or "",
@@ -76,6 +81,7 @@ def answered(seen: Seen, settings: Mapping[str, Any], name: str, given: Settings
     parameters: Mapping[str, str] = settings.get("columns.parameters") or {}
     return Answers(
         sheet=seen.sheet,
+        encoding=seen.encoding,
         to=settings["columns.to"],
         region=settings.get("columns.region") or "",
         flow=settings.get("campaign.flow") or "",
@@ -95,6 +101,7 @@ def read(sent: Form, seen: Seen) -> Answers:
     }
     return Answers(
         sheet=sent.text("sheet"),
+        encoding=sent.text("encoding"),
         to=sent.text("to") if sent.text("to") in known else "",
         region=sent.text("region").upper(),
         flow=sent.text("flow"),
@@ -121,6 +128,16 @@ def filled(answers: Answers, seen: Seen, variables: Variables) -> Answers:
         # Where all that a flow uses is known, nothing else is sent.
         along = () if variables.is_whole else tuple(name for name in columns if name not in taken.values())
     return replace(answers, variables=taken, along=along)
+
+
+def look_settings(answers: Answers, seen: Seen) -> dict[str, Any] | None:
+    """How the file is to be looked at anew, by the sheet and the encoding that were chosen; None: neither is one."""
+    found: dict[str, Any] = {}
+    if answers.sheet in seen.sheets:
+        found["input.sheet"] = answers.sheet
+    if answers.encoding in dict(seen.encodings):
+        found["input.encoding"] = answers.encoding
+    return found or None
 
 
 def problems(answers: Answers, seen: Seen, *, needs_flow: bool) -> dict[str, str]:

@@ -42,6 +42,8 @@ async def add_correction(site: Site, draft: Draft, *, confirmed: int, who: str, 
     if into is None or into.stage is not Stage.launched or len(into.uploads) != draft.planned:
         # It was deleted, or somebody has added other rows meanwhile: these were checked against what is no more.
         raise SomebodyWasFirst
-    corrected = await site.supervisor.correct(into, draft.uploads[-1], confirmed=confirmed, who=who, source=source)
+    # All that was checked: what was corrected may have been corrected again.
+    parts = draft.uploads[draft.planned :]
+    corrected = await site.supervisor.correct(into, parts, confirmed=confirmed, who=who, source=source)
     await site.store.drafts.delete(draft.draft_id, draft.version)
     return corrected

@@ -15,6 +15,11 @@ _FIELDS_MAX = 600
 TOKEN = "_token"
 
 
+def whole(text: str) -> int | None:
+    """A whole number as a page writes it, of a size that a store can have; None: it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
 class Form(Mapping[str, str]):
     """A form's fields; of several with one name the last, `every` has all of them. Texts without blanks around them."""
 
@@ -42,8 +47,7 @@ class Form(Mapping[str, str]):
 
     def whole(self, name: str) -> int | None:
         """A whole number that a page has put there; None: there is none."""
-        text = self.text(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+        return whole(self.text(name))
 
     def ticked(self, name: str) -> bool:
         """Whether a box was ticked."""

@@ -16,7 +16,7 @@ _WORDS: dict[str, str] = {
     "sign_in_refused": "was not let in",
     "uploaded": "uploaded a file",
     "draft_made": "began the campaign",
-    "sheet_chosen": "chose another sheet",
+    "looked_anew": "had the file looked at anew",
     "check_asked": "had every row checked",
     "check_cancelled": "cancelled the check",
     "rows_corrected": "uploaded corrected rows",

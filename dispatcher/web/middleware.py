@@ -74,6 +74,9 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except web.HTTPException as error:
         return _page(request, error)
+    except ConnectionResetError:
+        # The browser has left in the middle of an answer: no fault, and this reaches nobody.
+        return web.Response(status=HTTPStatus.BAD_REQUEST)
     except DispatcherError as error:
         logger.warning("%s %s: %s", request.method, _route(request), error.code)
         status = HTTPStatus.BAD_REQUEST if error.exit_code == 2 else HTTPStatus.INTERNAL_SERVER_ERROR

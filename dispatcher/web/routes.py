@@ -28,11 +28,13 @@ class Route:
     method: str
     path: str
     handler: Handler
+    #: What somebody must be allowed to do for it; None: anybody gets an answer, who may be nobody.
+    action: Action | None
 
 
 def open_to_all(method: str, path: str, handler: Handler) -> Route:
     """Without signing in: the sign-in itself, its style, the health."""
-    return Route(method, path, handler)
+    return Route(method, path, handler, None)
 
 
 def page(path: str, action: Action, handler: Page) -> Route:
@@ -42,7 +44,7 @@ def page(path: str, action: Action, handler: Page) -> Route:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await handler(request, await _visitor(request, action))
 
-    return Route("GET", path, answer)
+    return Route("GET", path, answer, action)
 
 
 def form(path: str, action: Action, handler: Sent) -> Route:
@@ -56,7 +58,7 @@ def form(path: str, action: Action, handler: Sent) -> Route:
             raise web.HTTPForbidden
         return await handler(request, visitor, sent)
 
-    return Route("POST", path, answer)
+    return Route("POST", path, answer, action)
 
 
 def upload(path: str, action: Action, handler: Page) -> Route:
@@ -66,7 +68,7 @@ def upload(path: str, action: Action, handler: Page) -> Route:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await handler(request, await _visitor(request, action))
 
-    return Route("POST", path, answer)
+    return Route("POST", path, answer, action)
 
 
 async def signed_in(request: web.Request, *, used: bool = True) -> Visitor | None:
@@ -84,7 +86,8 @@ async def signed_in(request: web.Request, *, used: bool = True) -> Visitor | Non
 
 def source_of(request: web.Request) -> str:
     """The address a request came from: with a proxy before us, what the proxy says, the last hop alone."""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    # A proxy may add a line of its own behind the one that the client has made up.
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip()
     own = request.remote or ""
     return forwarded[:64] if forwarded and request.app[SITE].settings.public_url else own
 

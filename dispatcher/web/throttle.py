@@ -1,10 +1,10 @@
 """How long somebody who types wrong passwords waits. The time is passed in; nothing is kept over a restart.
 
 Counted are failures of a name from an address, of an address, and of a name. The first four of a name from an address
-are free, the fifth makes it wait 32 seconds, and each further one twice as long, at most a quarter of an hour. An address and a name have more
-free, as an office has one address, and anybody can type another's name: whoever has signed in from an address before
-does not wait for what others type elsewhere. And each ten minutes one of theirs is forgotten: typing errors do not add
-up over weeks.
+are free, the fifth makes it wait 32 seconds, and each further one twice as long, at most a quarter of an hour. An
+address and a name have more free, as an office has one address, and anybody can type another's name: whoever has signed
+in from an address before does not wait for what others type elsewhere. And each ten minutes one of theirs is forgotten:
+typing errors do not add up over weeks.
 """
 
 from __future__ import annotations

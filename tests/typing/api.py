@@ -216,8 +216,8 @@ async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
             assert_type(spread.longest, Longest | None)
             assert_type(spread.texts, tuple[TextSpread, ...])
         assert_type(await rehearsal.first_request(), PlannedRequest | None)
-        assert_type((await rehearsal.overlap()).campaigns, tuple[ReachedBy, ...])
-        assert_type(await rehearsal.overlap(), Overlap)
+        overlap = assert_type(await rehearsal.overlap(since_ms=0), Overlap)
+        assert_type(overlap.campaigns, tuple[ReachedBy, ...])
     async with open_campaign("spring", settings, credentials) as campaign:
         ahead = assert_type(outlook(await campaign.status(), settings), Outlook)
         assert_type(ahead.most, int)

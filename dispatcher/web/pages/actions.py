@@ -9,6 +9,7 @@ from aiohttp import web
 
 from dispatcher.campaign.outlook import outlook, read_count
 from dispatcher.campaign.retry_choices import facets
+from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
 from dispatcher.model import ExecutionStatus, Reason
 from dispatcher.plurals import counted
@@ -242,7 +243,14 @@ async def retry(request: web.Request, visitor: Visitor, sent: Form) -> web.Respo
         return await _ask_retry(request, draft, sent, {"count": f"Type {most:,} to confirm."}, sent.text("count"))
     await site.errands.begin(
         draft.draft_id,
-        lambda: site.supervisor.retry(draft, choice, confirmed=most, who=visitor.name, source=visitor.source),
+        lambda: site.supervisor.retry(
+            draft,
+            choice,
+            confirmed=most,
+            who=visitor.name,
+            source=visitor.source,
+            seen=sent.whole("version") or 0,
+        ),
         lambda _: f"{counted(most, 'contact is', 'contacts are')} sent to again.",
     )
     raise _back(draft)
@@ -259,7 +267,9 @@ async def _ask_retry(
         f"{counted(most, 'contact')} {choice_text(choice)}. They are sent to once more; all others stay as they are.",
         "What was wrong should be put right before: otherwise they are refused again.",
     ]
-    hidden = [(name, sent.text(name)) for name in ("code", "busy", "all") if sent.text(name)]
+    hidden: list[tuple[str, object]] = [(name, sent.text(name)) for name in ("code", "busy", "all") if sent.text(name)]
+    # Typed again after a mistake it is the same form; what was done meanwhile makes it an old one.
+    hidden.append(("version", sent.text("version") or draft.version))
     return _ask(
         request,
         draft,
@@ -293,6 +303,16 @@ async def delete(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     if not await site.store.drafts.delete(draft.draft_id, draft.version, audit=line(visitor, "draft_deleted", draft)):
         raise web.HTTPConflict
     raise web.HTTPSeeOther("/")
+
+
+async def delete_file(request: web.Request, visitor: Visitor, _: Form) -> web.Response:
+    """`POST …/delete-file`: the uploaded file's bytes; the record of what was sent stays."""
+    site, draft = request.app[SITE], await _launched(request)
+    if draft.planned < len(draft.uploads):
+        raise web.HTTPConflict
+    for upload_id in draft.uploads:
+        await site.store.uploads.delete_file(upload_id, now_ms(), audit=line(visitor, "file_deleted", draft))
+    raise _back(draft)
 
 
 # --- what these have in common ---
@@ -361,7 +381,7 @@ def _choice(sent: Form) -> RetryChoice:
 
 
 async def _rows_of(request: web.Request, draft: Draft, choice: RetryChoice) -> int:
-    """How many contacts a choice has, of the latest file."""
+    """How many contacts a choice has."""
     view = await request.app[SITE].supervisor.view_of(draft)
     return sum(
         one.rows
@@ -373,7 +393,7 @@ async def _rows_of(request: web.Request, draft: Draft, choice: RetryChoice) -> i
 
 async def _cancelled(request: web.Request, draft: Draft) -> int:
     view = await request.app[SITE].supervisor.view_of(draft)
-    return (await view.reasons()).get(Reason.cancelled.value, 0)
+    return (await view.reasons(whole_campaign=True)).get(Reason.cancelled.value, 0)
 
 
 async def _most(view: CampaignView) -> int:
@@ -396,4 +416,5 @@ ROUTES: tuple[Route, ...] = (
     form("/c/{draft_id}/retry", Action.retry, retry),
     form("/c/{draft_id}/cancel-check", Action.prepare, cancel_check),
     form("/c/{draft_id}/delete", Action.delete_draft, delete),
+    form("/c/{draft_id}/delete-file", Action.delete_file, delete_file),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from dispatcher.campaign.next_steps import rows_of_all_files
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.retry_choices import facets
 from dispatcher.campaign.setup import published_revision
@@ -75,13 +76,15 @@ async def show_campaign(
         view = await site.supervisor.view_of(draft)
         wish = await view.wish()
         seen_version = wish.version
-        reasons = left_out(await view.reasons())
-        if counts.rows[RowState.rejected] or counts.rows[RowState.busy]:
+        reasons = left_out(await view.reasons(whole_campaign=True))
+        every = rows_of_all_files(counts)
+        if every[RowState.rejected] or every[RowState.busy]:
             refused = refused_of(await facets(view))
         outcomes = outcome_facts(await view.executions())
         if shown.pause is not None and shown.pause.by is PausedBy.held:
             asks_anew = await _asked_anew(site, draft, outlook(counts, view.settings, whole_campaign=True).most)
     lines = await site.store.audit.page(campaign=draft.name, limit=20)
+    files = [upload for one in draft.uploads if (upload := await site.store.uploads.get(one)) is not None]
     response = render(
         request,
         "campaign.html",
@@ -102,6 +105,8 @@ async def show_campaign(
         seen_version=seen_version,
         asks_anew=asks_anew,
         is_live=shown.state in _LIVE,
+        files=[upload.name for upload in files if upload.deleted_at_ms is None],
+        may_delete_files=draft.planned == len(draft.uploads) and shown.state not in _LIVE,
         auto=request.query.get("auto") == "10",
         lines=history_lines(lines, site.zone, now_ms()),
     )

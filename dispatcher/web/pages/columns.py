@@ -10,7 +10,7 @@ from aiohttp import web
 from dispatcher.campaign.setup import Variables
 from dispatcher.errors import DispatcherError
 from dispatcher.web.access import Action
-from dispatcher.web.columns import Answers, Seen, answered, filled, problems, read, settings_of
+from dispatcher.web.columns import Answers, Seen, answered, filled, look_settings, problems, read, settings_of
 from dispatcher.web.corrections import is_correction
 from dispatcher.web.countries import country_choices, country_name
 from dispatcher.web.drafts import change, check_version, unsent_draft
@@ -51,10 +51,9 @@ async def answer(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
         raise web.HTTPConflict
     site, seen = request.app[SITE], seen_of(draft.look)
     answers = read(sent, seen)
-    if sent.text("do") == "look" and answers.sheet in seen.sheets:
-        changed = await change(
-            request, visitor, draft, "sheet_chosen", settings={"input.sheet": answers.sheet}, stage=Stage.checking
-        )
+    looked = look_settings(answers, seen) if sent.text("do") == "look" else None
+    if looked is not None:
+        changed = await change(request, visitor, draft, "looked_anew", settings=looked, stage=Stage.checking)
         await site.checker.look(changed)
         raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
     account = site.accounts.with_profile(draft.profile)
@@ -132,6 +131,7 @@ async def _show(
         file_name=upload.name if upload else draft.name,
         answers=answers,
         sheets=[(sheet, sheet) for sheet in seen.sheets],
+        encodings=[(encoding, f"{text[:60]} ({encoding})") for encoding, text in seen.encodings],
         columns=[_NOTHING, *((name, _with_samples(name, seen)) for name in seen.columns)],
         regions=[("", "(all numbers have a country code)"), *country_choices()],
         region_hint=_region_hint(seen),
@@ -156,6 +156,8 @@ def seen_of(look: dict[str, Any]) -> Seen:
         needs_country=look["needs_country"],
         repeated=tuple(look["repeated"]),
         notes=tuple(look["notes"]),
+        encodings=tuple((one["encoding"], one["text"]) for one in look.get("encodings", ())),
+        encoding=look["settings"].get("input.encoding", ""),
         settings=look["settings"],
     )
 

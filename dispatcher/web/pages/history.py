@@ -13,6 +13,7 @@ from aiohttp import web
 from dispatcher.clock import now_ms
 from dispatcher.web.access import Action
 from dispatcher.web.drafts import line
+from dispatcher.web.forms import whole
 from dispatcher.web.headers import add_headers
 from dispatcher.web.history import history_lines
 from dispatcher.web.rendering import render
@@ -40,7 +41,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
     known = {draft.name: draft.draft_id for draft in reversed(drafts)}
     chosen = next((draft for draft in drafts if draft.draft_id == request.query.get("campaign")), None)
     lines = await site.store.audit.page(
-        before=_whole(request.query.get("before")), limit=LINES + 1, campaign=chosen.name if chosen else None
+        before=whole(request.query.get("before", "")), limit=LINES + 1, campaign=chosen.name if chosen else None
     )
     return render(
         request,
@@ -124,10 +125,6 @@ async def _as_json(lines: AsyncIterator[AuditLine]) -> AsyncIterator[bytes]:
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
 ROUTES: tuple[Route, ...] = (

@@ -13,7 +13,7 @@ from dispatcher.errors import UsageError
 from dispatcher.web.access import Action, own_numbers
 from dispatcher.web.cookie import set_cookie
 from dispatcher.web.drafts import line
-from dispatcher.web.forms import Form
+from dispatcher.web.forms import Form, whole
 from dispatcher.web.passwords import CHARACTERS_MIN, check_new
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
@@ -213,8 +213,8 @@ def _for_a_team(request: web.Request) -> None:
 async def _person(request: web.Request) -> User:
     """Whom the address names. Raises: HTTPNotFound."""
     _for_a_team(request)
-    text = request.match_info["user_id"]
-    user = await request.app[SITE].store.users.by_id(int(text)) if text.isascii() and text.isdigit() else None
+    user_id = whole(request.match_info["user_id"])
+    user = await request.app[SITE].store.users.by_id(user_id) if user_id is not None else None
     if user is None:
         raise web.HTTPNotFound
     return user
@@ -249,8 +249,8 @@ def _role(text: str) -> Role | None:
     return Role(text) if text in set(Role) else None
 
 
-def _choices() -> list[tuple[str, str]]:
-    return [(role.value, f"{name}: {what}") for role, (name, what) in ROLES.items()]
+def _choices() -> list[tuple[str, str, str]]:
+    return [(role.value, name, meaning) for role, (name, meaning) in ROLES.items()]
 
 
 def _sentence(error: UsageError) -> str:

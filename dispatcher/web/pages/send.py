@@ -84,6 +84,8 @@ async def send(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
     problems: dict[str, str] = {}
     if ahead.off:
         problems[""] = ahead.off
+    elif sent.whole("revision") != ahead.revision:
+        problems[""] = "The flow was published anew since you opened this page. Look at what contacts get now."
     if ahead.overlap and not answers.overlap:
         problems["overlap"] = "Tick that you know this, or go back and choose another file."
     expected = ahead.most + (ahead.contacted if answers.again else 0)

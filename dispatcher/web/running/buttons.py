@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -151,8 +152,10 @@ class Buttons(Desk):
         )
         return await self._first(changed, draft)
 
-    async def correct(self, draft: Draft, upload_id: str, *, confirmed: int, who: str, source: str = "") -> Draft:
-        """Add an upload of corrected rows to a launched campaign: it is planned at its next turn, as a part.
+    async def correct(
+        self, draft: Draft, upload_ids: Sequence[str], *, confirmed: int, who: str, source: str = ""
+    ) -> Draft:
+        """Add uploads of corrected rows to a launched campaign: they are planned at its next turn, as parts.
 
         `confirmed`: how many may be sent from then on, those that wait included. Raises: SomebodyWasFirst.
         """
@@ -161,7 +164,7 @@ class Buttons(Desk):
             draft.draft_id,
             draft.version,
             audit=self._audit("corrected", draft, who=who, source=source, confirmed=confirmed),
-            uploads=(*draft.uploads, upload_id),
+            uploads=(*draft.uploads, *upload_ids),
             confirmed=confirmed,
         )
         corrected = await self._first(changed, draft)

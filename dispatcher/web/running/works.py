@@ -92,11 +92,23 @@ class Works(Buttons):
             await self._have_sent(await self.view_of(draft))
         return found
 
-    async def retry(self, draft: Draft, choice: RetryChoice, *, confirmed: int, who: str, source: str = "") -> Draft:
+    async def retry(
+        self,
+        draft: Draft,
+        choice: RetryChoice,
+        *,
+        confirmed: int,
+        who: str,
+        source: str = "",
+        seen: int | None = None,
+    ) -> Draft:
         """Send refused rows once more; `confirmed`: how many, as it was typed. A pause that holds is not lifted.
 
-        Raises: MoreThanConfirmed, SomebodyWasFirst, AccountBusy, UsageError: no row is of that kind.
+        `seen`: the draft's version as the form has shown it: what was typed once is done once, also where as many are
+        refused again. Raises: MoreThanConfirmed, SomebodyWasFirst, AccountBusy, UsageError: no row is of that kind.
         """
+        if seen is not None and (await self._fresh(draft)).version != seen:
+            raise SomebodyWasFirst
 
         async def again(campaign: Campaign) -> int:
             rows = await count_rows(campaign, choice)
@@ -118,25 +130,28 @@ class Works(Buttons):
     ) -> dict[str, Any]:
         """Send one row's values (None: the first's) to a number of one's own; what came of it. It makes nobody stop.
 
-        Raises: AccountBusy: what is being sent on the account; UsageError, StudioError, AuthenticationError.
+        One form is one test, however often it comes. Raises: SomebodyWasFirst: the draft is not as it was shown;
+        AccountBusy: what is being sent on the account; UsageError, StudioError, AuthenticationError.
         """
         sends = await self.settings_of(draft)
         credentials = sends.required()
         account = await self.register.account(sends.settings, credentials)
         scratch = self.store.uploads.check_folder(draft.draft_id) / "ledger.sqlite3"
-        await self._note("tested", draft, who=who, source=source, row_number=row_number)
-        async with (
-            self.line(account.account_id).between(interrupts=False, give_up_s=TEST_S),
-            rehearse_campaign(draft.name, sends.settings, credentials, scratch=scratch) as rehearsal,
-        ):
-            sent = SentTest(*await polled(lambda: rehearsal.test_send(to, row_number=row_number), give_up_s=TEST_S))
-        # Of the row's values nothing is kept, and of the number what its owner knows it by.
-        found = {name: value for name, value in sent.as_json().items() if name in _KEPT_OF_TEST}
-        found |= {"to": masked(sent.request.to), "at_ms": self._now_ms(), "who": who}
-        while True:
-            draft = await self._fresh(draft)
-            if await self.store.drafts.change(draft.draft_id, draft.version, test=found) is not None:
-                return found
+        async with self.line(account.account_id).between(interrupts=False, give_up_s=TEST_S):
+            # A second click waited here for the first one's test.
+            if (await self._fresh(draft)).version != draft.version:
+                raise SomebodyWasFirst
+            await self._note("tested", draft, who=who, source=source, row_number=row_number)
+            opening = rehearse_campaign(draft.name, sends.settings, credentials, scratch=scratch)
+            async with opening as rehearsal:
+                sent = SentTest(*await polled(lambda: rehearsal.test_send(to, row_number=row_number), give_up_s=TEST_S))
+            # Of the row's values nothing is kept, and of the number what its owner knows it by.
+            found = {name: value for name, value in sent.as_json().items() if name in _KEPT_OF_TEST}
+            found |= {"to": masked(sent.request.to), "at_ms": self._now_ms(), "who": who}
+            while True:
+                draft = await self._fresh(draft)
+                if await self.store.drafts.change(draft.draft_id, draft.version, test=found) is not None:
+                    return found
 
     # --- the account, between two turns ---
 

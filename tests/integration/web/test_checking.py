@@ -436,6 +436,7 @@ async def test_a_child_has_bounds_and_no_secret(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
         assert limits_of(child)["Max core file size"] == "0"
         assert limits_of(child)["Max address space"] == str(1_500 << 20)
+        assert limits_of(child)["Max file size"] == str(4 << 30)
         assert os.getpriority(os.PRIO_PROCESS, child) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
         assert b"very-secret" not in read(Path(f"/proc/{child}/environ"))
     finally:

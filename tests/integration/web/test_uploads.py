@@ -150,6 +150,7 @@ async def test_a_name_is_text_and_never_a_path(server: Server, name: str, shown:
 async def test_without_a_file_the_page_says_so(server: Server) -> None:
     """None chosen, as a browser sends it and as a program does; and one without a byte."""
     assert await sent(server, None) == (400, "Choose a file first.")
+    await server.told.get()
     body = HEAD.replace(b"spring.csv", b"") + TAIL
     _, writer = await server.raw(body, length=len(body))
     assert await asyncio.wait_for(server.told.get(), 5) == "Choose a file first."

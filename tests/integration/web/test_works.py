@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 
 from dispatcher.campaign import rehearse_campaign
 from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.campaign.retry_choices import facets
 from dispatcher.errors import UsageError
 from dispatcher.model import RowState
 from dispatcher.web.running import State
-from dispatcher.web.running.errors import AccountBusy, MoreThanConfirmed
-from tests.integration.web.served import served
+from dispatcher.web.running.errors import AccountBusy, MoreThanConfirmed, SomebodyWasFirst
+from dispatcher.web.store import Draft
+from tests.integration.web.served import Served, served
 from tests.support.rehearsal import phone, write_contacts
 
 SLOW = {"rate": {"per_second": 40, "in_flight": 4}}
@@ -98,6 +101,35 @@ async def test_retry_of_one_code(tmp_path: Path) -> None:
         s.check_each_once(20)
 
 
+async def test_a_retry_form_counts_once(tmp_path: Path) -> None:
+    """Sent again by a second click or a stale tab it does nothing, also where as many are refused again."""
+    async with served(tmp_path) as s:
+        s.faults({"reject": 1})
+        draft = await s.launched("spring", 5)
+        await s.until_state(draft, State.finished)
+        seen = (await s.fresh(draft)).version
+        for _ in range(2):
+            again = s.running.retry(
+                await s.fresh(draft), RetryChoice(all_rejected=True), confirmed=5, who="Anna", seen=seen
+            )
+            with contextlib.suppress(SomebodyWasFirst):
+                await again
+            await s.until_state(draft, State.finished)
+        assert s.sandboxes["one"].stats()["creates_total_requests"] == 10
+
+
+async def test_a_test_form_counts_once(tmp_path: Path) -> None:
+    """Two clicks at one moment are one test, and one line in the history."""
+    async with served(tmp_path, latency_s=0.2) as s:
+        draft = await s.draft("spring", 3)
+        await _checked(s, draft)
+        tests = (s.running.test_send(draft, to="+14155550123", row_number=2, who="Anna") for _ in range(3))
+        came = await asyncio.gather(*tests, return_exceptions=True)
+        assert [type(one) for one in came[1:]] == [SomebodyWasFirst, SomebodyWasFirst]
+        assert (await s.history()).count("tested") == 1
+        assert s.sandboxes["one"].stats()["creates_total_requests"] == 1
+
+
 async def test_rows_in_doubt_are_looked_up(tmp_path: Path) -> None:
     """What was lost on the wire is found, or sent once it is proved that there is nothing."""
     async with served(tmp_path, overrides={"reconcile": {"at_end": False}}) as s:
@@ -130,7 +162,7 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         await s.running.pause(draft, who="Ben", reason="wait")
         await s.running.retry(await s.fresh(draft), RetryChoice(all_rejected=True), confirmed=refused, who="Ben")
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
-        draft = await s.running.correct(await s.fresh(draft), corrected, confirmed=refused + 1, who="Ben")
+        draft = await s.running.correct(await s.fresh(draft), [corrected], confirmed=refused + 1, who="Ben")
         await s.running.go_on(draft, who="Ben", seen=await s.seen(draft))
         async with asyncio.timeout(20):
             while (await s.fresh(draft)).planned < 2:  # noqa: ASYNC110
@@ -153,10 +185,19 @@ async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
         await s.until_created("one", 10)
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
         assert s.running.running(draft.draft_id) is not None
-        await s.running.correct(await s.fresh(draft), corrected, confirmed=11, who="Ben")
+        await s.running.correct(await s.fresh(draft), [corrected], confirmed=11, who="Ben")
         await s.until_created("one", 11)
         await s.until_state(draft, State.finished)
         s.check_each_once(11)
+
+
+async def _checked(s: Served, draft: Draft) -> None:
+    """What the child leaves of a check."""
+    sends = s.accounts.of(draft)
+    scratch = s.store.uploads.check_folder(draft.draft_id) / "ledger.sqlite3"
+    scratch.parent.mkdir(parents=True)
+    async with rehearse_campaign(draft.name, sends.settings, sends.credentials, scratch=scratch, anew=True) as copy:
+        await copy.plan(str(s.folder / f"{draft.name}.csv"))
 
 
 async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,11 +205,7 @@ async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("dispatcher.web.running.works.TEST_S", 0.5)
     async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
         draft = await s.draft("summer", 3, first=1001)
-        sends = s.accounts.of(draft)
-        scratch = s.store.uploads.check_folder(draft.draft_id) / "ledger.sqlite3"
-        scratch.parent.mkdir(parents=True)
-        async with rehearse_campaign("summer", sends.settings, sends.credentials, scratch=scratch, anew=True) as copy:
-            await copy.plan(str(tmp_path / "summer.csv"))
+        await _checked(s, draft)
         running = await s.launched("spring", 60)
         await s.until_created("one", 5)
         with pytest.raises(AccountBusy) as caught:
@@ -182,3 +219,32 @@ async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyP
         draft = await s.running.launch(await s.fresh(draft), who="Anna", confirmed=3)
         await s.until_state(draft, State.finished)
         assert (s.creates(), (await s.status(draft)).rows[RowState.created]) == (64, 3)
+
+
+async def test_all_files_are_worked_on(tmp_path: Path) -> None:
+    """What is stopped, put back, refused and retried counts the rows of every file of a corrected campaign."""
+    async with served(tmp_path) as s:
+        s.faults({"reject": 1})
+        draft = await s.launched("spring", 6)
+        await s.until_state(draft, State.finished)
+        corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 3, first=7))
+        await s.running.correct(await s.fresh(draft), corrected, confirmed=3, who="Ben")
+        async with asyncio.timeout(20):
+            while (await s.status(draft)).earlier_rows.get(RowState.rejected) != 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await s.until_state(draft, State.finished)
+        s.faults({})
+        view = await s.running.view_of(draft)
+        (facet,) = await facets(view)
+        assert facet.rows == 9
+        assert facet.code is not None
+        await s.running.pause(draft, who="Ben")
+        choice = RetryChoice(codes=(facet.code,))
+        await s.running.retry(await s.fresh(draft), choice, confirmed=facet.rows, who="Ben")
+        await s.running.stop_for_good(await s.fresh(draft), who="Ben", reason="not today")
+        cancelled = (await view.reasons(whole_campaign=True))["cancelled"]
+        assert (cancelled, await s.state(draft)) == (9, State.stopped)
+        seen = await s.seen(draft)
+        await s.running.put_back(await s.fresh(draft), who="Anna", seen=seen, confirmed=cancelled)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(9)
