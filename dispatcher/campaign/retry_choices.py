@@ -62,9 +62,10 @@ async def _retry(campaign: Campaign, choice: RetryChoice, most: int | None, *, c
 
 
 async def facets(campaign: CampaignView) -> list[Facet]:
-    """What there is to choose from, most rows first. Raises: CampaignNotFound, LedgerError."""
+    """What there is to choose from in all files, most rows first. Raises: CampaignNotFound, LedgerError."""
     found: Counter[tuple[RowState, int | None]] = Counter()
-    async for batch in campaign.rows(only=Selection(frozenset({RowState.rejected, RowState.busy}))):
+    chosen = Selection(frozenset({RowState.rejected, RowState.busy}))
+    async for batch in campaign.rows(only=chosen, whole_campaign=True):
         for row in batch:
             found[row.state, None if row.state is RowState.busy else row.error_code] += 1
     return [Facet(state=state, code=code, rows=n) for (state, code), n in found.most_common()]

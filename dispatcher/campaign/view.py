@@ -108,9 +108,9 @@ class CampaignView:
         """Counts, from the ledger. Raises: CampaignNotFound, LedgerError, as everything below."""
         return await self._context.ledger.status(await self._context.current())
 
-    async def reasons(self) -> dict[str, int]:
-        """Why rows of the latest file are left out: reason → how many."""
-        return await self._context.ledger.reasons(await self._context.current())
+    async def reasons(self, *, whole_campaign: bool = False) -> dict[str, int]:
+        """Why rows of the latest file, or of all, are left out: reason → how many."""
+        return await self._context.ledger.reasons(await self._context.current(), whole_campaign=whole_campaign)
 
     async def rows_to_remove(self) -> int:
         """How many rows that wait are not in the latest file any more: a send takes them out."""
@@ -214,19 +214,27 @@ class CampaignView:
     # --- rows ---
 
     async def rows(
-        self, *, only: Selection | None = None, reason: str | None = None, after_row: int = 0
+        self,
+        *,
+        only: Selection | None = None,
+        reason: str | None = None,
+        after_row: int = 0,
+        whole_campaign: bool = False,
     ) -> AsyncGenerator[list[ReportRow], None]:
         """The latest file's rows in file order, some hundred at a time, as they stand when the first is read.
 
         `only`: rows in these states; `reason`: rows left out for this reason; `after_row`: those behind this number.
+        `whole_campaign`: those of all its files, the oldest first.
         """
         record = await self._context.current()
         if record.input_id is None:
             return
+        files = [file.input_id for file in await self.inputs()] if whole_campaign else [record.input_id]
         async with self._context.ledger.snapshot() as view:
             states = only.states if only is not None else None
-            async for batch in view.rows(record.input_id, after_row=after_row, states=states, reason=reason):
-                yield batch
+            for input_id in files:
+                async for batch in view.rows(input_id, after_row=after_row, states=states, reason=reason):
+                    yield batch
 
     async def each_row(
         self, *, only: Selection | None = None, reason: str | None = None, after_row: int = 0

@@ -146,8 +146,8 @@ class Ledger(Protocol):
     async def set_report_path(self, campaign: CampaignRecord, path: str) -> None:
         """Remember where the last report was written."""
 
-    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
-        """Why rows of the latest file are left out: reason -> how many."""
+    async def reasons(self, campaign: CampaignRecord, *, whole_campaign: bool = False) -> dict[str, int]:
+        """Why rows of the latest file, or of all, are left out: reason -> how many."""
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         """Counts, and whether a run is at work: one that has not stopped, while some process holds the account."""

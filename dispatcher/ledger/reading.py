@@ -101,8 +101,10 @@ def campaigns(db: Db) -> list[CampaignRecord]:
     return [CampaignRecord.of(row) for row in db.rows("campaign_list")]
 
 
-def reasons(db: Db, campaign: CampaignRecord) -> dict[str, int]:
-    """Why rows of the latest file are left out: reason -> how many."""
+def reasons(db: Db, campaign: CampaignRecord, *, whole_campaign: bool = False) -> dict[str, int]:
+    """Why rows of the latest file, or of all, are left out: reason -> how many."""
+    if whole_campaign:
+        return dict(map(tuple, db.rows("campaign_reasons", campaign_id=campaign.campaign_id)))
     current = find_campaign(db, campaign.name, campaign.account)
     if current.input_id is None:
         return {}

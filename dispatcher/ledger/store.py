@@ -169,8 +169,8 @@ class Store(ABC):
     async def remove_rows(self, campaign: CampaignRecord) -> int:
         return await self._do(lambda db: removing.remove(db, campaign))
 
-    async def reasons(self, campaign: CampaignRecord) -> dict[str, int]:
-        return await self._read(lambda db: reading.reasons(db, campaign))
+    async def reasons(self, campaign: CampaignRecord, *, whole_campaign: bool = False) -> dict[str, int]:
+        return await self._read(lambda db: reading.reasons(db, campaign, whole_campaign=whole_campaign))
 
     async def campaigns_of_file(self, account: Account, flow_sid: str, sha256: str) -> list[str]:
         return await self._read(lambda db: reading.campaigns_of_file(db, account, flow_sid, sha256))

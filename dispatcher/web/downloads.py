@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from dispatcher.errors import LedgerFull, LedgerUnwritable
 from dispatcher.web.headers import add_headers
@@ -52,7 +53,7 @@ class Downloads:
             path = folder / f"download{Path(name).suffix}"
             async with self._turn:
                 await write(path)
-            response = web.FileResponse(path, headers=attachment(name))
+            response = _SentOnce(path, headers=attachment(name))
             add_headers(response)
             # Sends it: it may be removed when this returns, also because the browser has gone.
             await response.prepare(request)
@@ -78,6 +79,14 @@ class Downloads:
         except OSError as error:
             kind = LedgerFull if error.errno in (28, 122) else LedgerUnwritable
             raise kind(found=error.strerror or type(error).__name__) from error
+
+
+class _SentOnce(web.FileResponse):
+    """A file that is gone when its handler returns."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """As always, once: aiohttp prepares what a handler returns, and would look for the file again."""
+        return None if self.prepared else await super().prepare(request)
 
 
 def attachment(name: str) -> dict[str, str]:

@@ -114,7 +114,7 @@ class Live:
                 yield None
 
     async def _look(self, site: Looked, draft_id: str, watched: _Watched) -> None:
-        kept: tuple[Shown, CampaignStatus | None] | None = None
+        kept: tuple[Draft, Shown, CampaignStatus | None] | None = None
         looks = 0
         try:
             while True:
@@ -123,9 +123,9 @@ class Live:
                     draft = await site.store.drafts.get(draft_id)
                     if draft is None:
                         return
-                    kept = await look(site, draft)
+                    kept = draft, *await look(site, draft)
                 looks += 1
-                now = told(site, draft_id, *kept)
+                now = told(site, *kept)
                 if now != watched.now:
                     watched.now, watched.version = now, watched.version + 1
                     changed, watched.changed = watched.changed, asyncio.Event()
@@ -148,11 +148,12 @@ async def look(site: Looked, draft: Draft) -> tuple[Shown, CampaignStatus | None
         return shown, None
 
 
-def told(site: Looked, draft_id: str, shown: Shown, status: CampaignStatus | None) -> Standing:
-    """The same as texts, with the numbers of this moment."""
+def told(site: Looked, draft: Draft, shown: Shown, status: CampaignStatus | None) -> Standing:
+    """The same as texts, with the numbers of this moment; times in the zone that whoever launched it has chosen."""
     if shown.state is State.checking:
-        return _checking(site, draft_id)
-    return standing(shown, status, site.supervisor.running(draft_id), zone=site.zone, now_ms=now_ms())
+        return _checking(site, draft.draft_id)
+    snapshot = site.supervisor.running(draft.draft_id)
+    return standing(shown, status, snapshot, zone=draft.zone or site.zone, now_ms=now_ms())
 
 
 def _checking(site: Looked, draft_id: str) -> Standing:

@@ -292,6 +292,10 @@ SELECT :input_id, state, count(*) FROM rows WHERE row_id BETWEEN :first AND :las
 SELECT reason_code, count(*) FROM rows
 WHERE row_id BETWEEN :first AND :last AND state IN ('invalid', 'skipped') AND reason_code IS NOT NULL GROUP BY reason_code;
 
+-- name: campaign_reasons
+SELECT reason_code, count(*) FROM inputs AS i CROSS JOIN rows AS r ON r.row_id BETWEEN i.input_id << 32 AND (i.input_id + 1 << 32) - 1
+WHERE i.campaign_id = :campaign_id AND r.state IN ('invalid', 'skipped') AND r.reason_code IS NOT NULL GROUP BY reason_code;
+
 -- name: rows_insert_keys
 -- Most rows are of this kind: planned, the key is the address, and their numbers follow one another.
 INSERT INTO rows (row_id, row_key) SELECT :first_id + j.key, j.value FROM json_each(:keys) AS j;

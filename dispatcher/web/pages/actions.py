@@ -386,7 +386,7 @@ def _choice(sent: Form) -> RetryChoice:
 
 
 async def _rows_of(request: web.Request, draft: Draft, choice: RetryChoice) -> int:
-    """How many contacts a choice has, of the latest file."""
+    """How many contacts a choice has."""
     view = await request.app[SITE].supervisor.view_of(draft)
     return sum(
         one.rows
@@ -398,7 +398,7 @@ async def _rows_of(request: web.Request, draft: Draft, choice: RetryChoice) -> i
 
 async def _cancelled(request: web.Request, draft: Draft) -> int:
     view = await request.app[SITE].supervisor.view_of(draft)
-    return (await view.reasons()).get(Reason.cancelled.value, 0)
+    return (await view.reasons(whole_campaign=True)).get(Reason.cancelled.value, 0)
 
 
 async def _most(view: CampaignView) -> int:

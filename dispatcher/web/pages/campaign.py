@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from dispatcher.campaign.next_steps import rows_of_all_files
 from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.retry_choices import facets
 from dispatcher.campaign.setup import published_revision
@@ -67,7 +68,7 @@ async def show_campaign(
     """The page of a campaign that was launched."""
     site = request.app[SITE]
     shown, counts = await look(site, draft)
-    now = told(site, draft.draft_id, shown, counts)
+    now = told(site, draft, shown, counts)
     refused: list[Refused] = []
     seen_version, asks_anew, reasons = 0, None, []
     outcomes: list[tuple[str, str]] = []
@@ -75,8 +76,9 @@ async def show_campaign(
         view = await site.supervisor.view_of(draft)
         wish = await view.wish()
         seen_version = wish.version
-        reasons = left_out(await view.reasons())
-        if counts.rows[RowState.rejected] or counts.rows[RowState.busy]:
+        reasons = left_out(await view.reasons(whole_campaign=True))
+        every = rows_of_all_files(counts)
+        if every[RowState.rejected] or every[RowState.busy]:
             refused = refused_of(await facets(view))
         outcomes = outcome_facts(await view.executions())
         if shown.pause is not None and shown.pause.by is PausedBy.held:
@@ -155,7 +157,7 @@ def _tile(state: RowState) -> str:
 
 def _wait(request: web.Request, draft: Draft) -> web.Response:
     site = request.app[SITE]
-    now = told(site, draft.draft_id, Shown(state=State.checking), None)
+    now = told(site, draft, Shown(state=State.checking), None)
     heading = "Looking at your file" if draft.look is None else "Checking every row"
     return render(
         request,
@@ -187,7 +189,7 @@ async def state(request: web.Request, _: Visitor) -> web.Response:
     """`GET /c/{draft_id}/state.json`: the same as the stream, asked for."""
     site, draft = request.app[SITE], await draft_of(request)
     shown, counts = await look(site, draft)
-    now = told(site, draft.draft_id, shown, counts)
+    now = told(site, draft, shown, counts)
     return web.Response(body=orjson.dumps(now.as_json()), content_type="application/json")
 
 

@@ -75,7 +75,7 @@ def _of_draft(site: Site, draft: Draft, shown: Shown, status: CampaignStatus | N
         name=draft.name,
         state=shown.state.value,
         tone=TONES.get(shown.state, "quiet"),
-        at=short_moment(at_ms, site.zone, now_ms=now_ms()),
+        at=short_moment(at_ms, draft.zone or site.zone, now_ms=now_ms(), named=draft.zone is not None),
         at_ms=at_ms,
         machine=machine_moment(at_ms),
         sent=sent,

@@ -11,6 +11,7 @@ import pytest
 
 from dispatcher.campaign import rehearse_campaign
 from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.campaign.retry_choices import facets
 from dispatcher.errors import UsageError
 from dispatcher.model import RowState
 from dispatcher.web.running import State
@@ -218,3 +219,32 @@ async def test_a_test_waits_politely(tmp_path: Path, monkeypatch: pytest.MonkeyP
         draft = await s.running.launch(await s.fresh(draft), who="Anna", confirmed=3)
         await s.until_state(draft, State.finished)
         assert (s.creates(), (await s.status(draft)).rows[RowState.created]) == (64, 3)
+
+
+async def test_all_files_are_worked_on(tmp_path: Path) -> None:
+    """What is stopped, put back, refused and retried counts the rows of every file of a corrected campaign."""
+    async with served(tmp_path) as s:
+        s.faults({"reject": 1})
+        draft = await s.launched("spring", 6)
+        await s.until_state(draft, State.finished)
+        corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 3, first=7))
+        await s.running.correct(await s.fresh(draft), corrected, confirmed=3, who="Ben")
+        async with asyncio.timeout(20):
+            while (await s.status(draft)).earlier_rows.get(RowState.rejected) != 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await s.until_state(draft, State.finished)
+        s.faults({})
+        view = await s.running.view_of(draft)
+        (facet,) = await facets(view)
+        assert facet.rows == 9
+        assert facet.code is not None
+        await s.running.pause(draft, who="Ben")
+        choice = RetryChoice(codes=(facet.code,))
+        await s.running.retry(await s.fresh(draft), choice, confirmed=facet.rows, who="Ben")
+        await s.running.stop_for_good(await s.fresh(draft), who="Ben", reason="not today")
+        cancelled = (await view.reasons(whole_campaign=True))["cancelled"]
+        assert (cancelled, await s.state(draft)) == (9, State.stopped)
+        seen = await s.seen(draft)
+        await s.running.put_back(await s.fresh(draft), who="Anna", seen=seen, confirmed=cancelled)
+        await s.until_state(draft, State.finished)
+        s.check_each_once(9)
