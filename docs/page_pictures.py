@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
