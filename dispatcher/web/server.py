@@ -129,8 +129,7 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
 
 def _sentence(error: DispatcherError) -> str:
     """What a hold says: people without a terminal read it."""
-    words = words_of(error)
-    return " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+    return words_of(error).in_one
 
 
 def _zone() -> str:

@@ -45,7 +45,7 @@ def _shown(text: PreviewedText, title: str) -> ShownText:
 
 
 def _size(size: Size, *, is_least: bool) -> str:
-    parts = counted(size.segments, "SMS part")
+    parts = counted(size.segments, "SMS part", "SMS parts")
     least = "At least " if is_least else ""
     sentence = f"{least}{counted(size.characters, 'character')}, {parts}"
     if not size.forcing:
@@ -74,7 +74,7 @@ def _spread(found: FlowPreview, spread: FileSpread) -> Iterator[tuple[str, str]]
         yield "SMS parts", ", ".join(f"{counted(n, 'part')} in {counted(rows, 'row')}" for n, rows in most)
     if spread.longest is not None:
         longest = spread.longest
-        size = f"{counted(longest.characters, 'character')}, {counted(longest.segments, 'SMS part')}"
+        size = f"{counted(longest.characters, 'character')}, {counted(longest.segments, 'SMS part', 'SMS parts')}"
         yield "The longest", f"row {longest.row_number}: {size}"
     for text in spread.texts:
         for name, rows in list(text.blanks.items())[:_SHOWN_MAX]:
@@ -85,4 +85,4 @@ def _spread(found: FlowPreview, spread: FileSpread) -> Iterator[tuple[str, str]]
         yield "Not counted", f"{counted(spread.unknown_rows, 'row')}: the text could not be made"
     if found.cost is not None and found.segments is not None:
         about = "at least about " if spread.is_least else "about " if found.is_estimate else ""
-        yield "Cost", f"{about}{found.cost:,.2f} for {counted(found.segments, 'SMS part')}"
+        yield "Cost", f"{about}{found.cost:,.2f} for {counted(found.segments, 'SMS part', 'SMS parts')}"
