@@ -87,7 +87,9 @@ class Live:
         """
         watched = self._watched.setdefault(draft_id, _Watched())
         watched.viewers += 1
-        if watched.task is None:
+        if watched.task is None or watched.task.done():
+            # It had failed, and not all who saw that have left; what woke them is over.
+            watched.changed = asyncio.Event()
             watched.task = asyncio.create_task(self._look(site, draft_id, watched))
         try:
             yield self._follow(watched)
