@@ -81,7 +81,8 @@ async def test_corrected_rows_are_added_once(desk: Desk) -> None:
 async def test_what_was_checked_against_is_no_more(desk: Desk) -> None:
     """Somebody added other rows meanwhile: the first one's are added, the second is told, and keeps what it has."""
     into = await desk.launched()
-    first, second = (await desk.correction(into, name, first=at) for name, at in (("a", 10), ("b", 20)))
+    first = await desk.correction(into, "a", first=10)
+    second = await desk.correction(into, "b", first=20)
     await desk.add(first)
     with pytest.raises(SomebodyWasFirst):
         await desk.add(second)

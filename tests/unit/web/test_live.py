@@ -191,8 +191,8 @@ async def test_a_ledger_that_fails_for_a_while(desk: Desk) -> None:
 async def test_a_run_is_watched_to_its_end(desk: Desk) -> None:
     """Numbers of this moment grow while it is sent, and end with what the ledger has."""
     live = Live()
-    desk.served.faults({"slow": 1.0, "slow_s": 0.05})
-    draft = await desk.served.launched("spring", 60)
+    draft = await desk.served.draft("spring", 60, settings={"rate.per_second": 40, "rate.in_flight": 4})
+    await desk.supervisor.launch(draft, who="Anna", confirmed=60)
     done: list[int] = []
     async with live.watch(desk, draft.draft_id) as states, asyncio.timeout(60):
         async for new in states:
