@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
-from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.next_steps import rows_of_all_files
+from dispatcher.campaign.outlook import outlook
 from dispatcher.campaign.retry_choices import facets
 from dispatcher.campaign.setup import published_revision
 from dispatcher.clock import now_ms
