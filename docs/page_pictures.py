@@ -84,7 +84,9 @@ async def _walk(browser: Browser, link: str) -> list[Path]:
 
 async def _wait_for(page: Page, done: int) -> None:
     bar = page.get_by_role("progressbar")
-    while int(await bar.get_attribute("value") or 0) < done:
+    while True:
+        if int(await bar.get_attribute("value") or 0) >= done:
+            return
         await asyncio.sleep(0.1)
 
 
