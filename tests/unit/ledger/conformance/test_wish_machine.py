@@ -93,10 +93,12 @@ class WishMachine(RuleBasedStateMachine):
 
     @rule()
     def fulfil(self) -> None:
-        """What is left is asked of the rows."""
-        rows = self.do(self.other.status(self.record)).rows
+        """What is left is asked of the rows, of whatever file."""
+        status = self.do(self.other.status(self.record))
         self.do(self.sender.wishes.fulfil(self.run))
-        if self.due_ms is not None and not rows[RowState.planned] + rows[RowState.sending]:
+        waiting = (RowState.planned, RowState.sending)
+        left = sum(status.rows[state] + status.earlier_rows.get(state, 0) for state in waiting)
+        if self.due_ms is not None and not left:
             self.due_ms = None
             self.version += 1
 
