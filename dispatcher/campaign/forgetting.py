@@ -78,6 +78,11 @@ class Forgetting:
         self._held = held
         self.progress = Progress()
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the ledgers are: what the page keeps lies beside them."""
+        return tuple(ledger_folder(self._settings.state, loopback=loopback) for _, loopback in self._ledgers)
+
     async def look(self, person: Person) -> Found:
         """Find a person. Raises: NotForgotten, LedgerError."""
         self.progress.begin("looking through the ledger")

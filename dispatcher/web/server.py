@@ -17,6 +17,7 @@ from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.remedies import AnyOf, Option
 from dispatcher.rules.clocks import zone_name
 from dispatcher.settings import WebSettings
+from dispatcher.web import traces
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.address import Address, address, check_exposure
 from dispatcher.web.app import build_app
@@ -169,6 +170,8 @@ async def _sweep(site: Site, *, at_start: bool = False) -> None:
     gone = await site.store.uploads.sweep(now_ms(), keep_ms, in_use=in_use, **unfinished)
     if gone:
         logger.info("%s old uploads were removed", gone)
+    # What was made of them, also where a crash came between.
+    await traces.sweep(site.store)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dispatcher.campaign.archive import Aged
     from dispatcher.campaign.forgetting import Forgetting, Found
+    from dispatcher.web.forgetting import Holding
 
 LIST_EPILOG = options.examples("dispatcher campaigns list", ("dispatcher campaigns list --json", "for scripts"))
 EXPORT_EPILOG = options.examples(
@@ -182,23 +183,30 @@ async def forget(
     """Take a person out of every campaign of the ledger: cells, address, texts. This cannot be undone.
 
     Counts, times and execution SIDs stay, and a keyed hash of the number: by that nobody is reached twice, and an
-    opt-out holds. Reports and lists are files of yours: those that name the person are shown. A later file with the
-    number is a new row, unless --suppress is given. Rows that wait are left out.
+    opt-out holds. Reports and lists are files of yours: those that name the person are shown. Files that were uploaded
+    to the page and name them are removed whole. A later file with the number is a new row, unless --suppress is given.
+    Rows that wait are left out.
     """
     from dispatcher.campaign.forgetting import open_forgetting, person_of
+    from dispatcher.campaign.suppressions import actor
     from dispatcher.cli.asking import ask, must_be_able_to_ask, typed_number
     from dispatcher.cli.render.progress import working
+    from dispatcher.clock import now_ms
+    from dispatcher.web import forgetting as page
 
     person = person_of(typed_number(number, ""), session.settings)
     must_be_able_to_ask(yes)
     async with open_forgetting(session.settings, bus=session.bus, wait=wait, rehearsals=True) as opened:
         async with working(lambda: (opened.progress.what, opened.progress.done, opened.progress.total)):
             found = await opened.look(person)
+        holding = await page.look(opened.folders, person)
         if not json:
-            _say_found(found)
+            _say_found(found, page.own_reports(opened.folders, found.reports))
+            _say_holding(holding)
         ask(found.rows, "forget this person", yes)
         async with working(lambda: (opened.progress.what, opened.progress.done, opened.progress.total)):
             found = await opened.forget(person, suppress=suppress)
+            holding = await page.remove(opened.folders, person, who=actor(), now_ms=now_ms())
             aside = await _cleaned(opened)
     _say_aside(aside)
     if json:
@@ -208,8 +216,9 @@ async def forget(
                 "campaigns": list(found.campaigns),
                 "mentions": found.mentions,
                 "suppressed": found.is_suppressed or suppress,
-                "reports": list(found.reports),
+                "reports": page.own_reports(opened.folders, found.reports),
                 "lists": list(found.lists),
+                "uploads": [{"campaign": one.campaign, "files": list(one.files)} for one in holding],
                 "other_ledgers": [str(path) for path in aside],
             }
         )
@@ -219,7 +228,7 @@ async def forget(
     return ExitCode.OK
 
 
-def _say_found(found: Found) -> None:
+def _say_found(found: Found, reports: Sequence[str]) -> None:
     in_campaigns = f" in {', '.join(found.campaigns)}" if found.campaigns else ""
     say(f"{counted(found.rows, 'row')}{in_campaigns}" if found.rows else "no row is theirs")
     if found.waiting:
@@ -229,8 +238,18 @@ def _say_found(found: Found) -> None:
         say(f"the number stands in {theirs} of other contacts, and is taken out of their cells")
     if found.is_suppressed:
         say("they are suppressed, and stay so: as a hash")
-    _say_files("reports are yours, and stay as they are", found.reports)
+    _say_files("reports are yours, and stay as they are", reports)
     _say_files("lists name them, and are yours to change", found.lists)
+
+
+def _say_holding(holding: Sequence[Holding]) -> None:
+    for one in holding:
+        files = ", ".join(visible(name) for name in one.files)
+        say(
+            f"uploaded to the page for {visible(one.campaign)}, and removed with what was made of it: {files}", "yellow"
+        )
+        if one.is_unsent:
+            say("  what of it is not sent yet needs another file then", "yellow", whole=True)
 
 
 def _say_files(what: str, paths: Sequence[str]) -> None:

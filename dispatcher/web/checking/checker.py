@@ -112,7 +112,7 @@ class Checker:
         # First of all: a check that ends just now finds its draft changed, and writes nothing.
         changed = await self._store.drafts.change(draft.draft_id, draft.version, audit=audit, **changes)
         if changed is not None:
-            await self._drop(draft.draft_id)
+            await self.drop(draft.draft_id)
         return changed
 
     async def close(self) -> None:
@@ -127,14 +127,15 @@ class Checker:
 
     async def _ask(self, draft: Draft, kind: Kind) -> None:
         # What was asked for before is of an older state of the draft.
-        await self._drop(draft.draft_id)
+        await self.drop(draft.draft_id)
         if len(self._waiting) >= WAITING_MAX and self._now is not None:
             await self._write(draft, {"stage": Stage.failed, "error": _FULL})
             return
         self._waiting.append(_Asked(draft.draft_id, kind))
         self._begin()
 
-    async def _drop(self, draft_id: str) -> None:
+    async def drop(self, draft_id: str) -> None:
+        """Give up what is asked for a draft, which is another one now, or none; its child is gone when this returns."""
         self._waiting = [one for one in self._waiting if one.draft_id != draft_id]
         if self._now is not None and self._now.draft_id == draft_id and self._work is not None:
             self._work.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE
 from dispatcher.web.store import Draft, Stage
+from dispatcher.web.traces import remove_draft, remove_files
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import words_of
 
@@ -300,8 +303,11 @@ async def delete(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
     check_version(draft, sent)
     if draft.stage is Stage.launched:
         raise web.HTTPConflict
-    if not await site.store.drafts.delete(draft.draft_id, draft.version, audit=line(visitor, "draft_deleted", draft)):
+    if not await remove_draft(site.store, draft, now_ms=now_ms(), audit=line(visitor, "draft_deleted", draft)):
         raise web.HTTPConflict
+    # Its check may have begun anew what is removed.
+    await site.checker.drop(draft.draft_id)
+    await asyncio.to_thread(shutil.rmtree, site.store.uploads.check_folder(draft.draft_id), ignore_errors=True)
     raise web.HTTPSeeOther("/")
 
 
@@ -310,8 +316,7 @@ async def delete_file(request: web.Request, visitor: Visitor, _: Form) -> web.Re
     site, draft = request.app[SITE], await _launched(request)
     if draft.planned < len(draft.uploads):
         raise web.HTTPConflict
-    for upload_id in draft.uploads:
-        await site.store.uploads.delete_file(upload_id, now_ms(), audit=line(visitor, "file_deleted", draft))
+    await remove_files(site.store, draft, now_ms=now_ms(), audit=line(visitor, "file_deleted", draft))
     raise _back(draft)
 
 

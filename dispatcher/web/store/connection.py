@@ -75,6 +75,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
         db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")  # cells that are shown as samples are gone when their draft is
         if version < SCHEMA_VERSION:
             _make(db)
     except BaseException:

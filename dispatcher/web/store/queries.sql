@@ -7,6 +7,10 @@ SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) FROM p
 -- name: version
 SELECT user_version FROM pragma_user_version;
 
+-- name: log_emptied
+-- What was changed stands in the log until then, as it was before, too.
+PRAGMA wal_checkpoint(TRUNCATE);
+
 -- People
 
 -- name: user_add

@@ -52,6 +52,10 @@ class Store:
         self.audit = Audit(thread)
         self.server = Server(thread)
 
+    async def clean(self) -> None:
+        """Take off the disk what was deleted, as far as no other process reads just now. Raises: LedgerError."""
+        await self._thread.alone(lambda db: db.rows("log_emptied"))
+
     async def close(self) -> None:
         """Finish what is under way, then close the file. Safe to call twice."""
         self._hasher.close()

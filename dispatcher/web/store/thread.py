@@ -53,6 +53,10 @@ class StoreThread:
         """Run `work`, which only reads: it does not wait for other processes' changes. Raises: as `do`."""
         return await self._put(work, "BEGIN")
 
+    async def alone(self, work: Callable[[Db], T]) -> T:
+        """Run `work` without a transaction, for what is none. Raises: as `do`."""
+        return await self._put(work, None)
+
     async def closed(self) -> None:
         """Finish what is queued, then close the file. Safe to call twice."""
         if self._pid != os.getpid():
@@ -63,14 +67,14 @@ class StoreThread:
                 self._queue.put(None)
         await asyncio.shield(asyncio.wrap_future(self._ended))
 
-    async def _put(self, work: Callable[[Db], T], begin: str) -> T:
+    async def _put(self, work: Callable[[Db], T], begin: str | None) -> T:
         future: Future[T] = Future()
         # From here on it cannot be cancelled: what is queued is done.
         future.set_running_or_notify_cancel()
 
         def run(db: Db) -> None:
             try:
-                result = _in_transaction(db, work, begin)
+                result = work(db) if begin is None else _in_transaction(db, work, begin)
             except BaseException as error:
                 future.set_exception(mapped(error))
             else:

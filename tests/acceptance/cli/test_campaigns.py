@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.web.store import open_store
 from tests.acceptance.cli.program import (
     PROGRAM,
     Program,
@@ -61,6 +63,28 @@ def sent(ready: Program) -> Program:
     assert ready("run", "summer.csv", "--yes", "--json").json["skipped"] == {"contacted": 3}
     assert found(ready, ANN)
     return ready
+
+
+def test_the_pages_files_go_too(sent: Program) -> None:
+    """What was uploaded to the page and names the person is removed, and told; another file stays."""
+
+    async def upload() -> list[Path]:
+        store = await open_store(state(sent))
+        paths = []
+        for name, row in (("may.csv", ANN), ("june.csv", BOB)):
+            new = await store.uploads.begin(name, "Anna", 1)
+            new.path.write_text(f"phone\n{row}\n")
+            await store.uploads.finish(new.upload_id, 20, "ab")
+            await store.drafts.create(name, created_by="Anna", now_ms=1, uploads=(new.upload_id,))
+            paths.append(new.path)
+        await store.close()
+        return paths
+
+    theirs, others = asyncio.run(upload())
+    done = sent("campaigns", "forget", ANN, "--yes", "--json")
+    assert (done.code, done.json["uploads"]) == (0, [{"campaign": "may.csv", "files": ["may.csv"]}])
+    assert (theirs.exists(), others.exists()) == (False, True)
+    assert found(sent, *TRACES) == []
 
 
 def test_no_byte_of_a_person_is_left(sent: Program, sandbox: SandboxProcess) -> None:
