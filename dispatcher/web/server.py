@@ -91,8 +91,9 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
         await _sweep(site, at_start=True)
         # What was wanted goes on before anybody can look: the first page tells how it stands.
         await site.supervisor.start()
-        stack.push_async_callback(site.supervisor.stop)
+        # In this order at the end: what the supervisor stops comes to its end by itself.
         stack.push_async_callback(site.errands.close)
+        stack.push_async_callback(site.supervisor.stop)
         await site.checker.resume(await store.drafts.list())
         stack.push_async_callback(site.checker.close)
         # No access log: it would have addresses of people and of pages.
