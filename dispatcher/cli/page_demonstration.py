@@ -19,7 +19,7 @@ from dispatcher.settings import Credentials, LoadedSettings
 from dispatcher.web.accounts import Accounts
 from dispatcher.web.store import Stage, Store, open_store
 
-WHO = "demo"
+WHO, NAME = "demo", "appointments"
 #: Slow enough to pause it.
 LIMIT_PER_S = 10.0
 FAULTS = {"429": 0.01, "reject": 0.02, "500_after": 0.01, "reset_before": 0.01}
@@ -72,9 +72,7 @@ async def _upload(store: Store, source: Path) -> None:
     """As if somebody had uploaded it and the server had been restarted then: it looks at the file when it starts."""
     upload = await store.uploads.begin(source.name, WHO, now_ms())
     await store.uploads.finish(upload.upload_id, *await asyncio.to_thread(_copy, source, upload.path))
-    await store.drafts.create(
-        source.stem, created_by=WHO, now_ms=now_ms(), uploads=(upload.upload_id,), stage=Stage.checking
-    )
+    await store.drafts.create(NAME, created_by=WHO, now_ms=now_ms(), uploads=(upload.upload_id,), stage=Stage.checking)
 
 
 def _copy(source: Path, target: Path) -> tuple[int, str]:

@@ -10,6 +10,17 @@ from dispatcher.campaign.retry_choices import Facet
 from dispatcher.model import RowState
 from dispatcher.studio.advice import answer_advice, meaning
 
+#: What a terminal's advice says, and what is done on the page instead.
+_HERE = (
+    (", or correct it in the file and run again", ", or correct it and upload the corrected rows"),
+    ("Then run again.", "Then retry."),
+    ("and run again.", "and upload the corrected rows."),
+    ("then resume the campaign.", "then let the campaign go on."),
+    ("then resume.", "then let the campaign go on."),
+    ("in the settings.", "in the settings: whoever runs this server can."),
+    ("; a run can also wait by itself", ""),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
@@ -40,10 +51,18 @@ def _refused(facet: Facet) -> Refused:
     said = meaning(facet.code)
     return Refused(
         title=f"Error {facet.code}" + (f": {said}" if said else ""),
-        advice=answer_advice(None, facet.code) or "",
+        advice=advice_here(facet.code),
         rows=facet.rows,
         choice=f"code={facet.code}",
     )
+
+
+def advice_here(code: int) -> str:
+    """What to do about an error code, for somebody at the page; empty: nothing is known."""
+    advice = answer_advice(None, code) or ""
+    for said, here in _HERE:
+        advice = advice.replace(said, here)
+    return advice
 
 
 def read_choice(code: int | None, *, busy: bool, every: bool) -> RetryChoice:
