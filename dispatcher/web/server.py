@@ -188,7 +188,7 @@ async def _sweep(site: Site, *, at_start: bool = False) -> None:
     if gone:
         logger.info("%s old uploads were removed", gone)
     # What was made of them, also where a crash came between.
-    await traces.sweep(site.store)
+    await traces.sweep(site.store, now_ms=now_ms())
 
 
 def _listener(host: str, port: int) -> socket.socket:
