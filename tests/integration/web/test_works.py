@@ -178,6 +178,20 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         assert {row["phone"] for row in rows if row["dispatch_status"] == "created"} == {phone(n) for n in range(1, 12)}
 
 
+async def test_corrections_are_added_together(tmp_path: Path) -> None:
+    """What was corrected may have been corrected again before it is added: both files are planned, each once."""
+    async with served(tmp_path) as s:
+        draft = await s.launched("spring", 3)
+        await s.until_state(draft, State.finished)
+        first = await s.upload(write_contacts(tmp_path / "first.csv", 2, first=4))
+        second = await s.upload(write_contacts(tmp_path / "second.csv", 3, first=5))
+        await s.running.correct(await s.fresh(draft), (first, second), confirmed=4, who="Ben")
+        await s.until_created("one", 7)
+        await s.until_state(draft, State.finished)
+        assert (await s.fresh(draft)).planned == 3
+        s.check_each_once(7)
+
+
 async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
     """The run that ends then takes the order back; what came meanwhile is sent all the same."""
     async with served(tmp_path, latency_s=0.5) as s:
