@@ -35,7 +35,7 @@ def shown_texts(row: RowTexts) -> list[ShownText]:
 
 
 def _shown(text: PreviewedText, title: str) -> ShownText:
-    lines = [_size(text.size, is_least=bool(text.later))] if text.size else []
+    lines = [size_sentence(text.size, is_least=bool(text.later))] if text.size else []
     if text.later:
         lines.append(f"Filled in later by Studio: {', '.join(text.later)}")
     if text.reason:
@@ -44,13 +44,16 @@ def _shown(text: PreviewedText, title: str) -> ShownText:
     return ShownText(title=title, text=body or "(nothing)", lines=tuple(lines), blanks=text.blanks)
 
 
-def _size(size: Size, *, is_least: bool) -> str:
-    parts = counted(size.segments, "SMS part")
+def size_sentence(size: Size, *, is_least: bool) -> str:
+    """How long a text is, and which letters make it longer."""
+    parts = counted(size.segments, "SMS part", "SMS parts")
     least = "At least " if is_least else ""
     sentence = f"{least}{counted(size.characters, 'character')}, {parts}"
     if not size.forcing:
         return sentence
-    letters = " ".join(dict.fromkeys(size.forcing[:_SHOWN_MAX]))
+    # One that cannot be seen by its number: it would turn the sentence round, or be a gap in it.
+    known = dict.fromkeys(size.forcing[:_SHOWN_MAX])
+    letters = " ".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in known)
     return f"{sentence}. These characters make it longer, as they need another alphabet: {letters}"
 
 
@@ -74,7 +77,7 @@ def _spread(found: FlowPreview, spread: FileSpread) -> Iterator[tuple[str, str]]
         yield "SMS parts", ", ".join(f"{counted(n, 'part')} in {counted(rows, 'row')}" for n, rows in most)
     if spread.longest is not None:
         longest = spread.longest
-        size = f"{counted(longest.characters, 'character')}, {counted(longest.segments, 'SMS part')}"
+        size = f"{counted(longest.characters, 'character')}, {counted(longest.segments, 'SMS part', 'SMS parts')}"
         yield "The longest", f"row {longest.row_number}: {size}"
     for text in spread.texts:
         for name, rows in list(text.blanks.items())[:_SHOWN_MAX]:
@@ -85,4 +88,4 @@ def _spread(found: FlowPreview, spread: FileSpread) -> Iterator[tuple[str, str]]
         yield "Not counted", f"{counted(spread.unknown_rows, 'row')}: the text could not be made"
     if found.cost is not None and found.segments is not None:
         about = "at least about " if spread.is_least else "about " if found.is_estimate else ""
-        yield "Cost", f"{about}{found.cost:,.2f} for {counted(found.segments, 'SMS part')}"
+        yield "Cost", f"{about}{found.cost:,.2f} for {counted(found.segments, 'SMS part', 'SMS parts')}"

@@ -134,10 +134,9 @@ SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
 
 -- name: campaign_is_begun
--- Whether anything of it was ever to be sent, or is about to be; a server's is to be sent for the account it is of.
+-- Whether anything of it was ever to be sent, or is about to be.
 SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
-  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL))
-  OR EXISTS (SELECT 1 FROM campaigns WHERE campaign_id = :campaign_id AND account_id <> :account_id AND due_ms IS NOT NULL);
+  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL));
 
 -- name: campaign_move
 UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
