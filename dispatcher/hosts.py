@@ -18,8 +18,19 @@ def is_loopback(url: str) -> bool:
     A name below `.localhost` is not taken for one: some systems ask the network for it.
     """
     host = _host(url)
-    if host == "localhost":
-        return True
+    return host == "localhost" or any(one.is_loopback or one.is_unspecified for one in _addresses(host))
+
+
+def listens_here_alone(host: str) -> bool:
+    """Whether nobody but this machine reaches who listens there. Nothing is looked up.
+
+    0.0.0.0 and :: are this machine to who connects to them, and every network's to who listens there.
+    """
+    return host.lower() == "localhost" or any(one.is_loopback for one in _addresses(host))
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """What a host says in numbers, an IPv4 address inside an IPv6 one, too; nothing of a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -27,9 +38,9 @@ def is_loopback(url: str) -> bool:
             # 127.1 and 2130706433 are addresses to whoever connects.
             address = ipaddress.ip_address(socket.inet_aton(host))
         except (OSError, ValueError):
-            return False
+            return []
     mapped = getattr(address, "ipv4_mapped", None)
-    return any(one.is_loopback or one.is_unspecified for one in (address, mapped) if one is not None)
+    return [address] if mapped is None else [address, mapped]
 
 
 def is_twilio(url: str) -> bool:

@@ -84,9 +84,7 @@ async def _walk(browser: Browser, link: str) -> list[Path]:
 
 async def _wait_for(page: Page, done: int) -> None:
     bar = page.get_by_role("progressbar")
-    while True:
-        if int(await bar.get_attribute("value") or 0) >= done:
-            return
+    while int(await bar.get_attribute("value") or 0) < done:  # noqa: ASYNC110 - what it waits for sets no event
         await asyncio.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from dispatcher.settings.table import NotNegative, Positive, Table
+
+_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
 
 
 class WebSettings(Table):
@@ -46,7 +50,8 @@ class WebSettings(Table):
     def _check_host(cls, value: str) -> str:
         if not value or re.search(r"[\s/]", value):
             raise ValueError("must be an address of this machine, for example 127.0.0.1 or 0.0.0.0")
-        return value
+        # A browser's address bar has them.
+        return value.removeprefix("[").removesuffix("]") if ":" in value else value
 
     @field_validator("public_url")
     @classmethod
@@ -56,11 +61,19 @@ class WebSettings(Table):
         value = value.rstrip("/")
         try:
             parts = urlsplit(value)
-            _ = parts.port
+            port = parts.port
         except ValueError:
             raise ValueError("must be https://host, the port a number up to 65535") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
             raise ValueError("must be https://host")
         if parts.username or parts.password or parts.path or parts.query or parts.fragment:
             raise ValueError("must be the address alone, without a name, a password or a path")
-        return value
+        # As browsers write it: what they send is compared with this.
+        host = parts.hostname.rstrip(".")
+        if not value.isascii():
+            raise ValueError("must be written as browsers send it: xn--… for letters beyond English")
+        if ":" in host:
+            host = f"[{ipaddress.IPv6Address(host).compressed}]"
+        elif not _HOST.fullmatch(host):
+            raise ValueError("must be https://host")
+        return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")

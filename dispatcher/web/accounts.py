@@ -11,6 +11,7 @@ from dispatcher.errors import DispatcherError, SettingsError
 from dispatcher.ledger.location import ledger_folder
 from dispatcher.remedies import Command, Option
 from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
+from dispatcher.web.figures import masked_sid
 
 #: Settings from all sources: those of a profile (None: as they are), with these on top.
 Load: TypeAlias = Callable[[str | None, Mapping[str, Any]], LoadedSettings]
@@ -117,8 +118,3 @@ class Accounts:
 def folder_of(settings: Settings) -> Path:
     """The ledger's folder of these settings. Raises: SettingsError."""
     return ledger_folder(settings.state, loopback=settings.is_loopback)
-
-
-def masked_sid(sid: str) -> str:
-    """An account's SID as the page shows it."""
-    return f"…{sid[-4:]}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from dispatcher.errors import SettingsError
-from dispatcher.hosts import is_loopback
+from dispatcher.hosts import is_loopback, listens_here_alone
 from dispatcher.remedies import AnyOf, Setting
 from dispatcher.settings import WebSettings
 
@@ -46,13 +46,14 @@ class Address:
 
 def address(host: str, port: int, public_url: str) -> Address:
     """Of a server that listens there."""
-    own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     if public_url:
         parts = urlsplit(public_url)
         # Whoever asks past the proxy is not served: it alone says who may, and by which name.
         return Address(url=public_url, hosts=frozenset(_spellings(parts.scheme, parts.netloc)), port=port)
     shown = f"[{host}]" if ":" in host else host
-    return Address(url=f"http://{shown}:{port}", hosts=frozenset(own | {f"{shown}:{port}"}), port=port)
+    names = ("127.0.0.1", "localhost", "[::1]", shown)
+    hosts = frozenset().union(*(_spellings("http", f"{name}:{port}") for name in names))
+    return Address(url=f"http://{shown}:{port}", hosts=hosts, port=port)
 
 
 def _spellings(scheme: str, netloc: str) -> set[str]:
@@ -64,7 +65,8 @@ def _spellings(scheme: str, netloc: str) -> set[str]:
 
 def check_exposure(settings: WebSettings) -> None:
     """Raises: SettingsError: passwords would cross the network unencrypted, or anybody with a link would be in."""
-    local = is_loopback(f"http://{settings.host if ':' not in settings.host else f'[{settings.host}]'}")
+    local = listens_here_alone(settings.host)
+    told = f"public_url = {settings.public_url}" if settings.public_url else "no public_url"
     public_local = bool(settings.public_url) and is_loopback(settings.public_url)
     if settings.public_url.startswith("http://") and not public_local:
         raise SettingsError(
@@ -72,10 +74,10 @@ def check_exposure(settings: WebSettings) -> None:
             found=f"public_url = {settings.public_url}",
             fix=Setting("web.public_url", "https://…"),
         )
-    if not local and not settings.public_url:
+    if not local and not settings.public_url.startswith("https://"):
         raise SettingsError(
             "the page would be open to the network without encryption",
-            found=f"host = {settings.host}, and no public_url",
+            found=f"host = {settings.host}, and {told}",
             fix=AnyOf(Setting("web.host", "127.0.0.1"), Setting("web.public_url", "https://send.example.com")),
         )
     if settings.auth == "link" and (not local or (settings.public_url and not public_local)):

@@ -13,6 +13,8 @@ from dispatcher.web.forms import Form
 
 #: Of a form's field for a variable.
 VARIABLE = "v-"
+#: Of a file with more columns none is proposed to be sent along: a person ticks the few that are meant.
+PROPOSED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Answers:
     purpose: str = "marketing"
     #: Variable of the flow → column.
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: Variables that were left without a column: none is proposed again.
+    left: frozenset[str] = frozenset()
     #: Other columns that are sent along, under their own names.
     along: tuple[str, ...] = ()
     #: Nobody has answered yet: what is sent along is proposed.
@@ -96,11 +100,12 @@ def answered(seen: Seen, settings: Mapping[str, Any], name: str, given: Settings
 def read(sent: Form, seen: Seen) -> Answers:
     """What a person has answered. A column that the file does not have is no answer."""
     known = set(seen.columns)
-    variables = {
-        name.removeprefix(VARIABLE): sent.text(name) for name in sent if name.startswith(VARIABLE) and sent.text(name)
-    }
+    # For another flow than the page proposed for, something else is sent along.
+    is_proposed = sent.text("proposed") != sent.text("flow")
+    asked = {name.removeprefix(VARIABLE): sent.text(name) for name in sent if name.startswith(VARIABLE)}
     return Answers(
-        sheet=sent.text("sheet"),
+        # A form's texts have no blanks around them; a sheet's name may have.
+        sheet=next((sheet for sheet in seen.sheets if sheet.strip() == sent.text("sheet")), ""),
         encoding=sent.text("encoding"),
         to=sent.text("to") if sent.text("to") in known else "",
         region=sent.text("region").upper(),
@@ -108,25 +113,30 @@ def read(sent: Form, seen: Seen) -> Answers:
         sender=sent.text("from"),
         name=sent.text("name"),
         purpose="transactional" if sent.text("purpose") == "transactional" else "marketing",
-        variables={name: column for name, column in variables.items() if column in known},
+        variables={name: column for name, column in asked.items() if column in known},
+        left=frozenset(name for name, column in asked.items() if not column and not is_proposed),
         along=tuple(column for column in dict.fromkeys(sent.every("along")) if column in known),
-        # For another flow than the page proposed for, something else is sent along.
-        is_proposed=sent.text("proposed") != sent.text("flow"),
+        is_proposed=is_proposed,
     )
 
 
 def filled(answers: Answers, seen: Seen, variables: Variables) -> Answers:
     """The answers with a column proposed for each variable that has none, and the columns sent along by default."""
-    columns = [name for name in seen.columns if name != answers.to]
-    known = {name: column for name, column in answers.variables.items() if column in seen.columns}
-    open_ones = [name for name in variables.names if name not in known]
+    # The numbers' column is meant only by a variable of its very name.
+    columns = [name for name in seen.columns if name != answers.to or name in variables.names]
+    given = answers.variables
+    known = {name: given[name] for name in variables.names if given.get(name) in seen.columns}
+    open_ones = [name for name in variables.names if name not in known and name not in answers.left]
     matches = match(open_ones, [name for name in columns if name not in known.values()] or columns)
     guessed = {name: column for name, column in matches.guesses.items() if column is not None}
     taken = {**guessed, **matches.certain, **known}
     along = answers.along
     if answers.is_proposed:
         # Where all that a flow uses is known, nothing else is sent.
-        along = () if variables.is_whole else tuple(name for name in columns if name not in taken.values())
+        is_few = not variables.is_whole and len(seen.columns) <= PROPOSED_MAX
+        along = tuple(name for name in columns if name not in taken.values() and name != answers.to) if is_few else ()
+    # Under the name of a variable its own column is sent, and no other.
+    along = tuple(name for name in along if taken.get(name, name) == name)
     return replace(answers, variables=taken, along=along)
 
 
@@ -140,14 +150,14 @@ def look_settings(answers: Answers, seen: Seen) -> dict[str, Any] | None:
     return found or None
 
 
-def problems(answers: Answers, seen: Seen, *, needs_flow: bool) -> dict[str, str]:
-    """What is missing or wrong: field → sentence."""
+def problems(answers: Answers, *, needs_flow: bool, needs_sender: bool = True) -> dict[str, str]:
+    """What is missing or wrong: field → sentence. `needs_sender` off: a column of the file has each row's."""
     found: dict[str, str] = {}
     if not answers.to:
         found["to"] = "Choose the column with your contacts' numbers."
     if needs_flow and not answers.flow:
         found["flow"] = "Choose what your contacts get."
-    if answers.flow and not answers.sender:
+    if answers.flow and needs_sender and not answers.sender:
         found["from"] = "Say which number or Messaging Service it is sent from."
     if not answers.name:
         found["name"] = "Give the campaign a name."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 
 from babel import Locale
 
@@ -14,7 +15,13 @@ def country_choices() -> tuple[tuple[str, str], ...]:
     from dispatcher.intake.phones import countries
 
     names = Locale("en").territories
-    return tuple(sorted(((code, names.get(code, code)) for code in countries()), key=lambda pair: pair[1]))
+    return tuple(sorted(((code, names.get(code, code)) for code in countries()), key=lambda pair: _place(pair[1])))
+
+
+def _place(name: str) -> str:
+    """Where a name is looked for: Åland Islands under A."""
+    letters = unicodedata.normalize("NFKD", name)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 
 def country_name(code: str) -> str:

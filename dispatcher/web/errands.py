@@ -53,9 +53,7 @@ class Errands:
             try:
                 said = Said(tone="good", text=text(await work()))
             except DispatcherError as error:
-                words = words_of(error)
-                parts = (words.message, words.found, words.what_to_do)
-                said = Said(tone="bad", text=" ".join(part for part in parts if part))
+                said = Said(tone="bad", text=words_of(error).in_one)
             except Exception:
                 logger.exception("an errand for campaign %s failed", draft_id)
                 said = Said(tone="bad", text="That did not work. It stands in the server's log.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dispatcher.model import Reason
 from dispatcher.plurals import counted
 from dispatcher.web.figures import masked_sid, rate
-from dispatcher.web.times import about, city, short_moment
+from dispatcher.web.times import about, city, duration, short_moment
 from dispatcher.web.words import reason_words
 
 if TYPE_CHECKING:
@@ -127,10 +127,8 @@ def warnings(prospect: Prospect | None, *, tested: bool) -> list[Caution]:
             Caution(title="No test was sent", text="One message to your own phone shows what contacts will see.")
         )
     if prospect is not None and prospect.missed_ms is not None:
-        minutes = prospect.missed_ms // 60_000
-        found.append(
-            Caution(title="The start was missed", text=f"All contacts should have been begun {minutes:,} minutes ago.")
-        )
+        ago = duration(prospect.missed_ms / 1000)
+        found.append(Caution(title="The start was missed", text=f"All contacts should have been begun {ago} ago."))
     if prospect is not None and prospect.queued is not None:
         rows = counted(prospect.queued.rows, "message")
         found.append(

@@ -99,6 +99,9 @@ def _kept(kept: dict[tuple[str, int], tuple[float, T]], draft: Draft) -> T | Non
 
 
 def _keep(kept: dict[tuple[str, int], tuple[float, T]], draft: Draft, found: T) -> None:
+    key = (draft.draft_id, draft.version)
+    # What is found anew is the newest.
+    kept.pop(key, None)
     while len(kept) >= KEPT_MAX:
         del kept[next(iter(kept))]
-    kept[draft.draft_id, draft.version] = time.monotonic(), found
+    kept[key] = time.monotonic(), found

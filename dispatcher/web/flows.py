@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Flows:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
         self._kept: dict[tuple[str | None, str], tuple[float, object]] = {}
+        self._asking: dict[tuple[str | None, str], asyncio.Lock] = {}
 
     async def of(self, profile: str | None) -> list[FlowChoice]:
         """An account's flows, published ones first. Raises: AuthenticationError, StudioError, SettingsError."""
@@ -75,9 +77,11 @@ class Flows:
             return Variables()
 
     async def _once(self, key: tuple[str | None, str], ask: Callable[[], Awaitable[T]]) -> T:
-        kept = self._kept.get(key)
-        if kept is not None and time.monotonic() - kept[0] < KEPT_S:
-            return kept[1]  # type: ignore[return-value]
-        found = await ask()
-        self._kept[key] = (time.monotonic(), found)
-        return found
+        # Pages that are opened together wait for the one answer.
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            kept = self._kept.get(key)
+            if kept is not None and time.monotonic() - kept[0] < KEPT_S:
+                return kept[1]  # type: ignore[return-value]
+            found = await ask()
+            self._kept[key] = (time.monotonic(), found)
+            return found

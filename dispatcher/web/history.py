@@ -13,7 +13,6 @@ from dispatcher.web.times import machine_moment, short_moment
 _WORDS: dict[str, str] = {
     "signed_in": "signed in",
     "signed_out": "signed out",
-    "sign_in_refused": "was not let in",
     "uploaded": "uploaded a file",
     "draft_made": "began the campaign",
     "looked_anew": "had the file looked at anew",

@@ -49,12 +49,17 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+#: Letters that leave a blank or nothing, though Unicode has them among the others: fillers, and a joiner.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
 def seen(text: str) -> Markup:
     """A text from outside, what cannot be seen in it made visible: control characters, and those that turn it round."""
     shown = Markup()
     plain: list[str] = []
     for letter in text:
-        if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp"):
+        if letter not in "\n\t" and (letter in _BLANK or unicodedata.category(letter) in _UNSEEN):
             shown += escape("".join(plain)) + Markup("<span class=odd>U+{:04X}</span>").format(ord(letter))
             plain.clear()
         else:

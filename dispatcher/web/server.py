@@ -147,8 +147,7 @@ def _http_logger() -> logging.Logger:
 
 def _sentence(error: DispatcherError) -> str:
     """What a hold says: people without a terminal read it."""
-    words = words_of(error)
-    return " ".join(part for part in (words.message, words.found, words.what_to_do) if part)
+    return words_of(error).in_one
 
 
 def _zone() -> str:

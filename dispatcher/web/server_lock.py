@@ -14,6 +14,8 @@ from dispatcher.remedies import Advice, AnyOf
 
 #: Beside the ledger.
 LOCK, ADDRESS = "server.lock", "server.json"
+#: How long a lock is waited for.
+_MOMENT_S = 0.2
 
 
 class ServerRunning(UsageError):
@@ -36,8 +38,9 @@ def server_lock(folder: Path) -> Iterator[ServerLock]:
     """Be the only server of this folder. Raises: ServerRunning, with the other's address; LedgerUnwritable."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
-        lock.acquire(timeout=0)
+        lock = _lock(folder)
+        # Whoever asks for the address has it for a moment, too.
+        lock.acquire(timeout=_MOMENT_S, poll_interval=_MOMENT_S / 4)
     except Timeout:
         address = address_of(folder)
         raise ServerRunning(
@@ -50,17 +53,37 @@ def server_lock(folder: Path) -> Iterator[ServerLock]:
             "the state folder cannot be written", found=error.strerror, fix="set [state] dir to a folder you may write"
         ) from None
     try:
+        # Of one that was killed: nobody is there.
+        (folder / ADDRESS).unlink(missing_ok=True)
         yield ServerLock(folder)
     finally:
         (folder / ADDRESS).unlink(missing_ok=True)
         lock.release()
 
 
+def running_address(folder: Path) -> str | None:
+    """Where the server of a folder can be reached; None: none runs, or it has not said yet."""
+    address = address_of(folder)
+    if address is None:
+        return None
+    try:
+        with _lock(folder).acquire(timeout=0):
+            return None
+    except Timeout:
+        return address
+    except OSError:
+        return None
+
+
 def address_of(folder: Path) -> str | None:
-    """Where the server of a folder says it can be reached; None: it has not said."""
+    """Where the last server of a folder said that it can be reached; None: it has not said, or has ended by itself."""
     try:
         found = json.loads((folder / ADDRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     address = found.get("address") if isinstance(found, dict) else None
     return address if isinstance(address, str) else None
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)

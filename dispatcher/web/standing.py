@@ -117,8 +117,8 @@ def _queued(shown: Shown) -> str:
     if shown.waits_for:
         return "Another program sends for this account. It begins when that has finished."
     if shown.place:
-        are = counted(shown.place, "campaign", "campaigns")
-        return f"{are} of the account come before it. It begins by itself."
+        come = counted(shown.place, "campaign of the account comes", "campaigns of the account come")
+        return f"{come} before it. It begins by itself."
     return "It begins in a moment."
 
 
@@ -127,14 +127,17 @@ def _paused(shown: Shown, zone: str, now_ms: int) -> str:
     assert pause is not None
     since = short_moment(pause.at_ms, zone, now_ms=now_ms)
     why = pause.reason.strip()
-    why = f": {why[:1].lower()}{why[1:]}" if why else ""
     who = {
         PausedBy.user: "Paused",
         PausedBy.guard: "Stopped by the guard",
         PausedBy.canary: "Stopped after the first contacts",
         PausedBy.held: "Held",
     }[pause.by]
-    return f"{who} since {since}{why}." if not why.endswith(".") else f"{who} since {since}{why}"
+    if not why:
+        return f"{who} since {since}."
+    # A hold's reason is whole sentences as a rule; what a person has given stands as it was typed.
+    between = "." if pause.by is PausedBy.held and why[0].isupper() else ":"
+    return f"{who} since {since}{between} {why}" + ("" if why.endswith((".", "!", "?")) else ".")
 
 
 def _speed(snapshot: Snapshot | None, now_ms: int, zone: str) -> dict[str, str]:

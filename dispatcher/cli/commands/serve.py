@@ -65,10 +65,10 @@ async def _print_link(accounts: Accounts) -> int:
     from dispatcher.errors import UsageError
     from dispatcher.remedies import Command
     from dispatcher.web.server import sign_in_link
-    from dispatcher.web.server_lock import address_of
+    from dispatcher.web.server_lock import running_address
     from dispatcher.web.store import open_store
 
-    url = address_of(accounts.folder)
+    url = running_address(accounts.folder)
     if url is None:
         raise UsageError("no server runs with this ledger", fix=Command("serve"))
     store = await open_store(accounts.folder)

@@ -57,7 +57,8 @@ async def answer(request: web.Request, visitor: Visitor, sent: Form) -> web.Resp
         await site.checker.look(changed)
         raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
     account = site.accounts.with_profile(draft.profile)
-    found = problems(answers, seen, needs_flow=account.credentials is not None)
+    needs_sender = account.settings.campaign.from_column is None
+    found = problems(answers, needs_flow=account.credentials is not None, needs_sender=needs_sender)
     found |= await _name_taken(request, draft, answers.name)
     if sent.text("do") == "flow" or found:
         return await _show(request, draft, seen, answers, {} if sent.text("do") == "flow" else found)
@@ -191,7 +192,8 @@ def _others(answers: Answers, seen: Seen, variables: Variables) -> list[_ColumnC
             name=name, sample=next(iter(seen.samples.get(name, ())), "")[:40], is_chosen=name in answers.along
         )
         for name in seen.columns
-        if name != answers.to and name not in taken
+        # Under a variable's own name its column is sent, and no other.
+        if name != answers.to and name not in taken and name not in answers.variables
     ]
 
 

@@ -15,7 +15,7 @@ from dispatcher import clock
 from dispatcher.campaign.register import open_register
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
 from dispatcher.ledger.location import ledger_folder
-from dispatcher.web.accounts import masked_sid
+from dispatcher.web.figures import masked_sid
 from dispatcher.web.running.desk import Accounts, Words, page_words
 from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id

@@ -68,6 +68,7 @@ class Works(Buttons):
             await campaign.retry(skipped=chosen)
 
         await self._work(draft, again)
+        await self._note("put_back", draft, who=who, source=source)
         return await self.go_on(draft, who=who, source=source, seen=seen, confirmed=confirmed)
 
     async def recall(self, draft: Draft, *, who: str, source: str = "") -> RecallResult:
