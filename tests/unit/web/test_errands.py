@@ -61,7 +61,7 @@ async def until_done(errands: Errands, draft_id: str) -> None:
 
 
 async def test_a_failure_in_a_page_s_words() -> None:
-    """An error of ours in whole sentences; a bug in one that tells nothing, wherever it was made. Then the next may go."""
+    """An error of ours in whole sentences; a bug in one that tells nothing. Then the next may go."""
     errands = Errands()
 
     async def refused() -> int:

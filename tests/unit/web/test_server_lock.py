@@ -26,7 +26,7 @@ with server_lock(Path(sys.argv[1])) as lock:
 
 
 def test_two_at_once(tmp_path: Path) -> None:
-    """The second is refused, and told where the first is; when that has ended the folder is free, and its address gone."""
+    """The second is refused, and told where the first is; when that has ended the folder is free."""
     folder = tmp_path / "new" / "state"
     assert address_of(folder) is running_address(folder) is None
     with server_lock(folder) as lock:
