@@ -25,6 +25,8 @@ from dispatcher.web.texts import row_notes, shown_texts, spread_facts
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import words_of
 
+#: By somebody who may not send.
+TESTS_AN_HOUR = 10
 _PLANNED = Selection(frozenset({RowState.planned}))
 
 
@@ -44,6 +46,8 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         problems["to"] = "Type your own number, with its country code."
     elif not may_test(visitor.user, to):
         problems["to"] = "A test goes to a number of your own. Whoever looks after people here can add it."
+    elif not visitor.may(Action.test_anybody) and await _has_tested_much(site, visitor):
+        problems["to"] = f"{TESTS_AN_HOUR} tests in an hour are enough. Wait a while, or ask somebody who may send."
     else:
         try:
             await site.supervisor.test_send(
@@ -56,6 +60,12 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         return await _show(request, visitor, draft, sent.text("row"), problems, to=to)
     row = sent.whole("row")
     raise web.HTTPSeeOther(f"/c/{draft.draft_id}/preview" + (f"?row={row}" if row else ""))
+
+
+async def _has_tested_much(site: Site, visitor: Visitor) -> bool:
+    """A page is no way to send somebody texts for nothing."""
+    since_ms = now_ms() - 3_600_000
+    return await site.store.audit.count(visitor.name, "tested", since_ms=since_ms) >= TESTS_AN_HOUR
 
 
 async def _show(
