@@ -558,8 +558,13 @@ INSERT INTO tallies (input_id, state, n)
 SELECT :input_id, state, -count(*) FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL
 GROUP BY state ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
+-- name: inputs_with_left_out
+SELECT DISTINCT input_id FROM tallies JOIN inputs USING (input_id)
+WHERE campaign_id = :campaign_id AND input_id <> :input_id AND state IN ('invalid', 'skipped') AND n > 0;
+
 -- name: keyless_delete
--- Lines of an earlier file that never could be sent have no identity: the new file's lines stand in their place.
+-- Lines of an earlier file that never could be sent have no identity: the new file's lines stand in their place. (Not those of a
+-- file that is added: it has corrected some of them, and nobody can tell which.)
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL;
 
 -- name: input_has_rows
