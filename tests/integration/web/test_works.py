@@ -176,6 +176,8 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         with s.running.report_path(draft.draft_id).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         assert {row["phone"] for row in rows if row["dispatch_status"] == "created"} == {phone(n) for n in range(1, 12)}
+        # What was wrong in the first file and was not corrected is still told.
+        assert [row["phone"] for row in rows if row["dispatch_status"] == "invalid"] == ["12"]
 
 
 async def test_corrections_are_added_together(tmp_path: Path) -> None:
