@@ -168,9 +168,11 @@ def finish(
     thinned = set() if previous_id is None else {previous_id}
     if claimed < keyed:
         corrected = _join(db, campaign_id, input_id, thinned, restored)
-    if previous_id is not None:
-        db.run("keyless_untally", input_id=previous_id, **id_range(previous_id))
-        db.run("keyless_delete", **id_range(previous_id))
+    if earlier is not EarlierRows.kept:
+        for (other,) in db.rows("inputs_with_left_out", campaign_id=campaign_id, input_id=input_id):
+            db.run("keyless_untally", input_id=other, **id_range(other))
+            db.run("keyless_delete", **id_range(other))
+            thinned.add(other)
     for other in thinned:
         if not db.one("input_has_rows", **id_range(other))[0]:
             db.run("input_delete_chunks", **id_range(other))

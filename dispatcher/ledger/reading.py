@@ -42,8 +42,9 @@ def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int,
     others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
     found = next(iter(own or others), None)
     if found is not None and (found.account, found.flow_sid) != (owner, flow_sid):
-        ids = {"campaign_id": found.campaign_id, "account_id": owner.account_id}
-        if db.one("campaign_is_begun", **ids, leased=leased)[0]:
+        # What a server is to send is to be sent for the account that it was ordered for.
+        is_ordered = found.account != owner and wishes.wish_of(db, found.campaign_id).due_ms is not None
+        if is_ordered or db.one("campaign_is_begun", campaign_id=found.campaign_id, leased=leased)[0]:
             raise _mismatch(found, owner)
         db.run("campaign_move", campaign_id=found.campaign_id, account_id=owner.account_id, flow_sid=flow_sid)
     elif found is None:

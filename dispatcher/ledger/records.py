@@ -98,7 +98,7 @@ class EarlierRows(Enum):
 
     #: It is a part of the whole: nothing.
     left = "left"
-    #: The same, and what an earlier file was to take out stays, too.
+    #: The same, and what an earlier file was to take out stays, too; so do its lines that never could be sent.
     kept = "kept"
     #: It is the whole: they are to be taken out.
     removed = "removed"

@@ -36,7 +36,7 @@ class WebSettings(Table):
     upload_max_mb: Positive = Field(200, description="The largest file that can be uploaded, in megabytes.")
     uploads_max_mb: Positive = Field(2000, description="How much all kept files together may have, in megabytes.")
     keep_uploads_days: NotNegative = Field(
-        30, description="Uploaded files are deleted so many days after their campaign's end."
+        30, description="Uploaded files are deleted so many days after the upload, unless they still have to be sent."
     )
     session_idle_h: Positive = Field(12, description="Whoever does nothing for so many hours is signed out.")
     session_max_days: Positive = Field(7, description="Everybody is signed out after so many days.")

@@ -20,6 +20,9 @@ _SHORT_CODES = frozenset(
 )
 #: Of a number so many digits stay hidden, and so many at its end are shown.
 _HIDDEN_DIGITS, _LAST_DIGITS = 5, 2
+#: What may be a telephone number, however it is written; of it so much is enough to know the column by.
+_LONG_DIGITS = re.compile(r"(?<![\d-])\+?(?!\d{4}-\d\d-\d\d(?!\d))\d(?:[\s()./\-\u00a0]{0,2}\d){6,}")
+_SAMPLE_SHOWN = 6
 _CHANNEL_NAMES = {"whatsapp": "WhatsApp", "sip": "SIP", "sips": "SIP", "rcs": "RCS", "sms": "SMS", "mms": "MMS"}
 
 
@@ -75,6 +78,11 @@ def _number(digits: str) -> str:
         groups.append(rest[:3])
         rest = rest[3:]
     return " ".join([*groups, rest]) if rest else " ".join(groups)
+
+
+def sample(cell: str, most: int = 24) -> str:
+    """A cell as an example of its column: long digits, which may be a number, are cut; `+12135…`."""
+    return _LONG_DIGITS.sub(lambda found: f"{found[0][:_SAMPLE_SHOWN]}…", cell)[:most]
 
 
 def masked_sid(sid: str) -> str:

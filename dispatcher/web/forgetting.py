@@ -69,7 +69,7 @@ async def remove(folders: Iterable[Path], person: Person, *, who: str, now_ms: i
                 )
                 await traces.remove_files(store, draft, now_ms=now_ms, audit=audit)
                 removed.append(holding)
-            await traces.sweep(store)
+            await traces.sweep(store, now_ms=now_ms)
             await store.clean()
     return removed
 

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.5
 #: While a run's numbers come from memory, the ledger is asked for the rest every so many looks.
 _LEDGER_EVERY = 4
+#: A page is waited for: the ledger has so long to say how a campaign stands.
+LEDGER_MAX_S = 10.0
 #: A browser hears something so often, or a proxy between would take the connection for dead.
 BREATH_S = 15.0
 
@@ -135,12 +137,22 @@ class Live:
                 await asyncio.sleep(LOOK_S)
         except DispatcherError as error:
             logger.warning("campaign %s could not be looked at: %s", draft_id, error.code)
+        except TimeoutError:
+            logger.warning("campaign %s could not be looked at: the ledger is kept busy", draft_id)
         finally:
             watched.changed.set()
 
 
 async def look(site: Looked, draft: Draft) -> tuple[Shown, CampaignStatus | None]:
-    """How a campaign stands, and its counts, as the ledger has them. Raises: LedgerError."""
+    """How a campaign stands, and its counts, as the ledger has them.
+
+    Raises: LedgerError; TimeoutError: another program keeps the ledger busy.
+    """
+    async with asyncio.timeout(LEDGER_MAX_S):
+        return await _look(site, draft)
+
+
+async def _look(site: Looked, draft: Draft) -> tuple[Shown, CampaignStatus | None]:
     shown = await site.supervisor.look(draft)
     if draft.stage is not Stage.launched:
         return shown, None

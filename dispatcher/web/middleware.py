@@ -77,6 +77,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionResetError:
         # The browser has left in the middle of an answer: no fault, and this reaches nobody.
         return web.Response(status=HTTPStatus.BAD_REQUEST)
+    except TimeoutError:
+        return _page(request, web.HTTPServiceUnavailable())
     except DispatcherError as error:
         logger.warning("%s %s: %s", request.method, _route(request), error.code)
         status = HTTPStatus.BAD_REQUEST if error.exit_code == 2 else HTTPStatus.INTERNAL_SERVER_ERROR
@@ -108,6 +110,10 @@ _SENTENCES = {
     413: ("That is too large", "Nothing was kept of it."),
     415: ("The form could not be read", "Go back and try again."),
     421: ("This is not the address of this page", "Open it by the address that whoever runs it has given you."),
+    503: (
+        "The record of what was sent cannot be read just now",
+        "Another program keeps it busy, a backup perhaps. Try again in a moment.",
+    ),
     429: ("Too many tries", "Wait a moment and try again."),
 }
 

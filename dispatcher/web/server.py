@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from dispatcher.campaign.schedule import machine_zone
 from dispatcher.clock import now_ms
@@ -91,12 +92,15 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
         await _sweep(site, at_start=True)
         # What was wanted goes on before anybody can look: the first page tells how it stands.
         await site.supervisor.start()
-        stack.push_async_callback(site.supervisor.stop)
+        # In this order at the end: what the supervisor stops comes to its end by itself.
         stack.push_async_callback(site.errands.close)
+        stack.push_async_callback(site.supervisor.stop)
         await site.checker.resume(await store.drafts.list())
         stack.push_async_callback(site.checker.close)
         # No access log: it would have addresses of people and of pages.
-        runner = web.AppRunner(build_app(site), access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
+        runner = web.AppRunner(
+            build_app(site), access_log=None, logger=_http_logger(), handle_signals=False, shutdown_timeout=GOODBYE_S
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener, backlog=_WAITING_MAX).start()
@@ -125,6 +129,20 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
         local_name=local_name(),
         zone=_zone(),
     )
+
+
+class _OwnFaults(logging.Filter):
+    """Leaves out requests that are none: whoever sends them would fill the log, with what they have made up."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+def _http_logger() -> logging.Logger:
+    found = logging.getLogger("dispatcher.web.http")
+    if not found.filters:
+        found.addFilter(_OwnFaults())
+    return found
 
 
 def _sentence(error: DispatcherError) -> str:
@@ -170,7 +188,7 @@ async def _sweep(site: Site, *, at_start: bool = False) -> None:
     if gone:
         logger.info("%s old uploads were removed", gone)
     # What was made of them, also where a crash came between.
-    await traces.sweep(site.store)
+    await traces.sweep(site.store, now_ms=now_ms())
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -35,7 +35,7 @@ def shown_texts(row: RowTexts) -> list[ShownText]:
 
 
 def _shown(text: PreviewedText, title: str) -> ShownText:
-    lines = [_size(text.size, is_least=bool(text.later))] if text.size else []
+    lines = [size_sentence(text.size, is_least=bool(text.later))] if text.size else []
     if text.later:
         lines.append(f"Filled in later by Studio: {', '.join(text.later)}")
     if text.reason:
@@ -44,13 +44,16 @@ def _shown(text: PreviewedText, title: str) -> ShownText:
     return ShownText(title=title, text=body or "(nothing)", lines=tuple(lines), blanks=text.blanks)
 
 
-def _size(size: Size, *, is_least: bool) -> str:
+def size_sentence(size: Size, *, is_least: bool) -> str:
+    """How long a text is, and which letters make it longer."""
     parts = counted(size.segments, "SMS part", "SMS parts")
     least = "At least " if is_least else ""
     sentence = f"{least}{counted(size.characters, 'character')}, {parts}"
     if not size.forcing:
         return sentence
-    letters = " ".join(dict.fromkeys(size.forcing[:_SHOWN_MAX]))
+    # One that cannot be seen by its number: it would turn the sentence round, or be a gap in it.
+    known = dict.fromkeys(size.forcing[:_SHOWN_MAX])
+    letters = " ".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in known)
     return f"{sentence}. These characters make it longer, as they need another alphabet: {letters}"
 
 

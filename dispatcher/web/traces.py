@@ -13,6 +13,8 @@ from typing import Any
 
 from dispatcher.web.store import AuditLine, Draft, DraftChanges, Stage, Store
 
+#: An upload that no draft has by then is nobody's.
+DRAFT_MADE_MS = 60_000
 #: What a draft says whose file is gone before anything of it was sent.
 _GONE = {
     "code": "upload_gone",
@@ -45,9 +47,14 @@ async def remove_files(store: Store, draft: Draft, *, now_ms: int, audit: AuditL
     await clear(store, draft)
 
 
-async def sweep(store: Store) -> None:
-    """Remove what was made of uploads that are gone, whoever has deleted them."""
-    for draft in await store.drafts.list():
+async def sweep(store: Store, *, now_ms: int) -> None:
+    """Remove uploads that no draft has, and what was made of those that are gone, whoever has deleted them."""
+    # Its draft is made a moment after an upload has come: where that could not be, nobody ever finds it again.
+    there = await store.uploads.there(before_ms=now_ms - DRAFT_MADE_MS)
+    drafts = await store.drafts.list()
+    for upload_id in there - {one for draft in drafts for one in draft.uploads}:
+        await store.uploads.delete_file(upload_id, now_ms)
+    for draft in drafts:
         if await _is_gone(store, draft):
             await clear(store, draft)
 

@@ -20,6 +20,7 @@ TITLES = {
     "rate": "Keeping the rate",
     "intake": "Intake",
     "rules": "The rules of a campaign",
+    "web": "The page",
     "growth": "Growth",
     "start": "Start",
 }

@@ -318,6 +318,24 @@ def _claim_us(options: Sequence[str]) -> float:
     return float(line.split("lots of 250")[1].split()[0])
 
 
+def web(quick: bool) -> list[Line]:
+    """The page of a campaign of a million rows, while it is sent; two cores, sandbox and browser included."""
+    rows, checked, upload_mb = (50_000, 50_000, 50) if quick else (1_000_000, 300_000, 150)
+    words = ("--rows", str(rows), "--checked", str(checked), "--upload-mb", str(upload_mb))
+    command = [PY, "-m", "tests.bench.web_speed", *words]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True, cwd=ROOT, text=True).stdout)
+    return [
+        at_most(f"first byte of any page while {rows:,} rows are sent, p95", found["pages_p95_ms"], 100, " ms", 0),
+        at_most("first byte of any step before, p95", found["steps_p95_ms"], 100, " ms", 0),
+        Line("share of 200/s delivered, no page open", "", f"{found['alone_share']:.3f}"),
+        at_least("share of 200/s delivered, eight live pages open", found["watched_share"], 0.95, digits=3),
+        at_least(f"the same while a file of {checked:,} rows is checked", found["checking_share"], 0.90, digits=3),
+        at_most(f"more memory by an upload of {upload_mb} MB", found["upload_mib"], 16, " MiB", 1),
+        at_most("memory of a server that nobody uses", found["idle_mib"], 90, " MiB", 0),
+        Line(f"check of {rows:,} rows, until its page", "", f"{found['check_s']:.0f} s"),
+    ]
+
+
 def _rules_speed(what: str, rows: int) -> dict[str, float]:
     command = [PY, "-m", "tests.bench.rules_speed", what, "--rows", str(rows)]
     text = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, text=True, check=True).stdout
@@ -325,7 +343,7 @@ def _rules_speed(what: str, rows: int) -> dict[str, float]:
     return found
 
 
-SECTIONS = ("send", "memory", "latency", "rate", "intake", "rules", "growth", "start")
+SECTIONS = ("send", "memory", "latency", "rate", "intake", "rules", "web", "growth", "start")
 _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "send": send,
     "memory": memory,
@@ -333,6 +351,7 @@ _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "rate": rate,
     "intake": intake,
     "rules": rules,
+    "web": web,
     "growth": growth,
     "start": start,
 }

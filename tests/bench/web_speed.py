@@ -25,6 +25,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.support.page_client import Browser, signed_in
+
 PROGRAM = (sys.executable, "-m", "dispatcher")
 CREDENTIALS = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "rehearsal"}
 RATE = 200
@@ -33,7 +35,6 @@ ASKED = 30
 #: So long the sender's rate is measured, in seconds: two windows and a bit.
 MEASURED_S = 25.0
 LIVE_PAGES = 8
-_FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 def lines(rows: int, first: int = 0) -> Iterable[str]:
@@ -41,67 +42,6 @@ def lines(rows: int, first: int = 0) -> Iterable[str]:
     yield "phone,first_name,notes\n"
     for n in range(first, first + rows):
         yield f"+1415{2_000_000 + n},Name {n},a note that is as long as notes are\n"
-
-
-class Browser:
-    """One person's: signed in by the link, follows what pages say."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
-        self._http, self.url = http, url
-
-    async def get(self, path: str) -> str:
-        """A page."""
-        async with self._http.get(self.url + path) as answer:
-            answer.raise_for_status()
-            return await answer.text()
-
-    async def first_byte_s(self, path: str) -> float:
-        """How long until the first byte of a page."""
-        began_s = time.perf_counter()
-        async with self._http.get(self.url + path) as answer:
-            await answer.content.readany()
-            took_s = time.perf_counter() - began_s
-            answer.raise_for_status()
-            await answer.read()
-        return took_s
-
-    async def post(self, path: str, page: str, **fields: str) -> tuple[str, str]:
-        """A form of a page, sent; the address it leads to, and its page."""
-        hidden = dict(_FIELD.findall(page))
-        sent = {name: hidden[name] for name in ("_token", "version", "revision") if name in hidden} | fields
-        async with self._http.post(self.url + path, data=sent) as answer:
-            text = await answer.text()
-            assert answer.status < 400, (path, answer.status, text[:2000])
-            return answer.url.path, text
-
-    async def upload(self, path: Path) -> str:
-        """A file, as the form on `/new` sends it; the draft's address."""
-        token = dict(_FIELD.findall(await self.get("/new")))["_token"]
-        form = aiohttp.FormData()
-        form.add_field("_token", token)
-        with path.open("rb") as file:
-            form.add_field("file", file, filename=path.name)
-            async with self._http.post(f"{self.url}/uploads", data=form) as answer:
-                assert answer.status < 400, await answer.text()
-                return str(answer.url.path).removesuffix("/columns").removesuffix("/check")
-
-    async def until(self, draft: str, suffix: str, timeout_s: float) -> str:
-        """Wait until a draft has come to a step; its page."""
-        end_s = time.monotonic() + timeout_s
-        while True:
-            async with self._http.get(self.url + draft) as answer:
-                text = await answer.text()
-                if answer.url.path.endswith(suffix):
-                    return text
-            assert time.monotonic() < end_s, text[:3000]
-            await asyncio.sleep(0.2)
-
-    async def checked(self, draft: str, flow: str, timeout_s: float, name: str) -> str:
-        """Answer the columns, wait for the check; its page."""
-        page = await self.until(draft, "/columns", timeout_s)
-        fields = {"to": "phone", "flow": flow, "from": "+15550001111", "proposed": flow, "name": name, "do": "check"}
-        await self.post(f"{draft}/columns", page, **fields, **{"v-first_name": "first_name"})
-        return await self.until(draft, "/check", timeout_s)
 
 
 @asynccontextmanager
@@ -122,17 +62,6 @@ async def process(*words: str, folder: Path, env: dict[str, str] | None = None) 
     finally:
         started.send_signal(signal.SIGTERM)
         await started.wait()
-
-
-@asynccontextmanager
-async def signed_in(printed: str) -> AsyncIterator[Browser]:
-    """A browser of whoever has the link."""
-    url = printed.split("/sign-in")[0]
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        token = printed.rpartition("link=")[2]
-        async with http.post(f"{url}/sign-in", data={"link": token, "to": "/"}) as answer:
-            answer.raise_for_status()
-        yield Browser(http, url)
 
 
 def resident_mib(pid: int, name: str = "VmRSS") -> float:
@@ -162,9 +91,8 @@ async def rate_over(http: aiohttp.ClientSession, sandbox: str, seconds: float) -
 
 async def watch(browser: Browser, path: str) -> None:
     """An open live page: its stream, read for as long as it is there."""
-    async with browser._http.get(browser.url + path, timeout=aiohttp.ClientTimeout(total=None)) as answer:
-        async for _ in answer.content:
-            pass
+    async for _ in browser.stream(path):
+        pass
 
 
 async def measure(rows: int, checked: int, upload_mb: int) -> dict[str, float]:
@@ -208,11 +136,7 @@ async def _send(
     deep = f"{draft}/check?after=900000"
     steps = [f"{draft}/check", deep, f"{draft}/preview", f"{draft}/send"]
     found["steps_p95_ms"] = await _p95(browser, steps)
-    page = await browser.get(f"{draft}/send")
-    total = re.search(r"Type ([\d,]+) to confirm", page)
-    assert total is not None
-    fields = {"when": "now", "count": total[1], "overlap": "yes"}
-    await browser.post(f"{draft}/send", page, **fields)
+    await browser.launch(draft)
     began_s = time.perf_counter()
     while not await creates(http, sandbox):
         await asyncio.sleep(0.2)

@@ -28,6 +28,8 @@ async def begun(server: Server, sandbox: SandboxProcess, visitors: Visitors, row
     way = Way(await visitors.come(server), server)
     await way.launch(write_contacts(server.folder / "spring.csv", rows), rows)
     await until(lambda: len(sandbox.creates()) >= PER_SECOND, "the first contacts")
+    # The page has the buttons that it keeps until the end.
+    await expect(way.button("Recall…")).to_be_visible()
     return way
 
 

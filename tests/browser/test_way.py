@@ -57,9 +57,10 @@ async def test_from_file_to_finished(
     assert reached.pop("+12025550999") == 1
     assert (len(reached), set(reached.values())) == (ROWS, {1})
     status = Program(tmp_path, nursery)("status", "spring", "--json").found["rows"]
-    for state in ("created", "planned", "skipped"):
-        shown = await way.page.locator(f"[data-text=rows-{state}]").inner_text()
-        assert numbers(shown) == [status[state]], state
+    status["left-out"] = status["invalid"] + status["skipped"]
+    for tile in ("created", "rejected", "planned", "left-out"):
+        shown = await way.page.locator(f"[data-text=rows-{tile}]").inner_text()
+        assert numbers(shown) == [status[tile]], tile
 
 
 async def test_by_keyboard_alone(visitors: Visitors, server: Server, sandbox: SandboxProcess, tmp_path: Path) -> None:

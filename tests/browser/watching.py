@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, WebError
+from playwright.async_api import Error as PlaywrightError
 
 #: The numbers of the tests and the samples, which are all of these; in an address they may be grouped, or quoted.
 _NUMBER = re.compile(r"\d{3}5550\d{3}|4152\d{6}")
@@ -65,8 +67,10 @@ class Watch:
 async def keep(page: Page, folder: Path, number: int) -> str:
     """What a page showed when its test failed: a picture and its HTML. Where they lie."""
     path = folder / f"failed-{number}.png"
-    await page.screenshot(path=path, full_page=True)
-    _write(path.with_suffix(".html"), await page.content())
+    # What failed is the test; a page that is just being loaded, or is gone, has nothing more to say.
+    with contextlib.suppress(PlaywrightError):
+        await page.screenshot(path=path, full_page=True)
+        _write(path.with_suffix(".html"), await page.content())
     return f"{page.url}: {path}"
 
 

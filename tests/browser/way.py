@@ -80,7 +80,8 @@ class Way:
         """Type the number, and send now; ends at the campaign."""
         await self.hands.write(self.page.get_by_label(re.compile("^Type")), str(count))
         await self.hands.press(self.button(re.compile("^Send to")))
-        await self.page.wait_for_url(self.url)
+        # Not by waiting for its load: it may be loaded anew meanwhile, for other buttons.
+        await expect(self.page).to_have_url(self.url)
         await self.look(self.page)
 
     async def prepare(self, file: Path) -> None:

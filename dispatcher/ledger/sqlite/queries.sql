@@ -134,10 +134,9 @@ SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id
 FROM campaigns JOIN accounts USING (account_id) WHERE name = :name ORDER BY campaign_id;
 
 -- name: campaign_is_begun
--- Whether anything of it was ever to be sent, or is about to be; a server's is to be sent for the account it is of.
+-- Whether anything of it was ever to be sent, or is about to be.
 SELECT EXISTS (SELECT 1 FROM runs JOIN attempts USING (run_id) WHERE campaign_id = :campaign_id)
-  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL))
-  OR EXISTS (SELECT 1 FROM campaigns WHERE campaign_id = :campaign_id AND account_id <> :account_id AND due_ms IS NOT NULL);
+  OR (:leased AND EXISTS (SELECT 1 FROM runs WHERE campaign_id = :campaign_id AND stopped_at_ms IS NULL));
 
 -- name: campaign_move
 UPDATE campaigns SET account_id = :account_id, flow_sid = :flow_sid WHERE campaign_id = :campaign_id;
@@ -559,8 +558,13 @@ INSERT INTO tallies (input_id, state, n)
 SELECT :input_id, state, -count(*) FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL
 GROUP BY state ON CONFLICT DO UPDATE SET n = n + excluded.n;
 
+-- name: inputs_with_left_out
+SELECT DISTINCT input_id FROM tallies JOIN inputs USING (input_id)
+WHERE campaign_id = :campaign_id AND input_id <> :input_id AND state IN ('invalid', 'skipped') AND n > 0;
+
 -- name: keyless_delete
--- Lines of an earlier file that never could be sent have no identity: the new file's lines stand in their place.
+-- Lines of an earlier file that never could be sent have no identity: the new file's lines stand in their place. (Not those of a
+-- file that is added: it has corrected some of them, and nobody can tell which.)
 DELETE FROM rows WHERE row_id BETWEEN :first AND :last AND row_key IS NULL;
 
 -- name: input_has_rows

@@ -10,6 +10,7 @@ from dispatcher.campaign.setup import likely_sheet
 from dispatcher.errors import DispatcherError, SheetNotChosen
 from dispatcher.settings import Settings
 from dispatcher.web.checking.jobs import File, LookJob
+from dispatcher.web.figures import sample
 from dispatcher.web.words import is_fit
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def look_at(job: LookJob) -> dict[str, Any]:
     country = region(seen.cells[numbers.name]) if numbers.name is not None else None
     notes = told(seen.notes, job.file)
     if encodings:
-        notes.append(f'Letters beyond English are read like this: "{encodings[0].text}".')
+        notes.append(f'Letters beyond English are read like this: "{sample(encodings[0].text, 80)}".')
     return {
         "columns": [
             {"name": name, "samples": [cell[:SAMPLE_MAX] for cell in seen.cells[name][:SAMPLES]]} for name in seen.names

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.tracking.results import RecallResult, TrackResult
 
+#: It stands beside each contact of the report.
+_REASON_MAX = 300
 _STOP, _RECALL = "STOP", "RECALL"
 
 
@@ -121,6 +123,8 @@ async def stop(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         problems["word"] = f"Type {_STOP} to confirm."
     if not sent.text("reason"):
         problems["reason"] = "Say why: it stands in the report."
+    elif not sent.text("reason").isprintable() or len(sent.text("reason")) > _REASON_MAX:
+        problems["reason"] = f"Say it in one line of up to {_REASON_MAX} letters that can be seen."
     if problems:
         return _ask_stop(request, draft, problems, {"reason": sent.text("reason")})
     await site.errands.begin(

@@ -14,6 +14,7 @@ from dispatcher.web.columns import Answers, Seen, answered, filled, look_setting
 from dispatcher.web.corrections import is_correction
 from dispatcher.web.countries import country_choices, country_name
 from dispatcher.web.drafts import change, check_version, unsent_draft
+from dispatcher.web.figures import sample
 from dispatcher.web.flows import FlowChoice
 from dispatcher.web.forms import Form
 from dispatcher.web.rendering import render
@@ -132,7 +133,7 @@ async def _show(
         file_name=upload.name if upload else draft.name,
         answers=answers,
         sheets=[(sheet, sheet) for sheet in seen.sheets],
-        encodings=[(encoding, f"{text[:60]} ({encoding})") for encoding, text in seen.encodings],
+        encodings=[(encoding, f"{sample(text, 60)} ({encoding})") for encoding, text in seen.encodings],
         columns=[_NOTHING, *((name, _with_samples(name, seen)) for name in seen.columns)],
         regions=[("", "(all numbers have a country code)"), *country_choices()],
         region_hint=_region_hint(seen),
@@ -164,8 +165,8 @@ def seen_of(look: dict[str, Any]) -> Seen:
 
 
 def _with_samples(name: str, seen: Seen) -> str:
-    samples = [sample for sample in seen.samples.get(name, ()) if sample.strip()][:2]
-    return f"{name} ({', '.join(sample[:24] for sample in samples)})" if samples else name
+    samples = [sample(cell) for cell in seen.samples.get(name, ()) if cell.strip()][:2]
+    return f"{name} ({', '.join(samples)})" if samples else name
 
 
 def _region_hint(seen: Seen) -> str:
@@ -189,7 +190,7 @@ def _others(answers: Answers, seen: Seen, variables: Variables) -> list[_ColumnC
     taken = {answers.variables[name] for name in variables.names if name in answers.variables}
     return [
         _ColumnChoice(
-            name=name, sample=next(iter(seen.samples.get(name, ())), "")[:40], is_chosen=name in answers.along
+            name=name, sample=sample(next(iter(seen.samples.get(name, ())), ""), 40), is_chosen=name in answers.along
         )
         for name in seen.columns
         # Under a variable's own name its column is sent, and no other.

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from dispatcher.campaign import FlowPreview, Rehearsal
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
-from dispatcher.model import Outcome, RowState
+from dispatcher.model import RowState
 from dispatcher.reporting.selection import Selection
 from dispatcher.web.access import Action, may_test
 from dispatcher.web.checks import opened_check
 from dispatcher.web.drafts import check_version, unsent_draft
-from dispatcher.web.figures import masked, masked_sid
+from dispatcher.web.figures import masked
 from dispatcher.web.forms import Form
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE, Site
 from dispatcher.web.store import Draft
+from dispatcher.web.tested import shown_test
 from dispatcher.web.texts import row_notes, shown_texts, spread_facts
-from dispatcher.web.times import short_moment
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import words_of
 
+#: By somebody who may not send.
+TESTS_AN_HOUR = 10
 _PLANNED = Selection(frozenset({RowState.planned}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownTest:
-    """What became of the last test."""
-
-    tone: str
-    sentence: str
 
 
 async def show(request: web.Request, visitor: Visitor) -> web.Response:
@@ -54,6 +46,8 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         problems["to"] = "Type your own number, with its country code."
     elif not may_test(visitor.user, to):
         problems["to"] = "A test goes to a number of your own. Whoever looks after people here can add it."
+    elif not visitor.may(Action.test_anybody) and await _has_tested_much(site, visitor):
+        problems["to"] = f"{TESTS_AN_HOUR} tests in an hour are enough. Wait a while, or ask somebody who may send."
     else:
         try:
             await site.supervisor.test_send(
@@ -66,6 +60,12 @@ async def test(request: web.Request, visitor: Visitor, sent: Form) -> web.Respon
         return await _show(request, visitor, draft, sent.text("row"), problems, to=to)
     row = sent.whole("row")
     raise web.HTTPSeeOther(f"/c/{draft.draft_id}/preview" + (f"?row={row}" if row else ""))
+
+
+async def _has_tested_much(site: Site, visitor: Visitor) -> bool:
+    """A page is no way to send somebody texts for nothing."""
+    since_ms = now_ms() - 3_600_000
+    return await site.store.audit.count(visitor.name, "tested", since_ms=since_ms) >= TESTS_AN_HOUR
 
 
 async def _show(
@@ -104,7 +104,7 @@ async def _show(
         texts=shown_texts(found.row) if found.row else [],
         notes=row_notes(found.row) if found.row else [],
         spread=spread_facts(spread),
-        test=_test(draft.test, site.zone),
+        test=shown_test(draft.test, site.zone, now_ms()),
         test_off=test_off,
         own_numbers=[(number, number) for number in visitor.user.own_numbers] if visitor.user else [],
         typed_to=to,
@@ -155,20 +155,6 @@ async def _first_after(rehearsal: Rehearsal, row_number: int) -> int | None:
     async for batch in rehearsal.rows(only=_PLANNED, after_row=row_number):
         return batch[0].row_number
     return None
-
-
-def _test(test: Mapping[str, Any] | None, zone: str) -> ShownTest | None:
-    if test is None:
-        return None
-    at = short_moment(test["at_ms"], zone, now_ms=now_ms())
-    to = f"to {test['to']}, with the values of row {test['row_number']}"
-    if test["outcome"] == Outcome.created:
-        sid = masked_sid(test["execution_sid"] or "")
-        return ShownTest(tone="good", sentence=f"Test {at}, {to}: started, execution {sid}. Look at your phone.")
-    code = f" (error {test['error_code']})" if test["error_code"] else ""
-    why = test["error_message"] or f"it came to {test['outcome'].replace('_', ' ')}"
-    parts = [f"Test {at}, {to}: not started. {why}{code}.", test["advice"] or ""]
-    return ShownTest(tone="bad", sentence=" ".join(part for part in parts if part))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -25,6 +25,7 @@ from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
 from dispatcher.web.site import SITE
 from dispatcher.web.store import Draft
+from dispatcher.web.tested import shown_test
 from dispatcher.web.times import Asked, Choice, moment_of, zones
 from dispatcher.web.visitor import Visitor
 from dispatcher.web.words import finding_words, words_of
@@ -174,21 +175,25 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
         off = "No row can be sent."
     chosen = await site.flows.name(draft.profile, account.settings.campaign.flow or "")
     assert draft.check is not None
+    tested = shown_test(draft.test, site.zone, now_ms())
     return Ahead(
         most=ahead.most,
         left_out=sum(left_out.values()),
         contacted=contacted,
         revision=revision,
-        facts=ahead_facts(
-            ahead,
-            waiting,
-            prospect,
-            account.settings,
-            account_sid=account.credentials.account_sid if account.credentials else "",
-            flow=chosen + (f", revision {revision}" if revision is not None else ""),
-            zone=site.zone,
-            now_ms=now_ms(),
-        ),
+        facts=[
+            *ahead_facts(
+                ahead,
+                waiting,
+                prospect,
+                account.settings,
+                account_sid=account.credentials.account_sid if account.credentials else "",
+                flow=chosen + (f", revision {revision}" if revision is not None else ""),
+                zone=site.zone,
+                now_ms=now_ms(),
+            ),
+            *([("Test", tested.sentence)] if tested is not None else []),
+        ],
         cautions=warnings(prospect, tested=draft.test is not None),
         off=off,
         overlap=" ".join(overlap_sentences(draft.check.get("overlap"), site.zone)),

@@ -102,7 +102,7 @@ def _show(
 
 def _page(to: str) -> str:
     """Where to go afterwards: a page of ours, whatever was asked for."""
-    return to if to.startswith("/") and not to.startswith("//") and set(to) <= _PAGES else "/"
+    return to if to.startswith("/") and "//" not in to and set(to) <= _PAGES else "/"
 
 
 ROUTES: tuple[Route, ...] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -153,7 +152,7 @@ class Buttons(Desk):
         return await self._first(changed, draft)
 
     async def correct(
-        self, draft: Draft, upload_ids: Sequence[str], *, confirmed: int, who: str, source: str = ""
+        self, draft: Draft, upload_ids: tuple[str, ...], *, confirmed: int, who: str, source: str = ""
     ) -> Draft:
         """Add uploads of corrected rows to a launched campaign: they are planned at its next turn, as parts.
 

@@ -62,7 +62,8 @@ _BUTTONS: dict[State, tuple[Button, ...]] = {
     State.checking: (Button.cancel_check,),
     State.needs_columns: (Button.columns, Button.delete),
     State.checked: (Button.columns, Button.check, Button.preview, Button.send, Button.delete),
-    State.scheduled: (Button.check, Button.preview, Button.unschedule, Button.pause, Button.stop),
+    # Nothing of it has begun: taking the time back is all that a stop would be.
+    State.scheduled: (Button.check, Button.preview, Button.unschedule, Button.pause),
     State.queued: (Button.pause, Button.stop),
     State.sending: (Button.pause, Button.stop),
     State.waiting: (Button.pause, Button.stop),

@@ -62,7 +62,7 @@ class Live {
   open() {
     this.source = new EventSource(this.root.dataset.live);
     this.source.addEventListener("state", (event) => this.show(JSON.parse(event.data)));
-    this.source.addEventListener("gone", () => location.reload());
+    this.source.addEventListener("gone", () => this.renew());
     this.source.addEventListener("bye", () => this.lost("The server is being restarted. Sending goes on when it is back."));
     this.source.onerror = () => {
       this.failures += 1;
@@ -94,6 +94,18 @@ class Live {
     }, afterMs);
   }
 
+  // Other buttons: the page is loaded anew, if somebody answers. A browser's own error page would follow nothing any more.
+  async renew() {
+    if (this.isRenewing) return;
+    this.isRenewing = true;
+    try {
+      await fetch(this.root.dataset.state, { redirect: "manual" });
+      location.reload();
+    } catch {
+      this.isRenewing = false;
+    }
+  }
+
   lost(sentence) {
     const place = this.root.querySelector("[data-live-lost]");
     if (sentence && place && !place.textContent) place.textContent = sentence;
@@ -101,7 +113,7 @@ class Live {
 
   show(state) {
     if (state.page !== this.root.dataset.page) {
-      location.reload();
+      this.renew();
       return;
     }
     if (this.source) this.failures = 0;

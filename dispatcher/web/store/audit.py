@@ -59,6 +59,15 @@ class Audit:
 
         return await self._thread.read(read)
 
+    async def count(self, who: str, what: str, *, since_ms: int) -> int:
+        """How often this person has done that since then."""
+
+        def read(db: Db) -> int:
+            (found,) = db.rows("audit_count", who=who, what=what, since_ms=since_ms)[0]
+            return int(found)
+
+        return await self._thread.read(read)
+
     async def campaigns(self) -> list[str]:
         """The names of the campaigns that the history tells of."""
         return await self._thread.read(lambda db: [row[0] for row in db.rows("audit_campaigns")])

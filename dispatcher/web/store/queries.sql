@@ -181,6 +181,9 @@ WHERE campaign = :campaign AND line_id < :before ORDER BY line_id DESC LIMIT :li
 SELECT line_id, at_ms, who, source, what, draft_id, campaign, detail FROM audit
 WHERE line_id > :after ORDER BY line_id LIMIT :limit;
 
+-- name: audit_count
+SELECT count(*) FROM audit WHERE at_ms >= :since_ms AND who = :who AND what = :what;
+
 -- name: audit_campaigns
 SELECT DISTINCT campaign FROM audit WHERE campaign <> '' ORDER BY campaign;
 

@@ -110,6 +110,14 @@ class Uploads:
 
         return await self._thread.read(work)
 
+    async def there(self, *, before_ms: int) -> set[str]:
+        """The uploads that came before and whose bytes are there."""
+
+        def work(db: Db) -> set[str]:
+            return {row[0] for row in db.rows("uploads_old", uploaded_before_ms=before_ms)}
+
+        return await self._thread.read(work)
+
     def check_folder(self, draft_id: str) -> Path:
         """Where the scratch ledger of a draft's check lies; it is not made here."""
         return self.checks / draft_id

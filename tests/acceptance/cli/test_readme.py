@@ -24,7 +24,7 @@ TYPED = {"login": f"{CREDENTIALS['TWILIO_ACCOUNT_SID']}\nSK{'0' * 32}\nnone-such
 
 def commands(text: str) -> Iterator[list[str]]:
     """Every line of the README's blocks that calls the program, from the third step to the last."""
-    day = text.partition("**3. Your account.**")[2].partition("\n| exit code")[0]
+    day = text.partition("**3. Your account.**")[2].partition("\nAn exit code")[0]
     for block in re.findall(r"```sh\n(.*?)```", day, re.DOTALL):
         for line in block.splitlines():
             words = shlex.split(line, comments=True)

@@ -99,7 +99,7 @@ def test_who_may_look_changes_nothing() -> None:
 
 def test_every_action_has_a_door() -> None:
     """An action that no address asks for is a permission that does nothing."""
-    asked_within = {Action.test_anybody, Action.delete_file}
+    asked_within = {Action.test_anybody}
     assert {one.action for one in ROUTES} - {None} == set(Action) - asked_within
 
 
@@ -207,3 +207,22 @@ async def test_the_last_hop_is_the_source(tmp_path: Path, unused_tcp_port: int) 
     await store.close()
     server.end()
     assert (line.what, line.source) == ("signed_in", "3.3.3.3")
+
+
+async def test_what_is_no_request_is_not_logged(team: Server) -> None:
+    """Whoever sends what is no HTTP is told so, and nothing of what was sent stands in the log."""
+    sent = (
+        b"GET /\x00+12025550123 HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nbad +12025550123: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: +12025550123" + b"a" * 100_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: +12025550123\r\n\r\n",
+        b"\x16\x03\x01+12025550123\r\n\r\n",
+    )
+    for request in sent:
+        reader, writer = await asyncio.open_connection("127.0.0.1", team.port)
+        writer.write(request)
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400"), request[:60]
+        writer.close()
+        await writer.wait_closed()
+    assert "12025550123" not in team.said()
+    assert "Traceback" not in team.said()

@@ -162,7 +162,7 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         await s.running.pause(draft, who="Ben", reason="wait")
         await s.running.retry(await s.fresh(draft), RetryChoice(all_rejected=True), confirmed=refused, who="Ben")
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
-        draft = await s.running.correct(await s.fresh(draft), [corrected], confirmed=refused + 1, who="Ben")
+        draft = await s.running.correct(await s.fresh(draft), (corrected,), confirmed=refused + 1, who="Ben")
         await s.running.go_on(draft, who="Ben", seen=await s.seen(draft))
         async with asyncio.timeout(20):
             while (await s.fresh(draft)).planned < 2:  # noqa: ASYNC110
@@ -176,6 +176,22 @@ async def test_corrected_rows_are_a_part(tmp_path: Path) -> None:
         with s.running.report_path(draft.draft_id).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         assert {row["phone"] for row in rows if row["dispatch_status"] == "created"} == {phone(n) for n in range(1, 12)}
+        # What was wrong in the first file and was not corrected is still told.
+        assert [row["phone"] for row in rows if row["dispatch_status"] == "invalid"] == ["12"]
+
+
+async def test_corrections_are_added_together(tmp_path: Path) -> None:
+    """What was corrected may have been corrected again before it is added: both files are planned, each once."""
+    async with served(tmp_path) as s:
+        draft = await s.launched("spring", 3)
+        await s.until_state(draft, State.finished)
+        first = await s.upload(write_contacts(tmp_path / "first.csv", 2, first=4))
+        second = await s.upload(write_contacts(tmp_path / "second.csv", 3, first=5))
+        await s.running.correct(await s.fresh(draft), (first, second), confirmed=4, who="Ben")
+        await s.until_created("one", 7)
+        await s.until_state(draft, State.finished)
+        assert (await s.fresh(draft)).planned == 3
+        s.check_each_once(7)
 
 
 async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
@@ -185,7 +201,7 @@ async def test_corrected_while_the_last_are_sent(tmp_path: Path) -> None:
         await s.until_created("one", 10)
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 2, first=10))
         assert s.running.running(draft.draft_id) is not None
-        await s.running.correct(await s.fresh(draft), [corrected], confirmed=11, who="Ben")
+        await s.running.correct(await s.fresh(draft), (corrected,), confirmed=11, who="Ben")
         await s.until_created("one", 11)
         await s.until_state(draft, State.finished)
         s.check_each_once(11)
@@ -228,7 +244,7 @@ async def test_all_files_are_worked_on(tmp_path: Path) -> None:
         draft = await s.launched("spring", 6)
         await s.until_state(draft, State.finished)
         corrected = await s.upload(write_contacts(tmp_path / "corrected.csv", 3, first=7))
-        await s.running.correct(await s.fresh(draft), corrected, confirmed=3, who="Ben")
+        await s.running.correct(await s.fresh(draft), (corrected,), confirmed=3, who="Ben")
         async with asyncio.timeout(20):
             while (await s.status(draft)).earlier_rows.get(RowState.rejected) != 6:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from dispatcher.model import pseudonym_of
 from dispatcher.rules.numbering import calling_code
-from dispatcher.web.figures import _SHORT_CODES, masked, masked_sid, number, rate, share
+from dispatcher.web.figures import _SHORT_CODES, masked, masked_sid, number, rate, sample, share
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,22 @@ def test_numbers_for_people() -> None:
     assert shares == ["33 %", "0 %", "less than 1 %", "99 %", "100 %", ""]
     assert [rate(n) for n in (19.84, 0.5, 1000)] == ["19.8 a second", "0.5 a second", "1,000 a second"]
     assert (masked_sid("AC" + "0" * 28 + "4f2a"), masked_sid("")) == ("…4f2a", "")
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("+12135550100", "+12135…"),
+        ("(202) 555-0123", "(202) 5…"),
+        ("0171 1234567", "0171 1…"),
+        ("2026-03-02 09:00", "2026-03-02 09:00"),
+        ("Jun", "Jun"),
+        ("C0001", "C0001"),
+        ("call +1 213 555 0100 or 12", "call +1 213… or 12"),
+        ("x" * 100, "x" * 24),
+        ("", ""),
+    ],
+)
+def test_an_example_is_no_number(cell: str, shown: str) -> None:
+    """Enough to know the column by, and nobody's number."""
+    assert sample(cell) == shown

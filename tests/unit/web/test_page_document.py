@@ -38,7 +38,7 @@ def test_what_is_kept_is_as_the_defaults_are() -> None:
     """Days, hours and megabytes in the text are those that hold where nobody sets any."""
     web = WebSettings.model_validate({})
     for said in (
-        f"{web.keep_uploads_days} days after the campaign's end",
+        f"{web.keep_uploads_days} days after the upload",
         f"sessions {web.session_idle_h} hours idle, {web.session_max_days} days at most",
         f"at most {web.upload_max_mb} MB, all together {web.uploads_max_mb // 1000} GB",
         f"port {web.port}",

@@ -99,14 +99,27 @@ async def test_a_sweep_finds_what_is_left(store: Store, tmp_path: Path) -> None:
     """Where the file went another way, or a crash came between; a draft says then that it needs its file again."""
     draft = await _draft(store, "spring", TEXT)
     await store.uploads.sweep(10, 5)
-    await traces.sweep(store)
+    await traces.sweep(store, now_ms=10)
     await store.clean()
     assert _left(tmp_path, "Secretann") == []
     found = await store.drafts.get(draft.draft_id)
     assert found is not None
     assert (found.stage, (found.error or {})["code"]) == (Stage.failed, "upload_gone")
-    await traces.sweep(store)
+    await traces.sweep(store, now_ms=10)
     assert await store.drafts.get(draft.draft_id) == found
+
+
+async def test_an_upload_without_a_draft_goes(store: Store) -> None:
+    """Of two corrections at once one has lost: its file is nobody's. One that has just come is left for its draft."""
+    draft = await _draft(store, "spring", TEXT)
+    lost = await store.uploads.begin("lost.csv", "Anna", 1)
+    lost.path.write_text(TEXT)
+    await store.uploads.finish(lost.upload_id, 1, "ab")
+    await traces.sweep(store, now_ms=traces.DRAFT_MADE_MS)
+    assert await store.uploads.path(lost.upload_id) is not None
+    await traces.sweep(store, now_ms=traces.DRAFT_MADE_MS + 1)
+    assert await store.uploads.path(lost.upload_id) is None
+    assert await store.uploads.path(draft.uploads[0]) is not None
 
 
 async def test_a_forgotten_person_is_nowhere(store: Store, tmp_path: Path) -> None:

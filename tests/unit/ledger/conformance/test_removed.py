@@ -12,7 +12,7 @@ from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord, EarlierRows, PlanCounts, Run
 from dispatcher.model import Outcome, Reason, RowState
 from dispatcher.remedies import AnyOf, Option, Setting
-from tests.support.ledgers import NONE, Line, batch, campaign, end, lines, new_input, report
+from tests.support.ledgers import NONE, Line, batch, campaign, end, invalid, lines, new_input, report
 
 KEY = ("customer",)
 
@@ -43,6 +43,20 @@ async def sent(ledger: Ledger, record: CampaignRecord, outcomes: Sequence[Outcom
 async def claimed(ledger: Ledger, record: CampaignRecord) -> list[str]:
     run = await ledger.start_run(record, window_limit=200, now_ms=10)
     return [row.row_key for row in await ledger.begin_rows(run, 100, now_ms=11, input_id=None)]
+
+
+async def test_wrong_lines_stay_beside_a_part(ledger: Ledger) -> None:
+    """A file that is added corrects some, and nobody can tell which: each is still told. A whole file ends them."""
+    spring = await campaign(ledger)
+    await plan(ledger, spring, [*lines("a"), invalid(), invalid()])
+    await plan(ledger, spring, [*lines("b"), invalid()], EarlierRows.kept)
+    status = await ledger.status(spring)
+    assert (status.rows[RowState.planned], status.rows[RowState.invalid]) == (1, 1)
+    assert status.earlier_rows == {RowState.planned: 1, RowState.invalid: 2}
+    await plan(ledger, spring, lines("c"), EarlierRows.kept)
+    assert (await ledger.status(spring)).earlier_rows == {RowState.planned: 2, RowState.invalid: 3}
+    await plan(ledger, spring, lines("a", "b", "c"))
+    assert RowState.invalid not in (await ledger.status(spring)).earlier_rows
 
 
 async def test_rows_a_file_lacks_are_not_sent(ledger: Ledger) -> None:

@@ -93,16 +93,18 @@ class WishMachine(RuleBasedStateMachine):
 
     @rule()
     def fulfil(self) -> None:
-        """What is left is asked of the rows."""
-        rows = self.do(self.other.status(self.record)).rows
+        """What is left is asked of the rows of all files."""
+        status = self.do(self.other.status(self.record))
+        left = {state for rows in (status.rows, status.earlier_rows) for state, n in rows.items() if n}
         self.do(self.sender.wishes.fulfil(self.run))
-        if self.due_ms is not None and not rows[RowState.planned] + rows[RowState.sending]:
+        if self.due_ms is not None and not left & {RowState.planned, RowState.sending}:
             self.due_ms = None
             self.version += 1
 
     @rule(limit=st.integers(0, 3))
     def claim(self, limit: int) -> None:
-        waiting = self.do(self.other.status(self.record)).rows[RowState.planned]
+        status = self.do(self.other.status(self.record))
+        waiting = status.rows[RowState.planned] or status.earlier_rows.get(RowState.planned, 0)
         claim = self.sender.begin_rows(self.run, limit, now_ms=10, input_id=None)
         if self.by is None or not (waiting or limit == 0):
             self.in_flight += self.do(claim)

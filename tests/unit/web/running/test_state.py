@@ -116,7 +116,7 @@ def test_every_state_is_in_the_table() -> None:
             status(HALF, due_ms=BEFORE, paused=HELD),
             {Button.go_on, Button.stop, Button.correct, Button.recall, Button.download},
         ),
-        (status(due_ms=LATER), {Button.check, Button.preview, Button.unschedule, Button.pause, Button.stop}),
+        (status(due_ms=LATER), {Button.check, Button.preview, Button.unschedule, Button.pause}),
         (
             status({"created": 5, "rejected": 3, "unknown": 2}),
             {Button.correct, Button.retry, Button.reconcile, Button.recall, Button.download},
