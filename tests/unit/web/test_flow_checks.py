@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dispatcher.sandbox.faults import parse_phases
 from dispatcher.settings import Settings
 from dispatcher.web import flow_checks as module
 from dispatcher.web.flow_checks import KEPT_MAX, KEPT_S, FlowChecks
+from dispatcher.web.store import Draft
 from tests.support.rehearsal import ACCOUNT_SID, CREDENTIALS, QUICK, write_contacts
 from tests.unit.web.running.drafts import LAUNCHED as DRAFT
 from tests.unit.web.test_flows import Clock
@@ -39,12 +41,11 @@ class Desk:
         table = {"read_403": 1.0} if is_down else {}
         self.sandbox.fault_plan.replace(parse_phases(table), self.sandbox.now_us())
 
-    def open(self, *, anew: bool = False, flow: str | None = None):  # type: ignore[no-untyped-def]
+    def open(self, *, anew: bool = False) -> AbstractAsyncContextManager[Rehearsal]:
         """The draft's check, as a page opens it."""
         tables = {name: dict(values) for name, values in QUICK.items()}
         tables["account"] = {"base_url": self.sandbox.base_url}
         tables["state"] = {"dir": str(self.folder)}
-        tables["campaign"]["flow"] = flow if flow is not None else tables["campaign"]["flow"]
         settings = Settings.model_validate(tables)
         return rehearse_campaign("spring", settings, CREDENTIALS, scratch=self.folder / "check.sqlite3", anew=anew)
 
@@ -127,10 +128,10 @@ async def test_few_drafts_answers_are_kept(desk: Desk) -> None:
     """The oldest go first; one that was found anew is no old one."""
     drafts = [replace(DRAFT, draft_id=f"{n:022}") for n in range(KEPT_MAX)]
 
-    async def asks(draft: object) -> bool:
+    async def asks(draft: Draft) -> bool:
         before = desk.asked()
         async with desk.open() as page:
-            await desk.checks.of(draft, page, has_credentials=True)  # type: ignore[arg-type]
+            await desk.checks.of(draft, page, has_credentials=True)
         return desk.asked() > before
 
     assert [await asks(draft) for draft in drafts] == [True] * KEPT_MAX

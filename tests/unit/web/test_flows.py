@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dispatcher.campaign.setup import Variables
 from dispatcher.errors import DispatcherError, FlowNotFound
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
 from dispatcher.sandbox.faults import parse_phases
@@ -93,7 +94,7 @@ async def test_no_answer_is_kept_by_nobody(desk: Desk) -> None:
     desk.fails(is_down=True)
     told = await asyncio.gather(*(desk.flows.of(None) for _ in range(3)), return_exceptions=True)
     assert all(isinstance(one, DispatcherError) for one in told)
-    assert await desk.flows.variables_if_known(None, DEFAULT_FLOW_SID) == module.Variables()
+    assert await desk.flows.variables_if_known(None, DEFAULT_FLOW_SID) == Variables()
     assert await desk.flows.name(None, DEFAULT_FLOW_SID) == DEFAULT_FLOW_SID
     desk.fails(is_down=False)
     assert await desk.flows.of(None)

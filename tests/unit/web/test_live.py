@@ -148,12 +148,12 @@ async def test_streams_end_with_the_server(desk: Desk) -> None:
             await told(states)
         waiting = [asyncio.create_task(told(states)) for states in streams]
         await asyncio.sleep(0.05)
-        assert not live.is_over
+        before = live.is_over
         live.end()
         async with asyncio.timeout(BREATH_S / 2):
             ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(one, StopAsyncIteration) for one in ended)
-        assert live.is_over
+        assert (before, live.is_over) == (False, True)
     async with live.watch(desk, draft.draft_id) as states:
         assert [new async for new in states] == []
 
