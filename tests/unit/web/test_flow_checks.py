@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.campaign import rehearse_campaign
+from dispatcher.campaign import Rehearsal, rehearse_campaign
 from dispatcher.campaign.flow_check import NotChecked
 from dispatcher.errors import DispatcherError
 from dispatcher.sandbox import Sandbox, SandboxSettings
