@@ -27,13 +27,15 @@ from dispatcher.web.routes import Route, page, signed_in
 from dispatcher.web.running import Button, Shown, State
 from dispatcher.web.site import SITE, Site
 from dispatcher.web.standing import TONES, state_meaning
-from dispatcher.web.store import Draft, Stage
+from dispatcher.web.store import AuditLine, Draft, Stage
 from dispatcher.web.visitor import Visitor
 
 #: In this order; nothing that is being sent is told apart from what waits.
 _TILES = (RowState.created, RowState.rejected, RowState.busy, RowState.unknown, RowState.planned)
 #: States in which numbers move.
 _LIVE = frozenset({State.sending, State.settling, State.recalling, State.queued, State.scheduled, State.waiting})
+#: Of the history so many lines are shown.
+_LINES = 20
 #: A browser that was cut off comes back so soon, ms.
 _RETRY_MS = 2000
 
@@ -83,7 +85,7 @@ async def show_campaign(
         outcomes = outcome_facts(await view.executions())
         if shown.pause is not None and shown.pause.by is PausedBy.held:
             asks_anew = await _asked_anew(site, draft, outlook(counts, view.settings, whole_campaign=True).most)
-    lines = await site.store.audit.page(campaign=draft.name, limit=20)
+    lines = await _history(site, draft)
     files = [upload for one in draft.uploads if (upload := await site.store.uploads.get(one)) is not None]
     response = render(
         request,
@@ -134,6 +136,13 @@ async def _asked_anew(site: Site, draft: Draft, most: int) -> AskedAnew | None:
     if draft.confirmed is not None and most > draft.confirmed:
         return AskedAnew(most=most, revision=None)
     return None
+
+
+async def _history(site: Site, draft: Draft) -> list[AuditLine]:
+    """What was done with it; nothing of another account's campaign of that name."""
+    lines = await site.store.audit.page(campaign=draft.name, limit=_LINES)
+    others = {one.draft_id for one in await site.store.drafts.named(draft.name) if one.profile != draft.profile}
+    return [line for line in lines if line.draft_id not in others]
 
 
 class _Texts(dict[str, str]):
