@@ -5,13 +5,14 @@ Everything here runs in one loop for the whole session: a browser outlives the t
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from tests.acceptance.cli.nursery import Nursery
 from tests.acceptance.cli.program import TIMEOUT_S, SandboxProcess, sandbox_process, write_settings
@@ -20,6 +21,8 @@ from tests.browser.server import Server
 from tests.browser.visitors import Visitor, Visitors
 
 HERE = Path(__file__).parent
+#: Seconds. A browser on a busy machine may hang when it is to close; that is no fault of the page's.
+CLOSE_S = 30.0
 #: How a test's call ended, kept for its fixtures.
 CALL = pytest.StashKey[pytest.CallInfo[None]]()
 
@@ -47,22 +50,56 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         item.stash[CALL] = call
 
 
+class Keeper:
+    """The worker's browser. One that does not close is left alone, and another one is started."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
+
+    async def browser(self) -> Browser:
+        """The one that is there, else a new one."""
+        if self._browser is None:
+            path = chromium.find()
+            self._browser = await self._playwright.chromium.launch(executable_path=path, args=list(chromium.ARGUMENTS))
+        return self._browser
+
+    async def closed(self, closing: Awaitable[object]) -> bool:
+        """Whether something of the browser's has closed in time; if not, this browser is not used any more."""
+        try:
+            await asyncio.wait_for(closing, CLOSE_S)
+        except TimeoutError:
+            self._browser = None
+            return False
+        return True
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
-        yield browser
-        await browser.close()
+async def keeper() -> AsyncIterator[Keeper]:
+    playwright = await async_playwright().start()
+    keeper = Keeper(playwright)
+    yield keeper
+    # Their processes end with this one, whatever they are at.
+    await keeper.closed((await keeper.browser()).close())
+    await keeper.closed(playwright.stop())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitors(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Visitors]:
+async def browser(keeper: Keeper) -> Browser:
+    return await keeper.browser()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(
+    keeper: Keeper, browser: Browser, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Visitors]:
     """Nobody yet. At the end nothing may have happened that is wrong on any page."""
     visitors = Visitors(browser)
     yield visitors
     call = request.node.stash.get(CALL, None)
     failed = call is not None and call.excinfo is not None
-    complaints = await visitors.leave(failed=failed, folder=tmp_path)
+    complaints = await visitors.complaints(failed=failed, folder=tmp_path)
+    await keeper.closed(visitors.leave())
     assert not complaints, "\n".join(complaints)
 
 

@@ -157,7 +157,7 @@ async def test_what_must_not_happen_is_told(trial: Trial, visitors: Visitors) ->
 async def test_a_failure_keeps_what_was_shown(trial: Trial, visitors: Visitors, tmp_path: Path) -> None:
     """Each page of a test that failed: its picture and its HTML, and where they lie."""
     visitor = await look_at(trial, visitors)
-    (told,) = await visitors.leave(failed=True, folder=tmp_path)
+    (told,) = await visitors.complaints(failed=True, folder=tmp_path)
     picture = tmp_path / "failed-0.png"
     assert told == f"{visitor.page.url}: {picture}"
     assert picture.read_bytes().startswith(b"\x89PNG")

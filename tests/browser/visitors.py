@@ -72,13 +72,17 @@ class Visitors:
         self.all.append(visitor)
         return visitor
 
-    async def leave(self, *, failed: bool, folder: Path) -> list[str]:
-        """Close all of it. What must not have happened; where a test failed, what its pages showed is kept."""
-        complaints: list[str] = []
+    async def complaints(self, *, failed: bool, folder: Path) -> list[str]:
+        """What must not have happened; where a test failed, what its pages showed is kept."""
+        found: list[str] = []
         for visitor in self.all:
-            complaints += visitor.watch.complaints(self.hosts)
+            found += visitor.watch.complaints(self.hosts)
             if failed:
                 for page in visitor.context.pages:
-                    complaints.append(await keep(page, folder, len(complaints)))
+                    found.append(await keep(page, folder, len(found)))
+        return found
+
+    async def leave(self) -> None:
+        """Close all of it."""
+        for visitor in self.all:
             await visitor.context.close()
-        return complaints

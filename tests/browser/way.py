@@ -7,8 +7,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urljoin
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Error, Locator, Page, expect
 
 from tests.acceptance.cli.program import TIMEOUT_S
 from tests.browser.hands import Hands, Pointer
@@ -104,6 +105,8 @@ class Way:
     async def state(self, word: str | re.Pattern[str]) -> None:
         """Wait for a campaign's state, on its page."""
         await self._until(self.page.locator("main .state").first, word)
+        if self.visitor.javascript:
+            await stands(self.page)
 
     async def _until(self, place: Locator, text: str | re.Pattern[str]) -> None:
         """Wait for a text. Without scripts a person looks again; with them the page follows by itself."""
@@ -114,6 +117,24 @@ class Way:
                     await self.hands.press(again)
                 await asyncio.sleep(0.1)
         await expect(place).to_have_text(text)
+
+
+async def stands(page: Page) -> None:
+    """Wait until a page has the buttons that the server would give it: where they change it loads itself anew."""
+    same = 0
+    async with asyncio.timeout(TIMEOUT_S):
+        while same < 2:
+            try:
+                root = page.locator("[data-live]").first
+                if not await root.count():
+                    return
+                shown = await root.get_attribute("data-page")
+                address = urljoin(page.url, await root.get_attribute("data-state") or "")
+                answer = await page.context.request.get(address)
+                same = same + 1 if (await answer.json())["page"] == shown else 0
+            except Error:  # it is just being loaded
+                same = 0
+            await asyncio.sleep(0.2)
 
 
 async def _says(place: Locator, text: str | re.Pattern[str]) -> bool:
