@@ -30,6 +30,7 @@ from dispatcher.web.flows import Flows
 from dispatcher.web.health import LoopLag
 from dispatcher.web.live import Live
 from dispatcher.web.local_name import local_name
+from dispatcher.web.reasons import Reasons
 from dispatcher.web.running import Supervisor
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
@@ -116,6 +117,7 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
         accounts=accounts,
         store=store,
         flows=Flows(accounts),
+        reasons=Reasons(),
         flow_checks=FlowChecks(),
         tries=Tries(store.users),
         supervisor=Supervisor(store, accounts, words=_sentence),

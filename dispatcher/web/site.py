@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dispatcher.web.flows import Flows
     from dispatcher.web.health import LoopLag
     from dispatcher.web.live import Live
+    from dispatcher.web.reasons import Reasons
     from dispatcher.web.running import Supervisor
     from dispatcher.web.store import Store
     from dispatcher.web.tries import Tries
@@ -33,6 +34,7 @@ class Site:
     store: Store
     address: Address
     flows: Flows
+    reasons: Reasons
     flow_checks: FlowChecks
     tries: Tries
     supervisor: Supervisor

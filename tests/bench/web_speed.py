@@ -131,8 +131,11 @@ async def _send(
     flow = "FW0123456789abcdef0123456789abcdef"
     draft = await browser.upload(folder / "big.csv")
     began_s = time.perf_counter()
-    await browser.checked(draft, flow, 600, "big")
+    page = await browser.checked(draft, flow, 600, "big")
     found["check_s"] = time.perf_counter() - began_s
+    heading = re.search(r"<h1>([\d,]+) of ([\d,]+) rows", page)
+    assert heading is not None, page
+    found["rows"] = int(heading[1].replace(",", ""))
     deep = f"{draft}/check?after=900000"
     steps = [f"{draft}/check", deep, f"{draft}/preview", f"{draft}/send"]
     found["steps_p95_ms"] = await _p95(browser, steps)

@@ -78,7 +78,7 @@ async def show_campaign(
         view = await site.supervisor.view_of(draft)
         wish = await view.wish()
         seen_version = wish.version
-        reasons = left_out(await view.reasons(whole_campaign=True))
+        reasons = left_out(await site.reasons.of(draft, view, counts))
         every = rows_of_all_files(counts)
         if every[RowState.rejected] or every[RowState.busy]:
             refused = refused_of(await facets(view))
