@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from tests.bench import sections
-from tests.bench.page import Line, write_page
+from tests.bench.page import Line, read_page, write_page
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -31,6 +31,8 @@ def main() -> int:
     kept: dict[str, list[dict[str, str | float | bool | None]]] = {}
     if RESULTS.exists():
         kept = json.loads(RESULTS.read_text(encoding="utf-8"))
+    # A clone has the page alone: what is not run again keeps the figures that stand there.
+    kept = {name: [line.as_json() for line in lines] for name, lines in read_page().items()} | kept
     for name in options.only or sections.SECTIONS:
         print(f"== {name}", flush=True)
         lines = sections.run(name, quick=options.quick)

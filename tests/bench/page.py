@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -64,6 +65,30 @@ def at_most(what: str, value: float, goal: float, unit: str = "", digits: int = 
         f"{value:,.{digits}f}{unit}",
         share if value > goal else max(1.0, goal / value if value else 9),
     )
+
+
+def read_page() -> dict[str, list[Line]]:
+    """The sections of docs/performance.md as it is: of a clone, where nothing else is left of them."""
+    names = {title: name for name, title in TITLES.items()}
+    found: dict[str, list[Line]] = {}
+    name: str | None = None
+    for line in (DOCS / "performance.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            name = names.get(line.removeprefix("## "))
+        elif name is not None and line.startswith("| ") and not line.startswith("| what |"):
+            what, goal, measured, _ = (cell.strip() for cell in line.strip("|").split("|"))
+            found.setdefault(name, []).append(Line(what, goal, measured, _share(goal, measured)))
+    return found
+
+
+def _share(goal: str, measured: str) -> float | None:
+    """Measured ÷ goal, as `at_least` and `at_most` have it."""
+    if not goal:
+        return None
+    wanted, value = (float(re.findall(r"[\d,.]*\d", text)[0].replace(",", "")) for text in (goal, measured))
+    if goal.startswith("≥"):
+        return value / wanted
+    return max(1.0, wanted / value if value else 9) if value <= wanted else wanted / value
 
 
 def write_page(sections: Mapping[str, Sequence[Line]], *, command: str) -> None:
