@@ -85,6 +85,7 @@ async def _numbers(site: Site) -> ServerNumbers:
     return ServerNumbers(
         version=__version__,
         campaigns=tuple(campaigns),
+        runs_begun=site.supervisor.runs_begun,
         queued=sum(not one.is_running for one in await site.supervisor.queue()),
         uploads=len({upload for draft in drafts for upload in draft.uploads}),
         uploads_bytes=await site.store.uploads.total_bytes(),

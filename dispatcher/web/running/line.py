@@ -37,6 +37,8 @@ class Line:
     def __init__(self, account_id: int, orders: Orders, share: Share) -> None:
         self.account_id = account_id
         self.turn: Turn | None = None
+        #: How many have been taken.
+        self.turns = 0
         #: What the first of them waits for; None: for nothing but its turn.
         self.waits_for: str | None = None
         self._orders = orders
@@ -90,7 +92,7 @@ class Line:
             if self._before == entry.campaign_id:
                 self._before = None
                 return False
-            self.turn = Turn(entry.draft, self._share)
+            self.turn, self.turns = Turn(entry.draft, self._share), self.turns + 1
             try:
                 outcome = await self.turn.run()
             finally:

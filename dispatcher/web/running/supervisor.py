@@ -171,6 +171,11 @@ class Supervisor(Works):
                 return line.turn.bus.snapshot()
         return None
 
+    @property
+    def runs_begun(self) -> int:
+        """How many turns were taken since this server began; one that was put off by another program counts, too."""
+        return sum(line.turns for line in self._lines.values())
+
     async def queue(self) -> list[Queued]:
         """All accounts' queues, each in its order; what is paused, scheduled or waits for its time is in none."""
         found: list[Queued] = []

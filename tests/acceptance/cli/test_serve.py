@@ -44,7 +44,8 @@ async def test_two_accounts_killed_and_gone_on(
     one, two = sandboxes
     (tmp_path / "config.toml").write_text(
         f'[account]\nbase_url = "{one.base_url}"\n[profiles.two.account]\nbase_url = "{two.base_url}"\n'
-        f'[rate]\nper_second = 20\n[state]\ndir = "state"\n[reconcile]\nsettle_s = 1\n[timeouts]\nanswer_s = 2\n'
+        f'[rate]\nper_second = 20\n[state]\ndir = "state"\n[web]\nmetrics = true\n'
+        "[reconcile]\nsettle_s = 1\n[timeouts]\nanswer_s = 2\n"
     )
     env: dict[str, str | None] = {
         "TWILIO_TWO_ACCOUNT_SID": TWO,
@@ -65,14 +66,19 @@ async def test_two_accounts_killed_and_gone_on(
             before = [created(box)["creates"] for box in sandboxes]
             assert max(before) < ROWS
             await server.start()
-            await until(lambda: min(created(box)["creates"] for box in sandboxes) >= ROWS, "both go on", 60)
+            await until(lambda: min(created(box)["creates"] for box in sandboxes) >= ROWS, "both go on", 150)
             for draft in drafts.values():
-                for _ in range(200):
+                for _ in range(600):
                     state = json.loads(await browser.get(f"{draft}/state.json"))
                     if state["texts"]["state"] == "Finished":
                         break
                     await asyncio.sleep(0.1)
                 assert (state["texts"]["state"], state["done"], state["total"]) == ("Finished", ROWS, ROWS)
+            said = (await browser.get("/metrics")).splitlines()
+            for name, end in (("spring", CREDENTIALS["TWILIO_ACCOUNT_SID"][-4:]), ("autumn", TWO[-4:])):
+                assert f'dispatcher_rows{{campaign="{name}",account="…{end}",state="created"}} {ROWS}' in said
+            (runs,) = (line for line in said if line.startswith("dispatcher_runs_total "))
+            assert int(runs.split()[1]) >= 2
         assert [created(box) for box in sandboxes] == [{"creates": ROWS, "twice": 0}] * 2
     finally:
         server.end()
