@@ -122,6 +122,9 @@ class Buttons(Desk):
             raise SomebodyWasFirst
         if revision is None:
             revision = self._revisions.pop(draft.draft_id, None)
+        if draft.draft_id in self._cut_short:
+            self._cut_short.discard(draft.draft_id)
+            self._look_short.add(draft.draft_id)
         draft = await self._confirm_anew(draft, confirmed, revision)
         if wish.pause is not None and wish.pause.by is PausedBy.canary:
             await self.register.accept_canary(view.record)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dispatcher import clock
 from dispatcher.campaign.register import Register
-from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, SettingsError
+from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, LookCutShort, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
 from dispatcher.web.running.errors import FlowChanged, SomebodyWasFirst
@@ -86,6 +86,9 @@ class Desk:
         self._working: dict[str, tuple[Campaign, EventBus]] = {}
         #: The revision that a draft was held for: whoever goes on has been told of it.
         self._revisions: dict[str, int] = {}
+        #: Drafts whose look at Studio's list was cut short, and those that somebody has let go on all the same.
+        self._cut_short: set[str] = set()
+        self._look_short: set[str] = set()
 
     @property
     def register(self) -> Register:
@@ -96,6 +99,10 @@ class Desk:
     def report_path(self, draft_id: str) -> Path:
         """Where a campaign's report is kept: of its file, and of the rows that corrected it."""
         return self.store.folder / "reports" / f"{draft_id}.csv"
+
+    def may_look_short(self, draft_id: str) -> bool:
+        """Whether somebody was told that Studio lists too much to tell whom others have reached, and goes on."""
+        return draft_id in self._look_short
 
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with, as the settings are now. Raises: SettingsError."""
@@ -133,6 +140,8 @@ class Desk:
         """A turn has come to this: what a person has to look at is held."""
         if isinstance(outcome.error, FlowChanged) and outcome.error.revision is not None:
             self._revisions[entry.draft.draft_id] = outcome.error.revision
+        if isinstance(outcome.error, LookCutShort):
+            self._cut_short.add(entry.draft.draft_id)
         if outcome.came is Came.failed and outcome.error is not None:
             await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
             return

@@ -18,7 +18,7 @@ from dispatcher.campaign import Campaign, open_campaign
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.launch import LaunchOptions, launch
 from dispatcher.campaign.planning import PlanOptions
-from dispatcher.errors import AccountLocked, CampaignPaused, DispatcherError, LeaseLost
+from dispatcher.errors import AccountLocked, CampaignPaused, DispatcherError, LeaseLost, LookCutShort
 from dispatcher.events import EventBus
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
@@ -69,6 +69,9 @@ class Share(Protocol):
 
     def report_path(self, draft_id: str) -> Path:
         """Where its report is kept."""
+
+    def may_look_short(self, draft_id: str) -> bool:
+        """Whether somebody has let it go on although Studio lists too much to tell whom others have reached."""
 
 
 class Turn:
@@ -140,6 +143,7 @@ class Turn:
                 confirm=self._confirm,
                 repeats=left_out.contacted,
                 suppressed=left_out.suppressed,
+                may_look_short=_told if self._share.may_look_short(self.draft.draft_id) else None,
                 shown=self._checked,
             )
 
@@ -191,6 +195,10 @@ class Turn:
         confirmed = self.draft.confirmed or 0
         if ahead.most > confirmed:
             raise MoreThanConfirmed(found=f"{confirmed:,} were confirmed, and now it is {ahead.most:,}")
+
+
+def _told(_: LookCutShort) -> None:
+    """Whoever has let it go on was told of it."""
 
 
 async def _planned(store: Store, draft: Draft) -> Draft:

@@ -15,13 +15,13 @@ from typing import Any
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
 from dispatcher.ledger.records import CampaignStatus
-from dispatcher.sandbox import Sandbox, SandboxSettings
+from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
 from dispatcher.sandbox.faults import parse_phases
 from dispatcher.settings import Credentials, Settings
 from dispatcher.web.accounts import AccountSettings
 from dispatcher.web.running import State, Supervisor
 from dispatcher.web.store import Draft, Stage, Store, open_store
-from tests.support.rehearsal import QUICK, write_contacts
+from tests.support.rehearsal import QUICK, SENDER, write_contacts
 
 #: Profile → the end of the account's SID.
 ACCOUNTS = {"one": "1", "two": "2"}
@@ -143,6 +143,12 @@ class Served:
         """Replace the sandbox's faults."""
         sandbox = self.sandboxes[profile]
         sandbox.fault_plan.replace(parse_phases(dict(table)), sandbox.now_us())
+
+    def plant(self, to: str, profile: str = "one") -> None:
+        """An execution that another program has started on the flow, some minutes ago."""
+        sandbox = self.sandboxes[profile]
+        order: dict[str, Any] = {"age_us": 600_000_000, "ends_after_us": 1, "parameters": None}
+        sandbox.studio.creator.plant(DEFAULT_FLOW_SID, to, SENDER, now_us=sandbox.now_us(), **order)
 
     async def status(self, draft: Draft) -> CampaignStatus:
         """As the ledger has it."""

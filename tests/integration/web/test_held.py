@@ -52,6 +52,20 @@ async def test_a_flow_published_anew(tmp_path: Path) -> None:
         await s.until_state(draft, State.finished)
 
 
+async def test_a_look_that_is_cut_short(tmp_path: Path) -> None:
+    """Studio lists more than is looked through for whom others have reached: held; whoever goes on was told of it."""
+    overrides = {"campaign": {"repeat_after_h": 16, "repeat_look_back_max": 3}}
+    async with served(tmp_path, overrides=overrides) as s:
+        for n in range(5):
+            s.plant(phone(900 + n))
+        draft = await s.launched("spring", 4)
+        await s.until_state(draft, State.held)
+        assert s.creates() == 0
+        await s.running.go_on(await s.fresh(draft), who="Anna", seen=await s.seen(draft))
+        await s.until_state(draft, State.finished)
+        s.check_each_once(4)
+
+
 async def test_refused_credentials(tmp_path: Path) -> None:
     """An error that needs a person: those sent before are known, the others wait, the next campaign is told as well."""
     async with served(tmp_path, overrides=SLOW, latency_s=0.02) as s:
