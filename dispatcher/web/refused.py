@@ -47,7 +47,13 @@ def _refused(facet: Facet) -> Refused:
             choice="busy=yes",
         )
     if facet.code is None:
-        return Refused(title="Refused without a code", advice="", rows=facet.rows, choice="all=yes")
+        return Refused(
+            title="Refused without a code",
+            # Nothing chooses these alone.
+            advice="A retry takes every refused contact, also those with a code.",
+            rows=facet.rows,
+            choice="all=yes",
+        )
     said = meaning(facet.code)
     return Refused(
         title=f"Error {facet.code}" + (f": {said}" if said else ""),

@@ -33,6 +33,7 @@ def test_each_kind_is_chosen_by_its_address() -> None:
     assert [one.rows for one in shown] == [3, 2, 1]
     assert [one.choice for one in shown] == ["code=21211", "busy=yes", "all=yes"]
     assert "21211" in shown[0].title
+    assert "every refused contact" in shown[2].advice, "its link takes more than its own count"
     assert read_choice(21211, busy=False, every=False) == RetryChoice(codes=(21211,))
     assert read_choice(None, busy=True, every=False) == RetryChoice(busy=True)
     assert read_choice(None, busy=False, every=True) == RetryChoice(all_rejected=True)
