@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dispatcher.clock import now_ms
 from dispatcher.web.running import SomebodyWasFirst
 from dispatcher.web.store import Draft, Stage
 
 if TYPE_CHECKING:
     from dispatcher.web.site import Site
-    from dispatcher.web.store import Store
+    from dispatcher.web.store import AuditLine, Store
 
 #: In the draft's `look`: which campaign its rows are added to.
 _INTO = "into"
 
 
-async def begin_correction(store: Store, draft: Draft, into: Draft) -> Draft:
-    """Make a new draft one of rows for that campaign. Raises: SomebodyWasFirst."""
-    look = {**(into.look or {}), _INTO: into.draft_id}
-    # The files before are in the ledger: what is checked is the last one, as a part.
-    changed = await store.drafts.change(draft.draft_id, draft.version, look=look, planned=len(into.uploads))
-    if changed is None:
-        raise SomebodyWasFirst
-    return changed
+async def begin_correction(store: Store, into: Draft, upload_id: str, *, who: str, audit: AuditLine | None) -> Draft:
+    """Begin a draft of the rows of that upload, for that campaign, to be checked."""
+    return await store.drafts.create(
+        into.name,
+        created_by=who,
+        now_ms=now_ms(),
+        profile=into.profile,
+        uploads=(*into.uploads, upload_id),
+        # The files before are in the ledger: what is checked is the last one, as a part.
+        planned=len(into.uploads),
+        settings=into.settings,
+        stage=Stage.checking,
+        # In one step: without it, the draft is a campaign of its own, of all those files.
+        look={**(into.look or {}), _INTO: into.draft_id},
+        audit=audit,
+    )
 
 
 def corrected_draft(draft: Draft) -> str | None:

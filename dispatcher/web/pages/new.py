@@ -84,21 +84,13 @@ async def correct(request: web.Request, visitor: Visitor) -> web.Response:
             problems={FILE_FIELD: str(refused)},
             upload_max_mb=int(site.settings.upload_max_mb),
         )
-    uploads = (*draft.uploads, received.upload_id)
     if draft.stage is Stage.launched:
         # What is being sent goes on as it was confirmed: these rows are checked beside it, and confirmed by themselves.
-        changed = await site.store.drafts.create(
-            draft.name,
-            created_by=visitor.name,
-            now_ms=now_ms(),
-            profile=draft.profile,
-            uploads=uploads,
-            settings=draft.settings,
-            stage=Stage.checking,
-            audit=line(visitor, "rows_corrected", draft),
+        changed = await begin_correction(
+            site.store, draft, received.upload_id, who=visitor.name, audit=line(visitor, "rows_corrected", draft)
         )
-        changed = await begin_correction(site.store, changed, draft)
     else:
+        uploads = (*draft.uploads, received.upload_id)
         changed = await change(
             request, visitor, draft, "rows_corrected", uploads=uploads, stage=Stage.checking, error=None
         )

@@ -55,8 +55,10 @@ class Drafts:
         now_ms: int,
         profile: str | None = None,
         uploads: tuple[str, ...] = (),
+        planned: int = 0,
         settings: Mapping[str, Any] | None = None,
         stage: Stage = Stage.columns,
+        look: Mapping[str, Any] | None = None,
         audit: AuditLine | None = None,
     ) -> Draft:
         """Begin one. `audit`: its line, whose `draft_id` is filled in."""
@@ -66,10 +68,10 @@ class Drafts:
             name=name,
             profile=profile,
             uploads=uploads,
-            planned=0,
+            planned=planned,
             settings=dict(settings or {}),
             stage=stage,
-            look=None,
+            look=dict(look) if look is not None else None,
             check=None,
             error=None,
             test=None,

@@ -28,9 +28,7 @@ class Desk:
     async def correction(self, into: Draft, name: str, *, first: int, rows: int = 2) -> Draft:
         """A draft of corrected rows, checked."""
         path = write_contacts(self.served.folder / f"{name}.csv", rows, first=first)
-        uploads = (*into.uploads, await self.served.upload(path))
-        draft = await self.store.drafts.create(into.name, created_by="Anna", now_ms=1, profile="one", uploads=uploads)
-        begun = await begin_correction(self.store, draft, into)
+        begun = await begin_correction(self.store, into, await self.served.upload(path), who="Anna", audit=None)
         checked = await self.store.drafts.change(begun.draft_id, begun.version, stage=Stage.checked)
         assert checked is not None
         return checked
@@ -110,9 +108,13 @@ async def test_a_campaign_that_was_not_launched(desk: Desk) -> None:
         await desk.add(draft)
 
 
-async def test_a_draft_that_has_changed_meanwhile(desk: Desk) -> None:
-    """It is not made one of corrections over somebody's head."""
-    into, draft = await desk.launched(), await desk.served.draft("other", 1)
-    with pytest.raises(SomebodyWasFirst):
-        await begin_correction(desk.store, replace(draft, version=draft.version - 1), into)
-    assert not is_correction(await desk.served.fresh(draft))
+async def test_a_correction_is_one_from_its_first_moment(desk: Desk) -> None:
+    """A server that is killed meanwhile finds no draft that looks like a campaign of its own, of all those files."""
+    into = await desk.launched()
+    begun = await begin_correction(desk.store, into, "u2", who="Anna", audit=None)
+    assert begun.version == 0, "nothing was changed after it was there"
+    kept = await desk.served.fresh(begun)
+    assert kept == begun
+    assert (kept.name, kept.profile, kept.settings) == (into.name, into.profile, into.settings)
+    assert (kept.uploads, kept.planned, kept.stage) == ((*into.uploads, "u2"), len(into.uploads), Stage.checking)
+    assert corrected_draft(kept) == into.draft_id
