@@ -22,10 +22,10 @@ $(shell [ ! -e $(VENV)/.made ] || [ "$$($(PY) -V 2>&1)" = "$$(cat $(VENV)/.made)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-page test lint types chaos bench picture rooms lock clean
+.PHONY: help demo demo-page test lint types chaos chaos-cluster bench picture rooms lock clean
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## set up, then rehearse a campaign against a local Studio (some 30 s)
 	@$(PY) -m dispatcher demo $(ARGS)
@@ -49,6 +49,9 @@ types: $(VENV)/.dev ## check types alone
 chaos: $(VENV)/.dev ## the long form of the fault tests: 500 kills with their table, then power loss, full disks, storms
 	@$(PY) -m tests.chaos $(ARGS)
 
+chaos-cluster: $(VENV)/.dev ## three workers and a PostgreSQL: 200 kills, 30 stops, 20 crashes, cut wires, with their table
+	@$(PY) -m tests.chaos.cluster $(ARGS)
+
 bench: $(VENV)/.dev ## measure throughput, memory and start-up
 	@$(PY) -m tests.bench $(ARGS)
 
@@ -60,7 +63,7 @@ rooms: $(VENV)/.dev ## draw the picture of the rooms again, from the imports of 
 
 lock: $(VENV)/.dev ## resolve the dependencies again; ARGS=--upgrade for newer versions
 	@$(LOCK) --group build --output-file requirements.lock pyproject.toml
-	@$(LOCK) --group build --group dev --constraints requirements.lock \
+	@$(LOCK) --group build --group dev --extra cluster --constraints requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 
 # --universal: one lock for every system and Python. No header, no index, no annotation: nothing in it tells where it was made.

@@ -22,7 +22,7 @@ class Words:
 
 
 #: Keys of a run's answer that it does not always have.
-ONLY_WHERE_THERE_ARE_ANY = ("earlier_rows", "paused", "due_at", "changed")
+ONLY_WHERE_THERE_ARE_ANY = ("earlier_rows", "paused", "due_at", "changed", "sent_by", "waits")
 
 #: ISO 8601, UTC: `2026-01-31T09:05:00Z`.
 Moment = Annotated[str, "date-time"]
@@ -63,6 +63,14 @@ class PausedAnswer(TypedDict):
     at: Moment
     by: Annotated[str, Words("dispatcher.model:PausedBy")]
     reason: str | None
+
+
+class WaitsAnswer(TypedDict):
+    """Why nothing leaves now, as whoever sends says."""
+
+    reason: str
+    until: Moment | None
+    """null: it is not known."""
 
 
 class WaitingAnswer(TypedDict):
@@ -127,6 +135,10 @@ class StatusAnswer(TypedDict):
     """From when on a server is to send it; only where one is."""
     changed: NotRequired[int]
     """Rows that were sent with other values than the latest file has; only where there are any."""
+    sent_by: NotRequired[str]
+    """The host that sends it now; only while one does and has told."""
+    waits: NotRequired[WaitsAnswer]
+    """Only while it is sent, and nothing leaves."""
     waiting: NotRequired[list[WaitingAnswer]]
     next_at: NotRequired[Moment | None]
     hours: NotRequired[HoursAnswer]
@@ -159,6 +171,8 @@ class RunAnswer(TypedDict):
     paused: NotRequired[PausedAnswer]
     due_at: NotRequired[Moment]
     changed: NotRequired[int]
+    sent_by: NotRequired[str]
+    waits: NotRequired[WaitsAnswer]
 
 
 class WaitAnswer(TypedDict):
@@ -200,6 +214,8 @@ class SnapshotAnswer(TypedDict):
     report: str | None
     latency_ms: dict[str, int]
     """How many answers took up to so many milliseconds."""
+    sent_by: str | None
+    """The host whose worker sends it, on a cluster; null: this process does, or nobody."""
 
 
 class BeginLine(TypedDict):

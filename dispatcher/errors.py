@@ -407,6 +407,17 @@ class LedgerTooNew(LedgerError):
     exit_code = ExitCode.USAGE
 
 
+class LedgerNotMigrated(LedgerError):
+    """The database has no tables of this version.
+
+    Cause: it is new, or this program was upgraded and its tables were not. Fix: `dispatcher ledger migrate`, as the
+    database's owner; older workers end then, and are to be upgraded, too.
+    """
+
+    code = "ledger_not_migrated"
+    exit_code = ExitCode.USAGE
+
+
 class LedgerKeyLost(LedgerError):
     """The key that tells forgotten people is not there.
 
@@ -426,6 +437,17 @@ class LeaseLost(LedgerError):
     """
 
     code = "lease_lost"
+
+
+class ExtraMissing(DispatcherError):
+    """A part of this program is not installed.
+
+    Cause: what only some need (a ledger on PostgreSQL, workers) is installed with an extra. Fix: install it, as the
+    error says.
+    """
+
+    code = "extra_missing"
+    exit_code = ExitCode.USAGE
 
 
 class ReportError(DispatcherError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.campaign.channels import channel_names
+from dispatcher.campaign.handing import HandedOver
 from dispatcher.campaign.result import RunResult, unexpected_rows
 from dispatcher.campaign.timing import moment_text, utc_text, waiting_objects
 from dispatcher.errors import CanaryStopped, GuardTripped
@@ -41,6 +42,8 @@ def announcing(
 
     def announce(ended: EndedRun) -> Iterable[NewNotice]:
         result = result_of(ended.status) if result_of is not None else None
+        if result is not None and isinstance(result.error, HandedOver):
+            return []
         kind, has_error = kind_of(result), result is None or result.error is not None
         if kind.value not in settings.notify.on or not is_news(kind, ended, has_error=has_error, had_work=had_work):
             return []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.courier import TRIES, Courier, Posted
 from dispatcher.campaign.planning import PlanOptions, plan
 from dispatcher.campaign.preflight import preflight
 from dispatcher.campaign.retry_choice import RetryChoice
+from dispatcher.campaign.stop import StopRequests
 from dispatcher.campaign.suppression import list_ids
 from dispatcher.campaign.view import CampaignView
 from dispatcher.ledger.records import CampaignStatus, PlanCounts
@@ -18,6 +21,7 @@ from dispatcher.ledger.suppressed import LeftOut
 from dispatcher.model import Reason
 
 if TYPE_CHECKING:
+    from dispatcher.campaign.entrusting import Entrusting
     from dispatcher.campaign.result import RunResult
     from dispatcher.campaign.run import CampaignRun
     from dispatcher.campaign.stop import StopRequest
@@ -29,6 +33,11 @@ if TYPE_CHECKING:
 
 class Campaign(CampaignView):
     """Made by `open_campaign`; one task at a time may plan or send."""
+
+    def __init__(self, context: CampaignContext, stops: StopRequests, give_back: Callable[[], Awaitable[None]]) -> None:
+        """`give_back`: ends the account's lease."""
+        super().__init__(context, stops)
+        self._end_lease = give_back
 
     async def plan(
         self, contacts: Contacts, options: PlanOptions | None = None, *, source: str | None = None
@@ -83,6 +92,24 @@ class Campaign(CampaignView):
             return await run.send(
                 whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short, report=report
             )
+
+    async def entrust(self, entrusting: Entrusting, *, again: bool = False, may_look_short: bool = False) -> RunResult:
+        """Have workers of a cluster send all that waits, as `send` would with these; look on until it is done.
+
+        The account is given back before that: afterwards this campaign can be looked at, and no more. `stop` ends the
+        looking on alone, with Interrupted: the workers go on.
+        Raises: only what is a bug or a ledger that cannot be used; SettingsError.
+        """
+        from dispatcher.campaign.entrusting import Entrusted, settings_of_order
+
+        settings = settings_of_order(self.settings, again=again, look_short=may_look_short)
+        with self._stops.operation() as stop:
+            return await Entrusted(self._context, stop, entrusting).send(settings, self.give_back)
+
+    async def give_back(self) -> None:
+        """Give the account's lease back before the campaign is closed: others may plan and send from now on."""
+        self._context = replace(self._context, account=None)
+        await self._end_lease()
 
     async def post(self, courier: Courier, *, tries: int = TRIES, over: StopRequest | None = None) -> Posted:
         """Deliver the campaign's notices, and those that others have left for the same receivers. Never raises.
@@ -170,10 +197,6 @@ class Campaign(CampaignView):
             busy=chosen.busy,
             skipped=chosen.reasons,
         )
-
-    async def cancel(self, reason: str) -> int:
-        """Take the rows that are not sent yet out of the campaign. Returns how many."""
-        return await self._context.ledger.cancel_rows(await self._context.current(), reason)
 
     async def accept_canary(self) -> None:
         """Let all rows go, though there is no verdict on the first ones yet."""

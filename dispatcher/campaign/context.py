@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.stop import StopRequest
-from dispatcher.errors import SettingsError
+from dispatcher.errors import AuthenticationError, SettingsError
 from dispatcher.events import EventBus
 from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import CampaignRecord
@@ -31,6 +31,8 @@ class CampaignContext:
     bus: EventBus
     #: Whose lease this campaign holds; None: it was opened for viewing.
     account: OpenAccount | None = None
+    #: The settings' files are another machine's: suppression lists are as that one has read them into the ledger.
+    lists_of_ledger: bool = False
 
     @property
     def name(self) -> str:
@@ -38,9 +40,14 @@ class CampaignContext:
         return self.record.name
 
     def required_credentials(self) -> Credentials:
-        """Raises: SettingsError where the campaign was opened without."""
+        """Raises: SettingsError where the campaign was opened without; AuthenticationError: with the account alone."""
         if self.credentials is None:
             raise SettingsError("this needs credentials", fix=Advice("open the campaign with credentials"))
+        if not self.credentials.has_secret:
+            raise AuthenticationError(
+                "this asks Studio, and here nothing but the account is known",
+                fix=Advice("set the account's API key and its secret"),
+            )
         return self.credentials
 
     async def current(self) -> CampaignRecord:

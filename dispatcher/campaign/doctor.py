@@ -91,15 +91,8 @@ async def checks(config: Path | None, flags: Mapping[str, Any], profile: str | N
     if credentials is not None:
         async for check in _studio(settings, credentials):
             yield check
-    try:
-        folder = ledger_folder(settings.state, loopback=settings.is_loopback)
-    except DispatcherError as error:
-        yield _failed("state folder", error)
-    else:
-        for check in _disk(folder):
-            yield check
-        async for check in _ledger(settings, credentials):
-            yield check
+    async for check in _state(settings, credentials):
+        yield check
     rate = settings.rate
     found = f"{rate.per_second:g} a second over {rate.window_s:g} s, so {settings.window_limit:,} in a window"
     yield Check(name="rate", result="ok", found=f"{found}; pace {rate.pace}, {rate.in_flight} in flight at most")
@@ -242,6 +235,20 @@ def _disk(folder: Path) -> Iterator[Check]:
     yield Check(name="disk", result=result, found=text, fix=fix)
 
 
+async def _state(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:
+    """Where the ledger is, and the ledger."""
+    if not settings.is_cluster:
+        try:
+            folder = ledger_folder(settings.state, loopback=settings.is_loopback)
+        except DispatcherError as error:
+            yield _failed("state folder", error)
+            return
+        for check in _disk(folder):
+            yield check
+    async for check in _ledger(settings, credentials):
+        yield check
+
+
 async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncIterator[Check]:
     try:
         health = await check_ledger(settings.state, loopback=settings.is_loopback)
@@ -258,7 +265,7 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
         return
     size = f"{health.size_bytes / (1 << 20):,.1f} MiB"
     known = f"{counted(health.campaigns, 'campaign')}; {age_text(health.since_ms)}"
-    found = f"{health.location}, version {health.version}, {size}, whole; {known}"
+    found = f"{health.location}, version {health.version}, {size}, whole; {known}; {health.kept_by}"
     if health.version > health.version_known:
         fix = Advice(f"upgrade dispatcher: this one knows version {health.version_known}")
         yield Check(name="ledger", result="fail", found=found, fix=fix)
@@ -267,8 +274,8 @@ async def _ledger(settings: Settings, credentials: Credentials | None) -> AsyncI
     if health.key_lost is not None:
         yield _failed("forgotten people", health.key_lost)
     if credentials is not None:
-        leased = is_leased(settings.state, credentials.account_sid, settings.studio_url, loopback=settings.is_loopback)
-        if leased:
+        account_sid, url = credentials.account_sid, settings.studio_url
+        if await is_leased(settings.state, account_sid, url, loopback=settings.is_loopback):
             found = "another process is sending for this account now"
             wait = AnyOf(Advice("wait for it"), Option("wait"))
             yield Check(name="lock", result="warn", found=found, fix=wait)

@@ -30,7 +30,8 @@ async def with_flow_sid(settings: Settings, credentials: Credentials | None) -> 
     name = settings.campaign.flow
     if name is None or is_flow_sid(name):
         return settings
-    return settings_with_flow(settings, await _sid_of(name, settings, credentials) if credentials else None)
+    may_ask = credentials is not None and credentials.has_secret
+    return settings_with_flow(settings, await _sid_of(name, settings, credentials) if credentials and may_ask else None)
 
 
 def settings_with_flow(settings: Settings, flow_sid: str | None) -> Settings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.caps import capped_at
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.restraint import cooloffs_of
-from dispatcher.campaign.timing import Waiting, schedule_ahead, set_hours, waiting_rows
+from dispatcher.campaign.timing import Waiting, hours_of, schedule_ahead, set_hours, waiting_rows
 from dispatcher.clock import now_ms as local_ms
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ async def forecast(
         held = await held_now(context, input_id)
     at_ms = local_ms()
     return await waiting_rows(context, schedule, input_id, at_ms, await capped_at(context, at_ms), held=held)
+
+
+async def waiting_now(context: CampaignContext, input_id: int | None) -> list[Waiting]:
+    """What waits, as its sender would say: nothing does for hours that are only warned of. Raises: as `forecast`."""
+    schedule = await schedule_ahead(context, hours_of(context.settings)) if context.settings.keeps_places else None
+    at_ms = local_ms()
+    return await waiting_rows(context, schedule, input_id, at_ms, await capped_at(context, at_ms))
 
 
 async def held_now(context: CampaignContext, input_id: int | None) -> Mapping[tuple[Due, int], int]:

@@ -80,7 +80,7 @@ class Forgetting:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where the ledgers are: what the page keeps lies beside them."""
+        """Where the ledgers are: what the page keeps lies beside them, or where they would be, if a server has them."""
         return tuple(ledger_folder(self._settings.state, loopback=loopback) for _, loopback in self._ledgers)
 
     async def look(self, person: Person) -> Found:
@@ -132,6 +132,7 @@ class Forgetting:
     async def clean(self) -> list[Path]:
         """Write the ledgers' files anew; returns ledgers that lie beside them and are as they were.
 
+        Of a server's ledger nothing can be written anew from here, and there is nothing to wait for.
         Raises: LedgerFull, LedgerUnreachable: what was forgotten is out of the ledger, and not yet off the disk.
         """
         aside: list[Path] = []
@@ -240,8 +241,8 @@ async def open_forgetting(
             try:
                 ledger = await open_ledger(settings.state, create=False, loopback=loopback)
             except CampaignNotFound:
-                folder = ledger_folder(settings.state, loopback=loopback)
-                raise CampaignNotFound("there is no ledger, so nobody is known", found=str(folder)) from None
+                place = settings.state.shown_url or str(ledger_folder(settings.state, loopback=loopback))
+                raise CampaignNotFound("there is no ledger, so nobody is known", found=place) from None
             stack.push_async_callback(ledger.close)
             held.append(await _hold(stack, ledger, bus, wait=wait))
             ledgers.append((ledger, loopback))

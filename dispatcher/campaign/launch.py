@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from dispatcher.campaign.courier import TRIES, Courier, Posted, courier_of
+from dispatcher.campaign.handing import HandedOver
 from dispatcher.campaign.outlook import Outlook, outlook, refuse_too_many
 from dispatcher.campaign.result import contacted_rows, unexpected_rows
 from dispatcher.campaign.stop import StopRequest
@@ -23,6 +24,7 @@ from dispatcher.remedies import Command, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
+    from dispatcher.campaign.entrusting import Entrusting
     from dispatcher.campaign.result import RunResult
 
 #: Asked with what is about to happen. Raises to refuse.
@@ -33,7 +35,8 @@ Confirm: TypeAlias = Callable[[Outlook], None]
 class LaunchOptions:
     """How a campaign is sent."""
 
-    report: Path
+    #: Where the report is written; None: nowhere, it is another machine's to write.
+    report: Path | None
     #: A file that is no report of this program's may be replaced by it.
     overwrite: bool = False
     #: The most rows to send; None: all.
@@ -51,7 +54,7 @@ class Launched:
     """What a launch came to."""
 
     result: RunResult
-    #: None: it could not be written, `report_error` says why.
+    #: None: there was to be none, or it could not be written: `report_error` says why.
     report: Path | None
     report_error: DispatcherError | None
     #: Why rows of the latest file are left out: reason → how many.
@@ -89,6 +92,7 @@ async def launch(
     risked: int = 0,
     before: Callable[[], Awaitable[object]] | None = None,
     may_look_short: Callable[[LookCutShort], None] | None = None,
+    entrusting: Entrusting | None = None,
     shown: Callable[[], AbstractAsyncContextManager[object]] = contextlib.nullcontext,
 ) -> Launched:
     """Confirm what would be sent, send it, and write the report, whatever happens meanwhile.
@@ -99,6 +103,9 @@ async def launch(
 
     `may_look_short` is for whoever can be asked: what Studio shows of others is looked up before `confirm`, and where
     that look was cut short it is called, and raises to refuse. Without it the run itself looks, and stops there.
+
+    `entrusting`: workers of a cluster send it, all of it, in the place of this process, which looks on; what they have
+    to tell they deliver themselves.
 
     Raises: what `confirm`, `before` and `may_look_short` do; AuthenticationError: the notices' secret cannot be used;
     what is a bug, or a ledger that is gone. A notice that is not delivered is none of these: see `Launched.posted`.
@@ -125,19 +132,22 @@ async def launch(
         removed=await campaign.rows_to_remove(),
     )
     refuse_too_many(ahead, campaign.settings)
-    courier = courier_of(campaign.settings)
+    courier = courier_of(campaign.settings) if entrusting is None else None
     confirm(ahead)
     if before is not None:
         await before()
     async with shown(), _earlier_posted(campaign, courier):
         try:
-            result = await campaign.send(
-                whole_campaign=options.whole_campaign,
-                limit=options.limit,
-                again=options.again,
-                may_look_short=look_short,
-                report=options.report,
-            )
+            if entrusting is not None:
+                result = await campaign.entrust(entrusting, again=options.again, may_look_short=look_short)
+            else:
+                result = await campaign.send(
+                    whole_campaign=options.whole_campaign,
+                    limit=options.limit,
+                    again=options.again,
+                    may_look_short=look_short,
+                    report=options.report,
+                )
         except BaseException:
             # A bug, or a ledger that is gone: what is known goes into the report all the same.
             await _write_report(campaign, options)
@@ -152,8 +162,9 @@ async def launch(
         contacted=contacted_rows(skipped, campaign.settings),
         unexpected=unexpected_rows(skipped, campaign.settings),
         # Whoever has interrupted the run waits for its end.
+        # And nobody who takes the campaign over waits for notices: they are delivered with the next run's.
         posted=await campaign.post(courier, tries=1 if isinstance(result.error, Interrupted) else TRIES)
-        if courier
+        if courier and not isinstance(result.error, HandedOver)
         else None,
     )
 
@@ -192,9 +203,14 @@ async def _write_report(campaign: Campaign, options: LaunchOptions) -> Dispatche
 
 
 async def write_report(
-    campaign: Campaign, path: Path, *, overwrite: bool = False, whole_campaign: bool = False
+    campaign: Campaign, path: Path | None, *, overwrite: bool = False, whole_campaign: bool = False
 ) -> DispatcherError | None:
-    """Write it; the error, if it cannot be written, with how to write it again. Also for a run that sends nothing."""
+    """Write it, but for None; the error, if it cannot be written, with how to write it again.
+
+    Also for a run that sends nothing.
+    """
+    if path is None:
+        return None
     try:
         await campaign.report(path, overwrite=overwrite, whole_campaign=whole_campaign)
     except DispatcherError as error:

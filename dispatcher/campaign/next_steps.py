@@ -17,12 +17,18 @@ def rows_of_all_files(status: CampaignStatus) -> dict[RowState, int]:
     return {state: status.rows[state] + status.earlier_rows.get(state, 0) for state in RowState}
 
 
-def next_steps(name: str, status: CampaignStatus) -> list[Remedy]:
-    """What to do about the rows that are not created, what is most urgent first."""
+def next_steps(name: str, status: CampaignStatus, *, by_workers: bool = False) -> list[Remedy]:
+    """What to do about the rows that are not created, what is most urgent first.
+
+    `by_workers`: what is ordered workers of a cluster send, without being told again.
+    """
     rows = rows_of_all_files(status)
     waiting = rows[RowState.planned]
     found: list[Remedy] = []
-    if waiting:
+    if waiting and by_workers and status.due_ms is not None and status.paused is None:
+        does = f"has the workers stop, which send the {counted(waiting, 'row that waits', 'rows that wait')}"
+        found.append(Command("pause", (name,), does=does))
+    elif waiting:
         does = f"sends the {counted(waiting, 'row that waits', 'rows that wait')}"
         if status.paused is not None:
             does = f"lifts the pause and {does}"

@@ -12,7 +12,12 @@ from dispatcher.settings.notices import Notice
 
 
 def ledger_notices(settings: Settings) -> list[Notice]:
-    """Of the ledger's folder: whether any user of the machine may look into it. Never raises."""
+    """Of the ledger's folder: whether any user of the machine may look into it. A server sees to that itself.
+
+    Never raises.
+    """
+    if settings.is_cluster:
+        return []
     try:
         folder = ledger_folder(settings.state, loopback=settings.is_loopback)
     except SettingsError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,6 @@ async def open_campaign(
     Raises: LedgerError, AccountLocked, CampaignNotFound, CampaignMismatch, SettingsError; StudioError, where the flow
     has to be looked up.
     """
-    from dispatcher.sending.account import open_account
-
     check_settle_time(settings)
     settings = await with_flow_sid(settings, credentials)
     bus = bus or EventBus()
@@ -73,14 +72,37 @@ async def open_campaign(
         find = made_record if create else _existing
         with _rehearsals_told(settings):
             record = await find(ledger, name, settings, credentials)
-        context, stops = context_of(record, settings, credentials, ledger, bus), StopRequests()
-        async with (
-            open_account(record.account, settings, bus=context.bus, stop=stops.told) as account,
-            account.lease(ledger, wait=wait),
-        ):
-            # What was read before the lease may have been changed by whoever had it.
-            record = await ledger.find_campaign(name, record.account)
-            yield Campaign(context_of(record, settings, credentials, ledger, context.bus, account), stops)
+        async with leased_campaign(ledger, record, settings, credentials, bus=bus, wait=wait) as campaign:
+            yield campaign
+
+
+@contextlib.asynccontextmanager
+async def leased_campaign(
+    ledger: Ledger,
+    record: CampaignRecord,
+    settings: Settings,
+    credentials: Credentials | None,
+    *,
+    bus: EventBus,
+    wait: bool = False,
+    lists_of_ledger: bool = False,
+) -> AsyncIterator[Campaign]:
+    """A campaign of an open ledger, under its account's lease: see `open_campaign`; its flow is the record's.
+
+    `lists_of_ledger`: see `CampaignContext`. Raises: LedgerError, AccountLocked, CampaignNotFound.
+    """
+    from dispatcher.sending.account import open_account
+
+    stops = StopRequests()
+    async with (
+        open_account(record.account, settings, bus=bus, stop=stops.told) as account,
+        contextlib.AsyncExitStack() as lease,
+    ):
+        await lease.enter_async_context(account.lease(ledger, wait=wait))
+        # What was read before the lease may have been changed by whoever had it.
+        record = await ledger.find_campaign(record.name, record.account)
+        context = context_of(record, settings, credentials, ledger, bus, account)
+        yield Campaign(replace(context, lists_of_ledger=lists_of_ledger), stops, lease.aclose)
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from dispatcher.campaign.context import CampaignContext
+from dispatcher.clock import now_ms
 from dispatcher.errors import SuppressionError
 from dispatcher.ledger.suppressed import SuppressionList
 from dispatcher.model import ListKind
@@ -56,6 +57,8 @@ async def use_lists(context: CampaignContext) -> list[UsedList]:
     settings = context.settings.suppress
     wanted = [(ListKind.file, path) for path in settings.files]
     wanted += [(ListKind.hashed, path) for path in settings.sha256_files]
+    if context.lists_of_ledger:
+        return [await _kept(context, kind, path) for kind, path in wanted]
     # One after the other: each is read by a thread while the ledger takes in what it has read.
     return [await _use(context, kind, Path(os.path.abspath(Path(path).expanduser()))) for kind, path in wanted]  # noqa: ASYNC240, PTH100 - asks no disk
 
@@ -81,6 +84,20 @@ async def _use(context: CampaignContext, kind: ListKind, path: Path) -> UsedList
     await _read(context, kind, path)
     record = next(one for one in await lists.all(account) if (one.kind, one.source) == (kind, str(path)))
     return UsedList(record, age_days)
+
+
+async def _kept(context: CampaignContext, kind: ListKind, source: str) -> UsedList:
+    """A list as whoever ordered the campaign has read it. Raises: SuppressionError: it was never read, or long ago."""
+    for record in await context.ledger.lists.all(context.record.account):
+        if (record.kind, record.source) == (kind, source):
+            age_days = max(0.0, now_ms() - record.read_at_ms) / (DAY_S * 1000)
+            _check_age(context.settings, Path(source), age_days)
+            return UsedList(record, age_days)
+    raise SuppressionError(
+        f"the suppression list {Path(source).name} is not in the ledger",
+        found=source,
+        fix=Advice("order the campaign again where the file is"),
+    )
 
 
 def _read_as(settings: Settings, kind: ListKind, digest: str) -> str:

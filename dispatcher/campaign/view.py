@@ -60,6 +60,12 @@ class CampaignView:
         return self._context.settings
 
     @property
+    def may_ask(self) -> bool:
+        """Whether it was opened with credentials with which Studio can be asked."""
+        credentials = self._context.credentials
+        return credentials is not None and credentials.has_secret
+
+    @property
     def bus(self) -> EventBus:
         """Where its events are told, and the live state."""
         return self._context.bus
@@ -172,6 +178,10 @@ class CampaignView:
         """What became of the executions, counted, as far as they were tracked."""
         return await self._context.ledger.execution_counts(await self._context.current())
 
+    async def is_busy(self) -> bool:
+        """Whether somebody holds its account: whoever plans or sends, this campaign or another."""
+        return await self._context.ledger.is_leased(self._context.record.account)
+
     # --- what is wanted of it ---
 
     async def wish(self) -> Wish:
@@ -193,6 +203,10 @@ class CampaignView:
     async def order(self, seen: Wish, due_ms: int | None) -> bool:
         """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so."""
         return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms)
+
+    async def cancel(self, reason: str) -> int:
+        """Take the rows that are not sent yet out of the campaign. Returns how many."""
+        return await self._context.ledger.cancel_rows(await self._context.current(), reason)
 
     async def seen_pause(self, accepted: Collection[PausedBy] = ()) -> Wish:
         """What is wanted of it, for `lift_pause`.

@@ -36,6 +36,7 @@ PANELS = {
         "campaigns",
     ),
     "In a browser": ("serve",),
+    "On many machines": ("worker",),
     "Set up": ("init", "hours", "suppress", "notify", "schedule", "flows", "login", "doctor", "config", "ledger"),
     "Rehearse": ("sandbox", "demo"),
 }
@@ -69,6 +70,7 @@ _MEANT: dict[str, Remedy] = {
     **dict.fromkeys(("undo", "unsend"), Command("recall", ("CAMPAIGN",), does="ends what was started")),
     **dict.fromkeys(("outcomes", "follow", "watch", "delivery"), Command("track", ("CAMPAIGN",))),
     **dict.fromkeys(("web", "page", "ui", "gui", "server", "browser", "dashboard"), Command("serve")),
+    **dict.fromkeys(("workers", "daemon", "cluster", "agent"), Command("worker")),
     **dict.fromkeys(("flow", "workflows"), Command("flows")),
     **dict.fromkeys(
         ("blocklist", "optout", "unsubscribe", "block", "blacklist", "dnc"), Command("suppress add", ("NUMBER",))

@@ -83,6 +83,9 @@ class Interrupts:
 
     def _stop(self, phase: Phase | None) -> None:
         if self._campaign is not None and self._campaign.stop():
+            if phase is Phase.watching:
+                say("no longer looking on: the workers go on. Ctrl-C again leaves without a report", "yellow")
+                return
             what = ": what is in flight is finished" if phase is Phase.sending else ""
             say(f"stopping{what}. Ctrl-C again leaves at once", "yellow")
         elif phase is Phase.finished:
@@ -118,6 +121,22 @@ def noted() -> Iterator[asyncio.Event]:
     asked = asyncio.Event()
     with _handled(asked.set):
         yield asked
+
+
+@contextlib.contextmanager
+def stopping(stop: Callable[[bool], None]) -> Iterator[None]:
+    """`stop(False)` at the first signal inside this block, `stop(True)` at the second; the third leaves at once."""
+    count = 0
+
+    def handle() -> None:
+        nonlocal count
+        count += 1
+        if count > 2:
+            _leave()
+        stop(count == 2)
+
+    with _handled(handle):
+        yield
 
 
 @contextlib.contextmanager

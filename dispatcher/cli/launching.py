@@ -18,7 +18,7 @@ from dispatcher.campaign.outlook import Outlook
 from dispatcher.campaign.planning import REMOVE_SHARE_MAX, PlanOptions
 from dispatcher.campaign.problems import examples
 from dispatcher.campaign.report_target import check_chosen
-from dispatcher.cli import asking
+from dispatcher.cli import asking, entrusting
 from dispatcher.cli.render import answers, live
 from dispatcher.cli.render import campaign as shown
 from dispatcher.cli.render.failures import error_answer, print_error, say_notices
@@ -52,11 +52,13 @@ def prepare(
 ) -> Callable[[Campaign], Awaitable[LaunchOptions]]:
     """Look at what must be right before a campaign is opened; what is returned says, once it is, how to launch it.
 
-    Without a `file` all of the campaign is sent.
+    Without a `file`, or by workers of a cluster, all of the campaign is sent.
 
     Raises: SettingsError, AuthenticationError; UsageError: nobody could be asked; ReportError.
     """
-    session.require_credentials()
+    session.require_sender()
+    entrusting.refuse_limit(session.settings, limit)
+    entrusting.say_who_asks(session)
     say_notices(notify_notices(session.settings))
     asking.must_be_able_to_ask(yes, file)
     if not session.settings.is_loopback:
@@ -66,7 +68,8 @@ def prepare(
 
     async def options(campaign: Campaign) -> LaunchOptions:
         path = await campaign.report_target(report, source=file, overwrite=overwrite)
-        return LaunchOptions(report=path, overwrite=overwrite, limit=limit, whole_campaign=file is None, again=again)
+        whole = file is None or session.settings.is_cluster
+        return LaunchOptions(report=path, overwrite=overwrite, limit=limit, whole_campaign=whole, again=again)
 
     return options
 
@@ -78,7 +81,7 @@ async def destination_of(
 
     Raises: UsageError, InputError, SettingsError, AuthenticationError, LedgerError.
     """
-    session.require_credentials()
+    session.require_sender()
     asking.must_be_able_to_ask(yes, file)
     into = await destination(file, campaign, session.settings, session.credentials)
     if into.other_folder is not None:
@@ -148,13 +151,15 @@ async def send(
     risked: int = 0,
     removal_agreed: bool = False,
     clock_told: bool = False,
+    waits: bool = False,
     before: Callable[[], Awaitable[object]] | None = None,
 ) -> Launched:
     """Launch a campaign. `before` is called once the user has agreed; it plans `extra` rows again.
 
     `repeats`: how many of all that wait then were reached a short time ago, `suppressed`: are on a list; `risked`: how
     many of the extra rows are unknown now. `removal_agreed`: however many rows are taken out, it was asked for.
-    `earlier`: what this process has done before; `clock_told`: that this clock is wrong.
+    `earlier`: what this process has done before; `clock_told`: that this clock is wrong. On a cluster its workers send,
+    and this process looks on, with `waits` also while rows wait for their hours.
     """
 
     waiting, prospect = await campaign.ahead(whole_campaign=options.whole_campaign, limit=options.limit)
@@ -183,7 +188,8 @@ async def send(
         suppressed=suppressed,
         risked=risked,
         before=before,
-        may_look_short=None if yes else _ask_short,
+        may_look_short=None if yes or not campaign.may_ask else _ask_short,
+        entrusting=entrusting.entrusting_of(campaign.settings, until_done=waits),
         shown=lambda: live.view(campaign.bus),
     )
     report = str(launched.report) if launched.report else None
@@ -191,7 +197,7 @@ async def send(
     if not as_json:
         out().print()
         print_pairs(shown.result_lines(launched.result, campaign.bus.snapshot(), report))
-        shown.say_next_steps(campaign.name, launched.result.status)
+        shown.say_next_steps(campaign.name, launched.result.status, by_workers=campaign.settings.is_cluster)
         shown.say_undo(campaign.name, launched.result.status)
     shown.say_contacted(launched)
     if not clock_told:

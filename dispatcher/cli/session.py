@@ -27,7 +27,7 @@ from dispatcher.cli.render.stream import streaming
 from dispatcher.cli.render.terminal import say
 from dispatcher.errors import DispatcherError
 from dispatcher.events import Event, EventBus, Waiting, WaitKind, log_event
-from dispatcher.settings import Credentials, LoadedSettings, Settings, is_flow_sid, load_credentials
+from dispatcher.settings import Credentials, LoadedSettings, Settings, is_flow_sid, load_account, load_credentials
 from dispatcher.settings.notices import credentials_notices, settings_notices
 
 if TYPE_CHECKING:
@@ -74,13 +74,30 @@ class Session:
     def require_credentials(self) -> Credentials:
         """The credentials. Raises: SettingsError; AuthenticationError where they are missing or malformed."""
         _ = self.settings  # what is wrong with them is said first
-        if self.credentials is None:
+        if self.credentials is None or not self.credentials.has_secret:
             loaded = self._loaded
             self.credentials = load_credentials(profile=loaded.profile, studio_url=loaded.settings.studio_url)
             logs.hide(self.credentials.password)
             # Before anything is sent to anybody.
             say_notices(credentials_notices(self._loaded))
         return self.credentials
+
+    def require_sender(self) -> Credentials:
+        """Whose campaign is to be sent. On a cluster the account alone will do: workers have the credentials.
+
+        Raises: as `require_credentials`.
+        """
+        settings, profile = self.settings, self._loaded.profile
+        if self.credentials is None and settings.is_cluster:
+            found = load_account(profile=profile, studio_url=settings.studio_url)
+            if not found.has_secret:
+                self.credentials = found
+        return self.credentials or self.require_credentials()
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether there are credentials with which Studio can be asked, as far as they were required."""
+        return self.credentials is not None and self.credentials.has_secret
 
     async def find_flow(self) -> None:
         """From now on the settings have the flow's SID, also where its name stands there. Asks Studio only then.
@@ -96,7 +113,7 @@ class Session:
         It is not looked for `offline`, nor without credentials.
         """
         try:
-            if not offline and self.credentials is not None:
+            if not offline and self.may_ask:
                 await self.find_flow()
         except DispatcherError as error:
             return error
@@ -145,7 +162,7 @@ class Session:
     def _require_account(self) -> None:
         """Two accounts may have campaigns of one name: whoever has chosen a profile means its own."""
         if self.credentials is None and self._loaded.profile is not None:
-            self.require_credentials()
+            self.require_sender()
 
     @contextlib.asynccontextmanager
     async def _watched(

@@ -18,6 +18,8 @@ class Phase(StrEnum):
     #: Whom others have reached on the flow is looked up in Studio's list.
     looking_back = "looking_back"
     sending = "sending"
+    #: Workers of a cluster send it, and this process looks on.
+    watching = "watching"
     tracking = "tracking"
     recalling = "recalling"
     finished = "finished"
@@ -32,6 +34,8 @@ class WaitKind(StrEnum):
     account = "account"
     #: Another program keeps the ledger from being written.
     ledger = "ledger"
+    #: A worker of a cluster sends it, and waits itself; or none has taken it yet.
+    worker = "worker"
     #: Studio answered 429, too many requests.
     throttled = "throttled"
     #: Requests fail, or no connection can be made.
@@ -149,6 +153,13 @@ class RateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentBy:
+    """A worker of this host sends it from now on; empty: none does."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciling:
     """Rows left unknown are being looked up."""
 
@@ -209,6 +220,7 @@ Event: TypeAlias = (
     | Waiting
     | Resumed
     | RateChanged
+    | SentBy
     | Reconciling
     | LookingBack
     | Stopping

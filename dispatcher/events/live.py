@@ -22,6 +22,7 @@ from dispatcher.events.kinds import (
     RowsSkipped,
     RunStarted,
     RunStopped,
+    SentBy,
     Stopping,
     Tracking,
     Waiting,
@@ -85,6 +86,8 @@ class Snapshot:
     report: str | None
     #: How many answers took up to so many milliseconds (a power of two).
     latency_ms: dict[int, int]
+    #: The host whose worker sends it; None: this process does, or nobody.
+    sent_by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same with plain keys and values, for `json`: a `SnapshotAnswer`."""
@@ -152,6 +155,7 @@ class LiveState:
         self._stop_reason: str | None = None
         self._report: str | None = None
         self._latency_ms: dict[int, int] = {}
+        self._sent_by = ""
 
     def apply(self, event: Event, now_s: float) -> None:
         """Take an event that happened at `now_s`."""
@@ -181,6 +185,8 @@ class LiveState:
                 self._done += event.rows
             case RateChanged():
                 self._allowed_per_s = event.rate_per_s
+            case SentBy():
+                self._sent_by = event.host
             case Reconciling():
                 self._detail = f"{counted(event.unknown, 'row')} unknown: {event.detail}"
             case LookingBack():
@@ -259,13 +265,15 @@ class LiveState:
             stop_reason=self._stop_reason,
             report=self._report,
             latency_ms=dict(self._latency_ms),
+            sent_by=self._sent_by or None,
         )
 
     def _eta_s(self, rate_per_s: float) -> float | None:
         remaining = self._to_send - self._done
         allowed = self._allowed_per_s
         rate = min(rate_per_s or allowed, allowed or rate_per_s)
-        return remaining / rate if self._phase is Phase.sending and remaining > 0 and rate > 0 else None
+        moves = self._phase is Phase.sending or (self._phase is Phase.watching and self._sent_by)
+        return remaining / rate if moves and remaining > 0 and rate > 0 else None
 
     def _wait(self, now_s: float) -> Wait | None:
         if not self._waits:

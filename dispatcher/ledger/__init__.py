@@ -6,7 +6,8 @@ attempts (the database refuses it), and whatever kills the process, the next run
 reason.
 
 `location.py` says where it lies; `protocol.py` what any ledger can do; the rules (planning, attempts, runs, …) are
-written once, over named queries (`db.py`); `sqlite/` is the one database today. Callers see `Ledger` alone.
+written once, over named queries (`db.py`) of two databases: `sqlite/`, a file, and `postgres/`, a server for many
+machines, which `served.py` loads where the settings name one. Callers see `Ledger` alone.
 """
 
 from __future__ import annotations
@@ -14,39 +15,55 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from dispatcher.errors import SettingsError, UsageError
+from dispatcher.ledger import served
+from dispatcher.ledger.copying import Copied, Tell
+from dispatcher.ledger.health import LedgerHealth, Looking
 from dispatcher.ledger.location import has_rehearsals, is_exposed, ledger_folder
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.snapshot import LedgerSnapshot
 from dispatcher.ledger.sqlite.cleaning import clean
 from dispatcher.ledger.sqlite.copies import back_up, move
-from dispatcher.ledger.sqlite.health import LedgerHealth, ledger_health
+from dispatcher.ledger.sqlite.health import ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 from dispatcher.ledger.sqlite.leftovers import remove_leftovers
+from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Setting
 
 if TYPE_CHECKING:
     # Its library takes time to load, and nobody who only names a record needs it.
+    from dispatcher.ledger.postgres.migrating import Migrated
+    from dispatcher.ledger.sqlite.rehearsal import Elsewhere
     from dispatcher.settings.schema import StateSettings
 
 __all__ = [
+    "Copied",
     "Ledger",
     "LedgerHealth",
     "LedgerSnapshot",
     "back_up_ledger",
     "check_ledger",
     "clean_ledger",
+    "copy_ledger",
+    "give_ledger_rights",
     "has_rehearsals",
     "is_exposed",
     "is_leased",
     "ledger_folder",
+    "migrate_ledger",
     "move_ledger",
     "open_ledger",
     "open_rehearsal",
     "reopen_rehearsal",
 ]
+
+#: Of pg_dump: all but the key, and the key alone.
+_NO_KEY = "--schema=dispatcher --schema=procrastinate --exclude-table-data=dispatcher.forgotten_key"
+_KEY = "--data-only --table=dispatcher.forgotten_key"
 
 # `loopback`: the host to call is this machine. Rehearsals have a ledger of their own (see `location`).
 
@@ -55,10 +72,13 @@ async def open_ledger(state: StateSettings, *, create: bool = True, loopback: bo
     """Open the ledger, and make or upgrade it as needed; a few ms. The caller closes it.
 
     Raises: SettingsError (see `ledger_folder`), LedgerUnwritable, LedgerFull, LedgerCorrupt, LedgerTooNew,
-    LedgerUnreachable; CampaignNotFound where `create` is off and there is none.
+    LedgerUnreachable; CampaignNotFound where `create` is off and there is none. Of a server's: LedgerNotMigrated,
+    LedgerGone, ExtraMissing; it is never made so.
     """
 
     def opened() -> Ledger:
+        if state.url:
+            return served.open_server(state)
         folder = ledger_folder(state, loopback=loopback)
         remove_leftovers()
         return SqliteLedger.open(folder, create=create)
@@ -84,9 +104,9 @@ async def open_rehearsal(
     """
 
     def opened() -> Ledger:
-        folder = ledger_folder(state, loopback=loopback)
+        ledger = _of_campaigns(state, loopback)
         remove_leftovers()
-        return SqliteRehearsal.open(folder, campaign, repeat_after_ms, scratch)
+        return SqliteRehearsal.open(ledger, campaign, repeat_after_ms, scratch)
 
     return await asyncio.to_thread(opened)
 
@@ -96,27 +116,45 @@ async def reopen_rehearsal(state: StateSettings, scratch: Path, *, loopback: boo
 
     Raises: SettingsError; LedgerError: it is not there; LedgerCorrupt, LedgerTooNew, LedgerUnwritable.
     """
-    return await asyncio.to_thread(
-        lambda: SqliteRehearsal.reopen(ledger_folder(state, loopback=loopback), scratch.absolute())
-    )
+    return await asyncio.to_thread(lambda: SqliteRehearsal.reopen(_of_campaigns(state, loopback), scratch.absolute()))
 
 
-def is_leased(state: StateSettings, account_sid: str, base_url: str, *, loopback: bool = False) -> bool:
+def _of_campaigns(state: StateSettings, loopback: bool) -> Path | Elsewhere:
+    return served.campaign_there(state) if state.url else ledger_folder(state, loopback=loopback)
+
+
+async def is_leased(state: StateSettings, account_sid: str, base_url: str, *, loopback: bool = False) -> bool:
     """Whether any process works for the account now, with this ledger or with another one of this user.
 
-    Nothing is opened, made or changed. False: it cannot be told.
+    Nothing is made or changed. False: it cannot be told. Raises: LedgerError: of a server's ledger; ExtraMissing.
     """
-    return is_held_by_any(account_sid, base_url) or is_held(
-        ledger_folder(state, loopback=loopback), Account(account_id=0, account_sid=account_sid, base_url=base_url)
-    )
+
+    def held() -> bool:
+        if is_held_by_any(account_sid, base_url):
+            return True
+        if state.url:
+            return served.is_leased_there(state, account_sid, base_url)
+        account = Account(account_id=0, account_sid=account_sid, base_url=base_url)
+        return is_held(ledger_folder(state, loopback=loopback), account)
+
+    return await asyncio.to_thread(held)
 
 
-async def check_ledger(state: StateSettings, *, loopback: bool = False) -> LedgerHealth | None:
-    """Read the whole ledger and check that it is sound, without changing it; None where there is none yet.
+async def check_ledger(
+    state: StateSettings, looking: Looking | None = None, *, loopback: bool = False
+) -> LedgerHealth | None:
+    """Look whether the ledger is whole, without changing it; None where there is none yet.
 
+    `looking`: and at what it says, row by row; called, on another thread, with how far that is.
     Raises: SettingsError; LedgerCorrupt, LedgerUnwritable, LedgerUnreachable, LedgerError: it cannot even be read.
     """
-    return await asyncio.to_thread(ledger_health, ledger_folder(state, loopback=loopback))
+
+    def checked() -> LedgerHealth | None:
+        if state.url:
+            return served.check_server(state, looking)
+        return ledger_health(ledger_folder(state, loopback=loopback), looking)
+
+    return await asyncio.to_thread(checked)
 
 
 async def back_up_ledger(
@@ -124,8 +162,18 @@ async def back_up_ledger(
 ) -> Path:
     """Copy the ledger to a file, as it is at one moment, also while it is in use; returns what was copied.
 
-    Raises: SettingsError; UsageError: there is no ledger, or a file of that name; LedgerError.
+    Raises: SettingsError; UsageError: there is no ledger, or a file of that name, or a server's, which makes its copies
+    itself; LedgerError.
     """
+    if state.url:
+        raise UsageError(
+            "a server's ledger is backed up by PostgreSQL, and the key that tells forgotten people by itself",
+            found=state.shown_url,
+            fix=InTurn(
+                Advice(f"pg_dump --format=custom {_NO_KEY} --file={quote(str(target))} {quote(state.url)}"),
+                Advice(f"to another place: pg_dump {_KEY} --file=forgotten_key.sql {quote(state.url)}"),
+            ),
+        )
     return await asyncio.to_thread(back_up, ledger_folder(state, loopback=loopback), target, overwrite=overwrite)
 
 
@@ -136,16 +184,71 @@ async def clean_ledger(
 
     `progress` is called, on another thread, with the bytes written and those that there are to write. Returns ledgers
     that were set aside in the same folder, which are as they were.
+    Of a server's ledger nothing can be written anew from here.
     Raises: SettingsError; LedgerFull: the ledger is as it was; LedgerUnreachable: others read it or write to it.
     """
+    if state.url:
+        return []
     return await asyncio.to_thread(clean, ledger_folder(state, loopback=loopback), progress)
+
+
+async def copy_ledger(
+    state: StateSettings, tell: Tell, *, folder: Path | None = None, replace: bool = False, loopback: bool = False
+) -> Copied:
+    """Copy the user's ledger, or that of a folder, to the server that the settings name; see `copying.copy`.
+
+    Raises: as that; SettingsError: they name none; ExtraMissing.
+    """
+    _check_server_named(state)
+
+    def copied() -> Copied:
+        source = ledger_folder(state, loopback=loopback) if folder is None else folder.expanduser().absolute()
+        return served.copy_there(source, state, tell, replace=replace)
+
+    return await asyncio.to_thread(copied)
+
+
+async def migrate_ledger(state: StateSettings, *, accept_history: bool = False) -> Migrated:
+    """Make the tables on the server that the settings name, or bring them up to date.
+
+    `accept_history`: that server is taken for the ledger's, though it is another one than it was.
+    Raises: SettingsError, LedgerUnreachable, LedgerUnwritable, LedgerTooNew, LedgerGone, LedgerError; ExtraMissing.
+    """
+    _check_server_named(state)
+    return await asyncio.to_thread(lambda: served.migrate_server(state, accept_history=accept_history))
+
+
+async def give_ledger_rights(state: StateSettings) -> str:
+    """Make the roles of a server's ledger, and give them their rights, once all tables are there.
+
+    Returns the SQL that somebody else is to run, who may; empty where it is done. Raises: as `migrate_ledger`.
+    """
+    _check_server_named(state)
+    return await asyncio.to_thread(served.give_rights, state)
+
+
+def _check_server_named(state: StateSettings) -> None:
+    if not state.url:
+        raise SettingsError(
+            "no server is named for the ledger", fix=Setting("state.url", "postgresql://user@host/database")
+        )
 
 
 async def move_ledger(folder: Path, state: StateSettings) -> Path:
     """Make a folder's ledger, which an earlier version has made there, the user's; returns its new path.
 
-    Raises: SettingsError; UsageError: there is none, or the user has one; AccountLocked; LedgerError.
+    Raises: SettingsError; UsageError: there is none, or the user has one, or it is a server's; AccountLocked;
+    LedgerError.
     """
+    if state.url:
+        raise UsageError(
+            "the settings name a server for the ledger, and a file does not move there",
+            found=state.shown_url,
+            fix=AnyOf(
+                Command("ledger copy", (), (Option("from", str(folder)),), does="copies it there"),
+                Advice("take [state] url out of the settings"),
+            ),
+        )
 
     def moved() -> Path:
         return move(folder.absolute(), ledger_folder(state, passed_over=folder))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dispatcher.ledger import attempts, wishes
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkFor
 from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.model import Pause, RowState
 from dispatcher.rules.canary import Fate, spread
@@ -111,8 +111,8 @@ def settle(db: Db, campaign: CampaignRecord, wanted: Pause | None) -> Pause | No
 class Canaries:
     """See `protocol.Ledger.canaries`. Raises: LedgerError; LeaseLost where another run has taken the account over."""
 
-    def __init__(self, do: Work, read: Work, *, settled: Callable[[], None]) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads.
+    def __init__(self, do: WorkFor, read: Work, *, settled: Callable[[], None]) -> None:
+        """`do`: a transaction alone on an account, on disk when it returns; `read`: one that only reads.
 
         `settled` is called with a verdict: how far the files were gone through meant the canary alone.
         """
@@ -129,7 +129,7 @@ class Canaries:
             attempts.check_lease(db, run)
             db.run("canary_begin", campaign_id=run.campaign.campaign_id, wanted=wanted)
 
-        await self._do(work)
+        await self._do(run.campaign.account.account_id, work, fenced=True)
 
     async def choose(self, run: Run, *, most: int | None, input_id: int | None, gate: Gate, now_ms: int) -> Chosen:
         """Choose anew the rows that are still to be sent, `most` at most (None: all).
@@ -137,7 +137,11 @@ class Canaries:
         They are spread over those that a claim would grant now: planned rows of an input (None: of all), through the
         gate. Never more than the canary wants, with those that were sent.
         """
-        return await self._do(lambda db: choose(db, run, most=most, input_id=input_id, gate=gate, now_ms=now_ms))
+        return await self._do(
+            run.campaign.account.account_id,
+            lambda db: choose(db, run, most=most, input_id=input_id, gate=gate, now_ms=now_ms),
+            fenced=True,
+        )
 
     async def sent(self, run: Run, now_ms: int) -> None:
         """All of them were sent; the first time counts."""
@@ -146,7 +150,7 @@ class Canaries:
             attempts.check_lease(db, run)
             db.run("canary_sent", campaign_id=run.campaign.campaign_id, now_ms=now_ms)
 
-        await self._do(work)
+        await self._do(run.campaign.account.account_id, work, fenced=True)
 
     async def fates(self, campaign: CampaignRecord) -> dict[int, Fate]:
         """What became of those that were sent, as far as it is known, by attempt."""
@@ -159,7 +163,7 @@ class Canaries:
             attempts.check_lease(db, run)
             db.run("canary_looked", campaign_id=run.campaign.campaign_id)
 
-        await self._do(work)
+        await self._do(run.campaign.account.account_id, work, fenced=True)
 
     async def settle(self, run: Run, wanted: Pause | None) -> Pause | None:
         """Write the verdict, the first time: passed (None), or the pause that the campaign is to have.
@@ -171,10 +175,10 @@ class Canaries:
             attempts.check_lease(db, run)
             return settle(db, run.campaign, wanted)
 
-        held = await self._do(work)
+        held = await self._do(run.campaign.account.account_id, work, fenced=True)
         self._settled()
         return held
 
     async def accept(self, campaign: CampaignRecord) -> None:
         """Let the others go without a verdict, if there is a canary that has none. Nobody needs a lease for this."""
-        await self._do(lambda db: settle(db, campaign, None))
+        await self._do(campaign.account.account_id, lambda db: settle(db, campaign, None))

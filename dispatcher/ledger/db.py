@@ -50,3 +50,9 @@ class Work(Protocol):
     """Runs something in a transaction of the ledger's."""
 
     def __call__(self, work: Callable[[Db], T], /) -> Awaitable[T]: ...
+
+
+class WorkFor(Protocol):
+    """As `Work`, alone on an account; `fenced`: only while nobody else holds its lease. Raises: LeaseLost."""
+
+    def __call__(self, account_id: int, work: Callable[[Db], T], /, *, fenced: bool = False) -> Awaitable[T]: ...

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dispatcher.ledger import attempts, pseudonyms, runs
 from dispatcher.ledger.chunks import ChunkReader, id_range
 from dispatcher.ledger.contacted import ROWS_PER_READ
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkFor
 from dispatcher.ledger.records import Account, CampaignRecord, GrantedRow
 from dispatcher.model import contact_of
 from dispatcher.rules.gate import OPEN
@@ -31,8 +31,8 @@ class Reached(NamedTuple):
 class Foresight:
     """See `protocol.Ledger.foresight`. Raises: LedgerError."""
 
-    def __init__(self, do: Work, read: Work, chunks: ChunkReader) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
+    def __init__(self, do: WorkFor, read: Work, chunks: ChunkReader) -> None:
+        """`do`: a transaction alone on an account, on disk when it returns; `read`: one that only reads."""
         self._do, self._read, self._chunks = do, read, chunks
 
     async def first_row(
@@ -58,7 +58,7 @@ class Foresight:
                 )
                 return rows[0] if rows else None
 
-        return await self._do(work)
+        return await self._do(campaign.account.account_id, work)
 
     async def planned(self, input_id: int, *, after: int = 0) -> tuple[list[str], int | None]:
         """Where planned rows of a file go, those behind row id `after`, and the last one's; None: there are no more."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from dispatcher.clock import now_ms
 from dispatcher.ledger import suppressed
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkFor
 from dispatcher.ledger.records import Account
 from dispatcher.ledger.suppressed import Suppression, SuppressionChange, SuppressionList
 from dispatcher.model import ListKind
@@ -19,8 +19,8 @@ from dispatcher.model import ListKind
 class Lists:
     """See `protocol.Ledger.lists`. Contacts as `model.contact_of` gives them. Raises: LedgerError."""
 
-    def __init__(self, do: Work, read: Work) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
+    def __init__(self, do: WorkFor, read: Work) -> None:
+        """`do`: a transaction alone on an account, on disk when it returns; `read`: one that only reads."""
         self._do, self._read = do, read
 
     async def all(self, account: Account) -> list[SuppressionList]:
@@ -31,11 +31,11 @@ class Lists:
 
     async def begin(self, account: Account, kind: ListKind, source: str) -> int:
         """Begin to read a file; `load` and `finish` with the number returned. Until then nothing has changed."""
-        return await self._do(lambda db: suppressed.begin(db, account.account_id, kind, source))
+        return await self._do(account.account_id, lambda db: suppressed.begin(db, account.account_id, kind, source))
 
     async def load(self, account: Account, list_id: int, contacts: Collection[str]) -> None:
         """Some of the file's contacts, of a hashed list their digests (`model.hashed_contact`)."""
-        await self._do(lambda db: suppressed.load(db, account.account_id, list_id, contacts))
+        await self._do(account.account_id, lambda db: suppressed.load(db, account.account_id, list_id, contacts))
 
     async def finish(self, account: Account, list_id: int, *, read_as: str, unreadable: int) -> None:
         """The file is read whole: the list takes the place of its last reading, and is in the log."""
@@ -43,7 +43,7 @@ class Lists:
         def work(db: Db) -> None:
             suppressed.finish(db, account.account_id, list_id, read_as=read_as, unreadable=unreadable, now_ms=now_ms())
 
-        await self._do(work)
+        await self._do(account.account_id, work)
 
     # --- by hand ---
 
@@ -54,7 +54,7 @@ class Lists:
         def work(db: Db) -> int:
             return suppressed.add(db, account.account_id, wanted, actor=actor, reason=reason, now_ms=now_ms())
 
-        return await self._do(work)
+        return await self._do(account.account_id, work)
 
     async def remove(self, account: Account, contacts: Collection[str], *, actor: str, reason: str) -> set[str]:
         """Take contacts off the account's own lists (by hand, opted out). Returns those who were on one."""
@@ -62,7 +62,7 @@ class Lists:
         def work(db: Db) -> set[str]:
             return suppressed.remove(db, account.account_id, contacts, actor=actor, reason=reason, now_ms=now_ms())
 
-        return await self._do(work)
+        return await self._do(account.account_id, work)
 
     # --- looking ---
 

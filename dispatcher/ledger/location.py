@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMER_FOLDER = ".dispatcher"
 #: Beside the user's ledger: those of hosts of this machine. A rehearsal is not to be mistaken for the real campaign.
 REHEARSALS = "rehearsals"
+#: What is left in a folder whose ledger was copied to a server: the server's URL, which has no password in it.
+NOTE_NAME = "ledger-copied-to"
 #: What Linux knows of mounted file systems (proc_pid_mountinfo(5)).
 MOUNTS = Path("/proc/self/mountinfo")
 #: File systems of other machines. Locks and shared memory do not reach from one to another there, and SQLite's log
@@ -45,22 +47,26 @@ def ledger_folder(state: StateSettings, *, loopback: bool = False, passed_over: 
     """The ledger's folder, absolute; nothing is made. `loopback`: the host to call is this machine, a rehearsal.
 
     A folder that the settings name is taken as it is, for rehearsals, too. `passed_over`: its ledger is known of.
-    Raises: SettingsError: the working folder has a ledger that nobody has named; it would lie on another machine.
+    Where a server keeps the ledger, it is the folder of what the page keeps.
+    Raises: SettingsError: the working folder has a ledger that nobody has named; it would lie on another machine; it
+    was copied to a server, which is not named.
     """
     if state.dir:
         folder = Path(state.dir).expanduser().absolute()
     else:
         former = Path(FORMER_FOLDER).absolute()
-        if passed_over is None or passed_over.absolute() != former:
+        if not state.url and (passed_over is None or passed_over.absolute() != former):
             _check_no_ledger(former)
         folder = _default_folder() / REHEARSALS if loopback else _default_folder()
     _check_local(folder)
+    if not state.url:
+        check_not_copied(folder)
     return folder
 
 
 def has_rehearsals(state: StateSettings) -> bool:
     """Whether rehearsals have a ledger of their own beside the user's, and there is something in it."""
-    return not state.dir and (_default_folder() / REHEARSALS / FILE_NAME).exists()
+    return not state.dir and not state.url and (_default_folder() / REHEARSALS / FILE_NAME).exists()
 
 
 def is_exposed(folder: Path) -> bool:
@@ -91,6 +97,22 @@ def _check_no_ledger(former: Path) -> None:
         "this folder has a ledger of its own, and the settings do not say whether to use it",
         found=str(former / FILE_NAME),
         fix=AnyOf(use_it, move_it),
+    )
+
+
+def check_not_copied(folder: Path) -> None:
+    """Raises: SettingsError: another ledger knows more by now, and an empty one here would know nobody."""
+    note = folder / NOTE_NAME
+    try:
+        url = note.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, UnicodeDecodeError):
+        url = "postgresql://…"
+    raise SettingsError(
+        "the ledger of this folder was copied to a server, and only that knows who was contacted since",
+        found=str(note),
+        fix=Setting("state.url", url),
     )
 
 

@@ -137,6 +137,12 @@ def _columns(input_id: int, batch: RowBatch, place_ids: Sequence[int]) -> list[A
     return flat
 
 
+def account_of(db: Db, input_id: int) -> int:
+    """The account whose file it is."""
+    account_id: int = db.one("input_get", input_id=input_id)[1]
+    return account_id
+
+
 def finish(
     db: Db,
     input_id: int,

@@ -11,7 +11,14 @@ from dispatcher.ledger import changed, wishes
 from dispatcher.ledger.chunks import ROW_NUMBER_BITS, ROW_NUMBER_MASK, ChunkReader, id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.identity import canonical_sid, canonical_url
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus, LedgerPlace, ReportRow
+from dispatcher.ledger.records import (
+    Account,
+    CampaignRecord,
+    CampaignStatus,
+    LatestRun,
+    LedgerPlace,
+    ReportRow,
+)
 from dispatcher.model import RowState, empty_counts
 from dispatcher.remedies import Advice, Command, Setting
 
@@ -131,7 +138,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
             earlier[_STATES[state]] += n
     requests, throttled, worst, first_ms, duration_ms = db.one("runs_summary", campaign_id=campaign_id)
     latest = db.first("run_latest", campaign_id=campaign_id)
-    window_limit, stopped_ms, stop_reason, is_newest = latest or (0, 0, None, False)
+    window_limit, stopped_ms, stop_reason, is_newest, *told = latest or (0, 0, None, False)
     report_path, next_at_ms, due_ms = db.one("campaign_kept", campaign_id=campaign_id)
     # A run that has not stopped and is not the account's newest, or whose account nobody holds, was killed.
     running = stopped_ms is None and leased and bool(is_newest)
@@ -155,7 +162,14 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
         due_ms=due_ms,
         paused=wishes.wish_of(db, campaign_id).pause,
+        run=_latest_run(*told) if told else None,
     )
+
+
+def _latest_run(
+    run_id: int, host: str, waits: str | None, waits_until_ms: int | None, rate_per_s: float | None
+) -> LatestRun:
+    return LatestRun(run_id=run_id, host=host, waits=waits, waits_until_ms=waits_until_ms, rate_per_s=rate_per_s)
 
 
 def report_rows(

@@ -379,6 +379,21 @@ class LedgerPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatestRun:
+    """A campaign's latest run, as it has told of itself; whether it is still at work: `CampaignStatus.running`."""
+
+    run_id: int
+    #: The machine that it sends from; empty: an older program has not told.
+    host: str = ""
+    #: Why nothing leaves now, for people; None: it waits for nothing.
+    waits: str | None = None
+    #: Until when; None: not known.
+    waits_until_ms: int | None = None
+    #: What its limiter allows now, in requests a second; None: it has not told.
+    rate_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
     """A campaign's counts, as `status` shows them."""
 
@@ -408,6 +423,8 @@ class CampaignStatus:
     paused: Pause | None = None
     #: From when on a server is to send it; None: nobody but a terminal does.
     due_ms: int | None = None
+    #: None: it has none.
+    run: LatestRun | None = None
 
     @property
     def first_started_at(self) -> datetime | None:

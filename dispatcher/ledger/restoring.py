@@ -9,6 +9,7 @@ from dispatcher.ledger import pseudonyms
 from dispatcher.ledger.chunks import id_range
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.records import CampaignRecord
+from dispatcher.model import dispatch_id
 
 
 def restore(db: Db, campaign: CampaignRecord, input_id: int) -> set[int]:
@@ -25,12 +26,10 @@ def restore(db: Db, campaign: CampaignRecord, input_id: int) -> set[int]:
     db.run("restored_index_keys")
     same = {row_id for (row_id,) in db.rows("restored_same")}
     db.run("restored_addresses", row_ids=list(same))
-    db.run(
-        "restored_ids",
-        account_sid=campaign.account.account_sid,
-        flow_sid=campaign.flow_sid,
-        campaign=campaign.name,
-    )
+    ids: list[int | str] = []
+    for identity, row_key in db.rows("restored_identities"):
+        ids += (identity, dispatch_id(campaign.account.account_sid, campaign.flow_sid, campaign.name, row_key))
+    db.update("restored_ids", 2, ids)
     db.run("restored_rows")
     db.run("restored_keys", campaign_id=campaign_id)
     account_id = campaign.account.account_id

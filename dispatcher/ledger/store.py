@@ -64,18 +64,22 @@ class Store(ABC):
     def __init__(self) -> None:
         self._chunks = ChunkReader()
         self._reached: attempts.Reached = {}
-        self.lists = Lists(self._do, self._read)
-        self.places = PlacesOfRows(self._do, self._read)
+        self.lists = Lists(self._do_for, self._read)
+        self.places = PlacesOfRows(self._do, self._do_for, self._read)
         self.senders = SendersOfRows(self._read)
-        self.foresight = Foresight(self._do, self._read, self._chunks)
-        self.wishes = wishes.Wishes(self._do, self._read)
-        self.canaries = Canaries(self._do, self._read, settled=self._reached.clear)
+        self.foresight = Foresight(self._do_for, self._read, self._chunks)
+        self.wishes = wishes.Wishes(self._do_for, self._read)
+        self.canaries = Canaries(self._do_for, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
         self.erasures = Erasures(self._do, self._read, make_key=self._make_key, forgotten=self._chunks.clear)
 
     @abstractmethod
     async def _do(self, work: Callable[[Db], T]) -> T:
         """Run `work` in a transaction; when this returns, it is on disk. It may be run again."""
+
+    @abstractmethod
+    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False) -> T:
+        """As `_do`, alone on the account. `fenced`: and only while nobody else holds its lease. Raises: LeaseLost."""
 
     @abstractmethod
     async def _read(self, work: Callable[[Db], T]) -> T:
@@ -161,13 +165,14 @@ class Store(ABC):
                 list_ids=list_ids,
             )
 
-        return await self._do(work)
+        account_id = await self._read(lambda db: planning.account_of(db, input_id))
+        return await self._do_for(account_id, work, fenced=True)
 
     async def rows_to_remove(self, campaign: CampaignRecord) -> int:
         return await self._read(lambda db: removing.pending(db, campaign))
 
     async def remove_rows(self, campaign: CampaignRecord) -> int:
-        return await self._do(lambda db: removing.remove(db, campaign))
+        return await self._do_for(campaign.account.account_id, lambda db: removing.remove(db, campaign))
 
     async def reasons(self, campaign: CampaignRecord, *, whole_campaign: bool = False) -> dict[str, int]:
         return await self._read(lambda db: reading.reasons(db, campaign, whole_campaign=whole_campaign))
@@ -195,7 +200,7 @@ class Store(ABC):
             with db.undone():
                 return retry(db)
 
-        return await self._do(count if count_only else retry)
+        return await self._do_for(campaign.account.account_id, count if count_only else retry)
 
     async def count_left_out(
         self,
@@ -218,10 +223,10 @@ class Store(ABC):
                 repeats = contacted.count_repeats(db, campaign, planned, since_ms, but=named) if repeat_after_ms else 0
                 return LeftOut(suppressed=len(named), contacted=repeats)
 
-        return await self._do(work)
+        return await self._do_for(campaign.account.account_id, work)
 
     async def cancel_rows(self, campaign: CampaignRecord, reason: str) -> int:
-        return await self._do(lambda db: planning.cancel(db, campaign, reason))
+        return await self._do_for(campaign.account.account_id, lambda db: planning.cancel(db, campaign, reason))
 
     # --- sending ---
 
@@ -233,7 +238,7 @@ class Store(ABC):
                 db, campaign, window_limit=window_limit, now_ms=now_ms, announce=announce, location=self.location
             )
 
-        return await self._do(work)
+        return await self._do_for(campaign.account.account_id, work, fenced=True)
 
     async def stop_run(
         self, run: Run, *, now_ms: int, reason: str | None, totals: RunTotals, announce: Announce | None = None
@@ -241,7 +246,7 @@ class Store(ABC):
         def work(db: Db) -> None:
             runs.stop(db, run, now_ms, reason, totals, announce=announce, location=self.location)
 
-        await self._do(work)
+        await self._do_for(run.campaign.account.account_id, work)
 
     async def begin_rows(
         self,
@@ -271,7 +276,7 @@ class Store(ABC):
                 reached=self._reached,
             )
 
-        return await self._do(work)
+        return await self._do_for(run.campaign.account.account_id, work, fenced=True)
 
     async def end_rows(
         self,
@@ -297,9 +302,9 @@ class Store(ABC):
             finish(db)
 
         try:
-            await self._do(work)
+            await self._do_for(run.campaign.account.account_id, work)
         except attempts.RowsMoved:
-            await self._do(carefully)
+            await self._do_for(run.campaign.account.account_id, carefully)
 
     async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
         return await self._read(lambda db: contacted.known_executions(db, account, executions))
@@ -312,7 +317,7 @@ class Store(ABC):
             attempts.check_lease(db, run)
             return contacted.skip_contacts(db, attempts.inputs_planned(db, run.campaign), sentences)
 
-        return await self._do(work)
+        return await self._do_for(run.campaign.account.account_id, work, fenced=True)
 
     async def next_due_ms(self, campaign: CampaignRecord, input_id: int | None) -> int | None:
         return await self._read(lambda db: attempts.next_due_ms(db, campaign, input_id))
@@ -343,7 +348,7 @@ class Store(ABC):
                 db, account, to_address=to_address, from_address=from_address, now_ms=now_ms, list_ids=list_ids
             )
 
-        return await self._do(work)
+        return await self._do_for(account.account_id, work, fenced=True)
 
     async def end_test(
         self,
@@ -399,7 +404,7 @@ class Store(ABC):
             attempts.check_lease(db, run)
             witnessed.keep_look(db, run, look, executions)
 
-        await self._do(work)
+        await self._do_for(run.campaign.account.account_id, work, fenced=True)
 
     async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
         return await self._read(
@@ -411,7 +416,7 @@ class Store(ABC):
             input_ids = [record.input_id for record in planning.inputs(db, campaign.campaign_id)]
             return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, campaign, input_ids)
 
-        return await (self._read if count_only else self._do)(work)
+        return await (self._read(work) if count_only else self._do_for(campaign.account.account_id, work))
 
     async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
         def work(db: Db) -> None:
@@ -425,9 +430,9 @@ class Store(ABC):
             unresolved.keep_absence(db, ends)
 
         try:
-            await self._do(work)
+            await self._do_for(run.campaign.account.account_id, work, fenced=True)
         except attempts.RowsMoved:
-            await self._do(carefully)
+            await self._do_for(run.campaign.account.account_id, carefully, fenced=True)
 
     # --- afterwards ---
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from dispatcher.ledger import attempts, cooling, places, runs, senders
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkFor
 from dispatcher.ledger.records import Account, CampaignRecord, Run
 from dispatcher.rules.cooloff import CoolOffs
 from dispatcher.rules.gate import Due, Schedule
@@ -16,9 +16,9 @@ from dispatcher.rules.places import Place
 class PlacesOfRows:
     """See `protocol.Ledger.places`. `input_id` None: all inputs of the campaign. Raises: LedgerError."""
 
-    def __init__(self, do: Work, read: Work) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
-        self._do, self._read = do, read
+    def __init__(self, do: Work, do_for: WorkFor, read: Work) -> None:
+        """`do`: a transaction, on disk when it returns; `do_for`: alone on an account; `read`: one that only reads."""
+        self._do, self._do_for, self._read = do, do_for, read
 
     async def all(self) -> dict[int, Place | None]:
         """Every place by its number; None: no hours hold there."""
@@ -51,7 +51,7 @@ class PlacesOfRows:
             attempts.check_lease(db, run)
             return places.begin(db, run.campaign.campaign_id, start_ms, now_ms)
 
-        return await self._do(work)
+        return await self._do_for(run.campaign.account.account_id, work, fenced=True)
 
     async def waiting(self, campaign: CampaignRecord, input_id: int | None) -> list[tuple[Due, int]]:
         """Rows that wait, by place and by when they may be sent by themselves, and how many of each."""
@@ -96,7 +96,7 @@ class PlacesOfRows:
             attempts.check_lease(db, run)
             return some(db, _inputs(db, run.campaign, input_id))
 
-        while n := await self._do(work):
+        while n := await self._do_for(run.campaign.account.account_id, work, fenced=True):
             total += n
         return total
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dispatcher.errors import CampaignPaused, CanaryStopped, GuardTripped
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkFor
 from dispatcher.ledger.records import CampaignRecord, Run
 from dispatcher.model import Pause, PausedBy
 from dispatcher.remedies import Command, InTurn, Option
@@ -118,8 +118,8 @@ def _ordered(db: Db) -> list[Ordered]:
 class Wishes:
     """See `protocol.Ledger.wishes`. Nobody needs a lease for these. Raises: LedgerError."""
 
-    def __init__(self, do: Work, read: Work) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads."""
+    def __init__(self, do: WorkFor, read: Work) -> None:
+        """`do`: a transaction alone on an account, on disk when it returns; `read`: one that only reads."""
         self._do, self._read = do, read
 
     async def of(self, campaign: CampaignRecord) -> Wish:
@@ -131,11 +131,11 @@ class Wishes:
 
         Returns the pause that holds, and whether it is this one: see `wishes.pause`.
         """
-        return await self._do(lambda db: pause(db, campaign.campaign_id, wanted))
+        return await self._do(campaign.account.account_id, lambda db: pause(db, campaign.campaign_id, wanted))
 
     async def lift(self, campaign: CampaignRecord, seen: Wish) -> bool:
         """Have it sent again, if nothing else is wanted of it than was seen; whether that is so."""
-        return await self._do(lambda db: change(db, campaign.campaign_id, seen, None))
+        return await self._do(campaign.account.account_id, lambda db: change(db, campaign.campaign_id, seen, None))
 
     async def ordered(self) -> list[Ordered]:
         """What a server is to send, of all accounts; whoever was ordered first comes first."""
@@ -146,7 +146,7 @@ class Wishes:
 
         If nothing else is wanted of it than was seen; whether that is so.
         """
-        return await self._do(lambda db: order(db, campaign.campaign_id, seen, due_ms))
+        return await self._do(campaign.account.account_id, lambda db: order(db, campaign.campaign_id, seen, due_ms))
 
     async def fulfil(self, run: Run) -> None:
         """No server is to send it any more, where this run has left nothing to send in any of its files.
@@ -154,7 +154,9 @@ class Wishes:
         Nothing changes for a run that has lost the account.
         """
         campaign_id, epoch = run.campaign.campaign_id, run.epoch
-        await self._do(lambda db: db.run("wish_fulfil", campaign_id=campaign_id, epoch=epoch))
+        await self._do(
+            run.campaign.account.account_id, lambda db: db.run("wish_fulfil", campaign_id=campaign_id, epoch=epoch)
+        )
 
     async def wait(self, run: Run, next_at_ms: int | None) -> None:
         """Keep when the first row may be sent, where a run has left nothing but rows that wait for their time.
@@ -164,5 +166,6 @@ class Wishes:
         """
         campaign_id, epoch = run.campaign.campaign_id, run.epoch
         await self._do(
-            lambda db: db.run("campaign_set_next_by_run", campaign_id=campaign_id, epoch=epoch, at_ms=next_at_ms)
+            run.campaign.account.account_id,
+            lambda db: db.run("campaign_set_next_by_run", campaign_id=campaign_id, epoch=epoch, at_ms=next_at_ms),
         )

@@ -90,9 +90,18 @@ def status_object(
         found["due_at"] = datetime.fromtimestamp(status.due_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if status.changed:
         found["changed"] = status.changed
+    run = status.run if status.running else None
+    if run is not None and run.host:
+        found["sent_by"] = run.host
+    if run is not None and run.waits:
+        found["waits"] = {"reason": run.waits, "until": _utc_text(run.waits_until_ms)}
     if any(status.earlier_rows.values()):
         found["earlier_rows"] = {state.value: n for state, n in status.earlier_rows.items() if n}
     return found
+
+
+def _utc_text(at_ms: int | None) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

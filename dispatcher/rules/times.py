@@ -71,6 +71,11 @@ class Moment:
         wall_s += clocks.DAY_S if self.is_day else 0
         return min(clocks.zone_instants(name, wall_s)[0] for name in zones) * 1000 + rest_ms
 
+    @property
+    def anywhere_ms(self) -> int:
+        """When it has come for the first people on earth."""
+        return self.at_ms if self.is_instant else self.at_ms - _AHEAD_MAX_MS
+
     def begins_in(self, zone: str) -> Moment:
         """The instant at which a zone's clock shows it, as `last_ms` has it. Raises: clocks.UnknownZone."""
         return Moment(self.last_ms([zone]), is_instant=True)

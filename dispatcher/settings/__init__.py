@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dispatcher.secret_names import NOTIFY_SECRET
-from dispatcher.settings.authentication import load_credentials
+from dispatcher.settings.authentication import load_account, load_credentials
+from dispatcher.settings.cluster import ClusterSettings
 from dispatcher.settings.config_file import DEFAULT_CONFIG
 from dispatcher.settings.credentials import SECRET_NAMES, Credentials, load_notify_secret
 from dispatcher.settings.flow_sids import is_flow_sid
@@ -27,11 +28,11 @@ from dispatcher.settings.schema import (
     ReconcileSettings,
     RetrySettings,
     Settings,
-    StateSettings,
     TimeoutSettings,
     setting_names,
     tables,
 )
+from dispatcher.settings.state import StateSettings
 from dispatcher.settings.tracking import TrackingSettings, variable_path
 from dispatcher.settings.web import WebSettings
 
@@ -47,6 +48,7 @@ __all__ = [
     "AccountSettings",
     "CampaignSettings",
     "CanarySettings",
+    "ClusterSettings",
     "ColumnsSettings",
     "Credentials",
     "GuardSettings",
@@ -67,6 +69,7 @@ __all__ = [
     "WebSettings",
     "is_flow_sid",
     "load",
+    "load_account",
     "load_credentials",
     "load_notify_secret",
     "load_settings",

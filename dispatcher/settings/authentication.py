@@ -8,10 +8,36 @@ from collections.abc import Mapping
 from dispatcher.errors import AuthenticationError
 from dispatcher.remedies import AnyOf, Command
 from dispatcher.secret_names import TWILIO_NAMES
-from dispatcher.settings.credentials import Credentials, environment_account, environment_credentials, export_advice
+from dispatcher.settings.credentials import (
+    ENVIRONMENT,
+    Credentials,
+    check_credentials,
+    environment_account,
+    environment_credentials,
+    export_advice,
+)
 from dispatcher.settings.kept import read_kept
 from dispatcher.settings.profiles import asked_profile, variable_of
 from dispatcher.settings.schema import DEFAULT_BASE_URL
+
+
+def load_account(
+    environ: Mapping[str, str] | None = None, *, profile: str | None = None, studio_url: str = DEFAULT_BASE_URL
+) -> Credentials:
+    """As `load_credentials`; where there is no secret at all, the account alone that the environment names.
+
+    For whoever asks Studio nothing: `Credentials.has_secret` is False then.
+    """
+    found = os.environ if environ is None else environ
+    chosen = asked_profile(profile, found)
+    account_sid = environment_account(found, chosen)
+    if not account_sid or environment_credentials(found, chosen) is not None:
+        return load_credentials(found, profile=profile, studio_url=studio_url)
+    kept = read_kept(chosen, studio_url)
+    if kept is not None and account_sid.lower() == kept.account_sid.lower():
+        return kept
+    names = (variable_of("TWILIO_ACCOUNT_SID", chosen), "")
+    return check_credentials(account_sid, "", "", source=ENVIRONMENT, names=names, fix=export_advice(chosen))
 
 
 def load_credentials(

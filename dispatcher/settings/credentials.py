@@ -43,6 +43,11 @@ class Credentials:
     #: "environment", or the file in which they are kept; empty: a program has them from elsewhere.
     source: str = field(default="", compare=False)
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether Studio can be asked with them; otherwise they say whose campaigns are meant, and no more."""
+        return bool(self.password)
+
 
 def environment_credentials(environ: Mapping[str, str], profile: str | None = None) -> Credentials | None:
     """Read the secrets: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or with TWILIO_AUTH_TOKEN.

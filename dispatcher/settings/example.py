@@ -150,9 +150,12 @@ def setting_values(loaded: LoadedSettings) -> Iterator[SettingValue]:
     for table, model in tables():
         values = getattr(loaded.settings, table)
         for name, field in setting_names(model).items():
+            value = getattr(values, field)
+            if (table, name) == ("state", "url"):
+                value = loaded.settings.state.shown_url
             origin = loaded.provenance.get(f"{table}.{name}")
             source, overrides = (origin.source, origin.overrides) if origin else ("default", ())
-            yield SettingValue(f"{table}.{name}", getattr(values, field), source, overrides)
+            yield SettingValue(f"{table}.{name}", value, source, overrides)
 
 
 def secret_values(environ: Mapping[str, str] | None = None, profile: str | None = None) -> dict[str, str]:

@@ -51,7 +51,7 @@ def read_kept(profile: str | None, studio_url: str) -> Credentials | None:
     path = kept_path(profile, studio_url)
     try:
         with path.open("rb") as file:
-            _check_private(path, os.fstat(file.fileno()))
+            check_private(path, os.fstat(file.fileno()))
             values = tomllib.loads(file.read(_FILE_MAX_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return None
@@ -133,7 +133,7 @@ def _write(path: Path, text: str) -> None:
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
             # Before the secret is in it: some file systems keep no permissions.
-            _check_private(path, os.fstat(file.fileno()))
+            check_private(path, os.fstat(file.fileno()))
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -145,7 +145,7 @@ def _write(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
-def _check_private(path: Path, found: os.stat_result) -> None:
+def check_private(path: Path, found: os.stat_result) -> None:
     """Raises: AuthenticationError. Windows has no such bits: a user's own folder is closed to others there."""
     if os.name != "posix":
         return

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatcher.hosts import is_loopback
+from dispatcher.settings.cluster import ClusterSettings
 from dispatcher.settings.flow_sids import is_broken_sid, is_flow_sid
 from dispatcher.settings.notify import NotifySettings
 from dispatcher.settings.rate import RateSettings
@@ -24,6 +25,7 @@ from dispatcher.settings.rules import (
     ScheduleSettings,
     SuppressSettings,
 )
+from dispatcher.settings.state import StateSettings as StateSettings
 from dispatcher.settings.table import NotNegative, Positive, Table
 from dispatcher.settings.tracking import TrackingSettings
 from dispatcher.settings.web import WebSettings
@@ -277,29 +279,6 @@ class CostSettings(Table):
     )
 
 
-class StateSettings(Table):
-    """Where the ledger is."""
-
-    dir: str = Field(
-        "",
-        description="The folder of the ledger. Keep it: it knows who was contacted. Default: one for each user of the"
-        " machine, told by doctor and before the question (a systemd service: its StateDirectory); rehearsals have one"
-        " of their own beside it.",
-    )
-
-    @field_validator("dir")
-    @classmethod
-    def _check_dir(cls, value: str) -> str:
-        """ "C:\\temp\\new" between double quotes is a tab and a line's end: a ledger somewhere else knows nobody."""
-        odd = re.search(r"[\x00-\x1f\x7f]", value)
-        if odd:
-            raise ValueError(
-                "holds a control character: \\t, \\n and the like mean these between double quotation marks; write the"
-                r" folder in single ones, like 'C:\temp\new'"
-            )
-        return value
-
-
 class Settings(Table):
     """Every setting, checked."""
 
@@ -322,6 +301,7 @@ class Settings(Table):
     tracking: TrackingSettings = TrackingSettings()
     cost: CostSettings = CostSettings()
     state: StateSettings = StateSettings()
+    cluster: ClusterSettings = ClusterSettings()
     web: WebSettings = WebSettings()
 
     @property
@@ -350,6 +330,11 @@ class Settings(Table):
     def window_limit(self) -> int:
         """The most create requests in any window, by the account's limit (headroom not taken off)."""
         return max(1, int(self.rate.per_second * self.rate.window_s + 1e-9))
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the ledger is a server's, for many machines."""
+        return bool(self.state.url)
 
     @property
     def is_loopback(self) -> bool:

@@ -73,7 +73,7 @@ class Accounts:
         #: The server's own.
         self.settings = base.settings
         self.profiles: tuple[str | None, ...] = (base.profile,) if base.profile else (None, *base.profiles)
-        #: Where the one ledger is that this server works with.
+        #: Where the one ledger is that this server works with; what the page keeps, if another server has that.
         self.folder = folder_of(base.settings)
         for profile in self.profiles:
             self._check_folder(profile)
@@ -104,11 +104,12 @@ class Accounts:
 
     def _check_folder(self, profile: str | None) -> None:
         """Raises: SettingsError: its ledger is another one, which this server would not look after."""
-        folder = folder_of(self._load(profile, {}).settings)
-        if folder != self.folder:
+        settings = self._load(profile, {}).settings
+        folder, url = folder_of(settings), settings.state.url
+        if (folder, url) != (self.folder, self.settings.state.url):
             raise SettingsError(
                 f"profile {profile!r} has a ledger of its own, and one server works with one ledger",
-                found=f"{folder} beside {self.folder}",
+                found=f"{settings.state.shown_url or folder} beside {self.settings.state.shown_url or self.folder}",
                 fix=Command(
                     "serve", (), (Option("profile", profile), Option("port", 0)), does="is a server of its own"
                 ),

@@ -38,6 +38,7 @@ _PHASES = {
     Phase.planning: "The file is read into the record of what was sent.",
     Phase.reconciling: "Rows that are not sure are looked up at Studio.",
     Phase.looking_back: "It is looked up whom others have reached on this flow.",
+    Phase.watching: "Its workers send it.",
     Phase.recalling: "Conversations that are still open are being ended.",
     Phase.tracking: "It is looked up what became of the conversations.",
 }

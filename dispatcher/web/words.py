@@ -238,6 +238,7 @@ STATE_WORDS: dict[RowState, Wording] = {
 WAIT_WORDS: dict[WaitKind, str] = {
     WaitKind.account: "Another campaign of this account is being sent.",
     WaitKind.ledger: "Another program keeps the record of what was sent busy.",
+    WaitKind.worker: "A worker sends it, or is about to.",
     WaitKind.throttled: "Studio asked for a pause (too many requests).",
     WaitKind.failures: "Studio does not answer as it should. One request tries it now and then.",
     WaitKind.window: "As many are sent as the account may send in ten seconds.",

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 from tests.chaos import worlds
@@ -20,6 +19,7 @@ from tests.chaos.killing import kill_loop
 from tests.chaos.plan import WORLDS, Tally, long
 from tests.chaos.program import ROOT, zygote
 from tests.chaos.seeds import VARIABLE, drawn
+from tests.chaos.telling import counted, markdown, say
 
 
 def table(tally: Tally, chosen: int) -> str:
@@ -53,7 +53,7 @@ def table(tally: Tally, chosen: int) -> str:
         "most requests in any window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
         "seed, minutes": f"{chosen}, {tally.seconds / 60:.1f}",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+    return markdown(rows)
 
 
 def deadlines(tally: Tally) -> str:
@@ -62,11 +62,6 @@ def deadlines(tally: Tally) -> str:
         return "no deadline came"
     after = f"the last {tally.latest_s:+.3f} s from its own" if math.isfinite(tally.latest_s) else "none before"
     return f"{tally.deadlines} deadlines came, {after}"
-
-
-def counted(what: Counter[str]) -> str:
-    """Counts, the largest first."""
-    return ", ".join(f"{n:,} {name}" for name, n in what.most_common()) or "none"
 
 
 def tell(tally: Tally) -> None:
@@ -100,12 +95,6 @@ def main() -> int:
         return int(bool(tally.problems()))
     command = [sys.executable, "-m", "pytest", "-m", "chaos", "tests"]
     return subprocess.run(command, cwd=ROOT, env=os.environ | {VARIABLE: str(chosen)}, check=False).returncode
-
-
-def say(text: str) -> None:
-    """One of the lines that this program is for."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

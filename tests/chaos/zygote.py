@@ -13,6 +13,7 @@ import os
 import pkgutil
 import resource
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -41,6 +42,18 @@ def step_clock(path: str) -> None:
     time.time_ns = lambda: real_time_ns() + int(offset_s() * 1e9)
 
 
+def reroute(ports: dict[str, int]) -> None:
+    """Whoever connects to one of these ports comes to another: this process' own wire there, which a test can cut."""
+    connect = socket.socket.connect
+
+    def rerouted(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and (port := ports.get(str(address[1]))) is not None:
+            address = (address[0], port, *address[2:])
+        connect(self, address)
+
+    socket.socket.connect = rerouted  # type: ignore[method-assign, assignment]
+
+
 def become(order: dict[str, Any]) -> None:
     """Be the program that the order describes. Raises: SystemExit."""
     os.setsid()
@@ -56,6 +69,8 @@ def become(order: dict[str, Any]) -> None:
         os.close(file)
     if "clock" in order:
         step_clock(order["clock"])
+    if "ports" in order:
+        reroute(order["ports"])
     if "file_size_max" in order:
         # Only the soft limit: the test can raise it again while the program runs.
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size_max"], resource.RLIM_INFINITY))

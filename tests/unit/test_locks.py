@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -72,8 +73,9 @@ def test_what_running_needs_is_in_both_locks(root: Path, pyproject: dict[str, An
 
 
 def test_what_developing_needs_is_in_the_dev_lock(root: Path, pyproject: dict[str, Any]) -> None:
-    """requirements-dev.lock has a version that fits for each requirement of development."""
-    wanted = pyproject["dependency-groups"]["dev"]
+    """requirements-dev.lock has a version that fits for each requirement of development, and of what is optional."""
+    optional = pyproject["project"]["optional-dependencies"]
+    wanted = [*pyproject["dependency-groups"]["dev"], *itertools.chain(*optional.values())]
     assert wanted
     assert _unlocked(wanted, root / "requirements-dev.lock") == []
 
@@ -92,7 +94,8 @@ def test_tests_run_with_the_versions_that_users_run(root: Path) -> None:
 def test_every_range_ends_somewhere(root: Path) -> None:
     """Every dependency has an upper bound, and aiohttp stays within the minor series that its inside is tested with."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = {requirement.name: requirement for requirement in map(Requirement, project["dependencies"])}
+    all_of_it = itertools.chain(project["dependencies"], *project["optional-dependencies"].values())
+    wanted = {requirement.name: requirement for requirement in map(Requirement, all_of_it)}
     assert [name for name, one in wanted.items() if not any(bound.operator == "<" for bound in one.specifier)] == []
     (locked,) = map(Version, _versions(root / "requirements.lock")["aiohttp"])
     assert Version(f"{locked.major}.{locked.minor}.999") in wanted["aiohttp"].specifier

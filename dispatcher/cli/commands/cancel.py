@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from dispatcher.errors import ExitCode, UsageError
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import Option
+
+if TYPE_CHECKING:
+    from dispatcher.campaign import CampaignView
 
 EPILOG = options.examples(
     'dispatcher cancel spring --reason "wrong price in the text"',
@@ -40,7 +44,11 @@ async def cancel(
     if not reason:
         raise UsageError("cancel needs a reason: it stands in the report", fix=Option("reason", "…"))
     must_be_able_to_ask(yes)
-    async with session.working(campaign, wait=wait) as opened:
+    # On a cluster whoever sends is on another machine, and is not waited for: what it has claimed is sent.
+    opening: AbstractAsyncContextManager[CampaignView] = (
+        session.viewing(campaign) if session.settings.is_cluster else session.working(campaign, wait=wait)
+    )
+    async with opening as opened:
         planned = rows_of_all_files(await opened.status())[RowState.planned]
         if not planned:
             say("no row waits: there is nothing to cancel", "yellow")

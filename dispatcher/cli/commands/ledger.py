@@ -1,23 +1,40 @@
-"""`ledger backup` and `ledger move`: the ledger as a file."""
+"""`ledger`: backed up, moved, copied to a server, made there, checked; and the rate that an account has in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dispatcher.cli import options
-from dispatcher.cli.render.terminal import print_line, say
+from dispatcher.cli.render.terminal import print_json, print_line, say
 from dispatcher.errors import ExitCode
+from dispatcher.plurals import counted
+
+if TYPE_CHECKING:
+    from dispatcher.ledger import LedgerHealth
 
 BACKUP_EPILOG = options.examples(
     ("dispatcher ledger backup /backup/ledger.sqlite3", "also while a campaign runs"),
     ('dispatcher ledger backup "/backup/$(date +%F).sqlite3"', "for cron"),
 )
 MOVE_EPILOG = options.examples(("dispatcher ledger move .dispatcher", "what an earlier version made in this folder"))
+COPY_EPILOG = options.examples(
+    ("dispatcher ledger migrate", "first: makes the tables on the server that \\[state] url names"),
+    ("dispatcher ledger copy", "then: your ledger, to there"),
+)
+MIGRATE_EPILOG = options.examples(
+    ("dispatcher ledger migrate", "as the database's owner"),
+    ("dispatcher ledger migrate --accept-history", "after a restore, or once a standby was promoted"),
+)
+CHECK_EPILOG = options.examples("dispatcher ledger check", ("dispatcher ledger check --json", "for scripts"))
+RATE_EPILOG = options.examples(
+    ("dispatcher ledger rate", "what the account may, and what it does"),
+    ("dispatcher ledger rate 20", "for every machine, from now on"),
+)
 
-app = typer.Typer(no_args_is_help=True, help="Back the ledger up, and move it to where all folders share it.")
+app = typer.Typer(no_args_is_help=True, help="Back the ledger up, check it, and take it to a server or another folder.")
 
 
 @app.command(epilog=BACKUP_EPILOG)
@@ -31,6 +48,7 @@ async def backup(
 
     The copy is a whole ledger, checked; only its owner may read it. A plain `cp` of a ledger in use may miss its last
     minutes. To go on with a copy, put it where the ledger was: whoever was contacted since then is looked up at Studio.
+    A ledger on PostgreSQL is backed up by that: the command is told.
     """
     from dispatcher.ledger import back_up_ledger
 
@@ -56,3 +74,126 @@ async def move(
 
     print_line(str(await move_ledger(folder, session.settings.state)))
     return ExitCode.OK
+
+
+@app.command(epilog=COPY_EPILOG)
+@options.reads_settings("account.base_url", "state.dir")
+async def copy(
+    session: options.Session,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", help="The folder of the ledger that is copied.", show_default="your ledger's"
+        ),
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Put U+FFFD for what a server cannot store in a text by which nothing is told."),
+    ] = False,
+    json: options.Json = False,
+) -> int:
+    """Copy your ledger to the server that [state] url names, whole and checked; from then on only that is used.
+
+    Nothing may be in flight, and the server must have no campaigns yet. Interrupted, the next call goes on. What stays
+    behind is kept under another name, and a note there keeps anybody from starting with an empty ledger.
+    """
+    from dispatcher.campaign.forgetting import Progress
+    from dispatcher.cli.render.progress import working
+    from dispatcher.ledger import copy_ledger
+
+    settings, progress = session.settings, Progress()
+    progress.begin("looking")
+
+    def tell(what: str, done: int, total: int) -> None:
+        progress.begin(what)
+        progress.tell(done, total)
+
+    async with working(lambda: (progress.what, progress.done, progress.total)):
+        copied = await copy_ledger(settings.state, tell, folder=from_, replace=replace, loopback=settings.is_loopback)
+    if json:
+        print_json(
+            {
+                "ledger": settings.state.shown_url,
+                "rows": copied.rows,
+                "rows_before": copied.rows_before,
+                "duration_s": round(copied.duration_s, 3),
+                "replaced": copied.replaced,
+                "aside": str(copied.aside),
+            }
+        )
+        return ExitCode.OK
+    speed = (copied.rows - copied.rows_before) / max(copied.duration_s, 0.001)
+    before = f", {copied.rows_before:,} of them by an earlier call" if copied.rows_before else ""
+    say(f"{counted(copied.rows, 'row')} of its tables{before}; {speed:,.0f} a second, checked", "bright_black")
+    if copied.replaced:
+        say(f"{counted(copied.replaced, 'text')} had what cannot be stored there, and has � for it now", "yellow")
+    say(f"the old ledger is {copied.aside} now, and nothing is sent by it any more", whole=True)
+    say("it holds everybody's numbers: remove it once you trust the new one", "yellow")
+    print_line(settings.state.shown_url)
+    return ExitCode.OK
+
+
+@app.command(epilog=MIGRATE_EPILOG)
+@options.reads_settings()
+async def migrate(
+    session: options.Session,
+    accept_history: Annotated[
+        bool,
+        typer.Option("--accept-history", help="Go on with a database that was restored, or is a promoted standby."),
+    ] = False,
+) -> int:
+    """Make the ledger's tables on the server that [state] url names, or bring them up to date.
+
+    Also those of the job queue, and, where you may, the roles dispatcher_owner, dispatcher_worker and
+    dispatcher_reader; else what is to be run by somebody who may is printed.
+    """
+    from dispatcher.ledger import migrate_ledger
+
+    raise NotImplementedError
+
+
+@app.command(epilog=CHECK_EPILOG)
+@options.reads_settings("account.base_url", "state.dir")
+async def check(session: options.Session, json: options.Json = False) -> int:
+    """Look through the whole ledger: whether it is sound, row by row, and whether what is written to it will last.
+
+    Nothing is changed. It may take a minute for millions of rows, also while a campaign runs.
+    """
+    from dispatcher.campaign.forgetting import Progress
+    from dispatcher.cli.render.progress import working
+    from dispatcher.ledger import check_ledger
+
+    settings, progress = session.settings, Progress()
+    progress.begin("checking the ledger")
+    async with working(lambda: (progress.what, progress.done, progress.total)):
+        health = await check_ledger(settings.state, progress.tell, loopback=settings.is_loopback)
+    if health is None:
+        return _none(json=json)
+    problems = [*health.problems, *([str(health.key_lost)] if health.key_lost else [])]
+    if json:
+        print_json({"ok": not problems, **_object(health), "problems": problems})
+    else:
+        say(f"{health.location}, version {health.version}, {health.size_bytes / (1 << 20):,.1f} MiB", whole=True)
+        say(health.kept_by)
+        for problem in problems:
+            say(problem, "bold red")
+        print_line("not sound" if problems else f"sound: {counted(health.campaigns, 'campaign')}")
+    return ExitCode.USAGE if problems else ExitCode.OK
+
+
+def _none(*, json: bool) -> int:
+    if json:
+        print_json({"ok": True, "ledger": None, "problems": []})
+    else:
+        print_line("no ledger yet: it knows nobody")
+    return ExitCode.OK
+
+
+def _object(health: LedgerHealth) -> dict[str, object]:
+    return {
+        "ledger": health.location,
+        "version": health.version,
+        "size_bytes": health.size_bytes,
+        "campaigns": health.campaigns,
+        "kept_by": health.kept_by,
+    }

@@ -71,6 +71,7 @@ async def resume(
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     waits = launching.waits_for_hours(wait_until_done, json)
     answers.know(campaign=campaign)
+    wait = wait or session.settings.is_cluster  # a worker makes room for whoever plans
     async with session.working(campaign, wait=wait) as opened, launching.answered(opened):
         if unless_paused:
             await opened.check_not_paused()
@@ -97,6 +98,7 @@ async def resume(
             extra=extra,
             repeats=max(extra, left_out.contacted),
             suppressed=left_out.suppressed,
+            waits=waits,
             before=before,
         )
     return await launching.until_done(session, campaign, launched, launch, waits=waits, as_json=json)

@@ -108,6 +108,7 @@ async def retry(
     prepared = launching.prepare(session, report=report, overwrite=overwrite, limit=limit, yes=yes, again=again)
     waits = launching.waits_for_hours(wait_until_done, json)
     answers.know(campaign=campaign)
+    wait = wait or session.settings.is_cluster  # a worker makes room for whoever plans
     async with session.working(campaign, wait=wait) as opened, launching.answered(opened):
         await opened.check_not_paused()
         if unknown:
@@ -129,6 +130,7 @@ async def retry(
                 extra=count,
                 repeats=left_out.contacted,
                 suppressed=left_out.suppressed,
+                waits=waits,
                 risked=await opened.count_unknown() if unknown else 0,
                 before=lambda: plan_again(opened, choice, most),
             )

@@ -112,9 +112,11 @@ async def run(
     waits = launching.waits_for_hours(wait_until_done, json)
     planning = into.plan_options(again=again, add=add, guard=yes and not remove)
     answers.know(campaign=into.name)
+    wait = wait or session.settings.is_cluster  # a worker makes room for whoever plans
     async with session.working(into.name, create=True, wait=wait) as opened, launching.answered(opened):
         launch = await prepared(opened)
-        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=not no_preflight)
+        check = not no_preflight and session.may_ask
+        repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=check)
         launched = await launching.send(
             opened,
             launch,
@@ -122,5 +124,6 @@ async def run(
             as_json=json,
             repeats=repeats if again else 0,
             removal_agreed=True,
+            waits=waits,
         )
     return await launching.until_done(session, into.name, launched, launch, waits=waits, as_json=json)

@@ -12,6 +12,7 @@ from dispatcher.cli.render.campaign import (
     identity,
     print_status_object,
     say_next_steps,
+    sender_pairs,
     state_text,
     status_lines,
     waiting_pairs,
@@ -47,12 +48,15 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
         status, inputs = await campaign.status(), await campaign.inputs()
         reasons = await campaign.reasons()
         waiting = [] if status.running else await campaign.waiting()
+        is_cluster = campaign.settings.is_cluster
+        sender = sender_pairs(status, is_busy=await campaign.is_busy()) if is_cluster else []
     if as_json:
         print_status_object(status, reasons, session.settings, waiting)
         return ExitCode.OK
     lines = [
         ("campaign", Text(status.campaign.name, style="bold")),
         ("state", state_text(status)),
+        *sender,
         *identity(status.campaign),
     ]
     if inputs:
@@ -61,7 +65,7 @@ async def _one(session: options.Session, name: str, as_json: bool) -> ExitCode:
         lines.append(("started", time_text(status.first_started_at_ms)))
     lines += [*status_lines(status, status.report_path), *waiting_pairs(waiting)]
     print_pairs(lines)
-    say_next_steps(name, status)
+    say_next_steps(name, status, by_workers=is_cluster)
     return ExitCode.OK
 
 

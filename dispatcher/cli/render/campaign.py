@@ -101,7 +101,9 @@ def outlook(
 
     lines = [("campaign", Text(campaign.name, style="bold")), *identity(campaign.record)]
     lines.append(("ledger", place_text(ahead.ledger)))
-    if ahead.due_ms is not None:
+    if campaign.settings.is_cluster and ahead.most:
+        lines.append(("sent by", "the cluster's workers, also once this command has ended"))
+    elif ahead.due_ms is not None and not campaign.settings.is_cluster:
         lines.append(("server", Text(f"{due_text(ahead.due_ms)}; what is sent here it does not send", style="yellow")))
     if ahead.most:
         lines.append(("to send", Text(counted(ahead.most, "row"), style="bold")))
@@ -287,11 +289,11 @@ def status_lines(status: CampaignStatus, report: str | None) -> list[tuple[str, 
     return lines
 
 
-def say_next_steps(name: str, status: CampaignStatus) -> None:
-    """What to do next, one command a line."""
+def say_next_steps(name: str, status: CampaignStatus, *, by_workers: bool = False) -> None:
+    """What to do next, one command a line. `by_workers`: the ledger is a cluster's."""
     from dispatcher.campaign.next_steps import next_steps
 
-    for step in next_steps(name, status):
+    for step in next_steps(name, status, by_workers=by_workers):
         say_step(step)
 
 
@@ -328,6 +330,19 @@ def state_text(status: CampaignStatus) -> Text:
     elif status.stop_reason:
         text.append(f" ({status.stop_reason})", style="bright_black")
     return text
+
+
+def sender_pairs(status: CampaignStatus, *, is_busy: bool) -> list[tuple[str, Text | str]]:
+    """On a cluster: which host sends it, how fast it may, and what for it waits. `is_busy`: its account is held."""
+    run = status.run
+    if not status.running or run is None:
+        return [("account", "busy: somebody plans, or sends another campaign")] if is_busy else []
+    rate = f", {rate_text(run.rate_per_s)} allowed" if run.rate_per_s is not None else ""
+    lines: list[tuple[str, Text | str]] = [("sent by", f"{visible(run.host) or 'a host that is not known'}{rate}")]
+    if run.waits:
+        until = f", until {time_text(run.waits_until_ms)}" if run.waits_until_ms is not None else ""
+        lines.append(("waits", Text(f"{visible(run.waits)}{until}", style="yellow")))
+    return lines
 
 
 def due_text(due_ms: int) -> str:

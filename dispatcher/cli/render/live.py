@@ -15,7 +15,7 @@ from rich.text import Text
 from dispatcher.cli.render.campaign import waiting_lines
 from dispatcher.cli.render.numbers import clock_text, rate_text
 from dispatcher.cli.render.progress import REDRAW_S, beside
-from dispatcher.cli.render.terminal import STATE_STYLES, err, say
+from dispatcher.cli.render.terminal import STATE_STYLES, err, say, visible
 from dispatcher.clock import now_ms
 from dispatcher.events import Phase
 from dispatcher.model import RowState
@@ -33,6 +33,7 @@ _GAP = "   "
 _PHASES = {
     Phase.planning: "reading",
     Phase.sending: "sending",
+    Phase.watching: "its workers send it",
     Phase.reconciling: "looking up unknown rows",
     Phase.looking_back: "looking for people reached elsewhere",
     Phase.tracking: "tracking",
@@ -81,6 +82,8 @@ def _title(now: Snapshot, width: int) -> Table:
 
 
 def _phase_text(now: Snapshot) -> str:
+    if now.phase is Phase.watching and now.sent_by is not None:
+        return f"sent by {visible(now.sent_by)}"
     return "stopped" if now.phase is Phase.finished and now.stop_reason is not None else _PHASES[now.phase]
 
 

@@ -25,7 +25,7 @@ LEFT_OVER_S = 3600.0
 #: SQLite's steps between two calls of `progress`.
 _STEPS = 200_000
 #: Files that this program has set aside, and that hold ledgers of their own.
-_ASIDE = ("moved-", "rescued-")
+_ASIDE = ("moved-", "rescued-", "copied-")
 
 
 def clean(folder: Path, progress: Callable[[int, int], None]) -> list[Path]:

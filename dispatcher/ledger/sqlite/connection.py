@@ -12,7 +12,7 @@ from dispatcher.durable import sync_folder
 from dispatcher.errors import CampaignNotFound, LedgerCorrupt, LedgerError, LedgerTooNew
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.ledger.sqlite.failures import is_busy, mapped, mapped_os
-from dispatcher.ledger.sqlite.key import Pseudonyms
+from dispatcher.ledger.sqlite.key import KeyReader, Pseudonyms, key_of
 from dispatcher.ledger.sqlite.queries import queries, statements
 from dispatcher.ledger.sqlite.upgraded import KEPT_S, forget_copies, keep_copy
 from dispatcher.ledger.striking import struck
@@ -94,7 +94,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, cached_statements=256)
     try:
         version = file_version(db)
-        lend_functions(db, path.parent)
+        lend_functions(db, key_of(path.parent))
         # Every intent must survive a power cut. With synchronous = NORMAL a commit to the WAL may be lost
         # (sqlite.org/pragma.html#pragma_synchronous), and a lost intent is a message sent twice. EXTRA is FULL and also
         # syncs the folder when a new file's first journal is deleted: one that came back would empty the file.
@@ -174,9 +174,9 @@ def upgrade(db: sqlite3.Connection, before: Callable[[int], None] = lambda versi
         raise
 
 
-def lend_functions(db: sqlite3.Connection, folder: Path) -> None:
-    """What queries and migrations need that SQL cannot say. `folder`: where the key of who is forgotten lies."""
-    db.create_function("pseudonym", 1, Pseudonyms(folder), deterministic=True)
+def lend_functions(db: sqlite3.Connection, key: KeyReader) -> None:
+    """What queries and migrations need that SQL cannot say. `key`: that of who is forgotten."""
+    db.create_function("pseudonym", 1, Pseudonyms(key), deterministic=True)
     db.create_function("struck", 2, struck, deterministic=True)
     db.create_function(
         "contact_of", 1, lambda address: None if address is None else contact_of(address), deterministic=True

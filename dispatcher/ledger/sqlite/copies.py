@@ -72,14 +72,14 @@ def move(folder: Path, target_folder: Path) -> Path:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=5.0)) as held:
             # Nothing is written there from here on.
             held.execute("BEGIN IMMEDIATE")
-            _check_unused(held, folder)
+            check_unused(held, folder)
             _take_key_along(folder, target_folder)
             with _copied(path, target_folder) as copy:
                 os.link(copy, target)  # unlike a rename it fails where another process was faster
                 sync_folder(target_folder)
             path.rename(path.with_name(MOVED_NAME))
             held.execute("ROLLBACK")
-        _take_log_along(path)
+        take_log_along(path, MOVED_NAME)
     return target
 
 
@@ -98,11 +98,11 @@ def _take_key_along(folder: Path, target_folder: Path) -> None:
         copy_key(key, target)
 
 
-def _take_log_along(path: Path) -> None:
-    """A log that is left belongs to the file that has another name now; without one it belongs to none."""
+def take_log_along(path: Path, name: str) -> None:
+    """A log that is left belongs to the file, which has that name now; without one it belongs to none."""
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
-        log.rename(log.with_name(f"{MOVED_NAME}-wal"))
+        log.rename(log.with_name(f"{name}-wal"))
     log.unlink(missing_ok=True)
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
 
@@ -115,7 +115,8 @@ def _existing(folder: Path) -> Path:
     return path
 
 
-def _check_unused(db: sqlite3.Connection, folder: Path) -> None:
+def check_unused(db: sqlite3.Connection, folder: Path) -> None:
+    """Raises: AccountLocked: the lease of an account is held."""
     for number, (account_sid, base_url) in enumerate(db.execute(queries()["account_list"]).fetchall()):
         if is_held(folder, Account(account_id=number, account_sid=account_sid, base_url=base_url)):
             raise AccountLocked("a process is sending with this ledger", fix=Advice("wait until it has finished"))

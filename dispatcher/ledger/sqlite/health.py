@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.errors import LedgerKeyLost
 from dispatcher.ledger import pseudonyms
+from dispatcher.ledger.health import LedgerHealth, Looking
+from dispatcher.ledger.soundness import unsound
 from dispatcher.ledger.sqlite.connection import (
     APPLICATION_ID,
     FILE_NAME,
@@ -17,6 +17,7 @@ from dispatcher.ledger.sqlite.connection import (
     lend_functions,
 )
 from dispatcher.ledger.sqlite.failures import mapped
+from dispatcher.ledger.sqlite.key import key_of
 from dispatcher.ledger.sqlite.queries import queries
 
 #: Problems that are worth reading.
@@ -25,28 +26,10 @@ PROBLEMS_MAX = 5
 _FORGETS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerHealth:
-    """What was found of a ledger, looked at without changing it."""
-
-    #: Where it lies, for people.
-    location: str
-    size_bytes: int
-    #: The schema's version, and the one that this program writes.
-    version: int
-    version_known: int
-    campaigns: int
-    #: When the first of them was made; None: there is none.
-    since_ms: int | None
-    #: Empty where it is whole.
-    problems: tuple[str, ...]
-    #: What is wrong where people were forgotten, and cannot be told again.
-    key_lost: LedgerKeyLost | None = None
-
-
-def ledger_health(state_dir: Path) -> LedgerHealth | None:
+def ledger_health(state_dir: Path, looking: Looking | None = None) -> LedgerHealth | None:
     """Read the whole file and check its structure (SQLite's quick_check); None where there is no ledger. Blocking.
 
+    `looking`: and what it says, row by row; called with how far that is.
     Raises: LedgerCorrupt, LedgerUnwritable, LedgerError: it cannot even be read.
     """
     path = state_dir / FILE_NAME
@@ -62,6 +45,9 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
                 problems.insert(0, "the file is another program's, not a ledger")
             campaigns = 0 if problems else len(db.execute(queries()["campaign_list"]).fetchall())
             (since_ms,) = (None,) if problems else db.execute(queries()["ledger_since"]).fetchone()
+            if looking is not None and not problems and version == SCHEMA_VERSION:
+                db.execute("BEGIN")
+                problems = list(unsound(lambda sql: db.execute(sql).fetchall(), looking))
             is_key_lost = not problems and version >= _FORGETS and _is_key_lost(db, state_dir)
     except sqlite3.Error as error:
         raise mapped(error) from error
@@ -73,11 +59,12 @@ def ledger_health(state_dir: Path) -> LedgerHealth | None:
         campaigns=campaigns,
         since_ms=since_ms,
         problems=tuple(problems),
+        kept_by=f"SQLite {sqlite3.sqlite_version}, WAL, synchronous = EXTRA",
         key_lost=pseudonyms.key_lost() if is_key_lost else None,
     )
 
 
 def _is_key_lost(db: sqlite3.Connection, state_dir: Path) -> bool:
-    lend_functions(db, state_dir)
+    lend_functions(db, key_of(state_dir))
     found = db.execute(queries()["erasure_key"]).fetchone()
     return found is not None and not found[0]

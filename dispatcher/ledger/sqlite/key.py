@@ -10,27 +10,37 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from dispatcher.durable import sync_folder
 from dispatcher.ledger.sqlite.failures import mapped_os
 from dispatcher.model import pseudonym_of
 
 KEY_NAME = "forgotten.key"
+#: Where the key is read when somebody needs it; None: there is none.
+KeyReader: TypeAlias = Callable[[], bytes | None]
 _BYTES = 32
 
 
 class Pseudonyms:
-    """What stands for texts once they are forgotten, by the key of a folder; None: it has none."""
+    """What stands for texts once they are forgotten, by a key that is read when it is needed; None: there is none."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / KEY_NAME
+    def __init__(self, key: KeyReader) -> None:
+        self._read = key
         self._key: bytes | None = None
 
     def __call__(self, text: str | None) -> str | None:
         if self._key is None:
-            self._key = read_key(self._path)
+            self._key = self._read()
         return None if text is None or self._key is None else pseudonym_of(text, self._key)
+
+
+def key_of(folder: Path) -> KeyReader:
+    """Reads the key of a ledger's folder."""
+    return partial(read_key, folder / KEY_NAME)
 
 
 def read_key(path: Path) -> bytes | None:

@@ -28,7 +28,7 @@ from dispatcher.ledger.sqlite.holder import holder
 from dispatcher.ledger.sqlite.key import make_key
 from dispatcher.ledger.sqlite.presence import Presence
 from dispatcher.ledger.sqlite.reader import reader
-from dispatcher.ledger.sqlite.rehearsal import rehearse, reopen
+from dispatcher.ledger.sqlite.rehearsal import Elsewhere, rehearse, reopen
 from dispatcher.ledger.sqlite.writer import Writer
 from dispatcher.ledger.store import Store
 
@@ -49,6 +49,10 @@ class _SqliteStore(Store):
         await asyncio.to_thread(self._writer.close)
 
     async def _do(self, work: Callable[[Db], T]) -> T:
+        return await self._writer.do(work)
+
+    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False) -> T:
+        # One writer for the whole file, and the lease's locks are the system's: they end with whoever holds them.
         return await self._writer.do(work)
 
     async def _read(self, work: Callable[[Db], T]) -> T:
@@ -119,16 +123,16 @@ class SqliteRehearsal(_SqliteStore):
 
     @classmethod
     def open(
-        cls, state_dir: Path, campaign: str, repeat_after_ms: int = 0, scratch: Path | None = None
+        cls, ledger: Path | Elsewhere, campaign: str, repeat_after_ms: int = 0, scratch: Path | None = None
     ) -> SqliteRehearsal:
-        """Copy the campaign out of the ledger of a state folder. Blocking. Raises: as `rehearse`."""
+        """Copy the campaign out of the ledger of a state folder, or another one. Blocking. Raises: as `rehearse`."""
         since_ms = now_ms() - repeat_after_ms - RUN_SLACK_MS if repeat_after_ms else None
-        return cls(rehearse(state_dir, campaign, since_ms, scratch))
+        return cls(rehearse(ledger, campaign, since_ms, scratch))
 
     @classmethod
-    def reopen(cls, state_dir: Path, scratch: Path) -> SqliteRehearsal:
+    def reopen(cls, ledger: Path | Elsewhere, scratch: Path) -> SqliteRehearsal:
         """A rehearsal that was kept, as it was left. Blocking; a few ms. Raises: as `rehearsal.reopen`."""
-        return cls(reopen(state_dir, scratch))
+        return cls(reopen(ledger, scratch))
 
     @property
     def location(self) -> str:

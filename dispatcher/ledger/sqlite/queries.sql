@@ -1171,8 +1171,8 @@ SELECT coalesce(sum(requests), 0), coalesce(sum(throttled), 0), coalesce(max(wor
 FROM runs WHERE campaign_id = :campaign_id;
 
 -- name: run_latest
-SELECT window_limit, stopped_at_ms, stop_reason, runs.epoch = accounts.epoch FROM runs JOIN accounts USING (account_id)
-WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
+SELECT window_limit, stopped_at_ms, stop_reason, runs.epoch = accounts.epoch, run_id, '', NULL, NULL, NULL
+FROM runs JOIN accounts USING (account_id) WHERE campaign_id = :campaign_id ORDER BY run_id DESC LIMIT 1;
 
 -- name: report_rows
 -- In the order of records.ReportRow's fields.
@@ -1433,12 +1433,14 @@ DELETE FROM contacts
 WHERE account_id = :account_id AND contact >= 'hmac:' AND contact < 'hmac;' AND campaign_id = :campaign_id
   AND CASE row_key WHEN '' THEN contact ELSE row_key END IN (SELECT pseudonym FROM temp.restored);
 
+-- name: restored_identities
+SELECT coalesce(r.identity, r.row_id), t.row_key FROM temp.restored AS t CROSS JOIN rows AS r ON r.row_id = t.old_id;
+
 -- name: restored_ids
--- An id that has travelled in a request of which it was not known for a time what became of it.
-UPDATE attempts SET dispatch_id = made_id(:account_sid, :flow_sid, :campaign, t.row_key)
-FROM (SELECT t.row_key, coalesce(r.identity, r.row_id) AS identity FROM temp.restored AS t CROSS JOIN rows AS r ON r.row_id = t.old_id) AS t
-WHERE attempts.row_id = t.identity AND attempts.absence IS NOT NULL
-  AND attempts.dispatch_id = pseudonym(made_id(:account_sid, :flow_sid, :campaign, t.row_key));
+-- Each of {values}: the row's identity, the id that its requests had. One that has travelled in a request of which it was not known
+-- for a time what became of it.
+UPDATE attempts SET dispatch_id = v.column2 FROM (VALUES {values}) AS v
+WHERE attempts.row_id = v.column1 AND attempts.absence IS NOT NULL AND attempts.dispatch_id = pseudonym(v.column2);
 
 -- name: restored_canary
 UPDATE canaries SET row_keys = (

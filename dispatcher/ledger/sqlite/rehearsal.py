@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.named_sql import named_sql
 from dispatcher.ledger.sqlite.connection import (
     APPLICATION_ID,
     FILE_NAME,
@@ -26,6 +29,7 @@ from dispatcher.ledger.sqlite.connection import (
     upgrade,
 )
 from dispatcher.ledger.sqlite.failures import mapped, mapped_os
+from dispatcher.ledger.sqlite.key import KeyReader, key_of
 from dispatcher.ledger.sqlite.queries import queries
 
 #: What is copied, in this order, and by which query: the accounts and the campaigns' names, and one campaign's rows.
@@ -54,9 +58,24 @@ TABLES = [
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
-def rehearse(state_dir: Path, campaign: str, since_ms: int | None, scratch: Path | None = None) -> sqlite3.Connection:
+class Elsewhere(Protocol):
+    """A ledger that is no file of this machine's. Raises: LedgerError."""
+
+    def tables(
+        self, campaign: str, since_ms: int | None, columns: Mapping[str, Sequence[str]]
+    ) -> Generator[tuple[str, Sequence[Sequence[Any]]], None, None]:
+        """What it knows of a campaign, as of one moment: of each table in `columns` these columns of some rows."""
+
+    def key(self) -> bytes | None:
+        """By which forgotten people are told; None: there is none."""
+
+
+def rehearse(
+    ledger: Path | Elsewhere, campaign: str, since_ms: int | None, scratch: Path | None = None
+) -> sqlite3.Connection:
     """A private temporary database with what the ledger knows of a campaign; empty where that is nothing. Blocking.
 
+    `ledger`: its folder, or one that is no file.
     Of other campaigns what tells whom they have reached after `since_ms`; None: nothing.
     SQLite removes the file's name as soon as it is open: whatever kills the process, nothing is left. With `scratch` it
     is made anew under that name, for this user alone, and stays; a file that was there is removed first.
@@ -67,10 +86,11 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int | None, scratch: Path
         if scratch is not None:
             _make_empty(scratch)
         # "": a temporary file without a name (sqlite.org/inmemorydb.html#temp_db).
-        db = _open(scratch.resolve().as_uri() if scratch else "", state_dir)
+        db = _open(scratch.resolve().as_uri() if scratch else "", _key_of(ledger))
         try:
-            path = state_dir / FILE_NAME
-            if path.exists():
+            if not isinstance(ledger, Path):
+                _fill(ledger, campaign, since_ms, db)
+            elif (path := ledger / FILE_NAME).exists():
                 check_not_cut(path)
                 _copy(path, campaign, since_ms, db)
             upgrade(db)
@@ -86,7 +106,7 @@ def rehearse(state_dir: Path, campaign: str, since_ms: int | None, scratch: Path
     return db
 
 
-def reopen(state_dir: Path, scratch: Path) -> sqlite3.Connection:
+def reopen(ledger: Path | Elsewhere, scratch: Path) -> sqlite3.Connection:
     """A database that `rehearse` has kept, as it was left. Blocking; a few ms.
 
     Raises: LedgerError: it is not there, or was never whole; LedgerCorrupt, LedgerTooNew, LedgerUnwritable.
@@ -95,7 +115,7 @@ def reopen(state_dir: Path, scratch: Path) -> sqlite3.Connection:
     try:
         if not scratch.is_file():
             raise _gone()
-        db = _open(f"{scratch.resolve().as_uri()}?mode=rw", state_dir)
+        db = _open(f"{scratch.resolve().as_uri()}?mode=rw", _key_of(ledger))
         try:
             version = file_version(db)
             if version == 0:
@@ -121,10 +141,14 @@ def remove(scratch: Path) -> None:
         raise mapped_os(error) from error
 
 
-def _open(uri: str, state_dir: Path) -> sqlite3.Connection:
+def _key_of(ledger: Path | Elsewhere) -> KeyReader:
+    return key_of(ledger) if isinstance(ledger, Path) else ledger.key
+
+
+def _open(uri: str, key: KeyReader) -> sqlite3.Connection:
     db = sqlite3.connect(uri, isolation_level=None, check_same_thread=False, uri=True, cached_statements=256)
     try:
-        lend_functions(db, state_dir)
+        lend_functions(db, key)
         db.execute("PRAGMA foreign_keys = OFF")  # a campaign whose latest file is not copied
         db.execute("PRAGMA synchronous = OFF")
     except BaseException:
@@ -170,3 +194,32 @@ def _copy(path: Path, campaign: str, since_ms: int | None, db: sqlite3.Connectio
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("COMMIT")
     db.execute("DETACH source")
+
+
+def _fill(ledger: Elsewhere, campaign: str, since_ms: int | None, db: sqlite3.Connection) -> None:
+    """Make the tables of this program's version, and bring the campaign's rows over."""
+    sql, copying = queries(), named_sql("dispatcher.ledger.sqlite", "copying.sql")
+    with contextlib.closing(sqlite3.connect("", isolation_level=None)) as empty:
+        lend_functions(empty, lambda: None)
+        upgrade(empty)
+        made = empty.execute(copying["made"]).fetchall()
+        # Those of people are made anew from the rows that are here.
+        wanted = [table for table in TABLES if table != "contacts"]
+        columns = {
+            table: [name for name, _ in empty.execute(copying["columns"].format(table=table))] for table in wanted
+        }
+    db.execute("BEGIN")
+    for kind, statement in made:
+        if kind == "table":
+            db.execute(statement)
+    with contextlib.closing(ledger.tables(campaign, since_ms, columns)) as found:
+        for table, rows in found:
+            names, holes = ", ".join(f'"{name}"' for name in columns[table]), ", ".join("?" * len(columns[table]))
+            db.executemany(copying["put"].format(table=table, columns=names, holes=holes), rows)
+    db.execute(sql["rehearsal_contacts"])
+    for kind, statement in made:
+        if kind != "table":
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute("COMMIT")

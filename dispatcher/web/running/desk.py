@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dispatcher import clock
 from dispatcher.campaign.register import Register
+from dispatcher.campaign.turns import Came, Outcome
 from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, LookCutShort, SettingsError
 from dispatcher.ledger.identity import canonical_sid, canonical_url
 from dispatcher.model import Pause, PausedBy
@@ -18,7 +19,6 @@ from dispatcher.web.running.errors import FlowChanged, SomebodyWasFirst
 from dispatcher.web.running.line import Line
 from dispatcher.web.running.restart import held_as_late
 from dispatcher.web.running.standing import Entry, Stand, ready, stand
-from dispatcher.web.running.turn import Came, Outcome
 from dispatcher.web.store import AuditLine, Draft, Stage, Store
 from dispatcher.web.words import words_of
 

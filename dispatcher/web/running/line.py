@@ -8,10 +8,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from dispatcher.campaign.turns import Came, Outcome
 from dispatcher.errors import AccountLocked, DispatcherError
 from dispatcher.web.running.errors import AccountBusy, MakesRoom, ServerStops
 from dispatcher.web.running.standing import Entry
-from dispatcher.web.running.turn import Came, Outcome, Share, Turn
+from dispatcher.web.running.turn import Share, Turn
 
 T = TypeVar("T")
 

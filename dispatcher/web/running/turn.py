@@ -9,52 +9,26 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dispatcher.campaign import Campaign, open_campaign
-from dispatcher.campaign.flow_check import stop_unless_flow_fits
-from dispatcher.campaign.launch import LaunchOptions, launch
+from dispatcher.campaign.launch import LaunchOptions
 from dispatcher.campaign.planning import PlanOptions
-from dispatcher.errors import AccountLocked, CampaignPaused, DispatcherError, LeaseLost, LookCutShort
+from dispatcher.campaign.turns import Came, Outcome, ended_by, outcome_of, take_turn
+from dispatcher.errors import DispatcherError, LookCutShort
 from dispatcher.events import EventBus
-from dispatcher.model import RowState
-from dispatcher.plurals import counted
 from dispatcher.web.running.errors import FileGone, FlowChanged, MoreThanConfirmed
 from dispatcher.web.store import Draft, Store
 
 if TYPE_CHECKING:
     from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
-    from dispatcher.ledger.records import CampaignStatus
     from dispatcher.web.accounts import AccountSettings
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-
-
-class Came(StrEnum):
-    """What a turn came to, as far as its account's line goes on differently."""
-
-    #: It has ended, or waits for its next time: the ledger says which.
-    ended = "ended"
-    #: Somebody has stopped it: a pause, the server, something else on the account.
-    stopped = "stopped"
-    #: Another program works for the account.
-    locked = "locked"
-    #: A person has to look: `error` says why.
-    failed = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a turn ended."""
-
-    came: Came
-    error: DispatcherError | None = None
 
 
 class Share(Protocol):
@@ -98,30 +72,12 @@ class Turn:
     async def run(self) -> Outcome:
         """Take it. Never raises but for its cancellation."""
         try:
-            launched = await self._go()
-        except (AccountLocked, LeaseLost) as error:
-            return Outcome(came=Came.locked, error=error)
+            return outcome_of(await self._go(), self._stopping)
         except DispatcherError as error:
-            return self._ended_by(error)
+            return ended_by(error, self._stopping)
         except Exception:
             logger.exception("a bug ended a turn of campaign %s", self.draft.draft_id)
             return Outcome(came=Came.failed, error=DispatcherError())
-        if launched.result.error is not None:
-            return self._ended_by(launched.result.error)
-        if launched.result.reconcile_error is not None:
-            return Outcome(came=Came.failed, error=launched.result.reconcile_error)
-        left = launched.result.remaining
-        if left:
-            are = counted(left, "contact was", "contacts were")
-            return Outcome(came=Came.failed, error=DispatcherError(f"{are} not reached, as often as it was tried"))
-        return Outcome(came=Came.ended)
-
-    def _ended_by(self, error: DispatcherError) -> Outcome:
-        if isinstance(error, LeaseLost | AccountLocked):
-            return Outcome(came=Came.locked, error=error)
-        if error is self._stopping or isinstance(error, CampaignPaused):
-            return Outcome(came=Came.stopped, error=error)
-        return Outcome(came=Came.failed, error=error)
 
     async def _go(self) -> Launched:
         sends = await self._share.settings_of(self.draft)
@@ -130,21 +86,14 @@ class Turn:
             open_campaign(self.draft.name, sends.settings, credentials, bus=self.bus, wait=False)
         ) as campaign:
             await self._plan(campaign)
-            await self._step(campaign.check_not_paused)
-            if _waits(await campaign.status()):
-                await self._step(lambda: stop_unless_flow_fits(campaign, lambda _: None))
-                self._check_revision(campaign.seen_revision)
-            left_out = await self._step(campaign.count_left_out)
             path = self._share.report_path(self.draft.draft_id)
-            options = LaunchOptions(report=path, whole_campaign=True, again=self.draft.again, report_all=True)
-            return await launch(
+            return await take_turn(
                 campaign,
-                options,
+                LaunchOptions(report=path, whole_campaign=True, again=self.draft.again, report_all=True),
+                check=self._check,
                 confirm=self._confirm,
-                repeats=left_out.contacted,
-                suppressed=left_out.suppressed,
+                seen_revision=self._check_revision,
                 may_look_short=_told if self._share.may_look_short(self.draft.draft_id) else None,
-                shown=self._checked,
             )
 
     @contextlib.asynccontextmanager
@@ -172,12 +121,6 @@ class Turn:
         """Do this unless it is to stop: a stop reaches only what runs, and not what comes next."""
         self._check()
         return await work()
-
-    @contextlib.asynccontextmanager
-    async def _checked(self) -> AsyncIterator[None]:
-        """The last moment before it sends."""
-        self._check()
-        yield
 
     def _check(self) -> None:
         """Raises: why it is to stop."""
@@ -211,7 +154,3 @@ async def _planned(store: Store, draft: Draft) -> Draft:
         if found is None or found.planned != draft.planned:
             raise FileGone
         draft = found
-
-
-def _waits(status: CampaignStatus) -> bool:
-    return any(status.rows[state] or status.earlier_rows.get(state) for state in (RowState.planned, RowState.sending))

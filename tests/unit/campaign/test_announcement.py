@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dispatcher.campaign.announcement import announcing, is_news, kind_of
+from dispatcher.campaign.handing import HandedOver
 from dispatcher.campaign.result import RunResult
 from dispatcher.errors import BreakerOpen, CanaryStopped, DispatcherError, GuardTripped, Interrupted
 from dispatcher.ledger.notices import EndedRun, NewNotice
@@ -153,6 +154,12 @@ def test_a_run_without_work_is_no_news() -> None:
     """A job that looks every ten minutes does not tell each time that nothing waits; an error it does tell."""
     assert told(DONE, had_work=False) == []
     assert len(told(DONE, error=BreakerOpen("20 failures"), had_work=False)) == 1
+
+
+def test_a_hand_over_is_no_news() -> None:
+    """It goes on in a moment: a campaign that changes machines a hundred times has stopped once, or never."""
+    assert told(status({RowState.planned: 3}), error=HandedOver()) == []
+    assert told(status({RowState.planned: 3}), error=BreakerOpen()) != []
 
 
 def test_what_still_waits_is_told_once() -> None:

@@ -75,6 +75,16 @@ async def test_a_report_is_finished(left: list[int]) -> None:
     assert left == [1]
 
 
+async def test_who_looks_on_stops_nobody(left: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    """While workers send, a signal ends the looking on, and says that they go on; a second leaves."""
+    campaign = Campaign(True)
+    await signalled(campaign, 2, Phase.watching)
+    assert (campaign.stops, left) == ([False], [1])
+    said = capsys.readouterr().err
+    assert "the workers go on" in said
+    assert "stopping" not in said
+
+
 async def test_a_second_signal_gives_up_requests(left: list[int]) -> None:
     """While sending, a second signal gives up what is in flight; the third leaves."""
     campaign = Campaign(True)

@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.errors import AuthenticationError
 from dispatcher.secret_names import TWILIO_NAMES, is_secret_name, secret_texts
-from dispatcher.settings import load_credentials
+from dispatcher.settings import load_account, load_credentials
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "1" * 32
@@ -58,6 +58,17 @@ def test_what_is_missing_is_named(values: dict[str, str], named: str) -> None:
         load_credentials(values)
     told = f"{caught.value!r} {caught.value} {caught.value.found} {caught.value.fix}"
     assert "canary" not in told
+
+
+def test_the_account_alone_will_do_for_who_asks_nothing() -> None:
+    """Where no secret is set at all; one that is half there is a mistake, and is told."""
+    found = load_account({"TWILIO_ACCOUNT_SID": ACCOUNT})
+    assert (found.account_sid, found.has_secret) == (ACCOUNT, False)
+    assert load_account(WITH_KEY) == load_credentials(WITH_KEY)
+    assert load_account(WITH_KEY).has_secret
+    for wrong in ({}, {"TWILIO_ACCOUNT_SID": "AC1"}, {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_API_KEY": KEY}):
+        with pytest.raises(AuthenticationError):
+            load_account(wrong)
 
 
 def test_the_secret_is_not_shown() -> None:

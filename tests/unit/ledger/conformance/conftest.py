@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,16 @@ from tests.unit.ledger.conformance.harness import BACKENDS, Harness
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
-    return BACKENDS[request.param](tmp_path)
+def backend(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def harness(backend: str, tmp_path: Path) -> Iterator[Harness]:
+    harness = BACKENDS[backend](tmp_path)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture

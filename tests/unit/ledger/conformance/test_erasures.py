@@ -76,8 +76,7 @@ async def forget(ledger: Ledger, person: Person = PERSON, *, suppress: bool = Fa
 
 def everything(harness: Harness) -> str:
     """All that the tables hold, as text."""
-    tables = [name for (name,) in harness.query("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return "\n".join(repr(row) for table in tables for row in harness.query(f"SELECT * FROM {table}"))
+    return "\n".join(repr(row) for table in harness.tables() for row in harness.query(f"SELECT * FROM {table}"))
 
 
 async def test_nothing_is_left_of_a_person(ledger: Ledger, harness: Harness) -> None:

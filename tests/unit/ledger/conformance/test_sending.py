@@ -200,7 +200,7 @@ async def test_the_database_refuses_a_second_attempt(ledger: Ledger, harness: Ha
     await ledger.begin_rows(run, 1, now_ms=5, input_id=None)
     for outcome in ("NULL", "'unknown'", "'created'"):
         harness.query(f"UPDATE attempts SET outcome = {outcome}")
-        with pytest.raises(Exception, match=r"(?i)unique"):
+        with pytest.raises(harness.refusal, match=r"(?i)unique"):
             harness.query("INSERT INTO attempts (row_id, number, run_id, begun_at_ms) VALUES (4294967298, 1, 1, 1)")
     harness.query("UPDATE attempts SET outcome = NULL")
 

@@ -40,7 +40,7 @@ from tests.support.ledgers import (
     report,
     suppressed,
 )
-from tests.unit.ledger.conformance.harness import BACKENDS
+from tests.unit.ledger.conformance.harness import BACKENDS, fewer, on
 from tests.unit.ledger.conformance.model import Model, ModelRow
 
 KEYS = ("a", "b", "c", "d", "e")
@@ -296,6 +296,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.do(self.ledger.close())
+        self.harness.close()
         self.runner.close()
         shutil.rmtree(self.folder)
 
@@ -325,8 +326,10 @@ SETTINGS = settings(
 #: The form that runs with every change; tests/chaos has the long one.
 SHORT = settings(SETTINGS, max_examples=25)
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = SHORT
+
+def test_no_order_sends_twice_or_loses(backend: str) -> None:
+    """One process that may die at any moment, every order of events."""
+    run_state_machine_as_test(on(backend, LedgerMachine), settings=fewer(backend, SHORT))
 
 
 class HopefulMachine(LedgerMachine):

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from dispatcher.campaign.turns import Came, Outcome
 from dispatcher.errors import LedgerError
 from dispatcher.web.running import line as module
 from dispatcher.web.running.line import Line
 from dispatcher.web.running.standing import Entry
-from dispatcher.web.running.turn import Came, Outcome
 from tests.unit.web.running.test_standing import NOW_MS, entry
 
 

@@ -1,0 +1,62 @@
+"""On a cluster: what workers are told of an order, and what people are told while they look on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from dispatcher.campaign.entrusting import Entrusting
+from dispatcher.cli.render.remedies import say_fix
+from dispatcher.cli.render.terminal import say
+from dispatcher.errors import UsageError
+from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
+
+if TYPE_CHECKING:
+    from dispatcher.cli.session import Session
+    from dispatcher.ledger.records import CampaignRecord
+    from dispatcher.settings import Settings
+
+#: A server for the hint that does not answer is not waited for any longer.
+HINT_S = 5.0
+
+
+def entrusting_of(settings: Settings, *, until_done: bool) -> Entrusting | None:
+    """How a launch is entrusted to workers; None: the ledger is this machine's, and so is the sending."""
+    if not settings.is_cluster:
+        return None
+
+    async def hint(record: CampaignRecord) -> None:
+        # Workers look for what is ordered every few seconds, whether or not they were told of it.
+        with contextlib.suppress(Exception):
+            from dispatcher.cluster.app import hint_shift
+
+            async with asyncio.timeout(HINT_S):
+                await hint_shift(settings, record)
+
+    return Entrusting(hint=hint, tell=_tell, until_done=until_done)
+
+
+def refuse_limit(settings: Settings, limit: int | None) -> None:
+    """Raises: UsageError: an order is for all that waits."""
+    if limit is not None and settings.is_cluster:
+        raise UsageError(
+            "workers of a cluster send all that waits in a campaign, and no part of it",
+            fix=AnyOf(Setting("canary.rows", limit), Advice("put so many rows into a file of their own")),
+        )
+
+
+def say_who_asks(session: Session) -> None:
+    """Where Studio cannot be asked from here: who does, and when."""
+    if session.settings.is_cluster and not session.may_ask:
+        say(
+            "the account's secret is not known here: its worker compares the file with the flow and looks for people"
+            " reached elsewhere before its first request, and holds the campaign for what it finds",
+            "yellow",
+        )
+
+
+def _tell(text: str, fix: Remedy | None) -> None:
+    say(text, "yellow")
+    if fix is not None:
+        say_fix(fix)

@@ -1,0 +1,60 @@
+"""Which shifts a tick hands out: one for each account, and none where one waits already."""
+
+from __future__ import annotations
+
+from dispatcher.cluster.shift import is_wanted
+from dispatcher.cluster.tick import queue_of, to_defer
+from dispatcher.cluster.worker import next_turn
+from dispatcher.ledger.records import Account, CampaignRecord
+from dispatcher.ledger.wishes import Ordered, Wish
+from dispatcher.model import Pause, PausedBy
+
+
+def account(n: int) -> Account:
+    return Account(account_id=n, account_sid=f"AC{n:032d}", base_url="https://studio.twilio.com")
+
+
+def campaign(n: int, of: int) -> CampaignRecord:
+    return CampaignRecord(campaign_id=n, name=f"c{n}", account=account(of), flow_sid="FW" + "1" * 32, input_id=None)
+
+
+def test_one_for_each_account_the_first_that_is_due() -> None:
+    """An account sends one campaign at a time: a second job would only find it taken."""
+    due = [campaign(1, 1), campaign(2, 1), campaign(3, 2), campaign(4, 1)]
+    assert [one.campaign_id for one in to_defer(due, set())] == [1, 3]
+
+
+def test_none_where_one_waits() -> None:
+    """Of the account, whichever campaign's; others' jobs do not matter."""
+    due = [campaign(1, 1), campaign(2, 1), campaign(3, 2)]
+    assert [one.campaign_id for one in to_defer(due, {2, 99})] == [3]
+    assert list(to_defer(due, {1, 3})) == []
+    assert list(to_defer([], {1})) == []
+
+
+def test_the_channel_of_a_queue_is_no_longer_than_the_server_allows() -> None:
+    """A longer one would be refused, and with it the job: pg_notify takes less than 64 bytes."""
+    assert len("procrastinate_queue_v1#" + queue_of("AC" + "0" * 32)) < 64
+
+
+def order(due_ms: int | None = 1, pause: Pause | None = None, next_at_ms: int | None = None) -> Ordered:
+    wish = Wish(version=1, pause=pause, due_ms=due_ms)
+    return Ordered(campaign=campaign(1, 1), wish=wish, next_at_ms=next_at_ms)
+
+
+def test_what_is_wanted_now() -> None:
+    """Due, not paused, and no row's time is awaited: a job that comes too early or too late is for nothing."""
+    held = Pause(at_ms=0, by=PausedBy.user, reason="")
+    assert is_wanted(order(), 1)
+    assert is_wanted(order(next_at_ms=1), 1)
+    assert not is_wanted(order(due_ms=2), 1)
+    assert not is_wanted(order(due_ms=None), 1)
+    assert not is_wanted(order(pause=held), 1)
+    assert not is_wanted(order(next_at_ms=2), 1)
+
+
+def test_turns_go_round() -> None:
+    """Each campaign of an account has its turn before one has a second."""
+    assert next_turn([1, 5, 9], 5) == 9
+    assert next_turn([1, 5], 9) == 1
+    assert next_turn([4], 4) == 4
