@@ -93,6 +93,16 @@ class Campaign(CampaignView):
                 whole_campaign=whole_campaign, limit=limit, again=again, may_look_short=may_look_short, report=report
             )
 
+    async def take_rate(self) -> float | None:
+        """Plan by the account's own rate, if it has one; the settings' other one that does not count, or None."""
+        limits, settings = await self._context.ledger.account_limits(self.record.account), self.settings
+        own, asked = limits.per_second, settings.rate.per_second
+        if own is None or own == asked:
+            return None
+        rate = settings.rate.model_copy(update={"per_second": own})
+        self._context = replace(self._context, settings=settings.model_copy(update={"rate": rate}))
+        return asked
+
     async def entrust(self, entrusting: Entrusting, *, again: bool = False, may_look_short: bool = False) -> RunResult:
         """Have workers of a cluster send all that waits, as `send` would with these; look on until it is done.
 

@@ -25,6 +25,7 @@ from dispatcher.events import Phase, PhaseChanged, RunStopped, WaitKind
 from dispatcher.ledger.wishes import refusal
 from dispatcher.model import RowState
 from dispatcher.remedies import Command, Remedy
+from dispatcher.settings.ordered import settings_to_send
 
 if TYPE_CHECKING:
     from dispatcher.campaign.context import CampaignContext
@@ -87,13 +88,13 @@ class Entrusted:
         await self._context.ledger.remove_rows(await self._context.current())
         first, ordered_ms = await self._status(), now_ms()
         course = Course(first, await self._pace(settings))
-        self._bus.emit(course.begin())
         last, waiting = first, list[Waiting]()
         error: DispatcherError | None = None
         rows = rows_of_all_files(first)
         is_work = any(rows[state] for state in (RowState.planned, RowState.sending, RowState.unknown))
         if is_work:
             error = self._stop.error or await self._order(settings, due_from_ms(settings, ordered_ms))
+        self._bus.emit(course.begin())
         await give_back()
         if is_work and error is None:
             self._bus.emit(PhaseChanged(phase=Phase.watching))
@@ -112,12 +113,16 @@ class Entrusted:
             seen = await wishes.of(record)
             if seen.pause is not None:
                 return refusal(record.name, seen.pause)
-            if await wishes.order(record, seen, due_ms):
+            if await wishes.order(record, seen, due_ms, settings_to_send(settings)):
                 return None
 
     async def _pace(self, settings: Settings) -> Pace:
         """The account's own rate, which its first order sets."""
-        return Pace(per_second=settings.rate.per_second, window_s=settings.rate.window_s)
+        ledger, account, rate = self._context.ledger, self._context.record.account, settings.rate
+        found = (await ledger.account_limits(account)).per_second
+        if found is None:
+            await ledger.set_account_rate(account, found := rate.per_second)
+        return Pace(per_second=found, window_s=rate.window_s)
 
     # --- looking on ---
 

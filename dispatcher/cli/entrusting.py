@@ -10,9 +10,10 @@ from dispatcher.campaign.entrusting import Entrusting
 from dispatcher.cli.render.remedies import say_fix
 from dispatcher.cli.render.terminal import say
 from dispatcher.errors import UsageError
-from dispatcher.remedies import Advice, AnyOf, Remedy, Setting
+from dispatcher.remedies import Advice, AnyOf, Command, Remedy, Setting
 
 if TYPE_CHECKING:
+    from dispatcher.campaign import Campaign
     from dispatcher.cli.session import Session
     from dispatcher.ledger.records import CampaignRecord
     from dispatcher.settings import Settings
@@ -54,6 +55,18 @@ def say_who_asks(session: Session) -> None:
             " reached elsewhere before its first request, and holds the campaign for what it finds",
             "yellow",
         )
+
+
+async def take_rate(campaign: Campaign) -> None:
+    """On a cluster the account's own rate counts, whoever plans for it: say so where the settings have another."""
+    asked = await campaign.take_rate() if campaign.settings.is_cluster else None
+    if asked is not None:
+        own = campaign.settings.rate.per_second
+        say(
+            f"the account sends {own:g} a second, as its ledger says; {asked:g} of the settings does not count",
+            "yellow",
+        )
+        say_fix(Command("ledger rate", (f"{asked:g}",), does="for every machine, from now on"))
 
 
 def _tell(text: str, fix: Remedy | None) -> None:

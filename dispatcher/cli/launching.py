@@ -161,7 +161,7 @@ async def send(
     `earlier`: what this process has done before; `clock_told`: that this clock is wrong. On a cluster its workers send,
     and this process looks on, with `waits` also while rows wait for their hours.
     """
-
+    await entrusting.take_rate(campaign)
     waiting, prospect = await campaign.ahead(whole_campaign=options.whole_campaign, limit=options.limit)
 
     def confirm(ahead: Outlook) -> None:

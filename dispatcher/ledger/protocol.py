@@ -23,6 +23,7 @@ from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
     Account,
+    AccountLimits,
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
@@ -89,6 +90,10 @@ class Ledger(Protocol):
     def erasures(self) -> Erasures:
         """How old its campaigns are, and who and what is forgotten."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is a server's, of many machines: whoever sends for its accounts does it by this ledger."""
+
     def blocked_by(self) -> str | None:
         """Who has kept the ledger from being written for a second or longer, in words; None: nobody. Never blocks."""
 
@@ -117,6 +122,15 @@ class Ledger(Protocol):
 
     async def is_leased(self, account: Account) -> bool:
         """Whether any process, this one included, holds the account now; False where it cannot be told."""
+
+    async def is_wanted(self, account: Account) -> bool:
+        """Whether somebody waits for the account's lease who is to plan: whoever only sends makes room for a moment.
+
+        Only a server's ledger tells.
+        """
+
+    async def holder(self, account: Account) -> str | None:
+        """The machine and process that hold the account now, for people; None: nobody does, or it cannot be told."""
 
     async def open_campaign(self, name: str, account: Account, flow_sid: str) -> CampaignRecord:
         """The account's campaign of that name, made where it is new.
@@ -338,6 +352,12 @@ class Ledger(Protocol):
         `unresolved`: also those of which it is not known whether or when they left; they count at the latest moment
         possible (that is right for a limiter, and too many for a measurement).
         """
+
+    async def account_limits(self, account: Account) -> AccountLimits:
+        """The account's own rate, and what 429s have left of it for whoever sends next."""
+
+    async def set_account_rate(self, account: Account, per_second: float | None) -> None:
+        """The account's own rate from now on, for whoever begins to send; None: the settings' again."""
 
     async def has_sent(self, account: Account) -> bool:
         """Whether a create request of the account was ever begun, by any run or test send."""

@@ -27,8 +27,8 @@ def key_lost() -> LedgerKeyLost:
     """What to say where people were forgotten by a key that is not there."""
     return LedgerKeyLost(
         "people were forgotten, and the key that tells who they are is not there: they would be reached again",
-        found="no forgotten.key beside the ledger, or another ledger's",
-        fix=AnyOf(Advice("put the file back from a copy"), Setting("state.dir", "a new folder")),
+        found="no forgotten.key beside the ledger, in a server's no row in forgotten_key, or another ledger's",
+        fix=AnyOf(Advice("put it back from a copy"), Setting("state.dir", "a new folder")),
     )
 
 

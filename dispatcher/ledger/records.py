@@ -318,6 +318,27 @@ class RunTotals:
     window_limit: int = 0
     #: Studio's clock less ours; None: no answer has told it yet.
     clock_skew_ms: int | None = None
+    #: Until when a pause after a 429 holds, for whoever sends next; 0: it is over; None: there was none.
+    hold_until_ms: int | None = None
+    #: What 429s have left of the rate; 0: all again; None: there were none.
+    ceiling_per_s: float | None = None
+    #: What the limiter allows now, in requests a second; None: not known.
+    rate_per_s: float | None = None
+    #: Why nothing leaves now, for people, and until when; None: it waits for nothing; not known.
+    waits: str | None = None
+    waits_until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLimits:
+    """What an account's limit is, and what is left of it, as its ledger knows."""
+
+    #: Its own rate, whoever plans for it; None: the settings'.
+    per_second: float | None = None
+    #: A pause after 429s holds until then; None: there is none.
+    hold_until_ms: int | None = None
+    #: What 429s have left of the rate; None: all.
+    ceiling_per_s: float | None = None
 
 
 class ReportRow(NamedTuple):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 
 from dispatcher.ledger import notices, tallies, test_sends
 from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.notices import Announce
-from dispatcher.ledger.records import Account, CampaignRecord, Run, RunTotals
+from dispatcher.ledger.records import Account, AccountLimits, CampaignRecord, Run, RunTotals
 from dispatcher.model import Outcome, RowState
 
 #: How many attempts are read at a time to find those of the last window.
@@ -56,6 +57,7 @@ def start(
         pid=os.getpid(),
         now_ms=now_ms,
         window_limit=window_limit,
+        host=socket.gethostname(),
     )
     return Run(run_id=run_id, campaign=campaign, epoch=epoch, recovered=recovered)
 
@@ -70,7 +72,23 @@ def update(db: Db, run: Run, now_ms: int, totals: RunTotals) -> None:
         throttled=totals.throttled,
         worst_window=totals.worst_window,
         clock_skew_ms=totals.clock_skew_ms,
+        waits=totals.waits,
+        waits_until_ms=totals.waits_until_ms,
+        rate_per_s=totals.rate_per_s,
     )
+    if totals.hold_until_ms is not None or totals.ceiling_per_s is not None:
+        db.run(
+            "account_keep_limits",
+            account_id=run.campaign.account.account_id,
+            hold_until_ms=totals.hold_until_ms or None,
+            ceiling_per_s=totals.ceiling_per_s or None,
+        )
+
+
+def limits(db: Db, account: Account) -> AccountLimits:
+    """What is known of an account's limit."""
+    per_second, hold_until_ms, ceiling_per_s = db.one("account_limits", account_id=account.account_id)
+    return AccountLimits(per_second=per_second, hold_until_ms=hold_until_ms, ceiling_per_s=ceiling_per_s)
 
 
 def stop(

@@ -31,6 +31,7 @@ from dispatcher.ledger.lists import Lists
 from dispatcher.ledger.notices import Announce, Notices
 from dispatcher.ledger.records import (
     Account,
+    AccountLimits,
     AttemptEnd,
     CampaignRecord,
     CampaignStatus,
@@ -325,6 +326,15 @@ class Store(ABC):
     async def departures(self, account: Account, *, since_ms: int, now_ms: int, unresolved: bool = True) -> list[int]:
         return await self._read(
             lambda db: runs.departures(db, account, since_ms=since_ms, now_ms=now_ms, unresolved=unresolved)
+        )
+
+    async def account_limits(self, account: Account) -> AccountLimits:
+        return await self._read(lambda db: runs.limits(db, account))
+
+    async def set_account_rate(self, account: Account, per_second: float | None) -> None:
+        account_id = account.account_id
+        await self._do_for(
+            account_id, lambda db: db.run("account_set_rate", account_id=account_id, per_second=per_second)
         )
 
     async def has_sent(self, account: Account) -> bool:

@@ -9,8 +9,10 @@ version: whoever has not seen what is wanted now changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from dispatcher.errors import CampaignPaused, CanaryStopped, GuardTripped
 from dispatcher.ledger.db import Db, Work, WorkFor
@@ -42,11 +44,16 @@ class Ordered:
     wish: Wish
     #: When the first of the rows may be sent that the last run has left to their time; None: it has left none so.
     next_at_ms: int | None
+    #: What it is sent with, as JSON; None: nobody has said, the server's own settings count.
+    settings: str | None = None
 
 
 def wish_of(db: Db, campaign_id: int) -> Wish:
     """What is wanted of a campaign now."""
-    version, wish, by, reason, at_ms, due_ms = db.one("wish_of", campaign_id=campaign_id)
+    return _wish(*db.one("wish_of", campaign_id=campaign_id))
+
+
+def _wish(version: int, wish: str, by: str, reason: str | None, at_ms: int | None, due_ms: int | None) -> Wish:
     held = Pause(at_ms=at_ms or 0, by=PausedBy(by), reason=reason or "") if wish == PAUSE else None
     return Wish(version=version, pause=held, due_ms=due_ms)
 
@@ -103,15 +110,19 @@ def refusal(name: str, held: Pause) -> CampaignPaused:
     )
 
 
-def order(db: Db, campaign_id: int, seen: Wish, due_ms: int | None) -> bool:
-    """Have a server send it from then on (None: no more), if what was seen still holds; whether it did."""
-    return db.run("wish_order", campaign_id=campaign_id, seen=seen.version, due_ms=due_ms) == 1
+def order(db: Db, campaign_id: int, seen: Wish, due_ms: int | None, settings: str | None = None) -> bool:
+    """Have a server send it from then on (None: no more), if what was seen still holds; whether it did.
+
+    `settings`: with these, as JSON; None: as was said before.
+    """
+    changed = db.run("wish_order", campaign_id=campaign_id, seen=seen.version, due_ms=due_ms, settings=settings)
+    return changed == 1
 
 
-def _ordered(db: Db) -> list[Ordered]:
+def _ordered(rows: Sequence[Sequence[Any]]) -> list[Ordered]:
     return [
-        Ordered(campaign=CampaignRecord.of(row), wish=wish_of(db, row[0]), next_at_ms=next_at_ms)
-        for *row, next_at_ms in db.rows("wishes_ordered")
+        Ordered(campaign=CampaignRecord.of(row[:7]), wish=_wish(*row[8:14]), next_at_ms=row[7], settings=row[14])
+        for row in rows
     ]
 
 
@@ -139,14 +150,27 @@ class Wishes:
 
     async def ordered(self) -> list[Ordered]:
         """What a server is to send, of all accounts; whoever was ordered first comes first."""
-        return await self._read(_ordered)
+        return await self._read(lambda db: _ordered(db.rows("wishes_ordered")))
 
-    async def order(self, campaign: CampaignRecord, seen: Wish, due_ms: int | None) -> bool:
+    async def due(self, now_ms: int) -> list[Ordered]:
+        """Of these, what is to be sent now, is not paused, and waits for no time; nobody works for its account.
+
+        (Who works for an account only a server's ledger tells.) The account comes first that was sent for longest ago,
+        and of its campaigns the one whose last run is oldest.
+        """
+        return await self._read(lambda db: _ordered(db.rows("wishes_due", now_ms=now_ms)))
+
+    async def order(
+        self, campaign: CampaignRecord, seen: Wish, due_ms: int | None, settings: str | None = None
+    ) -> bool:
         """Have a server send it from `due_ms` on, or None: nobody but a terminal.
 
+        `settings`: with these, a JSON object without anything secret; None: as was said before.
         If nothing else is wanted of it than was seen; whether that is so.
         """
-        return await self._do(campaign.account.account_id, lambda db: order(db, campaign.campaign_id, seen, due_ms))
+        return await self._do(
+            campaign.account.account_id, lambda db: order(db, campaign.campaign_id, seen, due_ms, settings)
+        )
 
     async def fulfil(self, run: Run) -> None:
         """No server is to send it any more, where this run has left nothing to send in any of its files.

@@ -23,7 +23,7 @@ from dispatcher.errors import AccountLocked, AuthenticationError, DispatcherErro
 from dispatcher.events import EventBus, RateChanged, WaitKind
 from dispatcher.ledger.account_files import account_file
 from dispatcher.ledger.identity import canonical_sid
-from dispatcher.ledger.records import Account
+from dispatcher.ledger.records import Account, AccountLimits
 from dispatcher.remedies import Advice, AnyOf, Option
 from dispatcher.sending.borrowers import Borrower, Borrowers
 from dispatcher.sending.breaker import Breaker
@@ -51,6 +51,13 @@ class Leasing(Protocol):
 
     async def has_sent(self, account: Account) -> bool:
         """Whether anything was ever sent for the account by this ledger."""
+
+    async def account_limits(self, account: Account) -> AccountLimits:
+        """What 429s have left of the account's rate."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether whoever sends for the account, from whatever machine, does it by this ledger."""
 
 
 class _Shared:
@@ -181,10 +188,15 @@ class OpenAccount:
         window_s = max(rate.window_s, history.longer_window_s)
         asked_ms = now_ms()
         known_ms = await ledger.departures(self.record, since_ms=asked_ms - int(window_s * 1000), now_ms=asked_ms)
-        undated_for_s = history.undated_for_s
-        if not history.found and await ledger.has_sent(self.record):
+        # Where all machines send by this ledger, what this one knows by itself adds nothing but what cannot be dated.
+        undated_for_s = 0.0 if ledger.is_shared else history.undated_for_s
+        if not ledger.is_shared and not history.found and await ledger.has_sent(self.record):
             # An older program, another machine, a file that is gone: of what left just now only the ledger knows.
             undated_for_s = rate.window_s
+        limits = await ledger.account_limits(self.record)
+        if limits.hold_until_ms is not None and (hold_s := (limits.hold_until_ms - asked_ms) / 1000) > 0:
+            # A clock that was set must not make it longer than the longest that there is.
+            self.breaker.take_over(min(hold_s, self._settings.retry.throttled_give_up_s))
         now_s = asyncio.get_running_loop().time()
         return Limiter(
             per_second=rate.per_second,
@@ -195,6 +207,7 @@ class OpenAccount:
                 sent_at_s=[now_s - age_s for age_s in _newer(history.ages_s, known_ms, asked_ms)],
                 spread_s=history.spread_s,
                 undated_until_s=now_s + undated_for_s if undated_for_s else 0.0,
+                ceiling_per_s=limits.ceiling_per_s,
                 longer_window_s=history.longer_window_s,
                 longer_until_s=now_s + history.longer_for_s if history.longer_for_s else 0.0,
             ),

@@ -75,6 +75,17 @@ class Breaker:
             self._timer.cancel()
         self._resume()
 
+    def take_over(self, pause_s: float) -> None:
+        """Begin with the pause of whoever sent before."""
+        self._open_for(pause_s, WaitKind.throttled, "Studio answered 429, too many requests, to whoever sent before")
+
+    @property
+    def throttled_for_s(self) -> float:
+        """So long from now a pause after a 429 holds; 0: there is none."""
+        if self.state is not BreakerState.open or self._told is not WaitKind.throttled:
+            return 0.0
+        return max(0.0, self._until_s - self._loop.time())
+
     # --- waiting ---
 
     async def wait_while_open(self) -> None:

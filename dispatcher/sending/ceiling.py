@@ -48,6 +48,16 @@ class Ceiling:
         self._ignore_until_s = 0.0
         self._in_a_row = False
 
+    def take_over(self, at: int, now_s: float) -> None:
+        """Begin with the ceiling of whoever sent before: what it leaves is tried soon."""
+        if at < self._full:
+            self._set(max(self._floor, at), now_s, self._window_s * PAUSE)
+
+    @property
+    def at(self) -> int | None:
+        """How many have got through per window; None: there is no ceiling."""
+        return self._at
+
     @property
     def stands(self) -> bool:
         """Whether there is one at all."""

@@ -50,6 +50,8 @@ class Past:
     spread_s: float = 0.0
     #: Until then there may be more of it in the window, which nobody can count.
     undated_until_s: float = 0.0
+    #: What 429s had left of the rate; None: all.
+    ceiling_per_s: float | None = None
     #: It was sent under a longer window, which holds until then; 0: it was not.
     longer_window_s: float = 0.0
     longer_until_s: float = 0.0
@@ -113,10 +115,18 @@ class Limiter:
         self.worst_window = self.window_now()
         self._bucket = self._make_bucket()
         self._bucket_used = True
+        if past.ceiling_per_s is not None:
+            self._ceiling.take_over(int(past.ceiling_per_s * window_s), self._loop.time())
+            self._follow_ceiling(self._loop.time())
 
     def _make_bucket(self) -> AsyncLimiter:
         burst = self.cap if self._spike else max(BURST_MIN, self.rate_per_s * BURST_S)
         return AsyncLimiter(burst, burst / self.rate_per_s)
+
+    @property
+    def ceiling_per_s(self) -> float | None:
+        """What 429s have left of the rate; None: all."""
+        return None if self._ceiling.at is None else self._ceiling.at / self.window_s
 
     @property
     def claim_size(self) -> int:

@@ -67,18 +67,38 @@ class Sender:
         self._refusals = SameRefusals(run.campaign.name)
         self._guard = Guard(plan)
         self._stopped = False
+        #: What it has taken over is to be ended in the ledger, too.
+        self._began_refused = account.breaker.throttled_for_s > 0 or limiter.ceiling_per_s is not None
         self._workers: list[Worker] = []
         self._feeding: asyncio.Task[None] | None = None
 
     def totals(self) -> RunTotals:
         """What the run has done so far, over all its rounds."""
         skew_s = self._studio.clock_skew_s
+        held_s, ceiling_per_s = self._account.breaker.throttled_for_s, self._limiter.ceiling_per_s
+        wait = self._bus.snapshot().waiting if self._ledger.is_shared else None
         return RunTotals(
             requests=self._tally.requests,
             throttled=self._tally.throttled,
             worst_window=self._limiter.worst_window,
             window_limit=self._limiter.window_limit,
             clock_skew_ms=None if skew_s is None else round(skew_s * 1000),
+            # Where nothing was ever refused nothing is to be kept.
+            hold_until_ms=(now_ms() + round(held_s * 1000) if held_s else 0) if self._was_refused else None,
+            ceiling_per_s=(ceiling_per_s or 0.0) if self._was_refused else None,
+            rate_per_s=self._limiter.rate_per_s,
+            waits=wait.reason if wait is not None else None,
+            waits_until_ms=None
+            if wait is None or wait.remaining_s is None
+            else now_ms() + round(wait.remaining_s * 1000),
+        )
+
+    @property
+    def _was_refused(self) -> bool:
+        """Whether there was a 429, in this run or where it has taken over from."""
+        breaker, limiter = self._account.breaker, self._limiter
+        return bool(
+            self._tally.throttled or breaker.throttled_for_s or limiter.ceiling_per_s is not None or self._began_refused
         )
 
     def stop(self, error: DispatcherError) -> None:

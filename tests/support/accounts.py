@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from dispatcher.ledger.records import Account
+from dispatcher.ledger.records import Account, AccountLimits
 
 ACCOUNT = Account(account_id=1, account_sid="AC" + "0" * 32, base_url="http://127.0.0.1")
 
@@ -33,6 +33,13 @@ class EmptyLedger:
     async def has_sent(self, account: Account) -> bool:
         """Nothing that it does not know when."""
         return False
+
+    is_shared = False
+    limits = AccountLimits()
+
+    async def account_limits(self, account: Account) -> AccountLimits:
+        """As `limits` says."""
+        return self.limits
 
     async def departures(self, account: Account, *, since_ms: int, now_ms: int) -> list[int]:
         """As `ages_s` says."""

@@ -105,6 +105,10 @@ class StillLedger:
         return False
 
     @property
+    def is_shared(self) -> bool:
+        return self._ledger.is_shared
+
+    @property
     def places(self) -> Any:
         """What waits, in virtual time, too."""
         return _Still(self._ledger.places, self.fault)

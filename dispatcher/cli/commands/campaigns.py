@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dispatcher.campaign.archive import Aged
     from dispatcher.campaign.forgetting import Forgetting, Found
+    from dispatcher.settings import Settings
     from dispatcher.web.forgetting import Holding
 
 LIST_EPILOG = options.examples("dispatcher campaigns list", ("dispatcher campaigns list --json", "for scripts"))
@@ -209,6 +210,7 @@ async def forget(
             holding = await page.remove(opened.folders, person, who=actor(), now_ms=now_ms())
             aside = await _cleaned(opened)
     _say_aside(aside)
+    _say_what_servers_keep(session.settings)
     if json:
         print_json(
             {
@@ -257,6 +259,15 @@ def _say_files(what: str, paths: Sequence[str]) -> None:
         say(f"{what}:", "yellow")
         for path in paths:
             say(f"  {visible(path)}", whole=True)
+
+
+def _say_what_servers_keep(settings: Settings) -> None:
+    if settings.is_cluster:
+        say(
+            "PostgreSQL keeps old versions of rows on its pages until they are written over (VACUUM FULL writes them"
+            " anew), and its backups and archived logs have them for as long as you keep those",
+            "yellow",
+        )
 
 
 def _say_aside(aside: Sequence[Path]) -> None:
@@ -319,6 +330,8 @@ async def prune(
                 old, rows = await opened.prune(old)
                 aside = await _cleaned(opened) if old or await opened.is_unclean() else []
         _say_aside(aside)
+        if old:
+            _say_what_servers_keep(session.settings)
     names = [one.status.campaign.name for one in old]
     if json:
         left = [one.status.campaign.name for one in not_over]

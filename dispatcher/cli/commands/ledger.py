@@ -144,12 +144,35 @@ async def migrate(
 ) -> int:
     """Make the ledger's tables on the server that [state] url names, or bring them up to date.
 
-    Also those of the job queue, and, where you may, the roles dispatcher_owner, dispatcher_worker and
-    dispatcher_reader; else what is to be run by somebody who may is printed.
+    Also those of the job queue, and the roles dispatcher_owner, dispatcher_worker and dispatcher_reader. Where you may
+    not make roles, the SQL that somebody else is to run is printed, for `psql`.
     """
-    from dispatcher.ledger import migrate_ledger
+    from dispatcher.ledger import give_ledger_rights, migrate_ledger
 
-    raise NotImplementedError
+    state = session.settings.state
+    if accept_history:
+        say(
+            "what was written after the copy was made, or had not reached the standby, is not in this database: whoever"
+            " was contacted then is not known, and may be contacted again. Before you go on with campaigns that were"
+            " being sent, reconcile them: Studio's list tells whom it has.",
+            "yellow",
+        )
+    done = await migrate_ledger(state, accept_history=accept_history)
+    # The library is there: the ledger has said so by now.
+    from dispatcher.cluster.app import migrate_engine
+
+    changes = await migrate_engine(state.url)
+    made = "made" if done.before == 0 else "up to date" if done.before == done.after else f"were {done.before}"
+    say(f"{state.shown_url}: tables of version {done.after} ({made})", whole=True)
+    say(f"job queue: {counted(len(changes), 'change') if changes else 'up to date'}")
+    if done.accepted:
+        say("this server is the ledger's from now on")
+    if script := await give_ledger_rights(state):
+        say("you may not make roles here: have this run by somebody who may, or do without them", "yellow")
+        print_line(script.rstrip())
+    else:
+        say("roles: dispatcher_owner, dispatcher_worker, dispatcher_reader")
+    return ExitCode.OK
 
 
 @app.command(epilog=CHECK_EPILOG)

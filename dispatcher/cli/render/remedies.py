@@ -26,7 +26,9 @@ _TAKES = {
     ),
     "serve": _ALL,
     **dict.fromkeys(("hours", "flows", "login", "notify test"), _ALL - {"state-dir"}),
+    **dict.fromkeys(("ledger copy", "ledger check"), _ALL),
     "ledger move": _ALL - {"base-url"},
+    "ledger migrate": frozenset(("config", "profile")),
     "config show": frozenset(("config", "profile")),
 }
 

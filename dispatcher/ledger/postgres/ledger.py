@@ -76,6 +76,10 @@ class PostgresLedger(Store):
     def location(self) -> str:
         return self._location
 
+    @property
+    def is_shared(self) -> bool:
+        return True
+
     def blocked_by(self) -> str | None:
         since_s = self._writer.busy_since_s
         if since_s is None or time.monotonic() - since_s < BLOCKED_TOLD_S:

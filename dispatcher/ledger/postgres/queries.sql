@@ -27,6 +27,17 @@ SELECT account_sid, base_url FROM accounts ORDER BY account_id;
 -- name: account_epoch
 SELECT epoch FROM accounts WHERE account_id = :account_id;
 
+-- name: account_limits
+SELECT per_second, hold_until_ms, ceiling_per_s FROM accounts WHERE account_id = :account_id;
+
+-- name: account_set_rate
+UPDATE accounts SET per_second = :per_second WHERE account_id = :account_id;
+
+-- name: account_keep_limits
+-- What whoever sends next must know of 429s. Only a change is written.
+UPDATE accounts SET hold_until_ms = :hold_until_ms, ceiling_per_s = :ceiling_per_s
+WHERE account_id = :account_id AND (hold_until_ms IS DISTINCT FROM :hold_until_ms OR ceiling_per_s IS DISTINCT FROM :ceiling_per_s);
+
 -- name: account_take_over
 UPDATE accounts SET epoch = epoch + 1 WHERE account_id = :account_id RETURNING epoch;
 
@@ -87,13 +98,25 @@ UPDATE campaigns SET wish = :wish, wished_by = :by, wish_reason = :reason, wishe
 WHERE campaign_id = :campaign_id AND version = :seen;
 
 -- name: wish_order
--- As that.
-UPDATE campaigns SET due_ms = :due_ms, version = version + 1 WHERE campaign_id = :campaign_id AND version = :seen;
+-- As that. With other settings what waited may go now: what the last run has said of that is forgotten.
+UPDATE campaigns SET due_ms = :due_ms, settings = coalesce(:settings::text, settings), version = version + 1,
+  next_at_ms = CASE WHEN :settings::text IS NULL THEN next_at_ms END
+WHERE campaign_id = :campaign_id AND version = :seen;
 
 -- name: wishes_ordered
 -- What servers are to send; those of one moment in the order in which they were made.
-SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms, version, wish, wished_by, wish_reason,
+  wished_at_ms, due_ms, settings
 FROM campaigns JOIN accounts USING (account_id) WHERE due_ms IS NOT NULL ORDER BY due_ms, campaign_id;
+
+-- name: wishes_due
+-- Those of them whose time has come: of all accounts the one that was sent for longest ago comes first, of its campaigns likewise.
+SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms, version, wish, wished_by, wish_reason,
+  wished_at_ms, due_ms, settings
+FROM campaigns AS c JOIN accounts AS a USING (account_id)
+WHERE due_ms <= :now_ms AND wish = 'send' AND (next_at_ms IS NULL OR next_at_ms <= :now_ms) AND a.lease_until < clock_timestamp()
+ORDER BY coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.account_id = a.account_id), 0),
+  coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.campaign_id = c.campaign_id), 0), due_ms, campaign_id;
 
 -- name: wish_fulfil
 -- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
@@ -493,16 +516,17 @@ UPDATE runs SET stopped_at_ms = seen_at_ms, stop_reason = 'interrupted: the proc
 WHERE account_id = :account_id AND stopped_at_ms IS NULL;
 
 -- name: run_insert
-INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, window_limit)
-VALUES (:campaign_id, :account_id, :epoch, :pid, :now_ms, :now_ms, :window_limit) RETURNING run_id;
+INSERT INTO runs (campaign_id, account_id, epoch, pid, started_at_ms, seen_at_ms, window_limit, host)
+VALUES (:campaign_id, :account_id, :epoch, :pid, :now_ms, :now_ms, :window_limit, :host) RETURNING run_id;
 
 -- name: run_update
 UPDATE runs SET seen_at_ms = :now_ms, requests = :requests, throttled = :throttled, worst_window = :worst_window,
-  clock_skew_ms = coalesce(:clock_skew_ms, clock_skew_ms)
+  clock_skew_ms = coalesce(:clock_skew_ms, clock_skew_ms), waits = :waits, waits_until_ms = :waits_until_ms,
+  rate_per_s = coalesce(:rate_per_s, rate_per_s)
 WHERE run_id = :run_id;
 
 -- name: run_stop
-UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = :reason WHERE run_id = :run_id;
+UPDATE runs SET stopped_at_ms = :now_ms, stop_reason = :reason, waits = NULL, waits_until_ms = NULL WHERE run_id = :run_id;
 
 -- name: recover_count
 -- Rows that a run of this account left in flight: whoever was sending them is gone.

@@ -20,7 +20,7 @@ from dispatcher.model import contact_of, dispatch_id, hash_of
 from dispatcher.remedies import Advice, AnyOf, Command, Setting
 from dispatcher.version import __version__
 
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 #: Marks the file as ours: "dspt".
 APPLICATION_ID = 0x64737074
 FILE_NAME = "ledger.sqlite3"

@@ -45,6 +45,16 @@ class _SqliteStore(Store):
         super().__init__()
         self._writer = Writer(connection)
 
+    @property
+    def is_shared(self) -> bool:
+        return False
+
+    async def is_wanted(self, account: Account) -> bool:
+        return False
+
+    async def holder(self, account: Account) -> str | None:
+        return None
+
     async def close(self) -> None:
         await asyncio.to_thread(self._writer.close)
 

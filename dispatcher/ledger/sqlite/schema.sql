@@ -1,10 +1,13 @@
--- The ledger, version 16. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
+-- The ledger, version 17. Times are milliseconds since the epoch, UTC. Names of states and outcomes as in dispatcher/model.py.
 
 CREATE TABLE accounts (
   account_id   INTEGER PRIMARY KEY,
   account_sid  TEXT NOT NULL,              -- both in their one spelling (ledger/identity.py)
   base_url     TEXT NOT NULL,              -- a rehearsal against another host is another account
   epoch        INTEGER NOT NULL DEFAULT 0, -- raised by each run that takes the account over; fences the runs before it
+  per_second   REAL,                       -- its own rate, where many machines share it; NULL: not set
+  hold_until_ms INTEGER,                   -- a pause after 429s, for whoever sends next; NULL, or past: none
+  ceiling_per_s REAL,                      -- what 429s have left of the rate; NULL: all
   UNIQUE (account_sid, base_url)
 );
 
@@ -25,6 +28,7 @@ CREATE TABLE campaigns (
   due_ms        INTEGER,                   -- from when on a server is to send it; NULL: nobody but a terminal does
   next_at_ms    INTEGER,                   -- when the first of the rows that wait may be sent; NULL: not known, or none waits
   version       INTEGER NOT NULL DEFAULT 0, -- raised by each change of these
+  settings      TEXT,                      -- JSON, nothing secret: what a server sends it with; NULL: the server's own
   UNIQUE (account_id, name)
 );
 
@@ -111,7 +115,11 @@ CREATE TABLE runs (
   throttled     INTEGER NOT NULL DEFAULT 0,
   worst_window  INTEGER NOT NULL DEFAULT 0,
   window_limit  INTEGER NOT NULL DEFAULT 0,
-  clock_skew_ms INTEGER                    -- Studio's clock less ours, as the run measured it; NULL: not known
+  clock_skew_ms INTEGER,                   -- Studio's clock less ours, as the run measured it; NULL: not known
+  host          TEXT NOT NULL DEFAULT '',  -- the machine that it sends from; '': an older program has not told
+  waits         TEXT,                      -- why nothing leaves now, for people; NULL: it waits for nothing
+  waits_until_ms INTEGER,                  -- until when; NULL: not known
+  rate_per_s    REAL                       -- what its limiter allows now
 );
 CREATE INDEX runs_of_campaign ON runs (campaign_id);
 CREATE INDEX runs_of_account ON runs (account_id);

@@ -23,7 +23,7 @@ from dispatcher.ledger.sqlite.failures import mapped, mapped_os
 from dispatcher.ledger.sqlite.key import KEY_NAME, read_key
 from dispatcher.ledger.sqlite.queries import queries
 from dispatcher.ledger.tables import TABLES, Columns, Figures, Kind, Table, figures_wanted
-from dispatcher.remedies import Advice, Setting
+from dispatcher.remedies import Advice, Option
 
 #: What a ledger that was copied is called where it was.
 COPIED_NAME = f"copied-{FILE_NAME}"
@@ -214,12 +214,9 @@ def held_source(folder: Path) -> Iterator[Source]:
     """
     path = folder / FILE_NAME
     if not path.exists():
-        copied = folder / NOTE_NAME
-        raise UsageError(
-            "there is no ledger to be copied",
-            found=f"{copied} says that it was copied" if copied.exists() else f"no {FILE_NAME} in {folder}",
-            fix=Setting("state.dir"),
-        )
+        if (note := folder / NOTE_NAME).exists():
+            raise UsageError("the ledger was copied already", found=str(note), fix=Advice("use the server's"))
+        raise UsageError("there is no ledger to be copied", found=f"no {FILE_NAME} in {folder}", fix=Option("from"))
     with _errors():
         check_not_cut(path)
         # Upgraded as whoever opens it would.

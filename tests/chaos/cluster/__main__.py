@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.chaos.cluster.loop import Loop
 from tests.chaos.cluster.plan import CRASHES, KILLS, STOPS, Plan, Tally
-from tests.chaos.cluster.trials import TRIALS
+from tests.chaos.cluster.trials import SHORT, TRIALS
 from tests.chaos.program import zygote
 from tests.chaos.seeds import VARIABLE, drawn
 from tests.chaos.telling import counted, markdown, say
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help=f"repeats a run's choices; also {VARIABLE}")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no more trials after so long")
-    names = [trial.name for trial in TRIALS]
+    names = [trial.name for trial in (*TRIALS, SHORT)]
     parser.add_argument("--trial", action="append", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--keep", type=Path, help="a folder for what trials leave that have broken something")
     options = parser.parse_args()

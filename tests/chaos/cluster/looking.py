@@ -20,7 +20,7 @@ _ACCOUNTS = """
 SELECT a.account_id, a.account_sid, CASE WHEN a.lease_until > clock_timestamp() THEN a.holder END,
   m.run_id, m.attempt_id,
   (SELECT coalesce(sum(t.n) FILTER (WHERE t.state = 'planned' AND c.due_ms IS NOT NULL AND c.wish = 'send'), 0)
-   FROM campaigns AS c JOIN inputs AS i USING (campaign_id) JOIN tallies AS t USING (input_id)
+   FROM campaigns AS c JOIN inputs AS i USING (campaign_id) JOIN tallies AS t ON t.input_id = i.input_id
    WHERE c.account_id = a.account_id)::bigint
 FROM accounts AS a LEFT JOIN LATERAL (
   SELECT r.run_id, t.attempt_id FROM runs AS r
@@ -107,7 +107,8 @@ class Looking:
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
         async with self._alone:
             if self._connection is not None:
                 await asyncio.to_thread(self._connection.close)

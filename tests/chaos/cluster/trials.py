@@ -178,7 +178,7 @@ SHORT = Trial(
 
 def drawn(plan: Plan, chance: random.Random, tally: Tally) -> Iterator[Trial]:
     """Trials, each as often as any other, as long as something is missing that they bring."""
-    named = [trial for trial in TRIALS if not plan.trials or trial.name in plan.trials]
+    named = [trial for trial in (*TRIALS, SHORT) if trial.name in plan.trials] if plan.trials else TRIALS
     while missing := plan.missing(tally):
         useful = [trial for trial in named if _brings(trial) & missing.keys()]
         if not useful:
@@ -189,7 +189,7 @@ def drawn(plan: Plan, chance: random.Random, tally: Tally) -> Iterator[Trial]:
 
 
 def _brings(trial: Trial) -> set[str]:
-    return {COUNTS_FOR[trouble] for trouble in trial.troubles if trouble in COUNTS_FOR}
+    return {COUNTS_FOR[trouble] for trouble in (*trial.troubles, *trial.script) if trouble in COUNTS_FOR}
 
 
 def next_trouble(trial: Trial, chance: random.Random, missing: Mapping[str, int]) -> Trouble:

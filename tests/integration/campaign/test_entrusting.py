@@ -22,6 +22,7 @@ from dispatcher.ledger.records import CampaignStatus
 from dispatcher.model import PausedBy, RowState, empty_counts
 from dispatcher.remedies import Command, Remedy
 from dispatcher.sandbox import Sandbox, SandboxSettings
+from dispatcher.settings.ordered import settings_from
 from tests.support.rehearsal import CREDENTIALS, Rehearsal
 
 WITHIN_S = 30.0
@@ -253,6 +254,21 @@ async def test_nobody_is_left_to_wonder(tmp_path: Path, monkeypatch: pytest.Monk
         assert isinstance(fix, Command)
         assert fix.name == "worker"
         assert CREDENTIALS.account_sid in fix.does
+
+
+async def test_the_first_order_sets_the_accounts_rate(tmp_path: Path) -> None:
+    """The settings go with each order; the rate is the account's from then on, whatever the next one's settings say."""
+    async with opened(tmp_path) as (workers, campaign):
+        assert await campaign.take_rate() is None
+        await entrust(tmp_path, workers, campaign)
+        ((ordered, own),) = workers.rehearsal.query("SELECT settings, per_second FROM campaigns JOIN accounts")
+        assert settings_from(ordered, campaign.settings) == campaign.settings
+        assert own == 500
+        workers.rehearsal.overrides["rate"] = {"per_second": 20}
+        async with workers.opened() as other:
+            assert await other.take_rate() == 20
+            assert other.settings.rate.per_second == 500
+            assert await other.take_rate() is None
 
 
 async def test_half_a_change_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatcher.campaign import Campaign
 from dispatcher.campaign.opening import leased_campaign
 from dispatcher.clock import now_ms
 from dispatcher.cluster import app
-from dispatcher.cluster.app import Engine, migrate_engine
+from dispatcher.cluster.app import migrate_engine
 from dispatcher.cluster.credentials import Keys
 from dispatcher.cluster.worker import Worker
 from dispatcher.events import EventBus
 from dispatcher.ledger.postgres.ledger import PostgresLedger
-from dispatcher.ledger.records import Account, CampaignRecord, CampaignStatus
+from dispatcher.ledger.records import CampaignRecord, CampaignStatus
 from dispatcher.model import RowState
 from dispatcher.sandbox import DEFAULT_FLOW_SID, Sandbox, SandboxSettings
 from dispatcher.settings import Credentials, Settings
@@ -27,26 +29,62 @@ from dispatcher.settings.ordered import settings_to_send
 from tests.support import postgres
 from tests.support.rehearsal import ACCOUNT_SID, CREDENTIALS, QUICK, write_contacts
 
+T = TypeVar("T")
+
 #: So slow that a test can act meanwhile.
 SLOW: dict[str, dict[str, Any]] = {"rate": {"per_second": 40, "in_flight": 4}}
 
 
-@dataclass
 class Machine:
-    """A worker, and what it has said."""
+    """A worker in a thread and a loop of its own: what one process' campaigns share is not shared with others'."""
 
-    worker: Worker
-    ledger: PostgresLedger
-    engine: Engine
-    told: list[str]
-    task: asyncio.Task[None]
+    def __init__(self, url: str, settings: Settings, keys: Keys) -> None:
+        self.told: list[str] = []
+        self.worker: Worker
+        self._url, self._settings, self._keys = url, settings, keys
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=self._run, name="machine", daemon=True)
 
-    async def stop(self) -> float:
-        """As SIGTERM does; the seconds that it took."""
-        begun_s = asyncio.get_running_loop().time()
-        self.worker.stop()
-        await asyncio.wait_for(self.task, 30)
-        return asyncio.get_running_loop().time() - begun_s
+    async def start(self) -> None:
+        """Returns when it is connected."""
+        self._thread.start()
+        await asyncio.to_thread(self._ready.wait, 30)
+        self._raise()
+
+    async def stop(self, *, hard: bool = False) -> float:
+        """As SIGTERM does; the seconds that it took. Raises: what has ended it."""
+        begun_s = time.monotonic()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(lambda: self.worker.stop(hard=hard))
+        await asyncio.to_thread(self._thread.join, 60)
+        assert not self._thread.is_alive()
+        self._raise()
+        return time.monotonic() - begun_s
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.worker = Worker(self._settings, self._keys, tell=self.told.append)
+        ledger = await asyncio.to_thread(lambda: PostgresLedger.open(self._url, patience_s=0.0))
+        try:
+            async with app.opened(self._url) as engine:
+                self._ready.set()
+                await self.worker.run(ledger, engine)
+        finally:
+            await ledger.close()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 @dataclass
@@ -70,52 +108,55 @@ class Cluster:
         tables.setdefault("cluster", {}).setdefault("tick_s", 1)
         return Settings.model_validate(tables)
 
-    async def account(self, sid: str = ACCOUNT_SID) -> Account:
-        """As the ledger has it."""
-        return await self.ledger.account(sid, self.settings().studio_url)
-
     @contextlib.asynccontextmanager
-    async def planning(self, name: str, *, sid: str = ACCOUNT_SID, wait: bool = True) -> AsyncIterator[Campaign]:
-        """A campaign under its account's lease, as `run` has it."""
-        record = await self.ledger.open_campaign(name, await self.account(sid), DEFAULT_FLOW_SID)
+    async def planning(self, ledger: PostgresLedger, name: str, sid: str = ACCOUNT_SID) -> AsyncIterator[Campaign]:
+        """A campaign under its account's lease, as `run` has it; of a loop of its own, see `elsewhere`."""
+        settings = self.settings()
+        account = await ledger.account(sid, settings.studio_url)
+        record = await ledger.open_campaign(name, account, DEFAULT_FLOW_SID)
         credentials = Credentials(account_sid=sid, username=sid, password="not-a-real-token")
-        leased = leased_campaign(self.ledger, record, self.settings(), credentials, bus=EventBus(), wait=wait)
-        async with leased as campaign:
+        async with leased_campaign(ledger, record, settings, credentials, bus=EventBus(), wait=True) as campaign:
             yield campaign
 
-    async def order(
-        self, name: str, rows: int, *, first: int = 1, due_ms: int | None = None, sid: str = ACCOUNT_SID
-    ) -> CampaignRecord:
-        """Plan a file and have it sent, without a hint."""
-        async with self.planning(name, sid=sid) as campaign:
-            await campaign.plan(write_contacts(self.folder / f"{name}.csv", rows, first=first))
-            record = campaign.record
-            seen = await self.ledger.wishes.of(record)
-            text = settings_to_send(self.settings())
-            assert await self.ledger.wishes.order(record, seen, due_ms or now_ms(), text)
-        return record
+    async def elsewhere(self, work: Callable[[PostgresLedger], Awaitable[T]]) -> T:
+        """Do this on another machine: see `Machine`."""
+
+        async def body() -> T:
+            ledger = PostgresLedger.open(self.url)
+            try:
+                return await work(ledger)
+            finally:
+                await ledger.close()
+
+        return await asyncio.to_thread(lambda: asyncio.run(body()))
+
+    async def order(self, name: str, rows: int, *, first: int = 1, sid: str = ACCOUNT_SID) -> CampaignRecord:
+        """Plan a file and have it sent from now on, without a hint."""
+
+        async def work(ledger: PostgresLedger) -> CampaignRecord:
+            async with self.planning(ledger, name, sid) as campaign:
+                await campaign.plan(write_contacts(self.folder / f"{name}.csv", rows, first=first))
+                seen = await ledger.wishes.of(campaign.record)
+                text = settings_to_send(self.settings())
+                assert await ledger.wishes.order(campaign.record, seen, now_ms(), text)
+                return campaign.record
+
+        return await self.elsewhere(work)
+
+    async def hint(self, record: CampaignRecord) -> None:
+        """As whoever has ordered it does."""
+        await app.hint_shift(self.settings(), record)
 
     @contextlib.asynccontextmanager
     async def working(self, keys: Keys | None = None, **more: Mapping[str, Any]) -> AsyncIterator[Machine]:
         """A machine's worker, with its own connections."""
         settings = self.settings(**more)
-        ledger = await asyncio.to_thread(lambda: PostgresLedger.open(self.url, patience_s=0.0))
+        machine = Machine(self.url, settings, keys or Keys(settings, self.credentials))
+        await machine.start()
         try:
-            async with app.opened(self.url) as engine:
-                told: list[str] = []
-                worker = Worker(settings, keys or Keys(settings, self.credentials), tell=told.append)
-                task = asyncio.create_task(worker.run(ledger, engine))
-                found = Machine(worker, ledger, engine, told, task)
-                try:
-                    yield found
-                finally:
-                    worker.stop(hard=True)
-                    await asyncio.wait([task], timeout=30)
-                if not task.cancelled() and task.exception() is None:
-                    return
-                await task
+            yield machine
         finally:
-            await ledger.close()
+            await machine.stop(hard=True)
 
     async def status(self, record: CampaignRecord) -> CampaignStatus:
         """As anybody may look at it."""

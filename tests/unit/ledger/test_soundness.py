@@ -22,7 +22,8 @@ BREAKS = {
     "UPDATE rows SET last_attempt = (SELECT max(attempt_id) FROM attempts WHERE outcome = 'created')"
     " WHERE state = 'rejected'": "an attempt of another row",
     "DELETE FROM contacts WHERE contact = 'a'": "an attempt whose contact is not known",
-    "UPDATE rows SET identity = (SELECT row_id FROM rows WHERE row_key = 'a') WHERE row_key = 'e'": "two rows with one identity",
+    "UPDATE rows SET identity = (SELECT row_id FROM rows WHERE row_key = 'a')"
+    " WHERE row_key = 'e'": "two rows with one identity",
     "UPDATE row_keys SET row_key = 'other' WHERE row_key = 'e'": "a key whose row is gone or has another",
     "DELETE FROM row_keys WHERE row_key = 'e'": "a row whose key is not its own",
     "DELETE FROM chunks": "rows of a file without their cells",

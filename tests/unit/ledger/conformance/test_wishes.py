@@ -189,6 +189,20 @@ async def test_only_what_was_seen_is_ordered(harness: Harness, ledger: Ledger) -
     assert harness.flaws() == []
 
 
+async def test_what_is_ordered_with_other_settings_waits_for_nothing(ledger: Ledger) -> None:
+    """By them its rows may go at any time: whoever sends it looks anew. An order without any says nothing of that."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001"))
+    run = await ledger.start_run(record, window_limit=200, now_ms=2)
+    await ledger.wishes.wait(run, 70_000)
+    await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
+    assert await ledger.wishes.order(record, await ledger.wishes.of(record), 5)
+    assert (await ledger.status(record)).next_at_ms == 70_000
+    assert await ledger.wishes.order(record, await ledger.wishes.of(record), 6, "{}")
+    assert (await ledger.status(record)).next_at_ms is None
+    assert [one.campaign for one in await ledger.wishes.due(7)] == [(await ledger.status(record)).campaign]
+
+
 async def test_nothing_left_takes_the_order_back(ledger: Ledger) -> None:
     """Neither with a row that waits, of any file, or is in flight; nor for a run that has lost the account."""
     record = await campaign(ledger)
