@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.account_rate import rate_of
 from dispatcher.campaign.context import CampaignContext
 from dispatcher.campaign.courier import TRIES, Courier, Posted
 from dispatcher.campaign.planning import PlanOptions, plan
@@ -95,13 +96,9 @@ class Campaign(CampaignView):
 
     async def take_rate(self) -> float | None:
         """Plan by the account's own rate, if it has one; the settings' other one that does not count, or None."""
-        limits, settings = await self._context.ledger.account_limits(self.record.account), self.settings
-        own, asked = limits.per_second, settings.rate.per_second
-        if own is None or own == asked:
-            return None
-        rate = settings.rate.model_copy(update={"per_second": own})
-        self._context = replace(self._context, settings=settings.model_copy(update={"rate": rate}))
-        return asked
+        limits, asked = await self._context.ledger.account_limits(self.record.account), self.settings
+        self._context = replace(self._context, settings=rate_of(asked, limits))
+        return asked.rate.per_second if self.settings != asked else None
 
     async def entrust(self, entrusting: Entrusting, *, again: bool = False, may_look_short: bool = False) -> RunResult:
         """Have workers of a cluster send all that waits, as `send` would with these; look on until it is done.

@@ -115,6 +115,8 @@ class Course:
         self._pace = pace
         self._to_send = rows_of_all_files(first)[RowState.planned]
         self._done = 0
+        #: The host whose worker sends it; empty: none does.
+        self._sender = _sender(first)
         #: When so many requests had left, over the last window.
         self._requests: deque[tuple[float, int]] = deque()
         self._worst_window = 0
@@ -135,12 +137,19 @@ class Course:
 
     def changes(self, status: CampaignStatus, now_s: float) -> Iterator[Event]:
         """What has happened since the last look, at `now_s` (any clock that does not step)."""
-        before, self._last = self._last, status
-        sender, was = _sender(status), _sender(before)
-        if sender != was:
+        sender = _sender(status)
+        is_new, self._sender = sender != self._sender, sender
+        if is_new:
             yield SentBy(host=sender)
-        rate_per_s = status.run.rate_per_s if status.run is not None else None
-        if status.running and rate_per_s is not None and rate_per_s != self._rate_per_s:
+        before = self._last
+        if is_new and sender:
+            # What it has sent until now is told with the next look: the rate is counted from here on, and not from when
+            # nobody had taken it.
+            yield self._sample({}, before, before, now_s)
+            return
+        self._last = status
+        rate_per_s = status.run.rate_per_s if status.running and status.run is not None else None
+        if rate_per_s is not None and rate_per_s != self._rate_per_s:
             self._rate_per_s = rate_per_s
             yield RateChanged(rate_per_s=rate_per_s, reason="as its worker says")
         rows, earlier = rows_of_all_files(status), rows_of_all_files(before)
@@ -149,20 +158,24 @@ class Course:
         skipped = min(done - self._done, max(0, rows[RowState.skipped] - earlier[RowState.skipped]))
         if skipped:
             yield RowsSkipped(rows=skipped)
-        requests, requests_before = requests_of(status), requests_of(before)
         ended = _answers(earlier, rows, done - self._done - skipped)
         self._done = done
-        if ended or requests != requests_before:
-            yield AttemptsEnded(
-                rows=ended,
-                requests=max(0, requests - requests_before),
-                throttled=max(0, status.throttled - before.throttled),
-                in_flight=rows[RowState.sending],
-                window_now=self._window(requests - requests_of(self._first), now_s),
-                worst_window=self._worst_window,
-            )
+        if ended or requests_of(status) != requests_of(before):
+            yield self._sample(ended, before, status, now_s)
         if status.rows != before.rows or ended or skipped:
             yield RowsCounted(campaign=status.campaign.name, rows=status.rows)
+
+    def _sample(
+        self, ended: dict[RowState, int], before: CampaignStatus, now: CampaignStatus, now_s: float
+    ) -> AttemptsEnded:
+        return AttemptsEnded(
+            rows=ended,
+            requests=max(0, requests_of(now) - requests_of(before)),
+            throttled=max(0, now.throttled - before.throttled),
+            in_flight=rows_of_all_files(now)[RowState.sending],
+            window_now=self._window(requests_of(now) - requests_of(self._first), now_s),
+            worst_window=self._worst_window,
+        )
 
     def _window(self, requests: int, now_s: float) -> int:
         """About how many have left in the window that ends now: as exactly as it is looked."""

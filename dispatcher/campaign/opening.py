@@ -153,7 +153,9 @@ async def campaign_statuses(settings: Settings) -> list[CampaignStatus]:
 @contextlib.asynccontextmanager
 async def opened_ledger(settings: Settings, *, create: bool) -> AsyncIterator[Ledger]:
     with _rehearsals_told(settings):
-        ledger = await open_ledger(settings.state, create=create, loopback=settings.is_loopback)
+        ledger = await open_ledger(
+            settings.state, create=create, loopback=settings.is_loopback, lease_s=settings.cluster.lease_s
+        )
     try:
         yield ledger
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from dispatcher.errors import SettingsError
     from dispatcher.settings import LoadedSettings
 
 
@@ -75,4 +76,22 @@ class Asked:
         """Settings from all sources, the flags on top. Raises: SettingsError."""
         from dispatcher import settings
 
-        return settings.load(self.config, profile=self.profile, flags=self.flags, no_file=self.no_file)
+        loaded = settings.load(self.config, profile=self.profile, flags=self.flags, no_file=self.no_file)
+        if (folder := self.flags.get("state.dir")) and loaded.settings.is_cluster:
+            raise _two_ledgers(folder, loaded)
+        return loaded
+
+
+def _two_ledgers(folder: str, loaded: LoadedSettings) -> SettingsError:
+    """Neither silently: whoever is known by the one would be a stranger to the other."""
+    from dispatcher.errors import SettingsError
+    from dispatcher.remedies import Advice, AnyOf
+
+    return SettingsError(
+        "a folder is given for the ledger, and the settings name a server for it",
+        found=f"{folder} beside {loaded.settings.state.shown_url}",
+        fix=AnyOf(
+            Advice("leave the folder out, for the server's ledger"),
+            Advice("take [state] url out of the settings, for the folder's"),
+        ),
+    )

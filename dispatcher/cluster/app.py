@@ -24,7 +24,7 @@ from procrastinate import exceptions, jobs
 from procrastinate.schema import SchemaManager
 
 from dispatcher.cluster.tick import queue_of
-from dispatcher.errors import LedgerError, LedgerUnreachable
+from dispatcher.errors import LedgerError, LedgerNotMigrated, LedgerUnreachable, LedgerUnwritable
 from dispatcher.ledger.records import Account, CampaignRecord
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
@@ -164,7 +164,7 @@ async def opened(url: str) -> AsyncIterator[Engine]:
         await _open(connector)
         missing = await _missing(connector)
         if missing:
-            raise LedgerError(
+            raise LedgerNotMigrated(
                 "the database has no job queue of this version",
                 found=f"{len(missing)} of its changes are missing",
                 fix=Command("ledger migrate"),
@@ -309,9 +309,9 @@ def failure(error: Exception) -> LedgerError:
         return error
     cause = _cause(error)
     if cause in ("UndefinedTable", "UndefinedFunction", "InvalidSchemaName"):
-        return LedgerError("the database has no job queue of this version", fix=Command("ledger migrate"))
+        return LedgerNotMigrated("the database has no job queue of this version", fix=Command("ledger migrate"))
     if cause == "InsufficientPrivilege":
-        return LedgerError("the database does not let this user work with the job queue", found=f"schema {SCHEMA}")
+        return LedgerUnwritable("the database does not let this user work with the job queue", found=f"schema {SCHEMA}")
     return LedgerUnreachable("the job queue cannot be reached", found=cause)
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from dispatcher.cluster.worker import Worker
-from dispatcher.errors import UsageError
+from dispatcher.errors import ExtraMissing, UsageError
 from dispatcher.ledger import open_ledger
 from dispatcher.remedies import Advice, AnyOf, Command, Setting
 from dispatcher.settings import Settings
@@ -20,13 +20,21 @@ async def work(worker: Worker, settings: Settings, *, connected: Callable[[str],
     """
     check_is_cluster(settings)
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await worker.reached(lambda: open_ledger(settings.state, create=False, loopback=settings.is_loopback))
+        ledger = await worker.reached(
+            lambda: open_ledger(settings.state, lease_s=settings.cluster.lease_s, only_sends=True)
+        )
         if ledger is None:
             return
         stack.push_async_callback(ledger.close)
-        # Its library takes time to load, and is not there without the extra: the ledger has said so by now.
-        from dispatcher.cluster.app import opened
-
+        try:
+            # Its library takes time to load, and is not there without the extra.
+            from dispatcher.cluster.app import opened
+        except ImportError as error:
+            raise ExtraMissing(
+                "a worker needs a part of this program that is not installed",
+                found=str(error),
+                fix='pip install "dispatcher[cluster]"',
+            ) from error
         engine = await worker.reached(lambda: stack.enter_async_context(opened(settings.state.url)))
         if engine is not None:
             connected(ledger.location)

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.account_rate import rate_of
 from dispatcher.campaign.flow_names import settings_with_flow
 from dispatcher.campaign.handing import HandedOver
 from dispatcher.campaign.launch import LaunchOptions
@@ -111,6 +112,8 @@ class Shift:
 
     async def _send(self, settings: Settings) -> Launched:
         check_settle_time(settings)
+        # Whatever rate whoever has ordered it has in mind.
+        settings = rate_of(settings, await self._ledger.account_limits(self.account))
         leased = leased_campaign(
             self._ledger,
             self.order.campaign,

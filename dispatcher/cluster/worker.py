@@ -6,7 +6,7 @@
 
 A server that is away is told once. Nothing is sent meanwhile (a request leaves only within seconds after the ledger's
 yes), and the worker goes on when it is back. It ends with an error, for systemd to start another, where the ledger is
-another one (LedgerGone), or where it neither answers nor fails.
+another one (LedgerGone) or of another version, or where it neither answers nor fails.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from dispatcher.cluster.credentials import Keys
 from dispatcher.cluster.ends import End, Ended, sentence
 from dispatcher.cluster.shift import Shift, is_wanted, order_of
 from dispatcher.cluster.tick import Queue, queue_of, tick
-from dispatcher.errors import DispatcherError, LedgerError, LedgerGone, LedgerUnreachable
+from dispatcher.errors import (
+    DispatcherError,
+    LedgerError,
+    LedgerGone,
+    LedgerNotMigrated,
+    LedgerTooNew,
+    LedgerUnreachable,
+)
 from dispatcher.ledger import Ledger
 from dispatcher.model import Pause, PausedBy
 from dispatcher.settings import Settings
@@ -42,8 +49,12 @@ TURN_S = 60.0
 AWAY_S = 30.0
 #: The engine, and a ledger that is away, are tried again after so long.
 AGAIN_S = 1.0
+#: The engine has ended so often in a row, while the ledger answers: somebody is told.
+FAILURES_TOLD = 3
 #: No tick was seen for so long: this worker looks for itself.
 TICK_MISSED_S = 15.0
+#: And gives that up after so long, lest it seem to hang itself.
+TICK_MAX_S = 10.0
 #: The ledger has neither answered nor failed for so long: this process is of no use any more.
 STUCK_S = 30.0
 #: At the end, beside what requests in flight have: until the account is given back.
@@ -96,6 +107,8 @@ class Worker:
         self._fatal: DispatcherError | None = None
         self._keys_changed = asyncio.Event()
         self._is_away = False
+        #: How often the engine has ended since its last tick.
+        self._failures = 0
         #: campaign → when this worker looks at it again.
         self._later_s: dict[int, float] = {}
         #: What was told of campaigns that are not this worker's.
@@ -115,7 +128,10 @@ class Worker:
             shift.stop(HandedOver("its worker stops, and another goes on"), hard=hard)
 
     async def run(self, ledger: Ledger, jobs: Jobs) -> None:
-        """Work until `stop`. Raises: LedgerGone; LedgerUnreachable: nothing is heard of the ledger any more."""
+        """Work until `stop`.
+
+        Raises: LedgerGone, LedgerTooNew, LedgerNotMigrated; LedgerUnreachable: nothing is heard of it any more.
+        """
         self._answered_s = self._ticked_s = _time_s()
         works = [self._work(ledger, jobs), self._look(ledger, jobs), self._look_after(), self._follow_keys()]
         loops = [asyncio.ensure_future(work) for work in works]
@@ -155,23 +171,27 @@ class Worker:
             if running.done() and not running.cancelled() and (error := running.exception()) is not None:
                 if not isinstance(error, LedgerError):
                     raise error
-                self._note_away(error)
+                self._note(error)
+                self._failures += 1
+                if self._failures == FAILURES_TOLD and not self._is_away:
+                    self._tell(f"{error}: orders are looked for more seldom until it can be used")
                 await asyncio.sleep(AGAIN_S)
 
     async def _look(self, ledger: Ledger, jobs: Jobs) -> None:
         """Who waits for an account that this worker has; and a tick, where the engine gives none."""
         while True:
+            # What is read here alone says whether the ledger answers: other errors may be of an hour that is over.
             try:
                 await self._make_room(ledger)
-                if _time_s() - self._ticked_s > TICK_MISSED_S:
-                    await tick(ledger, jobs)
-                    self._ticked_s = _time_s()
                 self._note_back()
-            except LedgerGone as error:
-                self._end_with(error)
             except LedgerError as error:
                 self._note_away(error)
             self._answered_s = _time_s()
+            if _time_s() - self._ticked_s > TICK_MISSED_S and not self._is_away:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_MAX_S):
+                        await self._on_tick(ledger, jobs)
+                self._ticked_s = _time_s()
             await asyncio.sleep(LOOK_S)
 
     async def _look_after(self) -> None:
@@ -210,13 +230,13 @@ class Worker:
     # --- jobs ---
 
     async def _on_tick(self, ledger: Ledger, jobs: Jobs) -> None:
+        """Never raises."""
+        self._failures = 0
         try:
             await tick(ledger, jobs)
             self._ticked_s = _time_s()
-        except LedgerGone as error:
-            self._end_with(error)
         except LedgerError as error:
-            self._note_away(error)
+            self._note(error)
         except Exception:
             logger.exception("a bug in a tick")
 
@@ -245,10 +265,8 @@ class Worker:
             finally:
                 del self._shifts[account.account_id]
             await self._ended(ledger, jobs, shift, ended)
-        except LedgerGone as error:
-            self._end_with(error)
         except LedgerError as error:
-            self._note_away(error)
+            self._note(error)
         except Exception:
             logger.exception("a bug in a worker")
 
@@ -269,7 +287,7 @@ class Worker:
             self._tell_once(campaign.campaign_id, f"campaign {campaign.name!r} is left to other workers: {error}")
         elif ended.end is End.away and error is not None:
             if isinstance(error, LedgerError):
-                self._note_away(error)
+                self._note(error)
             else:
                 self._later_s[campaign.campaign_id] = _time_s() + AWAY_S
                 self._tell(f"campaign {campaign.name!r} is tried again later: {error}")
@@ -335,9 +353,16 @@ class Worker:
         self._fatal = self._fatal or error
         self._stop.set()
 
+    def _note(self, error: LedgerError) -> None:
+        """It is tried again; but not by a program that must not go on with it."""
+        if isinstance(error, LedgerGone | LedgerTooNew | LedgerNotMigrated):
+            self._end_with(error)
+        else:
+            logger.info("the ledger does not answer: %s", error.code)
+
     def _note_away(self, error: LedgerError) -> None:
-        logger.info("the ledger does not answer: %s", error.code)
-        if not self._is_away:
+        self._note(error)
+        if not self._is_away and self._fatal is None:
             self._is_away = True
             self._tell(f"the ledger is away ({error}): nothing is sent until it is back")
 

@@ -68,8 +68,18 @@ _KEY = "--data-only --table=dispatcher.forgotten_key"
 # `loopback`: the host to call is this machine. Rehearsals have a ledger of their own (see `location`).
 
 
-async def open_ledger(state: StateSettings, *, create: bool = True, loopback: bool = False) -> Ledger:
+async def open_ledger(
+    state: StateSettings,
+    *,
+    create: bool = True,
+    loopback: bool = False,
+    lease_s: float | None = None,
+    only_sends: bool = False,
+) -> Ledger:
     """Open the ledger, and make or upgrade it as needed; a few ms. The caller closes it.
+
+    `lease_s`: how long a server's leases last without being renewed; `only_sends`: with them nobody plans, so nobody is
+    asked to make room for them.
 
     Raises: SettingsError (see `ledger_folder`), LedgerUnwritable, LedgerFull, LedgerCorrupt, LedgerTooNew,
     LedgerUnreachable; CampaignNotFound where `create` is off and there is none. Of a server's: LedgerNotMigrated,
@@ -78,7 +88,7 @@ async def open_ledger(state: StateSettings, *, create: bool = True, loopback: bo
 
     def opened() -> Ledger:
         if state.url:
-            return served.open_server(state)
+            return served.open_server(state, lease_s=lease_s, only_sends=only_sends)
         folder = ledger_folder(state, loopback=loopback)
         remove_leftovers()
         return SqliteLedger.open(folder, create=create)

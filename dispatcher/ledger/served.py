@@ -45,11 +45,16 @@ def _needs_extra(function: Callable[P, T]) -> Callable[P, T]:
 
 
 @_needs_extra
-def open_server(state: StateSettings) -> Ledger:
-    """Open the ledger. Raises: LedgerError, ExtraMissing."""
-    from dispatcher.ledger.postgres.ledger import PostgresLedger
+def open_server(state: StateSettings, *, lease_s: float | None = None, only_sends: bool = False) -> Ledger:
+    """Open the ledger: see `open_ledger`. Raises: LedgerError, ExtraMissing."""
+    from dispatcher.ledger.postgres.ledger import LEASE_S, PATIENCE_S, PostgresLedger
 
-    return PostgresLedger.open(state.url, location=state.shown_url)
+    return PostgresLedger.open(
+        state.url,
+        location=state.shown_url,
+        lease_s=lease_s or LEASE_S,
+        patience_s=0.0 if only_sends else PATIENCE_S,
+    )
 
 
 @_needs_extra

@@ -64,6 +64,7 @@ INSIDE = {
         "CampaignSettings",
         "CanarySettings",
         "CapsSettings",
+        "ClusterSettings",
         "ColumnsSettings",
         "CoolOffSettings",
         "CostSettings",

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dispatcher.cli import options
+from dispatcher.cli.render.numbers import time_text
 from dispatcher.cli.render.terminal import print_json, print_line, say
-from dispatcher.errors import ExitCode
+from dispatcher.clock import now_ms
+from dispatcher.errors import ExitCode, UsageError
 from dispatcher.plurals import counted
+from dispatcher.remedies import Option
 
 if TYPE_CHECKING:
     from dispatcher.ledger import LedgerHealth
@@ -77,7 +80,7 @@ async def move(
 
 
 @app.command(epilog=COPY_EPILOG)
-@options.reads_settings("account.base_url", "state.dir")
+@options.reads_settings("account.base_url")
 async def copy(
     session: options.Session,
     from_: Annotated[
@@ -92,7 +95,7 @@ async def copy(
     ] = False,
     json: options.Json = False,
 ) -> int:
-    """Copy your ledger to the server that [state] url names, whole and checked; from then on only that is used.
+    """Copy your ledger to the server that the settings name, whole and checked; from then on only that is used.
 
     Nothing may be in flight, and the server must have no campaigns yet. Interrupted, the next call goes on. What stays
     behind is kept under another name, and a note there keeps anybody from starting with an empty ledger.
@@ -142,7 +145,7 @@ async def migrate(
         typer.Option("--accept-history", help="Go on with a database that was restored, or is a promoted standby."),
     ] = False,
 ) -> int:
-    """Make the ledger's tables on the server that [state] url names, or bring them up to date.
+    """Make the ledger's tables on the server that the settings name, or bring them up to date.
 
     Also those of the job queue, and the roles dispatcher_owner, dispatcher_worker and dispatcher_reader. Where you may
     not make roles, the SQL that somebody else is to run is printed, for `psql`.
@@ -220,3 +223,50 @@ def _object(health: LedgerHealth) -> dict[str, object]:
         "campaigns": health.campaigns,
         "kept_by": health.kept_by,
     }
+
+
+@app.command(epilog=RATE_EPILOG)
+@options.reads_settings("account.base_url", "state.dir")
+async def rate(
+    session: options.Session,
+    per_second: Annotated[
+        float | None, typer.Argument(metavar="[N]", help="Create requests a second; without, it is shown.")
+    ] = None,
+    unset: Annotated[bool, typer.Option("--unset", help="The settings' rate holds again.")] = False,
+    json: options.Json = False,
+) -> int:
+    """Show or set the account's own rate, which holds for every machine that sends with this ledger.
+
+    Whoever begins to send takes it: a run that is under way goes on as it began.
+    """
+    from dispatcher.campaign.account_rate import account_limits, set_account_rate
+
+    settings, credentials = session.settings, session.require_sender()
+    if unset and per_second is not None:
+        raise UsageError("--unset takes the account's own rate away, and N sets one", fix=Option("unset"))
+    if unset or per_second is not None:
+        limits = await set_account_rate(settings, credentials, per_second)
+    else:
+        limits = await account_limits(settings, credentials)
+    own, of_settings = limits.per_second, settings.rate.per_second
+    if json:
+        print_json(
+            {
+                "per_second": of_settings if own is None else own,
+                "is_own": own is not None,
+                "hold_until_ms": limits.hold_until_ms,
+                "ceiling_per_s": limits.ceiling_per_s,
+            }
+        )
+        return ExitCode.OK
+    if own is None:
+        print_line(f"{of_settings:g} a second, as the settings say: the account has none of its own")
+    else:
+        print_line(f"{own:g} a second, the account's own")
+        if own != of_settings:
+            say(f"[rate] per_second = {of_settings:g} of the settings does not count", "yellow")
+    if limits.hold_until_ms is not None and limits.hold_until_ms > now_ms():
+        say(f"a pause after 429s holds until {time_text(limits.hold_until_ms)}", "yellow")
+    if limits.ceiling_per_s is not None:
+        say(f"429s have left {limits.ceiling_per_s:g} a second of it, and it rises again", "yellow")
+    return ExitCode.OK

@@ -25,8 +25,10 @@ _TAKES = {
         (f"serve users {name}" for name in ("add", "list", "role", "numbers", "password", "remove", "sign-out")), _ALL
     ),
     "serve": _ALL,
+    "worker": _ALL - {"state-dir"},
     **dict.fromkeys(("hours", "flows", "login", "notify test"), _ALL - {"state-dir"}),
-    **dict.fromkeys(("ledger copy", "ledger check"), _ALL),
+    **dict.fromkeys(("ledger check", "ledger rate"), _ALL),
+    "ledger copy": _ALL - {"state-dir"},
     "ledger move": _ALL - {"base-url"},
     "ledger migrate": frozenset(("config", "profile")),
     "config show": frozenset(("config", "profile")),

@@ -61,6 +61,9 @@ def test_a_ledger_goes_to_a_server(sent: Program, sandbox: SandboxProcess, url: 
     assert (checked.code, checked.out.strip()) == (0, "sound: 1 campaign"), checked.err
     assert "PostgreSQL" in checked.err
     assert "fsync = on" in checked.err
+    two = sent("status", "--state-dir", "state")
+    assert two.code == 2
+    assert "name a server" in two.err
     doctor = sent("doctor")
     assert doctor.code == 0, doctor.out
     assert "PostgreSQL" in doctor.out
@@ -95,6 +98,11 @@ def test_what_a_server_does_itself(sent: Program, sandbox: SandboxProcess, url: 
     assert not postgres.query(url, "SELECT FROM dispatcher.rows WHERE row_key = '+12025550100'")
     assert sent("campaigns", "prune", "--older-than", "1h", "--yes").code == 0
     assert sent("ledger", "check").code == 0
+    assert "as the settings say" in sent("ledger", "rate").out
+    assert "12.5 a second, the account's own" in sent("ledger", "rate", "12.5").out
+    assert sent("ledger", "rate", "--json").json["per_second"] == 12.5
+    assert sent("ledger", "rate", "0").code == 2
+    assert "as the settings say" in sent("ledger", "rate", "--unset").out
 
 
 def test_a_copy_that_is_killed_goes_on(program: Program, sandbox: SandboxProcess, url: str) -> None:

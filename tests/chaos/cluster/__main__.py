@@ -86,6 +86,7 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help=f"repeats a run's choices; also {VARIABLE}")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no more trials after so long")
+    parser.add_argument("--at-once", type=int, default=2, help="trials beside each other, each on its own server")
     names = [trial.name for trial in (*TRIALS, SHORT)]
     parser.add_argument("--trial", action="append", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--keep", type=Path, help="a folder for what trials leave that have broken something")
@@ -97,6 +98,7 @@ def main() -> int:
         crashes=options.crashes,
         seed=chosen,
         trials=tuple(options.trial or ()),
+        at_once=options.at_once,
         stop_after_s=options.minutes * 60,
     )
     say(f"{VARIABLE}={chosen}: {plan.kills} kills, {plan.stops} stops, {plan.crashes} crashes …")

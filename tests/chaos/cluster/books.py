@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 from tests.chaos import books as every
-from tests.chaos.cluster.plan import Tally
 from tests.chaos.cluster.site import Client, Site
 from tests.support.postgres import connected
 
@@ -56,8 +55,7 @@ def count(site: Site, keep: Path) -> None:
                 tally.left_out[f"{state} ({reason})" if state == "skipped" else state] += 1
         worst, limit = stats["worst_window_requests"], stats["window_limit"]
         tally.windows_above += worst > limit
-        if not tally.window_limit or worst / limit > tally.worst_window / tally.window_limit:
-            tally.worst_window, tally.window_limit = worst, limit
+        tally.saw_window(worst, limit)
         odd = [*log.contacts_twice, *(to for _, to in differ), *sorted(lost)]
         _tell(site, client, odd, log, keep)
 
@@ -75,8 +73,3 @@ def _tell(site: Site, client: Client, odd: list[str], log: every.Log, keep: Path
             lines += [f"  row: {row}" for row in states]
     (keep / f"odd-{client.sid}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     site.tally.notes += lines[:12]
-
-
-def problems_of(before: Tally, now: Tally) -> list[str]:
-    """What a trial has broken."""
-    return [one for one in now.problems() if one not in before.problems()]

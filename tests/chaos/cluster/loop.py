@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dispatcher.sandbox import DEFAULT_FLOW_SID, FaultPhase
@@ -34,43 +33,54 @@ _WITNESS = "+14159999999"
 
 
 class Loop:
-    """Runs trials on one server, until the plan's numbers are reached."""
+    """Runs trials, until the plan's numbers are reached."""
 
     def __init__(self, plan: Plan, folder: Path, program: Zygote, tell: Callable[[str, Tally], None]) -> None:
         self.tally = Tally()
         self._plan = plan
         self._folder = folder
-        self._program = program
+        self._programs = Programs(program)
         self._tell = tell
         self._chance = random.Random(plan.seed)
-        self._started_s = 0.0
+        self._started_s = time.monotonic()
+        #: Of the trials that are going on.
+        self._tallies: list[Tally] = []
+        self._n = 0
 
     async def run(self) -> Tally:
         """Raises AssertionError where a program did what it never should."""
-        self._started_s = time.monotonic()
-        with PrivateServer() as server:
-            for trial in drawn(self._plan, self._chance, self.tally):
-                if self._seconds() > self._plan.stop_after_s:
-                    break
-                await self.trial(trial, server)
+        trials = drawn(self._plan, self._chance, self._missing)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._plan.at_once):
+                group.create_task(self._one_after_the_other(trials))
         return self.tally
 
-    def _seconds(self) -> float:
-        self.tally.seconds = time.monotonic() - self._started_s
-        return self.tally.seconds
+    async def _one_after_the_other(self, trials: Iterator[Trial]) -> None:
+        with PrivateServer() as server:
+            for trial in trials:
+                if time.monotonic() - self._started_s > self._plan.stop_after_s:
+                    break
+                await self.trial(trial, server)
+
+    def _missing(self) -> dict[str, int]:
+        """What is still to come, with what is going on."""
+        return self._plan.missing(sum((one.counts for one in self._tallies), self.tally.counts))
 
     async def trial(self, trial: Trial, server: PrivateServer) -> None:
         """One of them, on a server that nothing else uses."""
-        folder = self._folder / f"{sum(self.tally.trials.values()):03}"
+        tally = Tally(trials=Counter({trial.name: 1}))
+        folder, chance = self._folder / f"{self._n:03}", random.Random(self._chance.random())
+        self._n += 1
         await asyncio.to_thread(folder.mkdir)
-        before = copy.deepcopy(self.tally)
-        self.tally.trials[trial.name] += 1
-        chance = random.Random(self._chance.random())
-        programs = Programs(self._program)
-        async with built(trial, self._plan, server, programs, folder, self.tally, chance) as site:
-            await _Running(site, folder).run()
-        self._seconds()
-        broken = books.problems_of(before, self.tally)
+        self._tallies.append(tally)
+        try:
+            async with built(trial, self._plan, server, self._programs, folder, tally, chance) as site:
+                await _Running(site, folder, self._missing).run()
+        finally:
+            self._tallies.remove(tally)
+            self.tally.add(tally)
+            self.tally.seconds = time.monotonic() - self._started_s
+        broken = tally.problems()
         self._tell(f"{folder.name} {trial.name}: {'; '.join(broken) or 'well'}", self.tally)
         if not broken:
             shutil.rmtree(folder)
@@ -79,9 +89,10 @@ class Loop:
 class _Running:
     """One trial."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
+    def __init__(self, site: Site, folder: Path, missing: Callable[[], Mapping[str, int]]) -> None:
         self._site = site
         self._folder = folder
+        self._missing = missing
         self._tally = site.tally
         self._resumed: Counter[str] = Counter()
 
@@ -118,8 +129,7 @@ class _Running:
             await self._pause(site.chance.uniform(*plan.pause_s))
             if looking.accounts and not any(account.planned for account in looking.accounts):
                 return
-            missing = plan.missing(self._tally)
-            trouble = script[made] if script else next_trouble(site.trial, site.chance, missing)
+            trouble = script[made] if script else next_trouble(site.trial, site.chance, self._missing())
             if await troubles.make(trouble):
                 made, end_s = made + 1, time.monotonic() + plan.patience_s
             else:

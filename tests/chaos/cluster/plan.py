@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 #: What a table's three targets count.
@@ -33,21 +34,23 @@ class Plan:
     pause_s: tuple[float, float] = (0.5, 7.0)
     #: A trial has at most so many troubles, and then goes on in peace to its end.
     troubles: int = 14
+    #: So many trials go on beside each other, each on a server of its own.
+    at_once: int = 1
     #: Begins no more trials after so long.
     stop_after_s: float = math.inf
     #: A trial that has not come to its end so long after its last trouble never will.
     patience_s: float = 180.0
 
-    def missing(self, tally: Tally) -> dict[str, int]:
+    def missing(self, counts: Mapping[str, int]) -> dict[str, int]:
         """How many are still to come, of what is."""
         wanted = {KILLS: self.kills, STOPS: self.stops, CRASHES: self.crashes}
-        left = {name: n - tally.counts[name] for name, n in wanted.items()}
+        left = {name: n - counts.get(name, 0) for name, n in wanted.items()}
         return {name: n for name, n in left.items() if n > 0}
 
 
 @dataclass
 class Tally:
-    """What came of it."""
+    """What came of it: of a trial, or of all of them."""
 
     #: `kills`, `stops`, `crashes`.
     counts: Counter[str] = field(default_factory=Counter)
@@ -99,6 +102,28 @@ class Tally:
     held: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        """What came of another trial, too."""
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            if name in ("worst_window", "window_limit"):
+                continue
+            if name == "failovers_s":
+                for kind, times in value.items():
+                    mine[kind] += times
+            elif name == "planner_waited_s":
+                self.planner_waited_s = max(mine, value)
+            elif isinstance(mine, Counter):
+                mine.update(value)
+            else:
+                setattr(self, name, mine + value)
+        self.saw_window(other.worst_window, other.window_limit)
+
+    def saw_window(self, requests: int, limit: int) -> None:
+        """An account's fullest window: the one that is nearest to its limit, or most above it, is told."""
+        if limit and (not self.window_limit or requests / limit > self.worst_window / self.window_limit):
+            self.worst_window, self.window_limit = requests, limit
 
     def problems(self) -> list[str]:
         """What broke a promise."""

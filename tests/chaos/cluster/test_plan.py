@@ -52,7 +52,7 @@ def test_slow_failovers_crowds_and_held_campaigns_are_problems() -> None:
 def test_trials_are_drawn_as_long_as_something_is_missing() -> None:
     """Each comes once before any comes again, if it brings what is missing."""
     tally = Tally(counts=Counter({KILLS: 5, CRASHES: 1}))
-    trials = drawn(PLAN, random.Random(1), tally)
+    trials = drawn(PLAN, random.Random(1), lambda: PLAN.missing(tally.counts))
     found = [next(trials) for _ in range(3)]
     assert len({trial.name for trial in found}) == 3
     assert all(any(COUNTS_FOR.get(trouble) == STOPS for trouble in trial.troubles) for trial in found)
@@ -72,6 +72,19 @@ def test_every_trouble_and_every_fault_of_the_engine_happens_in_some_trial() -> 
     assert {trial.engine for trial in TRIALS} == set(Engine)
     assert {COUNTS_FOR[trouble] for trouble in SHORT.script if trouble in COUNTS_FOR} == {KILLS, STOPS, CRASHES}
     assert len({trial.name for trial in TRIALS}) == len(TRIALS)
+
+
+def test_trials_are_added_up() -> None:
+    """Of the windows the one that is nearest to its limit is told."""
+    tally = Tally()
+    for kills, worst, waited_s in ((1, 90, 2.0), (2, 99, 1.0), (3, 80, 0.5)):
+        trial = Tally(counts=Counter({KILLS: kills}), rows=10, planner_waited_s=waited_s, notes=["x"])
+        trial.failovers_s["a kill"].append(waited_s)
+        trial.saw_window(worst, 100)
+        tally.add(trial)
+    assert (tally.counts[KILLS], tally.rows, tally.notes) == (6, 30, ["x"] * 3)
+    assert (tally.worst_window, tally.window_limit, tally.planner_waited_s) == (99, 100, 2.0)
+    assert tally.failovers_s == {"a kill": [2.0, 1.0, 0.5]}
 
 
 def test_a_table_can_be_made_of_nothing() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tests.chaos.cluster.plan import CRASHES, KILLS, STOPS, Plan, Tally
+from tests.chaos.cluster.plan import CRASHES, KILLS, STOPS, Plan
 
 HOUR_S = 3600.0
 
@@ -176,15 +176,15 @@ SHORT = Trial(
 )
 
 
-def drawn(plan: Plan, chance: random.Random, tally: Tally) -> Iterator[Trial]:
+def drawn(plan: Plan, chance: random.Random, missing: Callable[[], Mapping[str, int]]) -> Iterator[Trial]:
     """Trials, each as often as any other, as long as something is missing that they bring."""
     named = [trial for trial in (*TRIALS, SHORT) if trial.name in plan.trials] if plan.trials else TRIALS
-    while missing := plan.missing(tally):
-        useful = [trial for trial in named if _brings(trial) & missing.keys()]
+    while wanted := missing():
+        useful = [trial for trial in named if _brings(trial) & wanted.keys()]
         if not useful:
             return
         for trial in chance.sample(useful, len(useful)):
-            if _brings(trial) & plan.missing(tally).keys():
+            if _brings(trial) & missing().keys():
                 yield trial
 
 

@@ -338,6 +338,19 @@ async def test_an_engine_that_ends_begins_again_and_is_told_once(folder: Path) -
         assert FakeShift.begun[0].stopped_by == []
 
 
+async def test_an_engine_that_alone_is_away_is_told_once(folder: Path) -> None:
+    """Not at its first failure, which may be the end of an outage that was told already."""
+    async with at_work(folder) as s:
+        await s.until(lambda: s.jobs.is_running)
+        s.jobs.ends_at_once = LedgerUnreachable("the job queue cannot be reached")
+        s.worker._keys_changed.set()
+        await s.until(lambda: len(s.jobs.runs) == 3)
+        assert s.told == []
+        await s.until(lambda: len(s.jobs.runs) > 6)
+        assert len(s.told) == 1
+        assert "job queue" in s.told[0]
+
+
 async def test_without_ticks_it_looks_for_itself(folder: Path) -> None:
     """An engine that hands out nothing, and does not end either, delays nothing for long."""
     async with at_work(folder) as s:

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from dispatcher.clock import now_ms
 from dispatcher.errors import AccountLocked, DispatcherError, Interrupted
 from dispatcher.events import Event, EventBus, RateChanged, Resumed, Waiting, WaitKind
 from dispatcher.ledger.account_files import account_file
-from dispatcher.ledger.records import Account
+from dispatcher.ledger.records import Account, AccountLimits
 from dispatcher.model import Outcome, RowState
 from dispatcher.remedies import Option
 from dispatcher.sending.account import OpenAccount, open_account
@@ -270,6 +271,45 @@ class TestLimiter:
             limiter, started_s = await again.account.limiter(), now_s()
             await limiter.acquire(1)
             assert now_s() - started_s < 1
+
+    async def test_a_past_that_all_machines_share(self) -> None:
+        """Whoever sends for the account does it by this ledger, which knows when: another machine waits for nothing."""
+
+        class Servers(EmptyLedger):
+            is_shared = True
+
+            async def has_sent(self, account: Account) -> bool:
+                return True
+
+        ledger = Servers()
+        ledger.ages_s = [1.0, 2.0]
+        async with borrow() as one, one.account.lease(ledger, wait=False):
+            limiter, started_s = await one.account.limiter(), now_s()
+            assert limiter.window_now() == 2
+            await limiter.acquire(1)
+            assert now_s() - started_s < 1
+
+    async def test_what_429s_left_of_the_rate(self) -> None:
+        """Whoever takes an account over waits until the pause of the one before is over, and begins at its ceiling."""
+        ledger = EmptyLedger()
+        ledger.limits = AccountLimits(hold_until_ms=now_ms() + 4_000, ceiling_per_s=5.0)
+        async with borrow() as one, one.account.lease(ledger, wait=False):
+            limiter, started_s = await one.account.limiter(), now_s()
+            assert (limiter.ceiling_per_s, limiter.full_rate_per_s) == (5.0, 19.8)
+            assert one.account.breaker.throttled_for_s == pytest.approx(4.0, abs=0.2)
+            turn = await one.account.breaker.wait_for_turn()
+            assert now_s() - started_s == pytest.approx(4.0, abs=0.2)
+            assert turn is not None  # one goes first
+            one.account.breaker.end_turn(turn)
+        assert "whoever sent before" in waits(one.events, WaitKind.throttled)[0].reason
+
+    async def test_a_pause_by_a_clock_that_was_wrong(self) -> None:
+        """It is no longer than the longest that there is."""
+        ledger = EmptyLedger()
+        ledger.limits = AccountLimits(hold_until_ms=now_ms() + 86_400_000)
+        async with borrow(retry={"throttled_give_up_s": 30}) as one, one.account.lease(ledger, wait=False):
+            await one.account.limiter()
+            assert one.account.breaker.throttled_for_s == pytest.approx(30.0)
 
     async def test_a_file_that_is_damaged(self) -> None:
         """What it knew may all have left just now."""

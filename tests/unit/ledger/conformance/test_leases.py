@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 from dispatcher.errors import AccountLocked, LeaseLost
 from dispatcher.ledger import Ledger
-from dispatcher.ledger.records import RunTotals
+from dispatcher.ledger.records import AccountLimits, LatestRun, RunTotals
 from dispatcher.model import Outcome, Reason, RowState
 from tests.support.ledgers import ACCOUNT_SID, NONE, account, campaign, end, lines, planned
 from tests.unit.ledger.conformance.harness import Harness
@@ -129,9 +130,8 @@ async def test_status_tells_running_from_killed(ledger: Ledger) -> None:
     # The process died: its lease is free, and nobody has written its end.
     assert await seen() == (False, True, None)
     async with ledger.lease(spring.account, wait=False):
-        # Somebody is at work for the account, and spring's run is its newest: a ledger that knows by the lease whose
-        # run it is says that it is not this one's.
-        assert await seen() in ((True, False, None), (False, True, None))
+        # Somebody is at work for the account, and spring's run is its newest.
+        assert await seen() == (True, False, None)
         # Another campaign's run takes the account: what did not stop before is dead.
         await ledger.start_run(summer, window_limit=200, now_ms=9_000)
         assert await seen() == (False, False, "interrupted: the process was killed")
@@ -195,4 +195,45 @@ async def test_a_run_that_was_taken_over_resolves_nothing(ledger: Ledger, harnes
     assert (await ledger.status(spring)).rows[RowState.unknown] == 1
     await other.resolve_rows(new, [end(row, Outcome.not_sent)])
     assert (await ledger.status(spring)).rows[RowState.planned] == 1
+    await other.close()
+
+
+async def test_what_429s_have_left_outlives_a_run(harness: Harness, ledger: Ledger) -> None:
+    """For whoever sends next, from wherever; over again once the run says so. Who was never refused says nothing."""
+    spring, other = await campaign(ledger), await harness.open()
+    assert await ledger.account_limits(spring.account) == AccountLimits()
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1_000)
+    totals = RunTotals(requests=3, hold_until_ms=9_000, ceiling_per_s=4.5)
+    await ledger.end_rows(run, [], now_ms=2_000, totals=totals)
+    limits = AccountLimits(hold_until_ms=9_000, ceiling_per_s=4.5)
+    assert await other.account_limits(spring.account) == limits
+    await ledger.end_rows(run, [], now_ms=3_000, totals=RunTotals(requests=4))
+    assert await other.account_limits(spring.account) == limits
+    await ledger.stop_run(run, now_ms=4_000, reason=None, totals=RunTotals(hold_until_ms=0, ceiling_per_s=0.0))
+    assert await other.account_limits(spring.account) == AccountLimits()
+    await other.close()
+
+
+async def test_an_account_has_a_rate_of_its_own(harness: Harness, ledger: Ledger) -> None:
+    """Whoever asks; until it is taken away."""
+    spring, other = await campaign(ledger), await harness.open()
+    await ledger.set_account_rate(spring.account, 12.5)
+    assert (await other.account_limits(spring.account)).per_second == 12.5
+    await other.set_account_rate(spring.account, None)
+    assert (await ledger.account_limits(spring.account)).per_second is None
+    await other.close()
+
+
+async def test_a_run_tells_of_itself(harness: Harness, ledger: Ledger) -> None:
+    """From which machine, how fast it may go, and what it waits for; nothing once it has stopped."""
+    spring, other = await campaign(ledger), await harness.open()
+    assert (await other.status(spring)).run is None
+    run = await ledger.start_run(spring, window_limit=200, now_ms=1_000)
+    totals = RunTotals(rate_per_s=19.8, waits="a pause", waits_until_ms=5_000)
+    await ledger.end_rows(run, [], now_ms=2_000, totals=totals)
+    told = (await other.status(spring)).run
+    host = socket.gethostname()
+    assert told == LatestRun(run_id=run.run_id, host=host, waits="a pause", waits_until_ms=5_000, rate_per_s=19.8)
+    await ledger.stop_run(run, now_ms=3_000, reason=None, totals=RunTotals())
+    assert (await other.status(spring)).run == LatestRun(run_id=run.run_id, host=host, rate_per_s=19.8)
     await other.close()

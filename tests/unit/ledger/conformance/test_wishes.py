@@ -275,3 +275,55 @@ async def test_rows_planned_again_wait_for_nothing(ledger: Ledger, by: str) -> N
         else:
             assert await ledger.risk_rows(record, count_only=count_only) == 1
         assert (await ledger.status(record)).next_at_ms == next_at_ms
+
+
+async def test_what_is_due(ledger: Ledger) -> None:
+    """Ordered, its time has come, not paused, not left to the rows' own times; those that waited longest come first."""
+    names = ("early", "late", "paused", "waits", "nobody", "second")
+    records = {name: await campaign(ledger, name) for name in names}
+    for name, record in records.items():
+        await planned(ledger, record, lines(name))
+        due_ms = {"late": 9_000, "nobody": None}.get(name, 1_000)
+        assert await ledger.wishes.order(record, await ledger.wishes.of(record), due_ms)
+    await ledger.wishes.pause(records["paused"], USER)
+    run = await ledger.start_run(records["waits"], window_limit=200, now_ms=500)
+    await ledger.wishes.wait(run, 7_000)
+    await ledger.stop_run(run, now_ms=600, reason=None, totals=NONE)
+    run = await ledger.start_run(records["early"], window_limit=200, now_ms=700)
+    await ledger.stop_run(run, now_ms=800, reason=None, totals=NONE)
+
+    async def due(now_ms: int) -> list[str]:
+        return [one.campaign.name for one in await ledger.wishes.due(now_ms)]
+
+    assert await due(999) == []
+    assert await due(1_000) == ["second", "early"]
+    assert await due(7_000) == ["second", "waits", "early"]
+    assert await due(9_000) == ["second", "late", "waits", "early"]
+
+
+async def test_accounts_take_turns(ledger: Ledger) -> None:
+    """The one that was sent for longest ago comes first."""
+    first, second = await campaign(ledger, "a"), await campaign(ledger, "b", "AC" + "2" * 32)
+    for record in (first, second):
+        await ledger.wishes.order(record, await ledger.wishes.of(record), 1_000)
+        run = await ledger.start_run(record, window_limit=200, now_ms=1)
+        await ledger.stop_run(run, now_ms=2, reason=None, totals=NONE)
+    assert [one.campaign for one in await ledger.wishes.due(1_000)] == [first, second]
+    run = await ledger.start_run(first, window_limit=200, now_ms=3)
+    await ledger.stop_run(run, now_ms=4, reason=None, totals=NONE)
+    assert [one.campaign for one in await ledger.wishes.due(1_000)] == [second, first]
+
+
+async def test_an_order_keeps_its_settings(ledger: Ledger) -> None:
+    """Until it is ordered with others; whoever orders it without says nothing of them."""
+    record = await campaign(ledger)
+
+    async def ordered(settings: str | None) -> str | None:
+        assert await ledger.wishes.order(record, await ledger.wishes.of(record), 1_000, settings)
+        (one,) = await ledger.wishes.ordered()
+        return one.settings
+
+    assert await ordered(None) is None
+    assert await ordered('{"rate": 1}') == '{"rate": 1}'
+    assert await ordered(None) == '{"rate": 1}'
+    assert await ordered("{}") == "{}"

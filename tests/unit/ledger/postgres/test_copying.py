@@ -128,9 +128,9 @@ async def test_everything_comes_over(tmp_path: Path, url: str, db: psycopg.Conne
             (highest,) = db.execute(f"SELECT max({table.key[0]}) FROM {table.name}".encode()).fetchall()[0]
             text = f"SELECT nextval(pg_get_serial_sequence('{table.name}', '{table.key[0]}'))"
             assert db.execute(text.encode()).fetchone() == (highest + 1,)
-    key = read_key(folder / KEY_NAME)
-    assert key is not None
-    assert db.execute("SELECT pseudonym('+1555')").fetchone() == (pseudonym_of("+1555", key),)
+    secret = read_key(folder / KEY_NAME)
+    assert secret is not None
+    assert db.execute("SELECT pseudonym('+1555')").fetchone() == (pseudonym_of("+1555", secret),)
     assert db.execute("SELECT pseudonym('') = key_check FROM erasures").fetchone() == (True,)
 
 
