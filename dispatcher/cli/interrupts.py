@@ -133,7 +133,8 @@ def stopping(stop: Callable[[bool], None]) -> Iterator[None]:
         count += 1
         if count > 2:
             _leave()
-        stop(count == 2)
+        else:
+            stop(count == 2)
 
     with _handled(handle):
         yield

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.account_rate import rate_of
@@ -18,14 +19,13 @@ from dispatcher.campaign.handing import HandedOver
 from dispatcher.campaign.launch import LaunchOptions
 from dispatcher.campaign.opening import check_settle_time, leased_campaign
 from dispatcher.campaign.turns import Came, Outcome, ended_by, outcome_of, take_turn
-from dispatcher.cluster.ends import End, Ended, end_of
+from dispatcher.cluster.ends import End, Ended, end_of, sentence
 from dispatcher.errors import DispatcherError, SettingsError
 from dispatcher.events import EventBus, log_event
 from dispatcher.settings.ordered import settings_from
 
 if TYPE_CHECKING:
     from dispatcher.campaign.campaign import Campaign
-    from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
     from dispatcher.cluster.credentials import Key
     from dispatcher.ledger import Ledger
@@ -51,6 +51,8 @@ class Shift:
         self._own = own
         self._campaign: Campaign | None = None
         self._stopping: DispatcherError | None = None
+        #: How long requests in flight may take after a stop.
+        self.stop_s = own.timeouts.stop_s
         self._begun_s = asyncio.get_running_loop().time()
 
     @property
@@ -91,48 +93,50 @@ class Shift:
         except SettingsError as error:
             # A newer version's order is for a worker of that version.
             return Ended(end=End.not_ours, error=error)
+        self.stop_s = settings.timeouts.stop_s
         try:
-            launched = await self._send(settings)
+            # Whatever rate whoever has ordered it has in mind.
+            settings = rate_of(settings, await self._ledger.account_limits(self.account))
+            async with leased_campaign(
+                self._ledger,
+                self.order.campaign,
+                settings,
+                self._key.credentials,
+                bus=self.bus,
+                lists_of_ledger=True,
+            ) as campaign:
+                self._campaign = campaign
+                ended = await self._turn(campaign)
+                if ended.end is End.held:
+                    # Before anybody else has the account.
+                    await campaign.hold(sentence(ended.error, socket.gethostname()))
+                return ended
+        except DispatcherError as error:
+            return end_of(ended_by(error, self._stopping))
+        finally:
+            self._campaign = None
+
+    def _settings(self) -> Settings:
+        """The order's, for the host that this machine knows for the account. Raises: SettingsError."""
+        found = settings_from(self.order.settings or "", self._own)
+        account = self._key.host.model_copy(update={"api_version": found.account.api_version})
+        return settings_with_flow(found.model_copy(update={"account": account}), self.order.campaign.flow_sid)
+
+    async def _turn(self, campaign: Campaign) -> Ended:
+        try:
+            # Whoever had the account meanwhile may have ordered it anew, or sent it.
+            if await order_of(self._ledger, self.campaign_id) != self.order:
+                raise HandedOver("what is wanted of the campaign has changed")
+            check_settle_time(campaign.settings)
+            # The report is written where somebody asks for it: no cells of contacts on a worker's disk.
+            options = LaunchOptions(report=None, whole_campaign=True)
+            launched = await take_turn(campaign, options, check=self._check, confirm=_agreed)
             return end_of(outcome_of(launched, self._stopping), launched)
         except DispatcherError as error:
             return end_of(ended_by(error, self._stopping))
         except Exception:
             logger.exception("a bug ended a shift of campaign %d", self.campaign_id)
             return end_of(Outcome(came=Came.failed, error=DispatcherError()))
-        finally:
-            self._campaign = None
-
-    def _settings(self) -> Settings:
-        """The order's, for the host that this machine knows for the account. Raises: SettingsError."""
-        if self.order.settings is None:
-            raise SettingsError("the ledger does not say how the campaign is to be sent")
-        found = settings_from(self.order.settings, self._own)
-        account = self._key.host.model_copy(update={"api_version": found.account.api_version})
-        return settings_with_flow(found.model_copy(update={"account": account}), self.order.campaign.flow_sid)
-
-    async def _send(self, settings: Settings) -> Launched:
-        check_settle_time(settings)
-        # Whatever rate whoever has ordered it has in mind.
-        settings = rate_of(settings, await self._ledger.account_limits(self.account))
-        leased = leased_campaign(
-            self._ledger,
-            self.order.campaign,
-            settings,
-            self._key.credentials,
-            bus=self.bus,
-            lists_of_ledger=True,
-        )
-        async with leased as campaign:
-            self._campaign = campaign
-            # Whoever had the account meanwhile may have ordered it anew, or sent it.
-            if await order_of(self._ledger, self.campaign_id) != self.order:
-                raise HandedOver("what is wanted of the campaign has changed")
-            # The report is written where somebody asks for it: no cells of contacts on a worker's disk.
-            options = LaunchOptions(report=None, whole_campaign=True)
-            try:
-                return await take_turn(campaign, options, check=self._check, confirm=_agreed)
-            finally:
-                self._campaign = None
 
     def _check(self) -> None:
         """Raises: why it is to stop."""
@@ -146,9 +150,12 @@ async def order_of(ledger: Ledger, campaign_id: int) -> Ordered | None:
 
 
 def is_wanted(order: Ordered, now_ms: int) -> bool:
-    """Whether it is to be sent now: it is due, nothing holds it, and it does not wait for a time."""
+    """Whether a worker is to send it now: it is due, nothing holds it, and it does not wait for a time.
+
+    Without settings it is a page's own order, which that page's server sends.
+    """
     due_ms, next_at_ms = order.wish.due_ms, order.next_at_ms
-    is_due = due_ms is not None and due_ms <= now_ms
+    is_due = order.settings is not None and due_ms is not None and due_ms <= now_ms
     return is_due and order.wish.pause is None and (next_at_ms is None or next_at_ms <= now_ms)
 
 

@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from dispatcher.campaign.handing import HandedOver
 from dispatcher.clock import now_ms
 from dispatcher.cluster.credentials import Keys
-from dispatcher.cluster.ends import End, Ended, sentence
+from dispatcher.cluster.ends import End, Ended
 from dispatcher.cluster.shift import Shift, is_wanted, order_of
+from dispatcher.cluster.telling import Telling
 from dispatcher.cluster.tick import Queue, queue_of, tick
 from dispatcher.errors import (
     DispatcherError,
@@ -33,7 +33,7 @@ from dispatcher.errors import (
     LedgerUnreachable,
 )
 from dispatcher.ledger import Ledger
-from dispatcher.model import Pause, PausedBy
+from dispatcher.ledger.wishes import Ordered
 from dispatcher.settings import Settings
 from dispatcher.settings.credentials import shortened_sid
 
@@ -49,8 +49,6 @@ TURN_S = 60.0
 AWAY_S = 30.0
 #: The engine, and a ledger that is away, are tried again after so long.
 AGAIN_S = 1.0
-#: The engine has ended so often in a row, while the ledger answers: somebody is told.
-FAILURES_TOLD = 3
 #: No tick was seen for so long: this worker looks for itself.
 TICK_MISSED_S = 15.0
 #: And gives that up after so long, lest it seem to hang itself.
@@ -97,22 +95,17 @@ class Worker:
         """
         self.keys = keys
         self._settings = settings
+        self._telling = Telling(tell)
         self._tell = tell
         self._stuck = stuck
-        self._host = socket.gethostname()
         #: By account: those that have one, or are about to.
         self._shifts: dict[int, Shift] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._fatal: DispatcherError | None = None
         self._keys_changed = asyncio.Event()
-        self._is_away = False
-        #: How often the engine has ended since its last tick.
-        self._failures = 0
         #: campaign → when this worker looks at it again.
         self._later_s: dict[int, float] = {}
-        #: What was told of campaigns that are not this worker's.
-        self._told: set[tuple[int, str]] = set()
         self._answered_s = self._ticked_s = 0.0
         self._engine_ended = asyncio.Event()
 
@@ -172,9 +165,7 @@ class Worker:
                 if not isinstance(error, LedgerError):
                     raise error
                 self._note(error)
-                self._failures += 1
-                if self._failures == FAILURES_TOLD and not self._is_away:
-                    self._tell(f"{error}: orders are looked for more seldom until it can be used")
+                self._telling.engine_failed(error)
                 await asyncio.sleep(AGAIN_S)
 
     async def _look(self, ledger: Ledger, jobs: Jobs) -> None:
@@ -183,11 +174,11 @@ class Worker:
             # What is read here alone says whether the ledger answers: other errors may be of an hour that is over.
             try:
                 await self._make_room(ledger)
-                self._note_back()
+                self._telling.back()
             except LedgerError as error:
                 self._note_away(error)
             self._answered_s = _time_s()
-            if _time_s() - self._ticked_s > TICK_MISSED_S and not self._is_away:
+            if _time_s() - self._ticked_s > TICK_MISSED_S and not self._telling.is_away:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(TICK_MAX_S):
                         await self._on_tick(ledger, jobs)
@@ -231,7 +222,7 @@ class Worker:
 
     async def _on_tick(self, ledger: Ledger, jobs: Jobs) -> None:
         """Never raises."""
-        self._failures = 0
+        self._telling.engine_works()
         try:
             await tick(ledger, jobs)
             self._ticked_s = _time_s()
@@ -284,7 +275,7 @@ class Worker:
         if ended.end is End.gone and error is not None:
             self._end_with(error)
         elif ended.end is End.not_ours and error is not None:
-            self._tell_once(campaign.campaign_id, f"campaign {campaign.name!r} is left to other workers: {error}")
+            self._telling.once(campaign.campaign_id, f"campaign {campaign.name!r} is left to other workers: {error}")
         elif ended.end is End.away and error is not None:
             if isinstance(error, LedgerError):
                 self._note(error)
@@ -292,16 +283,17 @@ class Worker:
                 self._later_s[campaign.campaign_id] = _time_s() + AWAY_S
                 self._tell(f"campaign {campaign.name!r} is tried again later: {error}")
         elif ended.end is End.held:
-            reason = sentence(error, self._host)
             # Of the reason only the kind: it may hold a cell.
             self._tell(f"campaign {campaign.name!r} is held ({code}): its status tells why")
-            pause = Pause(at_ms=now_ms(), by=PausedBy.held, reason=reason)
-            await ledger.wishes.pause(campaign, pause)
         elif self._stop.is_set() and ended.end is End.handed_over:
             # Not to this worker again.
             await self._engine_ended.wait()
             await jobs.defer(campaign.account, campaign.campaign_id)
-        elif shift.followed_by is not None:
+            return
+        if ended.end in (End.not_ours, End.away):
+            # It would be handed out first again and again: others of its account do not wait for it.
+            shift.followed_by = next_of(await ledger.wishes.ordered(), shift.order)
+        if shift.followed_by is not None:
             await jobs.defer(campaign.account, shift.followed_by)
 
     async def _make_room(self, ledger: Ledger) -> None:
@@ -316,16 +308,15 @@ class Worker:
             if await ledger.is_wanted(shift.account):
                 shift.stop(HandedOver("it makes room for whoever plans, and goes on afterwards"))
                 continue
-            others = [one for one in orders if one.campaign.account == shift.account and is_wanted(one, now_ms())]
-            others = [one for one in others if one.campaign.campaign_id != shift.campaign_id]
-            if others and shift.lasts_s > TURN_S:
-                shift.followed_by = next_turn([one.campaign.campaign_id for one in others], shift.campaign_id)
+            following = next_of(orders, shift.order) if shift.lasts_s > TURN_S else None
+            if following is not None:
+                shift.followed_by = following
                 shift.stop(HandedOver("it gives way to another campaign of its account, and goes on afterwards"))
 
     async def _end_shifts(self) -> None:
         if not self._tasks:
             return
-        wait_s = GIVE_BACK_S + self._settings.timeouts.stop_s
+        wait_s = GIVE_BACK_S + max((shift.stop_s for shift in self._shifts.values()), default=0.0)
         _, late = await asyncio.wait(self._tasks, timeout=wait_s)
         for task in late:
             task.cancel()
@@ -362,24 +353,16 @@ class Worker:
 
     def _note_away(self, error: LedgerError) -> None:
         self._note(error)
-        if not self._is_away and self._fatal is None:
-            self._is_away = True
-            self._tell(f"the ledger is away ({error}): nothing is sent until it is back")
-
-    def _note_back(self) -> None:
-        if self._is_away:
-            self._is_away = False
-            self._tell("the ledger is back")
-
-    def _tell_once(self, campaign_id: int, text: str) -> None:
-        if (campaign_id, text) not in self._told:
-            self._told.add((campaign_id, text))
-            self._tell(text)
+        if self._fatal is None:
+            self._telling.away(error)
 
 
-def next_turn(others: Sequence[int], now: int) -> int:
-    """Whose turn is next of one account's campaigns: round and round, by their numbers."""
-    return min((one for one in others if one > now), default=min(others))
+def next_of(orders: Iterable[Ordered], now: Ordered) -> int | None:
+    """The campaign of the same account whose turn is next: round and round, by their numbers; None: no other waits."""
+    campaign, at_ms = now.campaign, now_ms()
+    waiting = [one.campaign for one in orders if one.campaign.account == campaign.account and is_wanted(one, at_ms)]
+    others = [one.campaign_id for one in waiting if one.campaign_id != campaign.campaign_id]
+    return min((one for one in others if one > campaign.campaign_id), default=min(others, default=None))
 
 
 @contextlib.asynccontextmanager

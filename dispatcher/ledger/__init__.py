@@ -13,12 +13,13 @@ machines, which `served.py` loads where the settings name one. Callers see `Ledg
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from dispatcher.errors import SettingsError, UsageError
+from dispatcher.errors import Interrupted, SettingsError, UsageError
 from dispatcher.ledger import served
 from dispatcher.ledger.copying import Copied, Tell
 from dispatcher.ledger.health import LedgerHealth, Looking
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from dispatcher.ledger.postgres.migrating import Migrated
     from dispatcher.ledger.sqlite.rehearsal import Elsewhere
     from dispatcher.settings.schema import StateSettings
+
+T = TypeVar("T")
 
 __all__ = [
     "Copied",
@@ -159,12 +162,18 @@ async def check_ledger(
     Raises: SettingsError; LedgerCorrupt, LedgerUnwritable, LedgerUnreachable, LedgerError: it cannot even be read.
     """
 
-    def checked() -> LedgerHealth | None:
-        if state.url:
-            return served.check_server(state, looking)
-        return ledger_health(ledger_folder(state, loopback=loopback), looking)
+    def checked(go_on: Callable[[], None]) -> LedgerHealth | None:
+        def look(done: int, total: int) -> None:
+            go_on()
+            if looking is not None:
+                looking(done, total)
 
-    return await asyncio.to_thread(checked)
+        closely = None if looking is None else look
+        if state.url:
+            return served.check_server(state, closely)
+        return ledger_health(ledger_folder(state, loopback=loopback), closely)
+
+    return await _until_cancelled(checked)
 
 
 async def back_up_ledger(
@@ -211,11 +220,15 @@ async def copy_ledger(
     """
     _check_server_named(state)
 
-    def copied() -> Copied:
-        source = ledger_folder(state, loopback=loopback) if folder is None else folder.expanduser().absolute()
-        return served.copy_there(source, state, tell, replace=replace)
+    def copied(go_on: Callable[[], None]) -> Copied:
+        def told(what: str, done: int, total: int) -> None:
+            go_on()
+            tell(what, done, total)
 
-    return await asyncio.to_thread(copied)
+        source = ledger_folder(state, loopback=loopback) if folder is None else folder.expanduser().absolute()
+        return served.copy_there(source, state, told, replace=replace)
+
+    return await _until_cancelled(copied)
 
 
 async def migrate_ledger(state: StateSettings, *, accept_history: bool = False) -> Migrated:
@@ -235,6 +248,21 @@ async def give_ledger_rights(state: StateSettings) -> str:
     """
     _check_server_named(state)
     return await asyncio.to_thread(served.give_rights, state)
+
+
+async def _until_cancelled(work: Callable[[Callable[[], None]], T]) -> T:
+    """Run what takes long on a thread; whoever is cancelled ends it where it next calls what it is given."""
+    cancelled = threading.Event()
+
+    def go_on() -> None:
+        if cancelled.is_set():
+            raise Interrupted
+
+    try:
+        return await asyncio.to_thread(work, go_on)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
 
 
 def _check_server_named(state: StateSettings) -> None:

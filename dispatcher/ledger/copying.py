@@ -73,6 +73,7 @@ def copy(
                     progress = found[1]
                 else:
                     target.begin(source.identity, key)
+                target.check_alone()
                 before = sum(n for n, _ in progress.values())
                 rows = _copy_rows(source, target, columns, progress, tell)
                 _check_equal(source, target, columns, tell)

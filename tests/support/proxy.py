@@ -92,6 +92,9 @@ class Proxy:
         Requests do. A connection that has lost a byte never gets another one: it ends by its client or by `cut`.
         """
         self._lost.clear()
+        for wire in tuple(self._wires):
+            # What was said before does not count.
+            wire.said = b""
         self._losing, self._losing_after = after is None, after
 
     def keep_answers(self) -> None:

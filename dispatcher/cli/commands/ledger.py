@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,7 +103,8 @@ async def copy(
     """
     from dispatcher.campaign.forgetting import Progress
     from dispatcher.cli.render.progress import working
-    from dispatcher.ledger import copy_ledger
+    from dispatcher.ledger import copy_ledger, ledger_folder
+    from dispatcher.web.server_lock import server_lock
 
     settings, progress = session.settings, Progress()
     progress.begin("looking")
@@ -111,8 +113,13 @@ async def copy(
         progress.begin(what)
         progress.tell(done, total)
 
-    async with working(lambda: (progress.what, progress.done, progress.total)):
-        copied = await copy_ledger(settings.state, tell, folder=from_, replace=replace, loopback=settings.is_loopback)
+    folder = from_ or ledger_folder(settings.state, loopback=settings.is_loopback)
+    with contextlib.ExitStack() as stack:
+        if folder.is_dir():
+            # The page's server would go on with the file that is set aside.
+            stack.enter_context(server_lock(folder))
+        async with working(lambda: (progress.what, progress.done, progress.total)):
+            copied = await copy_ledger(settings.state, tell, folder=folder, replace=replace)
     if json:
         print_json(
             {

@@ -26,6 +26,8 @@ SCHEMA = "dispatcher"
 SERVER_MIN = 15
 #: A process that stands still in the middle of a transaction has an account locked: less than a lease lasts.
 _IDLE_IN_TRANSACTION_MS = 4_000
+#: Whoever only reads locks nothing, but the server keeps old versions of rows for it: a laptop that sleeps ends that.
+_LONG_IDLE_MS = 3_600_000
 _LOCK_MS = 20_000
 #: A machine that is gone says nothing any more.
 _WAY: dict[str, int | str] = {
@@ -63,7 +65,7 @@ def connect(url: str, *, name: str = "ledger", long: bool = False) -> Connection
     settings = {
         "search_path": SCHEMA,
         "client_min_messages": "warning",
-        "idle_in_transaction_session_timeout": 0 if long else _IDLE_IN_TRANSACTION_MS,
+        "idle_in_transaction_session_timeout": _LONG_IDLE_MS if long else _IDLE_IN_TRANSACTION_MS,
         "lock_timeout": _LOCK_MS,
     }
     options = [str(given.get("options", "")), *(f"-c {key}={value}" for key, value in settings.items())]
@@ -131,16 +133,7 @@ def check(connection: Connection) -> None:
     if found is None:
         raise LedgerNotMigrated(fix=MIGRATE)
     version, kept = found
-    if version > SCHEMA_VERSION:
-        raise LedgerTooNew(
-            found=f"version {version}, this program knows {SCHEMA_VERSION}", fix=Advice("upgrade dispatcher")
-        )
-    if version < SCHEMA_VERSION:
-        raise LedgerNotMigrated(
-            "the ledger's tables are of an older version",
-            found=f"version {version}, this program needs {SCHEMA_VERSION}",
-            fix=MIGRATE,
-        )
+    check_version(version)
     if history != kept:
         raise LedgerGone(
             "this is not the server that the ledger was on: a copy that was restored, or a standby that was promoted",
@@ -150,6 +143,20 @@ def check(connection: Connection) -> None:
                 Advice("make sure that nothing was sent after that copy, or that the standby was synchronous"),
                 Command("ledger migrate", (), (Option("accept-history"),)),
             ),
+        )
+
+
+def check_version(version: int) -> None:
+    """Raises: LedgerTooNew, LedgerNotMigrated."""
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(
+            found=f"version {version}, this program knows {SCHEMA_VERSION}", fix=Advice("upgrade dispatcher")
+        )
+    if version < SCHEMA_VERSION:
+        raise LedgerNotMigrated(
+            "the ledger's tables are of an older version",
+            found=f"version {version}, this program needs {SCHEMA_VERSION}",
+            fix=MIGRATE,
         )
 
 

@@ -7,6 +7,11 @@ SELECT pg_try_advisory_lock(1685286004, 1);
 -- name: copy_get
 SELECT source, progress, whole_at_ms FROM ledger_copy;
 
+-- name: others
+-- Processes of this program that have the database open: whoever opens it from now on is refused, they were not.
+SELECT DISTINCT application_name::text FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'dispatcher %%' ORDER BY 1;
+
 -- name: copy_begin
 INSERT INTO ledger_copy (source, progress) VALUES (%(source)s, '{}');
 

@@ -30,6 +30,9 @@ def is_clash(error: BaseException) -> bool:
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone: its transaction is, too, unless it was being committed."""
+    if isinstance(error, pg.IdleInTransactionSessionTimeout):
+        # This process stood still in the middle of it, and the server has ended the session.
+        return True
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not isinstance(
         error, (*_CLASHED, pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull, pg.InsufficientResources)
     )
@@ -73,7 +76,7 @@ def _mapping(error: psycopg.Error, said: str) -> LedgerError:
         return LedgerUnreachable(
             "the server takes no more connections", found=said, fix=Advice("raise its max_connections")
         )
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    if is_lost(error) or isinstance(error, psycopg.OperationalError):
         return LedgerUnreachable("the ledger's server cannot be reached", found=said, fix=_AWAY)
     if isinstance(error, psycopg.DataError):
         return LedgerError(

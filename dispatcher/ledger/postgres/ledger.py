@@ -7,7 +7,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from dispatcher.errors import LedgerError, LedgerGone
@@ -15,6 +14,7 @@ from dispatcher.ledger.db import Db
 from dispatcher.ledger.postgres.connection import (
     CLOCK_STEP_MAX_S,
     align_clock,
+    check_version,
     clock_apart_s,
     connected,
     opened,
@@ -90,15 +90,20 @@ class PostgresLedger(Store):
         await self._leases.close()
         await asyncio.to_thread(self._writer.close)
 
-    def lease(
+    @contextlib.asynccontextmanager
+    async def lease(
         self,
         account: Account,
         *,
         wait: bool,
         stopped: asyncio.Event | None = None,
         waiting: Callable[[], None] | None = None,
-    ) -> AbstractAsyncContextManager[None]:
-        return self._leases.lease(account, wait=wait, stopped=stopped, waiting=waiting)
+    ) -> AsyncIterator[None]:
+        # Whoever has migrated the tables meanwhile did it for programs that know them.
+        (version, *_) = await self._read(lambda db: db.one("ledger_meta_get"))
+        check_version(version)
+        async with self._leases.lease(account, wait=wait, stopped=stopped, waiting=waiting):
+            yield
 
     async def is_leased(self, account: Account) -> bool:
         return await self._leases.is_held(account.account_id)

@@ -15,7 +15,7 @@ from dispatcher.clock import now_ms
 from dispatcher.errors import LedgerNotMigrated, LedgerUnreachable, UsageError
 from dispatcher.ledger.named_sql import named_sql
 from dispatcher.ledger.tables import LEASE, TABLES, Columns, Figures, Kind, Table, figures_wanted
-from dispatcher.remedies import Advice, Command
+from dispatcher.remedies import Advice, Command, InTurn
 
 #: A table, how many rows of it are there, and the key of the last of them.
 Progress = dict[str, tuple[int, list[Any] | None]]
@@ -95,6 +95,22 @@ class Target:
             if key is not None:
                 self._run("key_keep", {"key": key.hex()})
             self._run("copy_begin", {"source": source})
+
+    def check_alone(self) -> None:
+        """Once the copy is begun, nobody else may have the database open: of what they see only a part is true.
+
+        Raises: LedgerUnreachable; nothing is left of a copy that had only begun.
+        """
+        if not (others := [name for (name,) in self._run("others", {}).fetchall()]):
+            return
+        found = self.found()
+        if found is not None and not found[1]:
+            self._run("copy_forget")
+        raise LedgerUnreachable(
+            "other processes work with the ledger of this database",
+            found=", ".join(others[:5]),
+            fix=InTurn(Advice("stop its workers and pages, on all machines"), Command("ledger copy")),
+        )
 
     def columns(self, table: Table) -> Columns:
         """Its columns, in order, without those that only this kind of ledger has."""

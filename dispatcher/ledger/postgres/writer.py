@@ -162,11 +162,11 @@ class Writer:
         reads = not any(operation.writes for operation in group)
         try:
             # What only reads sees one moment; what writes reads again whatever it has waited for.
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reads else "BEGIN")
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reads else "BEGIN", prepare=False)
             db = PostgresDb(connection)
             results = [operation.work(db) for operation in group]
             committing = not reads
-            connection.execute("COMMIT")
+            connection.execute("COMMIT", prepare=False)
         except BaseException as error:
             if not connection.closed and not connection.broken:
                 with contextlib.suppress(Exception):

@@ -51,12 +51,16 @@ class Cluster:
 
     def settings(self, **tables: dict[str, Any]) -> None:
         """The planner's, and those of workers that begin from now on."""
-        merged = {"state": {"dir": None, "url": self.url}, "cluster": {"tick_s": 1}, "rate": {"per_second": PER_S}}
-        write_settings(self.plans.folder, self.sandbox.base_url, **(merged | tables))
+        own: dict[str, dict[str, Any]] = {
+            "state": {"dir": None, "url": self.url},
+            "cluster": {"tick_s": 1},
+            "rate": {"per_second": PER_S},
+        }
+        write_settings(self.plans.folder, self.sandbox.base_url, **(own | tables))
 
-    def start_worker(self) -> subprocess.Popen[str]:
+    def start_worker(self, name: str = "worker") -> subprocess.Popen[str]:
         """As on another machine: with the account's secret, and without the planner's file."""
-        folder = self.plans.folder / "worker"
+        folder = self.plans.folder / name
         folder.mkdir(exist_ok=True)
         text = (self.plans.folder / "config.toml").read_text("utf-8")
         (folder / "config.toml").write_text(text, "utf-8")
@@ -212,6 +216,30 @@ def test_a_pause_from_anywhere(cluster: Cluster) -> None:
     assert (resumed.code, resumed.json["rows"]["created"]) == (0, ROWS), resumed.err
     assert resumed.json["run"]["created"] == ROWS - answer["rows"]["created"]
     cluster.check_nobody_twice(ROWS)
+
+
+def test_one_worker_dies(cluster: Cluster) -> None:
+    """Another goes on, and whoever looks on sees both as one: with the secret, everything is as on one machine."""
+    workers = {worker.pid: worker for worker in (cluster.start_worker("one"), cluster.start_worker("two"))}
+    process = cluster.plans.start("run", "spring.csv", "--yes", "--json", env=dict(CREDENTIALS))
+    until(lambda: cluster.sandbox.stats()["creates"] >= 40, "creates", process)
+    ((holder,),) = postgres.query(cluster.url, "SELECT holder FROM accounts")
+    workers[int(holder.split(":")[1])].kill()
+    result = finish(process)
+    assert result.code == 0, result.err
+    assert "is not known here" not in result.err
+    assert (result.json["rows"]["created"], result.json["run"]["created"]) == (ROWS, ROWS)
+    assert result.json["run"]["id"] > 1
+    cluster.check_nobody_twice(ROWS)
+
+
+def test_a_test_is_sent_from_here(cluster: Cluster) -> None:
+    """Under the account's lease, as on one machine; no worker has to be there."""
+    result = cluster.plans("run", "spring.csv", "--test-to", "+12025559999", "--json", env=dict(CREDENTIALS))
+    assert (result.code, result.json["outcome"]) == (0, "created"), result.err
+    assert cluster.sandbox.stats()["creates"] == 1
+    refused = cluster.plans("run", "spring.csv", "--test-to", "+12025559999", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (4, "authentication")
 
 
 def test_rows_are_cancelled_while_they_are_sent(cluster: Cluster) -> None:

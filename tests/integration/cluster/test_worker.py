@@ -209,8 +209,12 @@ async def test_credentials_of_a_folder(tmp_path: Path) -> None:
 
 
 async def test_a_finding_holds_the_campaign(tmp_path: Path) -> None:
-    """With its reason and the machine that has found it; nothing is sent until a person has looked."""
-    async with cluster(tmp_path, credentials={ACCOUNT_SID: "another-token"}) as c, c.working() as machine:
+    """With its reason and the machine that has found it, before another takes it; nothing is sent until it is lifted.
+
+    Its credentials are refused.
+    """
+    accepted = {ACCOUNT_SID: "another-token"}
+    async with cluster(tmp_path, credentials=accepted) as c, c.working() as one, c.working() as other:
         record = await c.order("spring", 20)
 
         async def is_held() -> bool:
@@ -221,7 +225,7 @@ async def test_a_finding_holds_the_campaign(tmp_path: Path) -> None:
         assert pause is not None
         assert (pause.by, "seen by the worker on" in pause.reason, c.creates) == (PausedBy.held, True, 0)
         await asyncio.sleep(1.5)
-        assert len([text for text in machine.told if "held" in text]) == 1
+        assert len([text for text in (*one.told, *other.told) if "held" in text]) == 1
 
 
 async def test_a_crash_of_the_server_stops_it_for_as_long_as_it_lasts(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from dispatcher.cli import interrupts
-from dispatcher.cli.interrupts import Interrupts, run_async
+from dispatcher.cli.interrupts import Interrupts, run_async, stopping
 from dispatcher.errors import Interrupted
 from dispatcher.events import EventBus, Phase, PhaseChanged
 
@@ -137,3 +137,16 @@ def test_a_signal_before_there_is_a_campaign_is_told() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+async def test_what_works_until_it_is_told_is_told_twice(left: list[int]) -> None:
+    """In good order, then hard; the third leaves. Outside the block signals do what they did."""
+    before, stops = signal.getsignal(signal.SIGTERM), list[bool]()
+    with stopping(stops.append):
+        for n in (1, 2, 3):
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(5):
+                while len(stops) + len(left) < n:  # noqa: ASYNC110 - a signal sets no event
+                    await asyncio.sleep(0.01)
+    assert (stops, left) == ([False, True], [1])
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from dispatcher.cluster.shift import is_wanted
 from dispatcher.cluster.tick import queue_of, to_defer
-from dispatcher.cluster.worker import next_turn
+from dispatcher.cluster.worker import next_of
 from dispatcher.ledger.records import Account, CampaignRecord
 from dispatcher.ledger.wishes import Ordered, Wish
 from dispatcher.model import Pause, PausedBy
@@ -37,9 +41,11 @@ def test_the_channel_of_a_queue_is_no_longer_than_the_server_allows() -> None:
     assert len("procrastinate_queue_v1#" + queue_of("AC" + "0" * 32)) < 64
 
 
-def order(due_ms: int | None = 1, pause: Pause | None = None, next_at_ms: int | None = None) -> Ordered:
+def order(
+    due_ms: int | None = 1, pause: Pause | None = None, next_at_ms: int | None = None, settings: str | None = "{}"
+) -> Ordered:
     wish = Wish(version=1, pause=pause, due_ms=due_ms)
-    return Ordered(campaign=campaign(1, 1), wish=wish, next_at_ms=next_at_ms)
+    return Ordered(campaign=campaign(1, 1), wish=wish, next_at_ms=next_at_ms, settings=settings)
 
 
 def test_what_is_wanted_now() -> None:
@@ -51,10 +57,14 @@ def test_what_is_wanted_now() -> None:
     assert not is_wanted(order(due_ms=None), 1)
     assert not is_wanted(order(pause=held), 1)
     assert not is_wanted(order(next_at_ms=2), 1)
+    # A page's, whose server has the settings.
+    assert not is_wanted(order(settings=None), 1)
 
 
-def test_turns_go_round() -> None:
-    """Each campaign of an account has its turn before one has a second."""
-    assert next_turn([1, 5, 9], 5) == 9
-    assert next_turn([1, 5], 9) == 1
-    assert next_turn([4], 4) == 4
+@pytest.mark.parametrize(("now", "others", "following"), [(5, [1, 9], 9), (9, [1, 5], 1), (4, [], None)])
+def test_turns_go_round(now: int, others: list[int], following: int | None) -> None:
+    """Each campaign of an account has its turn before one has a second; others' and what is not due do not count."""
+    of_others = replace(order(), campaign=campaign(6, 2))
+    not_due = replace(order(due_ms=2**60), campaign=campaign(7, 1))
+    orders = [replace(order(), campaign=campaign(n, 1)) for n in (now, *others)]
+    assert next_of([of_others, not_due, *orders], orders[0]) == following

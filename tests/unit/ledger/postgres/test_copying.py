@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +19,7 @@ import psycopg
 import pytest
 
 from dispatcher.errors import AccountLocked, LedgerError, LedgerKeyLost, SettingsError, UsageError
-from dispatcher.ledger import check_ledger, copying, open_ledger, open_rehearsal
+from dispatcher.ledger import check_ledger, copy_ledger, copying, open_ledger, open_rehearsal
 from dispatcher.ledger.postgres.target import Target
 from dispatcher.ledger.sqlite.connection import FILE_NAME
 from dispatcher.ledger.sqlite.key import KEY_NAME, make_key, read_key
@@ -355,6 +356,23 @@ async def test_one_copies_at_a_time(tmp_path: Path, url: str) -> None:
         copy(folder, url)
 
 
+async def test_nobody_looks_on(tmp_path: Path, url: str, db: psycopg.Connection[Any]) -> None:
+    """A worker that had the empty ledger open would send by half of one: it is to end first, whenever it is met."""
+    folder = await filled(tmp_path / "state")
+    ledger = await open_ledger(StateSettings(url=url))
+    with pytest.raises(LedgerError, match="other processes work") as caught:
+        copy(folder, url)
+    assert "dispatcher ledger" in str(caught.value)
+    await (await open_ledger(StateSettings(url=url))).close()
+    await ledger.close()
+    with pytest.raises(Enough):
+        copy(folder, url, interrupted_after(8))
+    with contextlib.closing(psycopg.connect(url, application_name="dispatcher jobs elsewhere:1")):
+        with pytest.raises(LedgerError, match="other processes work"):
+            copy(folder, url)
+    assert copy(folder, url).rows_before > 0
+
+
 PROGRAM = """
 import contextlib, sys, time
 from pathlib import Path
@@ -396,3 +414,26 @@ def test_killed_it_goes_on(tmp_path: Path, root: Path, url: str, db: psycopg.Con
     copied = copy(folder, url)
     assert copied.rows_before == seen
     assert db.execute("SELECT count(*) FROM rows").fetchone() == (30_005,)
+
+
+async def test_whoever_is_interrupted_does_not_wait(tmp_path: Path, url: str, db: psycopg.Connection[Any]) -> None:
+    """Cancelled, the copy ends with the batch it is at, and the next call goes on."""
+    folder = await filled(tmp_path / "state")
+    began, seen = asyncio.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def tell(what: str, done: int, total: int) -> None:
+        seen.append(what)
+        if what == "copying":
+            loop.call_soon_threadsafe(began.set)
+            time.sleep(0.2)
+
+    copying_it = asyncio.create_task(copy_ledger(StateSettings(url=url), tell, folder=folder))
+    await began.wait()
+    copying_it.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying_it
+    await asyncio.sleep(0.5)
+    assert seen.count("copying") <= 2
+    assert db.execute("SELECT whole_at_ms FROM ledger_copy").fetchone() == (None,)
+    assert (await copy_ledger(StateSettings(url=url), quiet, folder=folder)).rows_before > 0

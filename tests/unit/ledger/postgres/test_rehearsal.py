@@ -53,6 +53,8 @@ async def sent(state: StateSettings) -> None:
         await ledger.end_rows(run, [end(row, Outcome.created, at_ms=at_ms) for row in rows], now_ms=at_ms, totals=NONE)
         await ledger.stop_run(run, now_ms=at_ms, reason=None, totals=NONE)
     spring = await campaign(ledger)
+    test = await ledger.begin_test(spring.account, to_address="+1777", now_ms=now_ms())
+    await ledger.end_test(test, outcome=Outcome.created, sent_at_ms=now_ms(), ended_at_ms=now_ms())
     await planned(ledger, spring, [*lines("a", "b", "c", "d", "e"), invalid(name="\0")])
     run = await ledger.start_run(spring, window_limit=200, now_ms=1)
     a, b, c, _ = await ledger.begin_rows(run, 4, now_ms=5, input_id=None)

@@ -85,7 +85,7 @@ async def test_who_sends_is_told(state: StateSettings) -> None:
     await ledger.close()
 
 
-async def test_what_is_a_server_s_own(state: StateSettings, tmp_path: Path) -> None:
+async def test_what_is_a_server_s_own(state: StateSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its backup is its own program's, without the key, which goes elsewhere; no file moves there; no page is ours."""
     with pytest.raises(UsageError, match="backed up by PostgreSQL") as caught:
         await back_up_ledger(state, tmp_path / "my copy")
@@ -100,6 +100,10 @@ async def test_what_is_a_server_s_own(state: StateSettings, tmp_path: Path) -> N
     assert isinstance(caught.value.fix.remedies[0], Command)
     assert caught.value.fix.remedies[0].name == "ledger copy"
     assert await clean_ledger(state, lambda done, total: None) == []
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    (tmp_path / "rehearsals").mkdir()
+    (tmp_path / "rehearsals" / "ledger.sqlite3").touch()
+    assert has_rehearsals(StateSettings())
     assert not has_rehearsals(StateSettings(url=state.url))
 
 
