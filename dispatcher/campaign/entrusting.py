@@ -42,7 +42,7 @@ _LOOK_BACK_ALL = 1_000_000_000
 class Entrusting:
     """How a front end has a campaign sent by workers."""
 
-    #: Tells the workers, the sooner to begin. It may fail: they look for themselves.
+    #: Tells the workers, the sooner to begin. Whatever it raises is passed over: they look for themselves.
     hint: Callable[[CampaignRecord], Awaitable[object]]
     #: A sentence for people while it is looked on, and what to do about it.
     tell: Callable[[str, Remedy | None], None]
@@ -87,18 +87,24 @@ class Entrusted:
         """
         await self._context.ledger.remove_rows(await self._context.current())
         first, ordered_ms = await self._status(), now_ms()
-        course = Course(first, await self._pace(settings))
+        ledger, account = self._context.ledger, self._context.record.account
+        own = (await ledger.account_limits(account)).per_second
+        pace = Pace(per_second=own or settings.rate.per_second, window_s=settings.rate.window_s)
+        course = Course(first, pace)
         last, waiting = first, list[Waiting]()
         error: DispatcherError | None = None
         rows = rows_of_all_files(first)
         is_work = any(rows[state] for state in (RowState.planned, RowState.sending, RowState.unknown))
         if is_work:
             error = self._stop.error or await self._order(settings, due_from_ms(settings, ordered_ms))
+            if own is None and error is None:
+                await ledger.set_account_rate(account, pace.per_second)
         self._bus.emit(course.begin())
         await give_back()
         if is_work and error is None:
             self._bus.emit(PhaseChanged(phase=Phase.watching))
-            await self._entrusting.hint(self._context.record)
+            with contextlib.suppress(Exception):
+                await self._entrusting.hint(self._context.record)
             last, error, waiting = await self._look_on(course, first)
         reason = None if error is None else error.message
         self._bus.emit(RunStopped(campaign=self._context.name, reason=reason, waits=bool(waiting)))
@@ -115,14 +121,6 @@ class Entrusted:
                 return refusal(record.name, seen.pause)
             if await wishes.order(record, seen, due_ms, settings_to_send(settings)):
                 return None
-
-    async def _pace(self, settings: Settings) -> Pace:
-        """The account's own rate, which its first order sets."""
-        ledger, account, rate = self._context.ledger, self._context.record.account, settings.rate
-        found = (await ledger.account_limits(account)).per_second
-        if found is None:
-            await ledger.set_account_rate(account, found := rate.per_second)
-        return Pace(per_second=found, window_s=rate.window_s)
 
     # --- looking on ---
 

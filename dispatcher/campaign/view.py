@@ -14,7 +14,7 @@ from dispatcher.campaign.preflight import seen_flow
 from dispatcher.campaign.preview import BUDGET_S, ROWS_MAX, FlowPreview, preview
 from dispatcher.campaign.report_target import check_no_input, input_files, report_target
 from dispatcher.campaign.stop import StopRequest, StopRequests
-from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted
+from dispatcher.errors import CampaignNotFound, DispatcherError, Interrupted, LedgerUnwritable
 from dispatcher.events import EventBus, ReportWritten
 from dispatcher.ledger import LedgerSnapshot
 from dispatcher.ledger.executions import ExecutionCounts
@@ -316,8 +316,9 @@ class CampaignView:
                 Path(path), header, rows, campaign=self.name, extra=together(extra), overwrite=overwrite
             )
         if only is None and remember:
-            # The next run may be begun in another folder.
-            await ledger.set_report_path(record, os.path.abspath(path))  # noqa: ASYNC240, PTH100 - asks no disk
+            # The next run may be begun in another folder. Whoever may only look at the ledger has the report all the same.
+            with contextlib.suppress(LedgerUnwritable):
+                await ledger.set_report_path(record, os.path.abspath(path))  # noqa: ASYNC240, PTH100 - asks no disk
         self.bus.emit(ReportWritten(path=str(path), rows=count))
         return count
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.entrusting import Entrusting
@@ -28,12 +27,10 @@ def entrusting_of(settings: Settings, *, until_done: bool) -> Entrusting | None:
         return None
 
     async def hint(record: CampaignRecord) -> None:
-        # Workers look for what is ordered every few seconds, whether or not they were told of it.
-        with contextlib.suppress(Exception):
-            from dispatcher.cluster.app import hint_shift
+        from dispatcher.cluster.app import hint_shift
 
-            async with asyncio.timeout(HINT_S):
-                await hint_shift(settings, record)
+        async with asyncio.timeout(HINT_S):
+            await hint_shift(settings, record)
 
     return Entrusting(hint=hint, tell=_tell, until_done=until_done)
 

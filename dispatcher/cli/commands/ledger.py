@@ -208,6 +208,8 @@ async def check(session: options.Session, json: options.Json = False) -> int:
     else:
         say(f"{health.location}, version {health.version}, {health.size_bytes / (1 << 20):,.1f} MiB", whole=True)
         say(health.kept_by)
+        if health.version != health.version_known:
+            say(f"this program knows version {health.version_known}, and has not looked at what the rows say", "yellow")
         for problem in problems:
             say(problem, "bold red")
         print_line("not sound" if problems else f"sound: {counted(health.campaigns, 'campaign')}")

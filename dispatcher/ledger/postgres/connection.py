@@ -14,6 +14,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from dispatcher import clock
 from dispatcher.errors import LedgerError, LedgerGone, LedgerNotMigrated, LedgerTooNew, LedgerUnreachable
+from dispatcher.ledger.db import Db
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
 from dispatcher.ledger.postgres.failures import MIGRATE, mapped, refused
 from dispatcher.ledger.postgres.target import check_whole
@@ -197,26 +198,22 @@ def meta(connection: Connection) -> tuple[int, History] | None:
     return version, History(system_identifier=identifier, timeline=timeline)
 
 
-def clock_apart_s(connection: Connection) -> float:
+def clock_apart_s(db: Db) -> float:
     """How much the server's clock is ahead of ours, right to half of the quickest answer's time."""
-    apart_ns, _ = _look_at_clock(connection)
-    return apart_ns / 1e9
+    return _apart_ns(db) / 1e9
 
 
 def align_clock(connection: Connection) -> None:
     """From now on our clock is the server's."""
-    apart_ns, _ = _look_at_clock(connection)
-    clock.align(apart_ns)
+    clock.align(_apart_ns(PostgresDb(connection)))
 
 
-def _look_at_clock(connection: Connection) -> tuple[int, int]:
-    """(nanoseconds that the server is ahead, how long the answer took)."""
-    db = PostgresDb(connection)
+def _apart_ns(db: Db) -> int:
     looks = []
     for _ in range(_CLOCK_LOOKS):
         before_ns = clock.now_ns()
         (at_us,) = db.one("clock_now_us")
         after_ns = clock.now_ns()
         looks.append((after_ns - before_ns, at_us * 1000 - (before_ns + after_ns) // 2))
-    took_ns, apart_ns = min(looks)
-    return apart_ns, took_ns
+    apart_ns: int = min(looks)[1]
+    return apart_ns

@@ -70,6 +70,12 @@ BEGIN
 END
 $$;
 
+-- Whether somebody has a lease that ends then. No lease lasts for more than five minutes, and each is renewed all the time: one
+-- that ends later was given before the server's clock was set back, by somebody who is gone.
+CREATE OR REPLACE FUNCTION is_leased(until timestamptz) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+  SELECT until > clock_timestamp() AND until < clock_timestamp() + interval '6 minutes'
+$$;
+
 -- The planner's figures after a file is planned: it would take the tables for empty until autovacuum comes by, and go through all
 -- rows of a file for each claim. As the tables' owner, who alone may.
 CREATE OR REPLACE FUNCTION figures_anew() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = dispatcher AS $$

@@ -16,4 +16,4 @@ SELECT has_table_privilege('forgotten_key', 'SELECT');
 
 -- name: leased
 SELECT EXISTS (SELECT FROM accounts
-  WHERE account_sid = %(account_sid)s AND base_url = %(base_url)s AND lease_until > clock_timestamp());
+  WHERE account_sid = %(account_sid)s AND base_url = %(base_url)s AND is_leased(lease_until));

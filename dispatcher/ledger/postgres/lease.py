@@ -38,8 +38,14 @@ class _Held:
 class Leases:
     """The leases of one ledger object."""
 
-    def __init__(self, writer: Writer, *, lease_s: float, patience_s: float) -> None:
-        """`patience_s`: how long somebody who does not want to wait is patient: a shift makes room meanwhile."""
+    def __init__(
+        self, writer: Writer, *, lease_s: float, patience_s: float, renewed: Callable[[Db], None] = lambda db: None
+    ) -> None:
+        """`patience_s`: how long somebody who does not want to wait is patient: a shift makes room meanwhile.
+
+        `renewed` is called in each transaction that renews leases.
+        """
+        self._renewed = renewed
         self._writer = writer
         self._lease_s = lease_s
         self._patience_s = patience_s
@@ -114,6 +120,7 @@ class Leases:
 
             def work(db: Db, tokens: list[str] = list(held)) -> list[tuple[int, bool]]:  # noqa: B006 - this turn's own
                 found = db.rows("lease_renew_all", holders=tokens, lease_s=self._lease_s)
+                self._renewed(db)
                 return [(account_id, is_wanted) for account_id, is_wanted in found]
 
             try:

@@ -57,7 +57,7 @@ class PostgresLedger(Store):
         #: Why nothing more may be begun, once that is so.
         self._gone: LedgerGone | None = None
         self._writer = Writer(connection, self._reconnect)
-        self._leases = Leases(self._writer, lease_s=lease_s, patience_s=patience_s)
+        self._leases = Leases(self._writer, lease_s=lease_s, patience_s=patience_s, renewed=self._look_at_clock)
 
     @classmethod
     def open(
@@ -181,13 +181,18 @@ class PostgresLedger(Store):
         except LedgerGone as error:
             self._gone = error
             raise
-        apart_s = clock_apart_s(connection)
-        if abs(apart_s) > CLOCK_STEP_MAX_S:
+        self._look_at_clock(PostgresDb(connection))
+        if self._gone is not None:
             connection.close()
+            raise self._gone
+        return connection
+
+    def _look_at_clock(self, db: Db) -> None:
+        """Times of one run must not stand on two clocks: where the server's was set, nothing more is begun."""
+        apart_s = clock_apart_s(db)
+        if abs(apart_s) > CLOCK_STEP_MAX_S:
             self._gone = LedgerGone(
                 "the clock of the ledger's server was set while this program ran",
                 found=f"it is {apart_s:+.1f} s from what it was",
                 fix=Advice("start this program again: it takes the time from the server"),
             )
-            raise self._gone
-        return connection

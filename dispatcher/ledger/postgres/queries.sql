@@ -114,7 +114,7 @@ FROM campaigns JOIN accounts USING (account_id) WHERE due_ms IS NOT NULL ORDER B
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms, version, wish, wished_by, wish_reason,
   wished_at_ms, due_ms, settings
 FROM campaigns AS c JOIN accounts AS a USING (account_id)
-WHERE due_ms <= :now_ms AND wish = 'send' AND (next_at_ms IS NULL OR next_at_ms <= :now_ms) AND a.lease_until < clock_timestamp()
+WHERE due_ms <= :now_ms AND wish = 'send' AND (next_at_ms IS NULL OR next_at_ms <= :now_ms) AND NOT is_leased(a.lease_until)
 ORDER BY coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.account_id = a.account_id), 0),
   coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.campaign_id = c.campaign_id), 0), due_ms, campaign_id;
 
@@ -1659,10 +1659,11 @@ SELECT coalesce(r.identity, r.row_id), t.row_key FROM pg_temp.restored AS t JOIN
 SELECT 1 FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE;
 
 -- name: lease_take
--- An account that somebody writes to just now is somebody's.
+-- An account that somebody writes to just now is somebody's. A lease that would last for longer than any does is of before the
+-- server's clock was set back: its holder would have renewed it since.
 UPDATE accounts SET holder = :holder, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
   wanted_until = '-infinity'
-WHERE account_id = (SELECT account_id FROM accounts WHERE account_id = :account_id AND lease_until < clock_timestamp()
+WHERE account_id = (SELECT account_id FROM accounts WHERE account_id = :account_id AND NOT is_leased(lease_until)
                     FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING epoch;
 
@@ -1688,13 +1689,13 @@ WHERE account_id = (SELECT account_id FROM accounts WHERE account_id = :account_
 SELECT wanted_until > clock_timestamp() FROM accounts WHERE account_id = :account_id;
 
 -- name: lease_held
-SELECT lease_until > clock_timestamp() FROM accounts WHERE account_id = :account_id;
+SELECT is_leased(lease_until) FROM accounts WHERE account_id = :account_id;
 
 -- name: lease_holder
-SELECT CASE WHEN lease_until > clock_timestamp() THEN holder END FROM accounts WHERE account_id = :account_id;
+SELECT CASE WHEN is_leased(lease_until) THEN holder END FROM accounts WHERE account_id = :account_id;
 
 -- name: lease_held_by_others
-SELECT lease_until > clock_timestamp() AND holder IS DISTINCT FROM :holder::text FROM accounts WHERE account_id = :account_id;
+SELECT is_leased(lease_until) AND holder IS DISTINCT FROM :holder::text FROM accounts WHERE account_id = :account_id;
 
 -- name: figures_anew
 SELECT figures_anew();

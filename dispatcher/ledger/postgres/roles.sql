@@ -4,14 +4,16 @@
 -- name: roles
 DO $do$
 DECLARE
-  made text;
+  named text;
+  is_new boolean := to_regrole('dispatcher_owner') IS NULL;
 BEGIN
-  FOREACH made IN ARRAY ARRAY['dispatcher_owner', 'dispatcher_worker', 'dispatcher_reader'] LOOP
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = made) THEN
-      EXECUTE format('CREATE ROLE %I NOLOGIN', made);
+  FOREACH named IN ARRAY ARRAY['dispatcher_owner', 'dispatcher_worker', 'dispatcher_reader'] LOOP
+    IF to_regrole(named) IS NULL THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', named);
     END IF;
   END LOOP;
-  IF NOT pg_has_role(CURRENT_USER, 'dispatcher_owner', 'MEMBER') THEN
+  -- Whoever has made a role may give it, and is no member of it by that.
+  IF is_new OR NOT pg_has_role(CURRENT_USER, 'dispatcher_owner', 'MEMBER') THEN
     EXECUTE format('GRANT dispatcher_owner TO %I', CURRENT_USER);
   END IF;
 END

@@ -138,9 +138,12 @@ def test_a_worker_sends_what_was_ordered(cluster: Cluster) -> None:
     report = read_report(cluster.plans.folder / "spring-report.csv")
     assert [row["dispatch_status"] for row in report] == ["created"] * ROWS
     cluster.check_nobody_twice(ROWS)
-    # And again: nothing is left, and nobody has to come.
+    # And again: nothing is left, and nobody has to come. The rate is the account's by now.
+    cluster.settings(rate={"per_second": 80})
     again = cluster.plans("run", "spring.csv", "--yes", "--json")
     assert (again.code, again.json["run"], again.json["rows"]["created"]) == (0, None, ROWS)
+    assert "the account sends 40 a second" in again.err
+    assert "fix: dispatcher ledger rate 80" in again.err
 
 
 def test_the_live_state_is_the_workers(cluster: Cluster) -> None:

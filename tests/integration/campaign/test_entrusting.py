@@ -23,7 +23,7 @@ from dispatcher.model import PausedBy, RowState, empty_counts
 from dispatcher.remedies import Command, Remedy
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.settings.ordered import settings_from
-from tests.support.rehearsal import CREDENTIALS, Rehearsal
+from tests.support.rehearsal import CREDENTIALS, Rehearsal, phone
 
 WITHIN_S = 30.0
 
@@ -57,7 +57,9 @@ class Workers:
 
 
 @contextlib.asynccontextmanager
-async def opened(tmp_path: Path, rows: int = 5, **overrides: dict[str, Any]) -> AsyncIterator[tuple[Workers, Campaign]]:
+async def opened(
+    tmp_path: Path, rows: int = 5, people: list[dict[str, str]] | None = None, **overrides: dict[str, Any]
+) -> AsyncIterator[tuple[Workers, Campaign]]:
     async with Sandbox(SandboxSettings(limit_per_s=0)) as sandbox:
         rehearsal = Rehearsal(tmp_path, sandbox, overrides=overrides)
         workers = Workers(rehearsal)
@@ -66,7 +68,7 @@ async def opened(tmp_path: Path, rows: int = 5, **overrides: dict[str, Any]) -> 
             asyncio.timeout(WITHIN_S),
             open_campaign("spring", rehearsal.settings(), CREDENTIALS, bus=rehearsal.bus) as campaign,
         ):
-            await campaign.plan(rehearsal.contacts(rows))
+            await campaign.plan(people or rehearsal.contacts(rows))
             yield workers, campaign
             await asyncio.gather(*workers.tasks)
 
@@ -269,6 +271,37 @@ async def test_the_first_order_sets_the_accounts_rate(tmp_path: Path) -> None:
             assert await other.take_rate() == 20
             assert other.settings.rate.per_second == 500
             assert await other.take_rate() is None
+
+
+async def test_a_hint_may_fail(tmp_path: Path) -> None:
+    """Whatever is wrong with it: the order holds, and whoever looks for work finds it."""
+    async with opened(tmp_path) as (workers, campaign):
+
+        async def fails(record: object) -> None:
+            await workers.hint(record)
+            raise ImportError
+
+        told = replace(workers.entrusting(), hint=fails)
+        assert (await campaign.entrust(told)).exit_code is ExitCode.OK
+        assert workers.hints == 1
+
+
+async def test_rows_of_another_day(tmp_path: Path) -> None:
+    """The worker sends what may go, and says until when the others wait: 7, and `next_at`, as on one machine."""
+    people = [{"phone": phone(1), "when": ""}, {"phone": phone(2), "when": "2100-06-01T09:00Z"}]
+    columns = {"to": "phone", "not_before": "when"}
+    async with opened(tmp_path, people=people, columns=columns) as (workers, campaign):
+        launched = await entrust(tmp_path, workers, campaign)
+        result = launched.result
+        assert launched.exit_code is ExitCode.WAITING
+        assert [(one.rows, one.until_ms, one.why) for one in result.waiting] == [(1, 4115523600000, "row")]
+        assert (result.run.created, result.remaining, states(tmp_path)) == (1, 0, ["created", "planned"])
+        # With other settings it is looked anew: what the run has said of those rows does not hold any more.
+        workers.rehearsal.overrides["schedule"] = {"deadline": "2099-01-01T00:00Z"}
+        async with workers.opened() as again:
+            launched = await entrust(tmp_path, workers, again)
+        assert launched.result.status.rows[RowState.skipped] == 1
+        assert (launched.exit_code, launched.result.status.due_ms) == (ExitCode.OK, None)
 
 
 async def test_half_a_change_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

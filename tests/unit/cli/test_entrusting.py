@@ -1,8 +1,9 @@
-"""What of a launch on a cluster is the command line's: what is refused, who is told, and that a hint may fail."""
+"""What of a launch on a cluster is the command line's: what is refused, and who is told."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from dispatcher.cli import entrusting
 from dispatcher.cli.render.campaign import sender_pairs
 from dispatcher.errors import UsageError
-from dispatcher.ledger.records import CampaignStatus, LatestRun
+from dispatcher.ledger.records import CampaignRecord, CampaignStatus, LatestRun
 from dispatcher.model import RowState
 from dispatcher.remedies import AnyOf, Setting
 from dispatcher.settings import Settings
@@ -22,8 +23,6 @@ CLUSTER = Settings.model_validate({"state": {"url": "postgresql://db.example/dis
 
 
 def status(**changes: Any) -> CampaignStatus:
-    from dataclasses import replace
-
     return replace(values.status({RowState.planned: 1}), **changes)
 
 
@@ -35,17 +34,18 @@ def test_only_a_cluster_has_workers() -> None:
     assert found.until_done
 
 
-async def test_a_hint_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is wrong with it, also where the engine is not installed: the order holds."""
+async def test_whom_the_hint_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers of that ledger, of this campaign."""
+    told = []
 
-    async def fails(*_: object) -> None:
-        raise RuntimeError
+    async def hint_shift(settings: Settings, record: CampaignRecord) -> None:
+        told.append((settings, record))
 
+    monkeypatch.setitem(sys.modules, "dispatcher.cluster.app", SimpleNamespace(hint_shift=hint_shift))
     found = entrusting.entrusting_of(CLUSTER, until_done=False)
     assert found is not None
-    for app in (SimpleNamespace(hint_shift=fails), None):
-        monkeypatch.setitem(sys.modules, "dispatcher.cluster.app", app)
-        await found.hint(status().campaign)
+    await found.hint(status().campaign)
+    assert told == [(CLUSTER, status().campaign)]
 
 
 def test_a_part_is_refused() -> None:

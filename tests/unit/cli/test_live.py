@@ -54,6 +54,14 @@ def drawn(shown: Snapshot, width: int) -> str:
     return file.getvalue()
 
 
+def test_which_host_sends_is_shown() -> None:
+    """While workers of a cluster do; and that they are to, where none does yet."""
+    watched = snapshot(phase=Phase.watching, sent_by="alpha")
+    assert "sent by alpha" in drawn(watched, 80)
+    assert line_text(watched).endswith("sent by alpha")
+    assert "its workers send it" in drawn(replace(watched, sent_by=None), 80)
+
+
 def test_why_it_stops_comes_before_what_it_waits_for() -> None:
     """Until it has."""
     stopping = snapshot(stop_reason="campaign 'spring' is paused", waiting=waiting("Studio answered 429", 3.0))

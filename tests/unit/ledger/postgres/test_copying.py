@@ -367,9 +367,9 @@ async def test_nobody_looks_on(tmp_path: Path, url: str, db: psycopg.Connection[
     await ledger.close()
     with pytest.raises(Enough):
         copy(folder, url, interrupted_after(8))
-    with contextlib.closing(psycopg.connect(url, application_name="dispatcher jobs elsewhere:1")):
-        with pytest.raises(LedgerError, match="other processes work"):
-            copy(folder, url)
+    other = psycopg.connect(url, application_name="dispatcher jobs elsewhere:1")
+    with contextlib.closing(other), pytest.raises(LedgerError, match="other processes work"):
+        copy(folder, url)
     assert copy(folder, url).rows_before > 0
 
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dispatcher.errors import AccountLocked, LeaseLost, LedgerNotMigrated, LedgerTooNew
+from dispatcher import clock
+from dispatcher.errors import AccountLocked, LeaseLost, LedgerGone, LedgerNotMigrated, LedgerTooNew
 from dispatcher.ledger.postgres.connection import SCHEMA_VERSION
 from dispatcher.ledger.postgres.ledger import PostgresLedger
 from dispatcher.ledger.records import Run, RunTotals
@@ -94,6 +95,9 @@ class TestStandingStill:
             spring = await campaign(planner)
             await planned(planner, spring, lines("a"))
             async with planner.lease(spring.account, wait=False):
+                # It is busy: what renews leases has to wait, too.
+                assert planner._leases._renewing is not None
+                planner._leases._renewing.cancel()
                 query(
                     url,
                     "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql"
@@ -108,6 +112,33 @@ class TestStandingStill:
                             pass
                 await planning
                 assert await other.is_leased(spring.account)
+
+
+async def test_the_servers_clock_was_set_back(url: str) -> None:
+    """Whoever has died meanwhile does not keep an account for as long as that."""
+    async with ledger_of(url) as dead, ledger_of(url) as other:
+        spring = await campaign(dead)
+        async with dead.lease(spring.account, wait=False):
+            query(url, "UPDATE accounts SET lease_until = lease_until + interval '1 hour'")
+            assert not await other.is_leased(spring.account)
+            async with other.lease(spring.account, wait=False):
+                with pytest.raises(LeaseLost):
+                    await dead.start_run(spring, window_limit=200, now_ms=1_000)
+
+
+async def test_a_clock_that_is_set_during_a_run(url: str) -> None:
+    """It is looked at with each renewal: nothing more is begun."""
+    async with ledger_of(url, lease_s=0.6) as ledger:
+        spring = await campaign(ledger)
+        async with ledger.lease(spring.account, wait=False):
+            run = await begun(ledger)
+            clock.align(int(2e9))
+            try:
+                await asyncio.sleep(0.5)
+                with pytest.raises(LedgerGone, match="clock"):
+                    await ledger.begin_rows(run, 1, now_ms=2_000, input_id=None)
+            finally:
+                clock.align(int(-2e9))
 
 
 class TestRenewing:
@@ -212,7 +243,6 @@ async def test_a_pause_comes_between_two_claims(url: str) -> None:
             claim = asyncio.create_task(sender.begin_rows(run, 1, now_ms=2_000, input_id=None))
             await asyncio.sleep(0.2)
             assert await other.cancel_rows(spring, "enough") == 2
-            assert claim.done()
             assert len(await claim) == 1
             await sender.stop_run(run, now_ms=9_000, reason=None, totals=RunTotals())
 

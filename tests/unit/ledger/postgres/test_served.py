@@ -167,6 +167,47 @@ async def test_who_may_make_no_roles_gets_the_text(state: StateSettings) -> None
     assert await give_ledger_rights(state) == script
 
 
+async def test_roles_have_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker writes all but whose history it is, a reader sees all but the key, an owner alters the tables."""
+    monkeypatch.setattr(postgres, "_ROLE", "CREATE ROLE postgres LOGIN CREATEDB CREATEROLE")
+    with postgres.PrivateServer() as server, server.database() as url:
+        state = StateSettings(url=url)
+        await migrate_ledger(state)
+        await filled(state)
+        assert await give_ledger_rights(state) == ""
+        assert await give_ledger_rights(state) == "", "again, it changes nothing"
+        assert (await migrate_ledger(state)).before == 1
+        found = {
+            role: {sql for sql in _TRIED if _may(url, role, sql)}
+            for role in ("dispatcher_owner", "dispatcher_worker", "dispatcher_reader")
+        }
+    looks, key, writes, history, alters = _TRIED
+    assert found["dispatcher_reader"] == {looks}
+    assert found["dispatcher_worker"] == {looks, key, writes}
+    assert found["dispatcher_owner"] == {looks, key, writes, history, alters}
+
+
+_TRIED = (
+    "SELECT count(*) FROM rows",
+    "SELECT pseudonym('x')",
+    "UPDATE rows SET attempts = attempts; CREATE TEMP TABLE planned (n integer)",
+    "UPDATE ledger_meta SET timeline = timeline; UPDATE ledger_copy SET progress = progress",
+    "ALTER TABLE rows ADD COLUMN more integer",
+)
+
+
+def _may(url: str, role: str, text: str) -> bool:
+    with postgres.connected(url) as connection:
+        connection.execute(f"GRANT {role} TO CURRENT_USER".encode())
+        connection.execute(f"SET ROLE {role}".encode())
+        try:
+            with connection.transaction(force_rollback=True):
+                connection.execute(text.encode())
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+    return True
+
+
 async def test_what_is_not_installed_is_told(state: StateSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, everything that needs it says so, with the command."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "psycopg" or ".ledger.postgres" in name]:
