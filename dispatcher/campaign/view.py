@@ -316,7 +316,7 @@ class CampaignView:
                 Path(path), header, rows, campaign=self.name, extra=together(extra), overwrite=overwrite
             )
         if only is None and remember:
-            # The next run may be begun in another folder. Whoever may only look at the ledger has the report all the same.
+            # The next run may be begun in another folder. Whoever may only look has the report all the same.
             with contextlib.suppress(LedgerUnwritable):
                 await ledger.set_report_path(record, os.path.abspath(path))  # noqa: ASYNC240, PTH100 - asks no disk
         self.bus.emit(ReportWritten(path=str(path), rows=count))

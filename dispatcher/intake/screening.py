@@ -110,7 +110,7 @@ class Screening:
             reasons[position] = (refusal.reason, columns.name(index), refusal.sentence)
         self._check_sizes(cells, reasons)
         if has_nul:
-            self._check_nul(cells, reasons)
+            self._check_nul(cells, to_addresses, from_addresses, reasons)
         for position, found in malformed.items():
             cells[position] = self._placed(found)
             reasons[position] = (Reason.row_malformed, None, found.sentence)
@@ -247,12 +247,22 @@ class Screening:
             sentence = f"the Parameters have {total:,} bytes; at most {self._limits.parameters_max_bytes:,} are allowed"
             reasons[position] = (Reason.parameters_too_large, column, sentence)
 
-    def _check_nul(self, cells: Sequence[str], reasons: Reasons) -> None:
+    def _check_nul(
+        self,
+        cells: Sequence[str],
+        to_addresses: list[str | None],
+        from_addresses: list[str | None],
+        reasons: Reasons,
+    ) -> None:
         for position, text in enumerate(cells):
             for index, cell in enumerate(orjson.loads(text) if "\\u0000" in text else ()):
                 if "\0" in cell:
                     sentence = "the cell has a NUL character in it"
                     reasons[position] = (Reason.row_malformed, self._columns.name(index), sentence)
+                    # Nothing is ever sent there, and not every ledger can keep it.
+                    for addresses in (to_addresses, from_addresses):
+                        if "\0" in (addresses[position] or ""):
+                            addresses[position] = None
                     break
 
     def _check_faults(self, chunk: Chunk, reasons: Reasons) -> None:

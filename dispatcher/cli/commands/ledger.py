@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,8 +119,12 @@ async def copy(
         if folder.is_dir():
             # The page's server would go on with the file that is set aside.
             stack.enter_context(server_lock(folder))
-        async with working(lambda: (progress.what, progress.done, progress.total)):
-            copied = await copy_ledger(settings.state, tell, folder=folder, replace=replace)
+        try:
+            async with working(lambda: (progress.what, progress.done, progress.total)):
+                copied = await copy_ledger(settings.state, tell, folder=folder, replace=replace)
+        except asyncio.CancelledError:
+            say("the ledger is where it was; the next call goes on with what is copied", "yellow")
+            raise
     if json:
         print_json(
             {

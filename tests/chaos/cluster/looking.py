@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from tests.chaos.cluster.plan import Tally
 from tests.support.postgres import connected
 
 LOOK_S = 0.1
+#: What happened before and in a take-over that took longer is told.
+TOLD_S = 11.0
 #: The newest intent of each account is that of its newest run that has any.
 _ACCOUNTS = """
 SELECT a.account_id, a.account_sid, CASE WHEN a.lease_until > clock_timestamp() THEN a.holder END,
@@ -99,6 +102,8 @@ class Looking:
         self._task: asyncio.Task[None] | None = None
         self.accounts: list[Account] = []
         self.seen_s = 0.0
+        #: What has happened lately, and when: told of a take-over that took long.
+        self._events: deque[tuple[float, str]] = deque(maxlen=60)
 
     async def __aenter__(self) -> Looking:
         self._task = asyncio.create_task(self._look())
@@ -145,6 +150,10 @@ class Looking:
                     kind, now_s, account.run_id, account.attempt_id, before is not None
                 )
 
+    def note(self, text: str) -> None:
+        """Something has happened."""
+        self._events.append((time.monotonic(), text))
+
     def disturb(self) -> None:
         """Something else has happened: what nobody sends now says nothing of how soon another takes over."""
         for one in self._pending.values():
@@ -167,8 +176,11 @@ class Looking:
         while True:
             found = await self.query(_ACCOUNTS)
             if found is not None:
+                before = {account.account_id: account.holder for account in self.accounts}
                 self.accounts, self.seen_s = [Account(*row) for row in found], time.monotonic()
                 for account in self.accounts:
+                    if account.holder != before.get(account.account_id):
+                        self.note(f"account {account.account_id} is held by {account.holder}")
                     self._judge(account)
             await asyncio.sleep(LOOK_S)
 
@@ -185,5 +197,10 @@ class Looking:
         if account.run_id == pending.run_id and not pending.kind.startswith("PostgreSQL"):
             return
         del self._pending[account.account_id]
-        if not pending.is_disturbed:
-            self._tally.failovers_s[pending.kind].append(time.monotonic() - pending.since_s)
+        if pending.is_disturbed:
+            return
+        took_s = time.monotonic() - pending.since_s
+        self._tally.failovers_s[pending.kind].append(took_s)
+        if took_s > TOLD_S:
+            since = [f"{at_s - pending.since_s:+.1f} {text}" for at_s, text in self._events]
+            self._tally.notes.append(f"{took_s:.1f} s after {pending.kind}, {account}: {'; '.join(since)}")

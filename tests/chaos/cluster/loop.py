@@ -6,6 +6,7 @@ import asyncio
 import random
 import shutil
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -48,7 +49,7 @@ class Loop:
         self._n = 0
 
     async def run(self) -> Tally:
-        """Raises AssertionError where a program did what it never should."""
+        """What came of them."""
         trials = drawn(self._plan, self._chance, self._missing)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._plan.at_once):
@@ -76,6 +77,10 @@ class Loop:
         try:
             async with built(trial, self._plan, server, self._programs, folder, tally, chance) as site:
                 await _Running(site, folder, self._missing).run()
+        except Exception as error:
+            # A program did what it never should; the other trials go on.
+            tally.unfinished += 1
+            tally.notes.append(f"{folder.name} {trial.name}: {''.join(traceback.format_exception(error))}")
         finally:
             self._tallies.remove(tally)
             self.tally.add(tally)

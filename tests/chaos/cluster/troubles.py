@@ -114,6 +114,7 @@ class Troubles:
             return False
         held = self._held_by(machine)
         self._looking.disturb()
+        self._looking.note(f"{trouble.name} {machine.number}, {machine.pid}")
         if not await self._site.crew.kill(machine):
             return False
         self._looking.lost(trouble.value, held)
@@ -130,6 +131,7 @@ class Troubles:
         self._looking.disturb()
         self._looking.lost(trouble.value, self._held_by(*machines))
         for machine in machines:
+            self._looking.note(f"{trouble.name} {machine.number}, {machine.pid}")
             self._later(machine, self._site.plan.lease_s + self._chance.uniform(*BEYOND_LEASE_S), self._go_on)
 
     async def _stop_inside(self) -> bool:
@@ -182,8 +184,10 @@ class Troubles:
             return False
         held = self._looking.holders()
         self._looking.disturb()
+        self._looking.note(trouble.name)
         async with self._server_alone:
             await work
+        self._looking.note(f"the end of {trouble.name}")
         self._looking.lost(trouble.value, held)
         return True
 
@@ -209,6 +213,7 @@ class Troubles:
         if machine is None:
             return False
         self._looking.disturb()
+        self._looking.note(f"{work.__name__} {machine.number}, {machine.pid}")
         await work(machine)
         return True
 
@@ -298,6 +303,7 @@ class Troubles:
             try:
                 await asyncio.sleep(after_s)
             finally:
+                self._looking.note(f"machine {machine.number} is left alone")
                 await work(machine)
 
         self._spawn(undo(), f"machine {machine.number}")

@@ -148,10 +148,12 @@ class Cluster:
         await app.hint_shift(self.settings(), record)
 
     @contextlib.asynccontextmanager
-    async def working(self, keys: Keys | None = None, **more: Mapping[str, Any]) -> AsyncIterator[Machine]:
-        """A machine's worker, with its own connections."""
+    async def working(
+        self, keys: Keys | None = None, *, url: str = "", **more: Mapping[str, Any]
+    ) -> AsyncIterator[Machine]:
+        """A machine's worker, with its own connections; `url`: another way to the ledger."""
         settings = self.settings(**more)
-        machine = Machine(self.url, settings, keys or Keys(settings, self.credentials))
+        machine = Machine(url or self.url, settings, keys or Keys(settings, self.credentials))
         await machine.start()
         try:
             yield machine

@@ -86,6 +86,12 @@ def test_a_nul_in_a_value_makes_its_row_invalid(tmp_path: Path) -> None:
     assert reading.rows[0].sentence == "the cell has a NUL character in it"
 
 
+def test_an_address_with_a_nul_is_none(tmp_path: Path) -> None:
+    """Nothing could be sent there, and a server's ledger cannot keep it."""
+    reading = lines(tmp_path, '{"phone": "client:a\\u0000b", "name": "Ann"}')
+    assert (reading.rows[0].reason, reading.to) == (Reason.row_malformed, [None])
+
+
 def test_text_that_looks_like_an_escape_is_no_nul(tmp_path: Path) -> None:
     """A backslash with u0000 behind it that is plain text is no NUL and comes back as it was."""
     assert lines(tmp_path, f'{{"phone": "{ANN}", "name": "\\\\u0000"}}').cells == [(ANN, "\\u0000")]
