@@ -48,6 +48,7 @@ from dispatcher.errors import CertificateUntrusted as CertificateUntrusted
 from dispatcher.errors import ColumnError as ColumnError
 from dispatcher.errors import DispatcherError as DispatcherError
 from dispatcher.errors import ExitCode as ExitCode
+from dispatcher.errors import ExtraMissing as ExtraMissing
 from dispatcher.errors import FlowNotFound as FlowNotFound
 from dispatcher.errors import GuardTripped as GuardTripped
 from dispatcher.errors import HoursError as HoursError
@@ -59,6 +60,7 @@ from dispatcher.errors import LedgerError as LedgerError
 from dispatcher.errors import LedgerFull as LedgerFull
 from dispatcher.errors import LedgerGone as LedgerGone
 from dispatcher.errors import LedgerKeyLost as LedgerKeyLost
+from dispatcher.errors import LedgerNotMigrated as LedgerNotMigrated
 from dispatcher.errors import LedgerTooNew as LedgerTooNew
 from dispatcher.errors import LedgerUnreachable as LedgerUnreachable
 from dispatcher.errors import LedgerUnwritable as LedgerUnwritable

@@ -255,7 +255,7 @@ def _connector(url: str, *, bounded: bool = True) -> procrastinate.PsycopgConnec
     return procrastinate.PsycopgConnector(
         conninfo=url,
         min_size=1,
-        max_size=3,
+        max_size=2,
         timeout=_OPEN_S,
         kwargs={
             "application_name": f"dispatcher jobs {worker_name()}",

@@ -16,7 +16,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, TypeVar
 
 from dispatcher.errors import Interrupted, SettingsError, UsageError
@@ -33,7 +32,7 @@ from dispatcher.ledger.sqlite.health import ledger_health
 from dispatcher.ledger.sqlite.lease import is_held, is_held_by_any
 from dispatcher.ledger.sqlite.ledger import SqliteLedger, SqliteRehearsal
 from dispatcher.ledger.sqlite.leftovers import remove_leftovers
-from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Option, Setting
+from dispatcher.remedies import Advice, AnyOf, Command, Option, Setting
 
 if TYPE_CHECKING:
     # Its library takes time to load, and nobody who only names a record needs it.
@@ -63,10 +62,6 @@ __all__ = [
     "open_rehearsal",
     "reopen_rehearsal",
 ]
-
-#: Of pg_dump: all but the key, and the key alone.
-_NO_KEY = "--schema=dispatcher --schema=procrastinate --exclude-table-data=dispatcher.forgotten_key"
-_KEY = "--data-only --table=dispatcher.forgotten_key"
 
 # `loopback`: the host to call is this machine. Rehearsals have a ledger of their own (see `location`).
 
@@ -188,10 +183,7 @@ async def back_up_ledger(
         raise UsageError(
             "a server's ledger is backed up by PostgreSQL, and the key that tells forgotten people by itself",
             found=state.shown_url,
-            fix=InTurn(
-                Advice(f"pg_dump --format=custom {_NO_KEY} --file={quote(str(target))} {quote(state.url)}"),
-                Advice(f"to another place: pg_dump {_KEY} --file=forgotten_key.sql {quote(state.url)}"),
-            ),
+            fix=Advice("dump it with pg_dump, without the data of dispatcher.forgotten_key, and that to another place"),
         )
     return await asyncio.to_thread(back_up, ledger_folder(state, loopback=loopback), target, overwrite=overwrite)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +15,7 @@ from dispatcher.cli.render.terminal import print_json, print_line, say
 from dispatcher.clock import now_ms
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.plurals import counted
-from dispatcher.remedies import Option
+from dispatcher.remedies import Advice, InTurn, Option
 
 if TYPE_CHECKING:
     from dispatcher.ledger import LedgerHealth
@@ -39,6 +39,10 @@ RATE_EPILOG = options.examples(
     ("dispatcher ledger rate 20", "for every machine, from now on"),
 )
 
+#: What pg_dump is to write.
+_ALL_BUT_KEY = "--schema=dispatcher --schema=procrastinate --exclude-table-data=dispatcher.forgotten_key"
+_KEY = "--data-only --table=dispatcher.forgotten_key"
+
 app = typer.Typer(no_args_is_help=True, help="Back the ledger up, check it, and take it to a server or another folder.")
 
 
@@ -58,10 +62,22 @@ async def backup(
     from dispatcher.ledger import back_up_ledger
 
     settings = session.settings
+    if settings.is_cluster:
+        raise _backed_up_there(settings.state.url, path)
     copied = await back_up_ledger(settings.state, path, overwrite=overwrite, loopback=settings.is_loopback)
     say(f"a copy of {copied}", "bright_black")
     print_line(str(path))
     return ExitCode.OK
+
+
+def _backed_up_there(url: str, path: Path) -> UsageError:
+    return UsageError(
+        "a server's ledger is backed up by PostgreSQL, and the key that tells forgotten people by itself",
+        fix=InTurn(
+            Advice(f"pg_dump --format=custom {_ALL_BUT_KEY} --file={quote(str(path))} {quote(url)}"),
+            Advice(f"to another place: pg_dump {_KEY} --file=forgotten_key.sql {quote(url)}"),
+        ),
+    )
 
 
 @app.command(epilog=MOVE_EPILOG)
@@ -102,6 +118,8 @@ async def copy(
     Nothing may be in flight, and the server must have no campaigns yet. Interrupted, the next call goes on. What stays
     behind is kept under another name, and a note there keeps anybody from starting with an empty ledger.
     """
+    import asyncio
+
     from dispatcher.campaign.forgetting import Progress
     from dispatcher.cli.render.progress import working
     from dispatcher.ledger import copy_ledger, ledger_folder

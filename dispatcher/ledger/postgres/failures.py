@@ -66,7 +66,7 @@ def _mapping(error: psycopg.Error, said: str) -> LedgerError:
         return LedgerUnwritable(
             "the user has no right to do this in the ledger's database",
             found=said,
-            fix=Advice("let its owner run `dispatcher ledger migrate`, which says what to grant to whom"),
+            fix=Command("ledger migrate", does="as the database's owner: it says what to grant to whom"),
         )
     if isinstance(error, pg.DataCorrupted | pg.IndexCorrupted):
         return LedgerCorrupt(found=said, fix="restore a backup of the database")

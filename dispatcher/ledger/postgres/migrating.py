@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from dispatcher.errors import LedgerTooNew
-from dispatcher.ledger.postgres.connection import SCHEMA, SCHEMA_VERSION, History, check, connected, history_of, meta
+from dispatcher.ledger.postgres.connection import SCHEMA_VERSION, check, connected, history_of, meta
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
 from dispatcher.ledger.postgres.queries import text
 from dispatcher.remedies import Advice
 from dispatcher.version import __version__
-
-#: What processes that want to do this at one moment agree on: any number.
-_LOCK = 0x64737074
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +33,10 @@ def migrate(url: str, *, accept_history: bool = False) -> Migrated:
         history = history_of(connection)
         with connection.transaction():
             db = PostgresDb(connection)
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(SCHEMA)))
-            found = meta_or_none(connection)
+            db.run("migrate_lock")
+            db.run("migrate_schema")
+            # Inside a transaction: a table that is missing must not end it.
+            found = meta(connection) if db.one("ledger_meta_exists")[0] else None
             before, kept = found if found is not None else (0, history)
             if before > SCHEMA_VERSION:
                 raise LedgerTooNew(
@@ -64,12 +60,6 @@ def migrate(url: str, *, accept_history: bool = False) -> Migrated:
             )
         check(connection)
     return Migrated(before=before, after=SCHEMA_VERSION, accepted=accepted)
-
-
-def meta_or_none(connection: Connection) -> tuple[int, History] | None:
-    """As `meta`, inside a transaction: a table that is missing must not end it."""
-    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.ledger_meta",)).fetchone()
-    return meta(connection) if found is not None and found[0] else None
 
 
 def _script(connection: Connection, resource: str) -> None:

@@ -1717,6 +1717,16 @@ SELECT current_setting('server_version_num')::integer, current_setting('fsync'),
   (SELECT system_identifier::text FROM pg_control_system()),
   CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END;
 
+-- name: migrate_lock
+-- Of those that want to do this at one moment one does it at a time. Any number that no other program takes for its own.
+SELECT pg_advisory_xact_lock(1685286004);
+
+-- name: migrate_schema
+CREATE SCHEMA IF NOT EXISTS dispatcher;
+
+-- name: ledger_meta_exists
+SELECT to_regclass('dispatcher.ledger_meta') IS NOT NULL;
+
 -- name: ledger_meta_get
 SELECT schema_version, system_identifier, timeline FROM ledger_meta;
 

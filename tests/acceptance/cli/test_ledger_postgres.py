@@ -83,8 +83,9 @@ def test_what_a_server_does_itself(sent: Program, sandbox: SandboxProcess, url: 
     assert sent("ledger", "copy").code == 0
     backup = sent("ledger", "backup", "x.dump")
     assert backup.code == 2
-    assert "pg_dump" in backup.err
-    assert "forgotten_key" in backup.err
+    assert "pg_dump --format=custom" in backup.err
+    assert f"--exclude-table-data=dispatcher.forgotten_key --file=x.dump {url}" in backup.err
+    assert f"--table=dispatcher.forgotten_key --file=forgotten_key.sql {url}" in backup.err
     move = sent("ledger", "move", "state")
     assert move.code == 2
     assert "dispatcher ledger copy" in move.err

@@ -26,14 +26,14 @@ def by(proxy: Proxy, c: Cluster) -> str:
 
 async def sent(c: Cluster) -> None:
     """Each once; and the second worker's window began where the first one's had ended."""
-    c.check_each_once(600)
+    c.check_each_once(400)
     assert c.sandbox.stats()["worst_window"] <= 400
 
 
 async def test_a_wire_that_carries_nothing(tmp_path: Path, proxy: Proxy) -> None:
     """Neither an answer nor an end: within five seconds nothing leaves; the other goes on, and the first takes none."""
     async with cluster(tmp_path, overrides=SLOW) as c, c.working(url=by(proxy, c)) as first:
-        record = await c.order("spring", 600)
+        record = await c.order("spring", 400)
         await c.until_created(20)
         async with c.working() as other:
             with proxy.frozen():
@@ -54,7 +54,7 @@ async def has_more(c: Cluster, than: int) -> bool:
 async def test_a_wire_that_is_cut(tmp_path: Path, proxy: Proxy) -> None:
     """Connections that end and are made again cost nothing: the same worker goes on, in the same run or the next."""
     async with cluster(tmp_path, overrides=SLOW) as c, c.working(url=by(proxy, c)) as first:
-        record = await c.order("spring", 600)
+        record = await c.order("spring", 400)
         for n in range(4):
             await c.until_created(20 + 40 * n)
             proxy.cut()
@@ -66,7 +66,7 @@ async def test_a_wire_that_is_cut(tmp_path: Path, proxy: Proxy) -> None:
 async def test_a_server_that_refuses_for_a_while(tmp_path: Path, proxy: Proxy) -> None:
     """Longer than a lease: it is told once that it is away, and once that it is back."""
     async with cluster(tmp_path, overrides=SLOW) as c, c.working(url=by(proxy, c)) as first:
-        record = await c.order("spring", 600)
+        record = await c.order("spring", 400)
         await c.until_created(20)
         proxy.refuse()
         proxy.cut()
