@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dispatcher.campaign.result import RunResult
     from dispatcher.campaign.run import CampaignRun
     from dispatcher.campaign.stop import StopRequest
+    from dispatcher.errors import DispatcherError
     from dispatcher.intake.mappings import Contacts
     from dispatcher.sending.reconcile import Reconciled
     from dispatcher.studio.preflight import Finding
@@ -112,6 +113,17 @@ class Campaign(CampaignView):
         settings = settings_of_order(self.settings, again=again, look_short=may_look_short)
         with self._stops.operation() as stop:
             return await Entrusted(self._context, stop, entrusting).send(settings, self.give_back)
+
+    async def order_out(
+        self, due_ms: int, *, again: bool = False, may_look_short: bool = False
+    ) -> DispatcherError | None:
+        """Have workers of a cluster send all that waits from then on, as `entrust` does, and do not look on.
+
+        Returns why nobody may, where it is paused. Raises: LedgerError, SettingsError.
+        """
+        from dispatcher.campaign.ordering import order
+
+        return await order(self._context, due_ms, again=again, may_look_short=may_look_short)
 
     async def give_back(self) -> None:
         """Give the account's lease back before the campaign is closed: others may plan and send from now on."""

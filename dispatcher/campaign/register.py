@@ -31,6 +31,18 @@ class Register:
         """Every campaign, oldest first."""
         return [await self._ledger.status(record) for record in await self._ledger.campaigns()]
 
+    async def status(self, campaign: CampaignRecord) -> CampaignStatus:
+        """One campaign's counts."""
+        return await self._ledger.status(campaign)
+
+    async def holder(self, account: Account) -> str | None:
+        """The machine and process that work for the account now, for people; None: nobody does, or it is not told."""
+        return await self._ledger.holder(account)
+
+    async def rate_per_s(self, account: Account) -> float | None:
+        """The account's own rate; None: that of the settings."""
+        return (await self._ledger.account_limits(account)).per_second
+
     async def hold(self, campaign: CampaignRecord, reason: str) -> None:
         """See `CampaignView.hold`; of any account."""
         await CampaignView(context_of(campaign, self._settings, None, self._ledger, None), StopRequests()).hold(reason)

@@ -33,6 +33,7 @@ from dispatcher.plurals import counted
 from dispatcher.sending.account import OpenAccount
 from dispatcher.sending.busy import BusyPolicy
 from dispatcher.sending.plan import SendPlan
+from dispatcher.sending.pulse import pulse
 from dispatcher.sending.reconcile import Reconciled, reconcile
 from dispatcher.sending.sender import Sender
 from dispatcher.sending.timing import Timing
@@ -95,6 +96,7 @@ class CampaignRun:
         async with (
             studio_client(settings, credentials, gate=self._account.gate()) as studio,
             opt_outs_watched(self._context, self._stop),
+            contextlib.AsyncExitStack() as told,
         ):
             timing = Timing(
                 self._ledger,
@@ -108,6 +110,7 @@ class CampaignRun:
                 sender=self._requests.sender,
             )
             sender = self._sender(studio, run, limiter, input_id, lists, timing, again=again)
+            await told.enter_async_context(pulse(self._ledger, run, sender.totals))
             canary = CanaryOfRun(self._context, self._stop, run, timing, input_id, wait_max_s=self._wait_max_s)
 
             def remaining() -> int | None:

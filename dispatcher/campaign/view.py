@@ -23,6 +23,7 @@ from dispatcher.ledger.wishes import Wish
 from dispatcher.model import Pause, PausedBy, RowState
 from dispatcher.remedies import Command
 from dispatcher.settings import Settings
+from dispatcher.settings.ordered import settings_to_send
 
 if TYPE_CHECKING:
     from dispatcher.campaign.hours_shown import HoursShown, Standing
@@ -200,9 +201,13 @@ class CampaignView:
         """Pause it as its server, for what a person has to look at: a sentence for people. Otherwise as `pause`."""
         return await pausing.hold(self._context, reason)
 
-    async def order(self, seen: Wish, due_ms: int | None) -> bool:
-        """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so."""
-        return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms)
+    async def order(self, seen: Wish, due_ms: int | None, settings: Settings | None = None) -> bool:
+        """Have a server send it from `due_ms` on (None: no more), if what was seen holds; whether that is so.
+
+        `settings`: workers of a cluster, with these; None: as was said before.
+        """
+        text = None if settings is None else settings_to_send(settings)
+        return await self._context.ledger.wishes.order(await self._context.current(), seen, due_ms, text)
 
     async def cancel(self, reason: str) -> int:
         """Take the rows that are not sent yet out of the campaign. Returns how many."""

@@ -125,11 +125,15 @@ async def _list(studio: Studio, run: Run, since_ms: int, most: int, bus: EventBu
     return result
 
 
+#: What a look says that was cut short; workers tell it in the ledger, where a page knows it again.
+CUT_SHORT = "Studio lists more executions of the last hours than are looked through"
+
+
 def _cut_short(listed: _Listed, settings: Settings) -> LookCutShort:
     oldest = listed.executions[-1].date_created if listed.executions else None
     until = f", back to {oldest:%Y-%m-%d %H:%M} UTC" if oldest is not None else ""
     return LookCutShort(
-        "Studio lists more executions of the last hours than are looked through",
+        CUT_SHORT,
         found=f"{listed.listed:,} were read{until}; the period is {settings.campaign.repeat_after_h:g} hours",
         fix=AnyOf(
             Setting("campaign.repeat_look_back_max"),

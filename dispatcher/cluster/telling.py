@@ -24,7 +24,7 @@ class Telling:
         """The ledger does not answer."""
         if not self.is_away:
             self.is_away = True
-            self.tell(f"the ledger is away ({error}): nothing is sent until it is back")
+            self.tell(f"the ledger is away: {error}; nothing is sent until it is back")
 
     def back(self) -> None:
         """It answers."""

@@ -80,6 +80,7 @@ def update(db: Db, run: Run, now_ms: int, totals: RunTotals) -> None:
         db.run(
             "account_keep_limits",
             account_id=run.campaign.account.account_id,
+            epoch=run.epoch,
             hold_until_ms=totals.hold_until_ms or None,
             ceiling_per_s=totals.ceiling_per_s or None,
         )

@@ -116,7 +116,7 @@ class Limiter:
         self._bucket = self._make_bucket()
         self._bucket_used = True
         if past.ceiling_per_s is not None:
-            self._ceiling.take_over(int(past.ceiling_per_s * window_s), self._loop.time())
+            self._ceiling.take_over(int(past.ceiling_per_s * window_s + 1e-9), self._loop.time())
             self._follow_ceiling(self._loop.time())
 
     def _make_bucket(self) -> AsyncLimiter:

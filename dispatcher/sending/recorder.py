@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 
 from dispatcher.clock import now_ms
@@ -18,8 +17,6 @@ GATHER_S = 0.04
 #: back.
 RETRY_S = 1.0
 GIVE_UP_S = 30.0
-#: A run whose ledger others look into from other machines says so often that it is there, though nothing ends.
-PULSE_S = 5.0
 
 
 class Recorder:
@@ -87,25 +84,11 @@ class Recorder:
         finally:
             self._written.set()
 
-    async def _woken(self) -> None:
-        """Wait for something to write; meanwhile tell those on other machines that this run is there, and why it waits.
-
-        Whoever cannot be told now is told the next time.
-        """
-        while self._ledger.is_shared and not self._wake.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PULSE_S):
-                    await self._wake.wait()
-            if not self._wake.is_set():
-                with contextlib.suppress(LedgerError):
-                    await self._ledger.end_rows(self._run, [], now_ms=now_ms(), totals=self._totals())
-        await self._wake.wait()
-
     async def _write_on(self) -> None:
         loop = asyncio.get_running_loop()
         failing_since_s: float | None = None
         while True:
-            await self._woken()
+            await self._wake.wait()
             self._wake.clear()
             if not self._closing:
                 await asyncio.sleep(GATHER_S)

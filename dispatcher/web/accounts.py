@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from dispatcher.errors import DispatcherError, SettingsError
 from dispatcher.ledger.location import ledger_folder
 from dispatcher.remedies import Command, Option
-from dispatcher.settings import Credentials, LoadedSettings, Settings, load_credentials
+from dispatcher.settings import Credentials, LoadedSettings, Settings, load_account, load_credentials
 from dispatcher.web.figures import masked_sid
 
 #: Settings from all sources: those of a profile (None: as they are), with these on top.
@@ -37,6 +37,17 @@ class AccountSettings:
     #: None: there are none, `problem` says why.
     credentials: Credentials | None
     problem: DispatcherError | None = None
+    #: On a cluster, where there are no credentials: the account alone, whose campaigns workers send.
+    account: Credentials | None = None
+
+    @property
+    def owner(self) -> Credentials | None:
+        """Whose campaigns they are: Studio cannot be asked with it unless there are `credentials`; None: not known."""
+        return self.credentials or self.account
+
+    def sender(self) -> Credentials:
+        """The owner, where it is known. Raises: AuthenticationError: why it is not."""
+        return self.owner or self.required()
 
     def required(self) -> Credentials:
         """The credentials. Raises: AuthenticationError: why there are none."""
@@ -90,7 +101,8 @@ class Accounts:
         try:
             credentials = load_credentials(profile=profile, studio_url=settings.studio_url)
         except DispatcherError as error:
-            return AccountSettings(settings=settings, credentials=None, problem=error)
+            account = _account_alone(settings, profile) if settings.is_cluster else None
+            return AccountSettings(settings=settings, credentials=None, problem=error, account=account)
         return AccountSettings(settings=settings, credentials=credentials)
 
     def all(self) -> list[Account]:
@@ -98,8 +110,9 @@ class Accounts:
         found = []
         for profile in self.profiles:
             one = self.with_profile(profile)
-            sid = masked_sid(one.credentials.account_sid) if one.credentials else ""
-            found.append(Account(profile=profile, sid=sid, problem=one.problem))
+            sid = masked_sid(one.owner.account_sid) if one.owner else ""
+            # Of a cluster's account this machine needs no more than its name: its workers have the secret.
+            found.append(Account(profile=profile, sid=sid, problem=one.problem if one.owner is None else None))
         return found
 
     def _check_folder(self, profile: str | None) -> None:
@@ -114,6 +127,14 @@ class Accounts:
                     "serve", (), (Option("profile", profile), Option("port", 0)), does="is a server of its own"
                 ),
             )
+
+
+def _account_alone(settings: Settings, profile: str | None) -> Credentials | None:
+    """The account that the environment names without a secret; None: it names none."""
+    try:
+        return load_account(profile=profile, studio_url=settings.studio_url)
+    except DispatcherError:
+        return None
 
 
 def folder_of(settings: Settings) -> Path:

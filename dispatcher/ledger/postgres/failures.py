@@ -72,10 +72,6 @@ def _mapping(error: psycopg.Error, said: str) -> LedgerError:
         return LedgerCorrupt(found=said, fix="restore a backup of the database")
     if isinstance(error, pg.LockNotAvailable):
         return LedgerUnreachable("another process kept the account's part of the ledger locked", found=said, fix=RESUME)
-    if isinstance(error, pg.TooManyConnections):
-        return LedgerUnreachable(
-            "the server takes no more connections", found=said, fix=Advice("raise its max_connections")
-        )
     if is_lost(error) or isinstance(error, psycopg.OperationalError):
         return LedgerUnreachable("the ledger's server cannot be reached", found=said, fix=_AWAY)
     if isinstance(error, psycopg.DataError):
@@ -105,6 +101,10 @@ def refused(error: psycopg.Error) -> LedgerError:
         return LedgerUnwritable("the ledger's server has no such database", found=said, fix=fix)
     if "service" in words and "not found" in words:
         return LedgerUnwritable("the service of [state] url is not known", found=said, fix=Setting("state.url"))
+    if any(part in words for part in ("too many clients", "too many connections", "connection slots")):
+        return LedgerUnreachable(
+            "the ledger's server takes no more connections", found=said, fix=Advice("raise its max_connections")
+        )
     mapping = mapped(error)
     assert isinstance(mapping, LedgerError)
     return mapping

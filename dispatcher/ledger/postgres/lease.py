@@ -63,7 +63,12 @@ class Leases:
     ) -> AsyncIterator[None]:
         """See `protocol.Ledger.lease`."""
         account_id, held = account.account_id, _Held(f"{who()}:{secrets.token_hex(8)}")
-        await self._take(account_id, held, wait=wait, stopped=stopped, waiting=waiting)
+        try:
+            await self._take(account_id, held, wait=wait, stopped=stopped, waiting=waiting)
+        except asyncio.CancelledError:
+            # It may be given all the same, and nobody would be there to have it.
+            await self._give_back(account_id, held)
+            raise
         self._held[account_id] = held
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
@@ -128,7 +133,7 @@ class Leases:
                     if account_id in self._held:
                         self._held[account_id].is_wanted = is_wanted
             except LedgerError as error:
-                logger.warning("leases could not be renewed: %s", error.code)
+                logger.info("leases could not be renewed: %s", error.code)
 
     def enter(self, db: Db, account_id: int) -> float:
         """Be alone on the account, in a transaction, as whoever holds it; returns since when. Raises: LeaseLost."""

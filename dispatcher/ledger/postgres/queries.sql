@@ -34,9 +34,10 @@ SELECT per_second, hold_until_ms, ceiling_per_s FROM accounts WHERE account_id =
 UPDATE accounts SET per_second = :per_second WHERE account_id = :account_id;
 
 -- name: account_keep_limits
--- What whoever sends next must know of 429s. Only a change is written.
+-- What whoever sends next must know of 429s, from the run that has the account. Only a change is written.
 UPDATE accounts SET hold_until_ms = :hold_until_ms, ceiling_per_s = :ceiling_per_s
-WHERE account_id = :account_id AND (hold_until_ms IS DISTINCT FROM :hold_until_ms OR ceiling_per_s IS DISTINCT FROM :ceiling_per_s);
+WHERE account_id = :account_id AND epoch = :epoch
+  AND (hold_until_ms IS DISTINCT FROM :hold_until_ms OR ceiling_per_s IS DISTINCT FROM :ceiling_per_s);
 
 -- name: account_take_over
 UPDATE accounts SET epoch = epoch + 1 WHERE account_id = :account_id RETURNING epoch;

@@ -17,6 +17,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from psycopg.errors import Diagnostic
+
 from dispatcher.errors import LedgerError, LedgerUnreachable
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
@@ -169,7 +171,7 @@ class Writer:
             db = PostgresDb(connection)
             results = [operation.work(db) for operation in group]
             committing = not reads
-            connection.execute("COMMIT", prepare=False)
+            _commit(connection, writes=committing)
         except BaseException as error:
             if not connection.closed and not connection.broken:
                 with contextlib.suppress(Exception):
@@ -189,3 +191,29 @@ class Writer:
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
+
+
+def _commit(connection: Connection, *, writes: bool) -> None:
+    """Raises: LedgerError where the server has undone it; LedgerUnreachable where it is kept in one place alone.
+
+    Neither is an error to the server: it undoes what had failed, and of a wait for its standby that somebody has
+    cancelled (`pg_cancel_backend`, a `statement_timeout` of the user's) it only warns.
+    """
+    warnings: list[str] = []
+
+    def listen(said: Diagnostic) -> None:
+        warnings.append(said.message_primary or "")
+
+    connection.add_notice_handler(listen)
+    try:
+        answer = connection.execute("COMMIT", prepare=False).statusmessage
+    finally:
+        connection.remove_notice_handler(listen)
+    if answer != "COMMIT":
+        raise LedgerError("the ledger's server has undone what it was to keep", found=answer)
+    if writes and warnings:
+        raise LedgerUnreachable(
+            "the ledger's server has not waited for its standby, which may not know what was written",
+            found=warnings[0],
+            fix=InTurn(Advice("look whether the standby runs and can be reached"), RESUME),
+        )

@@ -13,6 +13,7 @@ from dispatcher.errors import AccountLocked, DispatcherError
 from dispatcher.web.running.errors import AccountBusy, MakesRoom, ServerStops
 from dispatcher.web.running.standing import Entry
 from dispatcher.web.running.turn import Share, Turn
+from dispatcher.web.store import Draft
 
 T = TypeVar("T")
 
@@ -35,7 +36,10 @@ class Orders(Protocol):
 class Line:
     """The line of one account. `run` until `stop`."""
 
-    def __init__(self, account_id: int, orders: Orders, share: Share) -> None:
+    def __init__(
+        self, account_id: int, orders: Orders, share: Share, make: Callable[[Draft, Share], Turn] | None = None
+    ) -> None:
+        """`make`: another kind of turn."""
         self.account_id = account_id
         self.turn: Turn | None = None
         #: How many have been taken.
@@ -44,6 +48,7 @@ class Line:
         self.waits_for: str | None = None
         self._orders = orders
         self._share = share
+        self._make = make
         self._free = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._stopping = False
@@ -93,7 +98,7 @@ class Line:
             if self._before == entry.campaign_id:
                 self._before = None
                 return False
-            self.turn, self.turns = Turn(entry.draft, self._share), self.turns + 1
+            self.turn, self.turns = (self._make or Turn)(entry.draft, self._share), self.turns + 1
             try:
                 outcome = await self.turn.run()
             finally:

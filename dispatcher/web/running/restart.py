@@ -30,11 +30,16 @@ class Due:
     next_at_ms: int | None = None
 
 
-def held_at_start(due: Due, mark: Mark, host_id: str, now_ms: int, zone: tzinfo | None = None) -> str | None:
+def held_at_start(
+    due: Due, mark: Mark, host_id: str, now_ms: int, zone: tzinfo | None = None, *, by_workers: bool = False
+) -> str | None:
     """Why an order is held where a server starts, or wakes up; None: it goes on by itself.
 
-    `zone`: in which times are told; None: the machine's own.
+    `zone`: in which times are told; None: the machine's own. `by_workers`: what has begun goes on without any server of
+    the page's, on whatever machine that was; only what nobody could begin without it is looked at.
     """
+    if by_workers and due.is_begun:
+        return None
     if mark.host_id is not None and mark.host_id != host_id:
         return "This is another machine, or a copy of the folder: the first one may be sending it"
     if mark.alive_at_ms is None:

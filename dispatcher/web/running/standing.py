@@ -46,9 +46,14 @@ class Entry:
         return Due(
             due_ms=due_ms,
             is_chosen=self.draft.due_ms == due_ms,
-            is_begun=self.draft.planned > 0,
+            is_begun=self.draft.planned > 0 or self.is_workers,
             next_at_ms=self.order.next_at_ms,
         )
+
+    @property
+    def is_workers(self) -> bool:
+        """Whether workers of a cluster have all that they need to send it."""
+        return self.order.settings is not None
 
     @property
     def is_unplanned(self) -> bool:
@@ -68,6 +73,18 @@ def stand(entry: Entry, now_ms: int) -> Stand:
     if order.next_at_ms is not None and order.next_at_ms > now_ms and not entry.is_unplanned:
         return Stand.waits
     return Stand.ready
+
+
+def to_order(entries: Iterable[Entry], now_ms: int) -> list[Entry]:
+    """On a cluster, those that the page has to do something for: plan a file, or tell the workers how it is sent.
+
+    Also long before its time: then workers begin it, whether or not the page is there.
+    """
+    return [
+        entry
+        for entry in entries
+        if (entry.is_unplanned or not entry.is_workers) and stand(entry, now_ms) not in (Stand.paused, Stand.late)
+    ]
 
 
 def ready(entries: Iterable[Entry], now_ms: int) -> list[Entry]:

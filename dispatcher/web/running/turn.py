@@ -22,8 +22,8 @@ from dispatcher.web.running.errors import FileGone, FlowChanged, MoreThanConfirm
 from dispatcher.web.store import Draft, Store
 
 if TYPE_CHECKING:
-    from dispatcher.campaign.launch import Launched
     from dispatcher.campaign.outlook import Outlook
+    from dispatcher.ledger.records import CampaignRecord
     from dispatcher.web.accounts import AccountSettings
 
 T = TypeVar("T")
@@ -46,6 +46,12 @@ class Share(Protocol):
 
     def may_look_short(self, draft_id: str) -> bool:
         """Whether somebody has let it go on although Studio lists too much to tell whom others have reached."""
+
+    def words(self, error: DispatcherError) -> str:
+        """An error as a sentence for people."""
+
+    async def hint(self, campaign: CampaignRecord) -> None:
+        """On a cluster: tell the workers that a campaign is wanted. Never raises."""
 
 
 class Turn:
@@ -72,14 +78,14 @@ class Turn:
     async def run(self) -> Outcome:
         """Take it. Never raises but for its cancellation."""
         try:
-            return outcome_of(await self._go(), self._stopping)
+            return await self._go()
         except DispatcherError as error:
             return ended_by(error, self._stopping)
         except Exception:
             logger.exception("a bug ended a turn of campaign %s", self.draft.draft_id)
             return Outcome(came=Came.failed, error=DispatcherError())
 
-    async def _go(self) -> Launched:
+    async def _go(self) -> Outcome:
         sends = await self._share.settings_of(self.draft)
         credentials = sends.required()
         async with self._opened(
@@ -87,7 +93,7 @@ class Turn:
         ) as campaign:
             await self._plan(campaign)
             path = self._share.report_path(self.draft.draft_id)
-            return await take_turn(
+            launched = await take_turn(
                 campaign,
                 LaunchOptions(report=path, whole_campaign=True, again=self.draft.again, report_all=True),
                 check=self._check,
@@ -95,6 +101,7 @@ class Turn:
                 seen_revision=self._check_revision,
                 may_look_short=_told if self._share.may_look_short(self.draft.draft_id) else None,
             )
+            return outcome_of(launched, self._stopping)
 
     @contextlib.asynccontextmanager
     async def _opened(self, opening: contextlib.AbstractAsyncContextManager[Campaign]) -> AsyncIterator[Campaign]:
@@ -108,14 +115,17 @@ class Turn:
     async def _plan(self, campaign: Campaign) -> None:
         """Put the files into the campaign that are not there yet; one that was in part is put there anew."""
         while self.draft.planned < len(self.draft.uploads):
-            path = await self._share.store.uploads.path(self.draft.uploads[self.draft.planned])
-            if path is None:
-                raise FileGone
-            # The first is the whole; what comes later corrects rows of it.
-            options = PlanOptions(again=self.draft.again, add=self.draft.planned > 0)
-            async with self._share.long_work:
-                await self._step(lambda path=path, options=options: campaign.plan(str(path), options))  # type: ignore[misc]
-            self.draft = await _planned(self._share.store, self.draft)
+            await self._plan_file(campaign, self.draft.planned)
+            self.draft = await planned(self._share.store, self.draft)
+
+    async def _plan_file(self, campaign: Campaign, index: int) -> None:
+        path = await self._share.store.uploads.path(self.draft.uploads[index])
+        if path is None:
+            raise FileGone
+        # The first is the whole; what comes later corrects rows of it.
+        options = PlanOptions(again=self.draft.again, add=index > 0)
+        async with self._share.long_work:
+            await self._step(lambda: campaign.plan(str(path), options))
 
     async def _step(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do this unless it is to stop: a stop reaches only what runs, and not what comes next."""
@@ -144,7 +154,7 @@ def _told(_: LookCutShort) -> None:
     """Whoever has let it go on was told of it."""
 
 
-async def _planned(store: Store, draft: Draft) -> Draft:
+async def planned(store: Store, draft: Draft) -> Draft:
     """One more file is in the ledger; whoever else changes the draft meanwhile keeps that."""
     while True:
         changed = await store.drafts.change(draft.draft_id, draft.version, planned=draft.planned + 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,43 @@ async def test_a_killed_run_of_another_folder(tmp_path: Path, programs: Zygote) 
         stats = sandbox.stats()
         assert stats["creates"] >= 2 * SPIKE - 60
         assert stats["worst_window_requests"] <= stats["window_limit"]
+
+
+async def test_killed_in_a_pause_after_429s(tmp_path: Path, programs: Zygote) -> None:
+    """The next run waits until that pause is over, and begins at what 429s had left of the rate."""
+    # Others leave half of the rate that is set.
+    limits = SandboxSettings(limit_per_s=50, window_s=WINDOW_S, latency_s=0.02, retry_after_s=3.0)
+    async with Sandbox(limits) as sandbox:
+        stage = Stage(tmp_path, sandbox, programs, rows=400)
+        stage.configure(window_s=WINDOW_S, headroom=0.0)
+
+        def kept() -> tuple[int | None, float | None]:
+            with contextlib.suppress(sqlite3.OperationalError):
+                for hold_until_ms, ceiling_per_s in stage.query("SELECT hold_until_ms, ceiling_per_s FROM accounts"):
+                    return hold_until_ms, ceiling_per_s
+            return None, None
+
+        first = await stage.start()
+        await stage.until(lambda: None not in kept(), first)
+        first.signal(signal.SIGKILL)
+        await first.wait()
+        (until_ms, ceiling_per_s), sent = kept(), sandbox.stats()["creates"]
+        assert until_ms is not None
+        assert ceiling_per_s is not None
+        assert until_ms > time.time() * 1000 + 1000
+        assert 40 <= ceiling_per_s <= 60
+
+        def ceilings() -> list[float | None]:
+            told = "SELECT ceiling_per_s FROM runs JOIN accounts USING (account_id) WHERE run_id > 1 AND requests > 0"
+            return [ceiling for (ceiling,) in stage.query(told)]
+
+        second = await stage.start()
+        await stage.until(lambda: bool(ceilings()), second)
+        assert ceilings()[0] == pytest.approx(ceiling_per_s, rel=0.1)
+        assert await second.wait() == ExitCode.OK
+        creates = sorted(create["at"] for create in sandbox.creates(page_size=1000)["creates"])
+        assert creates[sent] * 1000 >= until_ms - 50
+        stage.assert_sent_once()
 
 
 async def test_two_folders_at_once(tmp_path: Path, programs: Zygote) -> None:

@@ -46,6 +46,7 @@ def table(tally: Tally, chosen: int) -> str:
         "fullest window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
         "campaigns held for a person": counted(tally.held),
         "workers that did not come back": f"**{tally.not_back}**",
+        "tracebacks of workers": counted(tally.tracebacks),
         "until another sends": "; ".join(failover(kind, times) for kind, times in tally.failovers_s.items()) or "–",
         "planners": f"{counted(tally.planners)}; the longest until a file was planned: {tally.planner_waited_s:.1f} s",
         "hand-over on SIGTERM": seconds(tally.handed_over_s),

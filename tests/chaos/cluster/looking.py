@@ -21,7 +21,7 @@ TOLD_S = 11.0
 #: The newest intent of each account is that of its newest run that has any.
 _ACCOUNTS = """
 SELECT a.account_id, a.account_sid, CASE WHEN a.lease_until > clock_timestamp() THEN a.holder END,
-  m.run_id, m.attempt_id,
+  m.run_id, m.attempt_id, (SELECT max(run_id) FROM runs WHERE account_id = a.account_id),
   (SELECT coalesce(sum(t.n) FILTER (WHERE t.state = 'planned' AND c.due_ms IS NOT NULL AND c.wish = 'send'), 0)
    FROM campaigns AS c JOIN inputs AS i USING (campaign_id) JOIN tallies AS t ON t.input_id = i.input_id
    WHERE c.account_id = a.account_id)::bigint
@@ -51,6 +51,8 @@ class Account:
     holder: str | None
     run_id: int | None
     attempt_id: int | None
+    #: The newest run, which may have sent nothing yet.
+    newest_run: int | None
     #: Rows that somebody is to send now.
     planned: int
 
@@ -147,7 +149,7 @@ class Looking:
             if account.planned:
                 before = self._pending.get(account.account_id)
                 self._pending[account.account_id] = _Pending(
-                    kind, now_s, account.run_id, account.attempt_id, before is not None
+                    kind, now_s, account.newest_run, account.attempt_id, before is not None
                 )
 
     def note(self, text: str) -> None:
@@ -193,8 +195,9 @@ class Looking:
                 # Paused, cancelled, done.
                 del self._pending[account.account_id]
             return
-        # What had been under way when its sender died is no failover.
-        if account.run_id == pending.run_id and not pending.kind.startswith("PostgreSQL"):
+        # What had been under way when its sender died is no failover; a server comes back to those who are there.
+        is_another = account.run_id is not None and account.run_id > (pending.run_id or 0)
+        if not is_another and not pending.kind.startswith("PostgreSQL"):
             return
         del self._pending[account.account_id]
         if pending.is_disturbed:

@@ -15,7 +15,7 @@ from dispatcher.sandbox import DEFAULT_FLOW_SID, FaultPhase
 from tests.chaos.cluster import books, engine
 from tests.chaos.cluster.looking import Looking
 from tests.chaos.cluster.machines import Programs
-from tests.chaos.cluster.plan import Plan, Tally
+from tests.chaos.cluster.plan import CONNECTIONS_MAX, Plan, Tally
 from tests.chaos.cluster.planner import Planner
 from tests.chaos.cluster.site import Client, Site, built
 from tests.chaos.cluster.trials import Trial, drawn, next_trouble
@@ -25,6 +25,12 @@ from tests.support.postgres import PrivateServer
 
 #: Whoever has had trouble is back, and has its connections again, within so long.
 BACK_S = 30.0
+#: Of a worker's, for whoever asks why there are so many.
+_SESSIONS = """
+SELECT application_name, state, left(query, 60), extract(epoch FROM clock_timestamp() - backend_start)::integer,
+  extract(epoch FROM clock_timestamp() - state_change)::integer FROM pg_stat_activity WHERE client_port = ANY (%s)
+"""
+_NOTES_MAX = 3
 #: So many accounts are planned for at once, before anything is sent.
 _AT_ONCE = 3
 #: So many times a campaign that was held is resumed; then it stays.
@@ -121,7 +127,9 @@ class _Running:
                 if await self._to_the_end(looking, planner):
                     await self._witness(looking, planner)
                 await self._back()
-                await site.crew.end()
+                await site.crew.end_all()
+                for machine in site.crew.machines:
+                    self._tally.tracebacks.update(machine.tracebacks())
         await asyncio.to_thread(books.count, site, self._folder)
 
     async def _trouble(self, looking: Looking, troubles: Troubles) -> None:
@@ -131,7 +139,7 @@ class _Running:
         most, made = len(script) or plan.troubles, 0
         end_s = time.monotonic() + plan.patience_s
         while made < most and time.monotonic() < end_s:
-            await self._pause(site.chance.uniform(*plan.pause_s))
+            await self._pause(looking, site.chance.uniform(*plan.pause_s))
             if looking.accounts and not any(account.planned for account in looking.accounts):
                 return
             trouble = script[made] if script else next_trouble(site.trial, site.chance, self._missing())
@@ -140,14 +148,19 @@ class _Running:
             else:
                 await asyncio.sleep(0.1)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, looking: Looking, seconds: float) -> None:
         """Meanwhile it is seen how many connections whoever is left alone has."""
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0:
             await asyncio.sleep(min(left_s, 0.5))
             for machine in self._site.crew.machines:
-                if machine.is_calm:
-                    self._tally.connections[machine.to_ledger.connections] += 1
+                if not machine.is_calm:
+                    continue
+                wire = machine.to_ledger
+                self._tally.connections[wire.connections] += 1
+                if wire.connections > CONNECTIONS_MAX and len(self._tally.notes) < _NOTES_MAX:
+                    sessions = await looking.query(_SESSIONS, wire.ports)
+                    self._tally.notes.append(f"{wire.connections} connections of {machine.pid}: {sessions}")
 
     async def _to_the_end(self, looking: Looking, planner: Planner) -> bool:
         """Whether every campaign comes to its end, once it is left alone; whoever is held is looked at and resumed."""

@@ -70,6 +70,17 @@ class Machine:
         file = self.folder / "stderr.txt"
         return file.read_text("utf-8", "replace") if file.exists() else ""
 
+    def tracebacks(self) -> list[str]:
+        """What each of the tracebacks that they have written ends with."""
+        found, inside = [], False
+        for line in self.said().splitlines():
+            if line.startswith("Traceback"):
+                inside = True
+            elif inside and line and not line.startswith(" "):
+                found.append(line[:160])
+                inside = False
+        return found
+
 
 class Programs:
     """Starts programs, one after the other: the zygote's answers are told by their order."""
@@ -125,24 +136,32 @@ class Crew:
         process.signal(signal.SIGKILL)
         return await process.wait() == -signal.SIGKILL
 
-    async def end(self) -> None:
-        """SIGTERM for all of them, and how long that took each."""
+    async def end(self, machine: Machine) -> None:
+        """SIGTERM, and how long its end takes; its supervisor starts another."""
+        begun_s, process = time.monotonic(), machine.process
+        if process is None or not process.running:
+            return
+        machine.start_at_s = begun_s + END_S
+        machine.process = None
+        process.signal(signal.SIGTERM)
+        if await process.ends_within(END_S):
+            self._tally.handed_over_s.append(time.monotonic() - begun_s)
+            if (code := await process.wait()) not in (0, 128 + signal.SIGTERM):
+                self._tally.notes.append(f"worker {machine.number} ended on SIGTERM with {code}")
+        else:
+            self._tally.not_ended += 1
+            self._tally.notes.append(f"worker {machine.number} does not end on SIGTERM: {machine.said()[-800:]}")
+            process.signal(signal.SIGKILL)
+            await process.wait()
+        machine.start_at_s = time.monotonic() + self._chance.uniform(*RESTART_S)
+
+    async def end_all(self) -> None:
+        """All of them, for good."""
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
         for machine in self.machines:
-            begun_s = time.monotonic()
-            process = machine.process
-            if process is None or not process.running:
-                continue
-            process.signal(signal.SIGTERM)
-            if not await process.ends_within(END_S):
-                self._tally.not_ended += 1
-                self._tally.notes.append(f"worker {machine.number} does not end on SIGTERM: {machine.said()[-800:]}")
-                continue
-            self._tally.handed_over_s.append(time.monotonic() - begun_s)
-            if (code := await process.wait()) not in (0, 128 + signal.SIGTERM):
-                self._tally.notes.append(f"worker {machine.number} ended on SIGTERM with {code}")
+            await self.end(machine)
 
     async def _supervise(self) -> None:
         while True:

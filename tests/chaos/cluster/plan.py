@@ -98,6 +98,8 @@ class Tally:
     handed_over_s: list[float] = field(default_factory=list)
     #: Connections of one worker at the same time, while nothing was done to it.
     connections: Counter[int] = field(default_factory=Counter)
+    #: What workers wrote of bugs on stderr: the first line of each.
+    tracebacks: Counter[str] = field(default_factory=Counter)
     #: Campaigns that a worker held for a person to look at, by its reason.
     held: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher.errors import ExitCode
 from tests.chaos.cluster.looking import Looking
 from tests.chaos.cluster.site import Client, Site
 from tests.chaos.program import Process
@@ -90,7 +91,7 @@ class Planner:
 
     async def cancel(self, client: Client, name: str) -> None:
         """`cancel`: from then on nothing of it is claimed, ever."""
-        if not await self._wanted(client, name, "cancel", name, "--yes"):
+        if not await self._wanted(client, name, "cancel", name, "--reason", "no more", "--yes"):
             return
         self.cancelled.add((client.sid, name))
         self._site.tally.claimed_after_cancel += await self._claimed(client, name)
@@ -110,6 +111,8 @@ class Planner:
             said = await self.command(client, *arguments)
             if said.code == 0:
                 return True
+            if said.code == ExitCode.USAGE:
+                raise AssertionError(f"{' '.join(arguments)}: {said.err[-1500:]}")
             found = await self._looking.campaigns()
             if not any(one.name == name and one.is_open for one in found):
                 return False

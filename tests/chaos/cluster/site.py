@@ -34,6 +34,7 @@ to = "phone"
 per_second = {per_second}
 headroom = {headroom}
 in_flight = 40
+pace = "{pace}"
 [retry]
 backoff_base_s = 0.05
 backoff_max_s = 0.5
@@ -128,7 +129,10 @@ async def built(
     async with contextlib.AsyncExitStack() as stack:
         url = stack.enter_context(server.ledger())
         await migrate_engine(url)
-        studio = await stack.enter_async_context(Studios([_studio(trial, plan, n) for n in range(trial.accounts)]))
+        # No two of a trial's have the same SIDs.
+        first = chance.randrange(1_000_000)
+        accounts = [_studio(trial, n, first + n) for n in range(trial.accounts)]
+        studio = await stack.enter_async_context(Studios(accounts))
         clients = [
             _client(trial, plan, url, studio.base_url, folder / f"account-{n}", sandbox, chance)
             for n, sandbox in enumerate(studio.accounts)
@@ -169,15 +173,14 @@ async def built(
         )
 
 
-def _studio(trial: Trial, plan: Plan, n: int) -> SandboxSettings:
+def _studio(trial: Trial, n: int, seed: int) -> SandboxSettings:
     return SandboxSettings(
         account_sid=f"AC{n:032x}",
         # Whoever mixes up accounts is refused.
         credentials={f"AC{n:032x}": TOKEN},
         limit_per_s=trial.per_second,
         faults=FAULTS,
-        # No two have the same SIDs.
-        seed=plan.seed + n,
+        seed=seed,
         latency_s=0.03,
         latency_jitter_s=0.05,
         ends_after_s=0.05,
@@ -195,6 +198,8 @@ def _client(
         flow=DEFAULT_FLOW_SID,
         per_second=trial.per_second,
         headroom=plan.headroom,
+        # A spike has more rows claimed and not yet sent when something happens.
+        pace=chance.choice(["even", "spike"]),
         settle_s=trial.settle_s,
         url=url,
         lease_s=plan.lease_s,

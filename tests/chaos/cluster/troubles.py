@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from tests.chaos.cluster.looking import Account, Looking
-from tests.chaos.cluster.machines import Machine
+from tests.chaos.cluster.machines import END_S, Machine
 from tests.chaos.cluster.planner import Planner
 from tests.chaos.cluster.site import Client, Site
 from tests.chaos.cluster.trials import COUNTS_FOR, HOUR_S, Trouble
 
 #: Beyond its lease whoever is stopped has lost its accounts.
-BEYOND_LEASE_S = (1.5, 8.0)
+BEYOND_LEASE_S = (1.5, 12.0)
 DOWN_S = (0.0, 3.0)
 SERVER_FROZEN_S = (1.0, 7.0)
 #: A wire to Studio never brings late what was lost: `[reconcile] settle_s` says how long that may take at most.
@@ -30,6 +30,7 @@ SELECT count(*) FROM pg_stat_activity WHERE client_port = ANY (%s) AND applicati
 """
 _TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_port = ANY (%s)"
 _COMMIT_S = 3.0
+CANCELS_ANY = 0.3
 
 
 class Troubles:
@@ -67,6 +68,7 @@ class Troubles:
         makers: dict[Trouble, Callable[[], Awaitable[bool]]] = {
             Trouble.kill_holder: lambda: self._kill(trouble, self._holder()),
             Trouble.kill_any: lambda: self._kill(trouble, self._any()),
+            Trouble.end_holder: lambda: self._end(trouble, self._holder()),
             Trouble.stop_holder: lambda: self._stop(trouble, self._holder()),
             Trouble.stop_inside: self._stop_inside,
             Trouble.stop_all: self._stop_all,
@@ -77,6 +79,7 @@ class Troubles:
             Trouble.terminate: lambda: self._on(self._holder(), self._terminate),
             Trouble.part_ledger: lambda: self._on(self._holder(), self._part_ledger),
             Trouble.part_studio: lambda: self._on(self._holder(), self._part_studio),
+            Trouble.hold_studio: lambda: self._on(self._holder(), self._hold_studio),
             Trouble.step_clock: lambda: self._on(self._any(), self._step_clock),
             Trouble.plan_more: self._plan_more,
             Trouble.pause: self._pause,
@@ -118,6 +121,19 @@ class Troubles:
         if not await self._site.crew.kill(machine):
             return False
         self._looking.lost(trouble.value, held)
+        return True
+
+    async def _end(self, trouble: Trouble, machine: Machine | None) -> bool:
+        """As systemd does: whoever is told to end gives back what it has."""
+        if machine is None or not machine.pid:
+            return False
+        self._looking.disturb()
+        self._looking.note(f"{trouble.name} {machine.number}, {machine.pid}")
+        held = self._held_by(machine)
+        machine.troubled_until_s = time.monotonic() + END_S
+        self._looking.lost(trouble.value, held)
+        await self._site.crew.end(machine)
+        machine.troubled_until_s = 0.0
         return True
 
     async def _stop(self, trouble: Trouble, machine: Machine | None) -> bool:
@@ -254,6 +270,17 @@ class Troubles:
 
         self._later(machine, self._chance.uniform(*STUDIO_PARTED_S), end)
 
+    async def _hold_studio(self, machine: Machine) -> None:
+        wire = machine.to_studio
+        assert wire is not None
+        await asyncio.to_thread(wire.freeze)
+
+        async def end(_: Machine) -> None:
+            assert wire is not None
+            await asyncio.to_thread(wire.thaw)
+
+        self._later(machine, self._chance.uniform(0.3, self._site.trial.settle_s / 2), end)
+
     # --- planners ---
 
     async def _plan_more(self) -> bool:
@@ -273,12 +300,21 @@ class Troubles:
         return True
 
     async def _cancel(self) -> bool:
-        """Of a campaign that was planned meanwhile: the first ones go to their end."""
-        found = [(client, name) for client, name in await self._open() if name.startswith("more")]
-        if not found:
-            return await self._plan_more()
-        client, name = self._chance.choice(found)
-        self._spawn(self._planner.cancel(client, name), "planner")
+        """Of any campaign that is open; mostly of one that is planned for it: the first ones go to their end."""
+        found = await self._open()
+        if found and self._chance.random() < CANCELS_ANY:
+            client, name = self._chance.choice(found)
+            self._spawn(self._planner.cancel(client, name), "planner")
+        else:
+            client, name = self._client(), f"gone-{self._n}"
+            self._n += 1
+
+            async def plan_and_cancel() -> None:
+                await self._planner.run(client, name, self._chance.randrange(100, 300))
+                await asyncio.sleep(self._chance.uniform(0.0, 3.0))
+                await self._planner.cancel(client, name)
+
+            self._spawn(plan_and_cancel(), "planner")
         self._site.tally.planners["cancels"] += 1
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,8 +64,10 @@ async def test_a_wire_that_is_cut(tmp_path: Path, proxy: Proxy) -> None:
         await sent(c)
 
 
-async def test_a_server_that_refuses_for_a_while(tmp_path: Path, proxy: Proxy) -> None:
-    """Longer than a lease: it is told once that it is away, and once that it is back."""
+async def test_a_server_that_refuses_for_a_while(
+    tmp_path: Path, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than a lease: it is told once that it is away, and once that it is back; nothing else is said."""
     async with cluster(tmp_path, overrides=SLOW) as c, c.working(url=by(proxy, c)) as first:
         record = await c.order("spring", 400)
         await c.until_created(20)
@@ -75,4 +78,6 @@ async def test_a_server_that_refuses_for_a_while(tmp_path: Path, proxy: Proxy) -
         await c.until_sent(record, most_s=60)
         said = [text for text in first.told if "ledger is" in text]
         assert ["away" in said[0], "back" in said[1], len(said)] == [True, True, 2]
+        # Without a handler Python writes warnings to stderr, raw.
+        assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
         await sent(c)

@@ -73,6 +73,17 @@ def test_a_refused_probe(ceiling: Ceiling) -> None:
     assert pauses_s[-1] == pytest.approx(WINDOW_S * PAUSE_MAX)
 
 
+def test_one_that_is_taken_over(ceiling: Ceiling) -> None:
+    """It stands as if it had been met now; at the whole limit there is none, and it is never under the floor."""
+    ceiling.take_over(100, 5.0)
+    assert (ceiling.at, ceiling.cap(5.0)) == (100, 98)
+    assert ceiling.probes_at(5.0) == 5.0 + FIRST_PAUSE_S
+    low, whole = Ceiling(FULL, WINDOW_S), Ceiling(FULL, WINDOW_S)
+    low.take_over(1, 5.0)
+    whole.take_over(FULL, 5.0)
+    assert (low.at, whole.at) == (int(FULL * FLOOR_SHARE), None)
+
+
 def test_a_429_between_probes(ceiling: Ceiling) -> None:
     """A 429 at the ceiling, while no probe is due, does not put the next probe off."""
     ceiling.refused(0.0, 100)

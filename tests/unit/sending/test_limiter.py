@@ -166,6 +166,15 @@ class TestNeverAboveTheLimit:
         # A hundred, the one that was refused, and a probe.
         assert worst_window(left_s) <= 102
 
+    @pytest.mark.parametrize("window_s", [7.0, 10.0, 15.0, 100.0])
+    async def test_a_ceiling_that_is_handed_on(self, window_s: float) -> None:
+        """From one run to the next it is the same, however often, in whatever window."""
+        rate: dict[str, Any] = {"per_second": 20, "window_s": window_s, "headroom": 0.01, "pace": "even"}
+        cap = Limiter(**rate).cap
+        for at in range(cap // 10 + 1, cap):
+            past = Past(ceiling_per_s=at / window_s)
+            assert Limiter(**rate, past=past).ceiling_per_s == past.ceiling_per_s
+
     async def test_spikes_keep_their_distance(self) -> None:
         """A hundredth of a window more than the law asks for: a spike takes a while to leave, and to arrive."""
         loop = asyncio.get_running_loop()

@@ -214,6 +214,20 @@ async def test_what_429s_have_left_outlives_a_run(harness: Harness, ledger: Ledg
     await other.close()
 
 
+async def test_who_has_lost_the_account_says_nothing_of_its_limit(harness: Harness, ledger: Ledger) -> None:
+    """What it hears late would stand for what the holder knows; its own run's figures it keeps all the same."""
+    spring, other = await campaign(ledger), await harness.open()
+    old = await ledger.start_run(spring, window_limit=200, now_ms=1_000)
+    new = await other.start_run(spring, window_limit=200, now_ms=2_000)
+    await other.end_rows(new, [], now_ms=3_000, totals=RunTotals(hold_until_ms=9_000, ceiling_per_s=4.5))
+    await ledger.end_rows(old, [], now_ms=4_000, totals=RunTotals(requests=7, hold_until_ms=0, ceiling_per_s=0.5))
+    await ledger.stop_run(old, now_ms=5_000, reason=None, totals=RunTotals(requests=7, hold_until_ms=5_500))
+    limits = AccountLimits(hold_until_ms=9_000, ceiling_per_s=4.5)
+    assert await other.account_limits(spring.account) == limits
+    assert (await other.status(spring)).attempts == 7
+    await other.close()
+
+
 async def test_an_account_has_a_rate_of_its_own(harness: Harness, ledger: Ledger) -> None:
     """Whoever asks; until it is taken away."""
     spring, other = await campaign(ledger), await harness.open()

@@ -208,6 +208,34 @@ class TestWaiting:
                     await asyncio.wait_for(waiting, 1)
                 assert told == [True]
 
+    async def test_whoever_leaves_while_it_is_given(self, url: str) -> None:
+        """Nobody holds it then: the next one does not wait until it ends by itself."""
+        async with ledger_of(url) as leaver, ledger_of(url) as other:
+            spring = await campaign(leaver)
+            query(
+                url,
+                "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql"
+                " AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$",
+            )
+            query(
+                url,
+                "CREATE TRIGGER slowly AFTER UPDATE OF holder ON accounts FOR EACH ROW"
+                " WHEN (new.holder IS NOT NULL) EXECUTE FUNCTION slowly()",
+            )
+
+            async def take() -> None:
+                async with leaver.lease(spring.account, wait=False):
+                    raise AssertionError
+
+            taking = asyncio.create_task(take())
+            await asyncio.sleep(0.25)
+            taking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await taking
+            # Longer than it takes to be given, much shorter than it lasts.
+            await asyncio.sleep(0.5)
+            assert not await other.is_leased(spring.account)
+
     async def test_of_ten_that_want_it_one_has_it(self, url: str) -> None:
         """At any moment, and each once."""
         async with contextlib.AsyncExitStack() as stack:

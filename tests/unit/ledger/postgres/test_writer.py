@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
+import psycopg
 import pytest
 
 from dispatcher import clock
@@ -227,3 +229,59 @@ async def test_a_transaction_that_stands_still(url: str, ledger: PostgresLedger)
     # Its own work was tried again, as it was not committed.
     await standing
     await other.close()
+
+
+async def test_a_commit_that_is_answered_with_a_rollback(url: str, ledger: PostgresLedger) -> None:
+    """The server does so where a statement failed and nobody minded: nothing is there, so nothing is said to be."""
+
+    def careless(db: Db) -> str:
+        db.run("program_keep", version="careless")
+        with contextlib.suppress(psycopg.Error):
+            db.run("account_set_rate", account_id=1 << 70, per_second=1.0)
+        return "kept"
+
+    with pytest.raises(LedgerError, match="undone"):
+        await ledger._do(careless)
+    assert query(url, "SELECT count(*) FROM program WHERE version = 'careless'") == [(0,)]
+
+
+@contextlib.contextmanager
+def without_standby(server: PrivateServer) -> Iterator[None]:
+    """Commits wait for one that is not there; so would whatever the test leaves behind, if it stayed so."""
+    server._settings["synchronous_standby_names"] = "nobody"
+    server.restart()
+    try:
+        yield
+    finally:
+        server._settings["synchronous_standby_names"] = ""
+        server.restart()
+
+
+def wait_for(comes: Callable[[], bool]) -> bool:
+    """Whether it comes within ten seconds."""
+    end_s = time.monotonic() + 10
+    while not (came := comes()) and time.monotonic() < end_s:
+        time.sleep(0.02)
+    return came
+
+
+async def test_a_standby_that_is_not_waited_for() -> None:
+    """Whoever cancels that wait has it on one server alone, and the next may know nothing of it: nothing is granted."""
+    waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with PrivateServer() as server, server.ledger() as url:
+        ledger = await asyncio.to_thread(PostgresLedger.open, url)
+        try:
+            spring = await campaign(ledger)
+            await planned(ledger, spring, lines("a"))
+            run = await ledger.start_run(spring, window_limit=200, now_ms=1_000)
+            with without_standby(server):
+                claim = asyncio.create_task(ledger.begin_rows(run, 1, now_ms=2_000, input_id=None))
+                assert await asyncio.to_thread(wait_for, lambda: bool(query(url, f"SELECT pid {waits}")))
+                assert not claim.done()
+                query(url, f"SELECT pg_cancel_backend(pid) {waits}")
+                with pytest.raises(LedgerUnreachable, match="standby"):
+                    await asyncio.wait_for(claim, 10)
+            # It is there, as it happens: the next run looks it up.
+            assert (await ledger.start_run(spring, window_limit=200, now_ms=3_000)).recovered == 1
+        finally:
+            await ledger.close()
