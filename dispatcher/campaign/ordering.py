@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from dispatcher.errors import DispatcherError
 
 
-async def order(
-    context: CampaignContext, due_ms: int, *, again: bool, may_look_short: bool
-) -> DispatcherError | None:
+async def order(context: CampaignContext, due_ms: int, *, again: bool, may_look_short: bool) -> DispatcherError | None:
     """Have workers send all that waits from `due_ms` on, or from its start; why nobody may, where it is paused.
 
     Raises: LedgerError, SettingsError.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dispatcher.cli.entrusting import entrusting_of
 from dispatcher.cli.interrupts import noted
 from dispatcher.cli.render.terminal import print_line, say
 from dispatcher.web.accounts import Accounts
@@ -13,11 +14,13 @@ async def serve_until_told(accounts: Accounts) -> None:
 
     Raises: SettingsError: the page would be open to others; ServerRunning; UsageError: the port is taken; LedgerError.
     """
-    async with serving(accounts.settings.web, accounts) as server:
+    entrusting = entrusting_of(accounts.settings, until_done=False)
+    hint = entrusting.hint if entrusting is not None else None
+    async with serving(accounts.settings.web, accounts, hint=hint) as server:
         print_line(await _address(server))
         say("Ctrl-C stops it: what is in flight is finished first.", "bright_black")
         with noted() as stop:
-            await stop.wait()
+            await server.until(stop)
         say("stopping", "yellow")
 
 

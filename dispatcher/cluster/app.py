@@ -169,9 +169,34 @@ async def opened(url: str) -> AsyncIterator[Engine]:
                 found=f"{len(missing)} of its changes are missing",
                 fix=Command("ledger migrate"),
             )
-        yield Engine(connector)
+        with _unfinished_untold():
+            yield Engine(connector)
     finally:
         await connector.close_async()
+
+
+@contextlib.contextmanager
+def _unfinished_untold() -> Iterator[None]:
+    """A job that was swept meanwhile, or whose server is gone, cannot be finished: nothing is wrong with that.
+
+    The library leaves the error to nobody, and asyncio would print it as a bug's.
+    """
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), exceptions.ProcrastinateException):
+            logger.info("a job could not be finished")
+        elif before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 async def hint_shift(settings: Settings, campaign: CampaignRecord) -> None:

@@ -79,8 +79,11 @@ class Store(ABC):
         """Run `work` in a transaction; when this returns, it is on disk. It may be run again."""
 
     @abstractmethod
-    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False) -> T:
-        """As `_do`, alone on the account. `fenced`: and only while nobody else holds its lease. Raises: LeaseLost."""
+    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False) -> T:
+        """As `_do`, alone on the account. `fenced`: and only while nobody else holds its lease. Raises: LeaseLost.
+
+        `few`: it is about few rows, all of them found by their keys, however small a table is taken to be.
+        """
 
     @abstractmethod
     async def _read(self, work: Callable[[Db], T]) -> T:
@@ -277,7 +280,7 @@ class Store(ABC):
                 reached=self._reached,
             )
 
-        return await self._do_for(run.campaign.account.account_id, work, fenced=True)
+        return await self._do_for(run.campaign.account.account_id, work, fenced=True, few=True)
 
     async def end_rows(
         self,
@@ -303,9 +306,9 @@ class Store(ABC):
             finish(db)
 
         try:
-            await self._do_for(run.campaign.account.account_id, work)
+            await self._do_for(run.campaign.account.account_id, work, few=True)
         except attempts.RowsMoved:
-            await self._do_for(run.campaign.account.account_id, carefully)
+            await self._do_for(run.campaign.account.account_id, carefully, few=True)
 
     async def known_executions(self, account: Account, executions: Mapping[str, str]) -> set[str]:
         return await self._read(lambda db: contacted.known_executions(db, account, executions))
@@ -440,9 +443,9 @@ class Store(ABC):
             unresolved.keep_absence(db, ends)
 
         try:
-            await self._do_for(run.campaign.account.account_id, work, fenced=True)
+            await self._do_for(run.campaign.account.account_id, work, fenced=True, few=True)
         except attempts.RowsMoved:
-            await self._do_for(run.campaign.account.account_id, carefully, fenced=True)
+            await self._do_for(run.campaign.account.account_id, carefully, fenced=True, few=True)
 
     # --- afterwards ---
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from dispatcher.clock import now_ms
+from dispatcher.clock import counted_ms, now_ms
 from dispatcher.ledger.protocol import Ledger
 from dispatcher.ledger.records import GrantedRow, Run
 from dispatcher.sending.plan import SendPlan
@@ -37,16 +37,16 @@ class Claims:
         self._timing = timing
         self._limit = limit
         self._skipped = skipped
-        self._loop = asyncio.get_running_loop()
         self._claiming: asyncio.Task[list[GrantedRow]] | None = None
         self._total = 0
-        #: When the ledger was last asked whether the account is ours, and said yes.
-        self._confirmed_s = float("-inf")
+        #: When the ledger was last asked whether the account is ours, and said yes, as the machine counts.
+        self._confirmed_ms = float("-inf")
 
     @property
     def confirmed(self) -> bool:
         """Whether the ledger has said lately that the account is ours."""
-        return self._loop.time() - self._confirmed_s <= CONFIRMED_FOR_S
+        # Not by the loop's clock, which on Linux stands still while the machine sleeps.
+        return counted_ms() - self._confirmed_ms <= CONFIRMED_FOR_S * 1000
 
     @property
     def campaign(self) -> str:
@@ -104,7 +104,7 @@ class Claims:
     async def _begin_rows(self, limit: int) -> list[GrantedRow]:
         plan = self._plan
         while True:
-            asked_s = self._loop.time()
+            asked_ms = counted_ms()
             rows = await self._ledger.begin_rows(
                 self._run,
                 self._timing.room(limit),
@@ -115,7 +115,7 @@ class Claims:
                 list_ids=plan.list_ids,
                 gate=self._timing.gate(),
             )
-            self._confirmed_s = max(self._confirmed_s, asked_s)
+            self._confirmed_ms = max(self._confirmed_ms, asked_ms)
             self._timing.begun(rows)
             if rows.skipped:
                 self._skipped(rows.skipped)

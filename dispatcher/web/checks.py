@@ -23,6 +23,6 @@ async def opened_check(site: Site, draft: Draft) -> AsyncIterator[Rehearsal]:
     if draft.stage is not Stage.checked or draft.check is None or not scratch.exists():
         raise web.HTTPSeeOther(f"/c/{draft.draft_id}")
     account = site.accounts.of(draft)
-    opening = rehearse_campaign(draft.name, account.settings, account.credentials, scratch=scratch)
+    opening = rehearse_campaign(draft.name, account.settings, account.owner, scratch=scratch)
     async with opening as rehearsal:
         yield rehearsal

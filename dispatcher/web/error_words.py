@@ -171,6 +171,14 @@ ERROR_WORDS: dict[str, Said] = {
         "The record of what was sent is of a newer version of this program.",
         f"Ask {ADMIN} to upgrade the server.",
     ),
+    "ledger_not_migrated": _server(
+        "The record of what was sent is of an older version of this program, or was never made on its server.",
+        f"Ask {ADMIN} to bring it up to date.",
+    ),
+    "extra_missing": _server(
+        "The server lacks a part of this program that the record of what was sent needs.",
+        f"Ask {ADMIN} to install it.",
+    ),
     "ledger_key": _server(
         "It cannot be told who asked to be forgotten, so nothing is sent.",
         f"Tell {ADMIN}: a file that tells them is missing, and must be put back from a backup.",

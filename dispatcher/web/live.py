@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+LOOK_S, CLUSTER_LOOK_S = 0.5, 1.0
 #: While a run's numbers come from memory, the ledger is asked for the rest every so many looks.
 _LEDGER_EVERY = 4
 #: A page is waited for: the ledger has so long to say how a campaign stands.
@@ -134,7 +134,8 @@ class Live:
                     watched.now, watched.version = now, watched.version + 1
                     changed, watched.changed = watched.changed, asyncio.Event()
                     changed.set()
-                await asyncio.sleep(LOOK_S)
+                # A server of the ledger's is asked by all who look, and workers tell it of themselves once a second.
+                await asyncio.sleep(CLUSTER_LOOK_S if site.supervisor.is_cluster else LOOK_S)
         except DispatcherError as error:
             logger.warning("campaign %s could not be looked at: %s", draft_id, error.code)
         except TimeoutError:
@@ -166,7 +167,7 @@ def told(site: Looked, draft: Draft, shown: Shown, status: CampaignStatus | None
     """The same as texts, with the numbers of this moment; times in the zone that whoever launched it has chosen."""
     if shown.state is State.checking:
         return _checking(site, draft.draft_id)
-    snapshot = site.supervisor.running(draft.draft_id)
+    snapshot = site.supervisor.live(draft.draft_id)
     return standing(shown, status, snapshot, zone=draft.zone or site.zone, now_ms=now_ms())
 
 

@@ -31,7 +31,7 @@ from dispatcher.web.health import LoopLag
 from dispatcher.web.live import Live
 from dispatcher.web.local_name import local_name
 from dispatcher.web.reasons import Reasons
-from dispatcher.web.running import Supervisor
+from dispatcher.web.running import Hint, Supervisor
 from dispatcher.web.server_lock import server_lock
 from dispatcher.web.site import Site
 from dispatcher.web.store import Stage, Store, open_store
@@ -66,14 +66,26 @@ class Server:
         return sign_in_link(self.address.url, await self.site.store.links.make(now_ms=now_ms()))
 
 
+    async def until(self, stop: asyncio.Event) -> None:
+        """Serve until that is set. Raises: LedgerError: nothing can be done with the ledger any more."""
+        gone, told = asyncio.ensure_future(self.site.supervisor.gone()), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([gone, told], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            gone.cancel()
+        if gone.done() and not gone.cancelled():
+            raise gone.result()
+
+
 def sign_in_link(url: str, token: str) -> str:
     """Where a link's token is given back."""
     return f"{url}/sign-in?link={quote(token)}"
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Server]:
-    """Serve the page inside this block.
+async def serving(settings: WebSettings, accounts: Accounts, *, hint: Hint | None = None) -> AsyncIterator[Server]:
+    """Serve the page inside this block. `hint`: tells workers of a cluster of an order.
 
     Raises: SettingsError: the page would be open to others; ServerRunning; UsageError: the port is taken; LedgerError.
     """
@@ -87,7 +99,7 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
             session_age_ms=int(settings.session_max_days * 24 * _HOUR_MS),
         )
         stack.push_async_callback(store.close)
-        site = _site(settings, accounts, store, listener.getsockname()[1])
+        site = _site(settings, accounts, store, listener.getsockname()[1], hint)
         stack.callback(site.received.close)
         await asyncio.to_thread(site.downloads.sweep)
         await _sweep(site, at_start=True)
@@ -111,7 +123,7 @@ async def serving(settings: WebSettings, accounts: Accounts) -> AsyncIterator[Se
         yield Server(site)
 
 
-def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) -> Site:
+def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int, hint: Hint | None) -> Site:
     return Site(
         settings=settings,
         accounts=accounts,
@@ -120,7 +132,7 @@ def _site(settings: WebSettings, accounts: Accounts, store: Store, port: int) ->
         reasons=Reasons(),
         flow_checks=FlowChecks(),
         tries=Tries(store.users),
-        supervisor=Supervisor(store, accounts, words=_sentence),
+        supervisor=Supervisor(store, accounts, words=_sentence, hint=hint),
         checker=Checker(store, accounts),
         received=Received(),
         downloads=Downloads(store.folder / "downloads"),

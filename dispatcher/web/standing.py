@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from dispatcher.events import Phase, WaitKind
 from dispatcher.model import PausedBy, RowState
 from dispatcher.plurals import counted
-from dispatcher.web.figures import share
+from dispatcher.web.error_words import ADMIN
+from dispatcher.web.figures import masked_sid, share
 from dispatcher.web.running import Shown, State
 from dispatcher.web.times import duration, short_moment
-from dispatcher.web.words import STATE_WORDS, WAIT_WORDS
+from dispatcher.web.words import STATE_WORDS, WAIT_WORDS, is_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,8 @@ def standing(
     done = total - rows[RowState.planned] - rows[RowState.sending]
     texts = {
         "state": shown.state.value,
-        "reason": _reason(shown, snapshot, zone, now_ms),
+        "reason": _by_workers(shown, status, zone, now_ms) or _reason(shown, snapshot, zone, now_ms),
+        "worker": _worker(shown, status),
         "progress": f"{done:,} of {counted(total, 'contact')}" + (f", {share(done, total)}" if total else ""),
         **{f"rows-{state.value}": f"{rows[state]:,}" for state in RowState},
         "rows-left-out": f"{rows[RowState.invalid] + rows[RowState.skipped]:,}",
@@ -112,6 +114,49 @@ def _reason(shown: Shown, snapshot: Snapshot | None, zone: str, now_ms: int) -> 
         until = f" Goes on in {duration(wait.remaining_s)}." if wait.remaining_s else ""
         return f"{WAIT_WORDS[wait.kind]}{until}"
     return _PHASES.get(snapshot.phase, "")
+
+
+def _worker(shown: Shown, status: CampaignStatus | None) -> str:
+    sender = sender_of(shown, status)
+    return f"Sent by the worker on {sender}." if sender else ""
+
+
+def sender_of(shown: Shown, status: CampaignStatus | None) -> str:
+    """On a cluster, which machine sends it; empty: none does, or it is no cluster."""
+    serving = shown.serving
+    if serving is None or status is None or not status.running or status.run is None:
+        return ""
+    host = status.run.host
+    # Its process is known while it has the account.
+    text = serving.holder_text if host and (serving.holder or "").rpartition(":")[0] == host else host
+    return text or "a machine that is not known"
+
+
+def _by_workers(shown: Shown, status: CampaignStatus | None, zone: str, now_ms: int) -> str:
+    """On a cluster, why nothing leaves now; empty: something else says it."""
+    serving, run = shown.serving, status.run if status is not None else None
+    if serving is None or shown.pause is not None or shown.state not in (State.queued, State.sending):
+        return ""
+    if status is not None and status.running:
+        if run is None or not run.waits:
+            return ""
+        # What another version tells may be for a terminal.
+        why = f": {run.waits}" if is_fit(run.waits) else ""
+        until = ""
+        if run.waits_until_ms is not None and run.waits_until_ms > now_ms:
+            until = f" Goes on {short_moment(run.waits_until_ms, zone, now_ms=now_ms)}."
+        return f"Its worker waits{why}.{until}"
+    if shown.state is not State.queued:
+        return ""
+    if serving.is_unserved(now_ms) and serving.idle_since_ms is not None:
+        since = short_moment(serving.idle_since_ms, zone, now_ms=now_ms)
+        return (
+            f"No worker serves this account, since {since}. It is sent as soon as one does: ask {ADMIN} to start one"
+            f" with the credentials of account {masked_sid(serving.account.account_sid)}."
+        )
+    if serving.holder is not None:
+        return f"{serving.holder_text} works for the account, for another campaign or file. It goes on by itself."
+    return ""
 
 
 def _queued(shown: Shown) -> str:

@@ -135,18 +135,20 @@ class Postgres:
 class PrivateServer(Postgres):
     """A server of a test's own, with nothing in it; half a second to make. A context manager, within which it runs.
 
-    `settings` are PostgreSQL's, above those that all servers of the tests have.
+    `settings` are PostgreSQL's, above those that all servers of the tests have; `place`: where its files lie, else in
+    memory if there is room.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, *, place: Path | None = None) -> None:
         super().__init__(_free_port())
         self._settings = {**_SETTINGS, **(settings or {})}
+        self._place = place
         self._folder = Path()
         self._programs = Path()
         self._guardian: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> PrivateServer:
-        self._folder = Path(tempfile.mkdtemp(prefix="dispatcher-postgres-", dir=fast_place()))
+        self._folder = Path(tempfile.mkdtemp(prefix="dispatcher-postgres-", dir=self._place or fast_place()))
         try:
             if (owner := owner_ids()) is not None:
                 os.chown(self._folder, *owner)

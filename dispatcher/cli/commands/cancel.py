@@ -49,12 +49,16 @@ async def cancel(
         session.viewing(campaign) if session.settings.is_cluster else session.working(campaign, wait=wait)
     )
     async with opening as opened:
-        planned = rows_of_all_files(await opened.status())[RowState.planned]
-        if not planned:
+        rows = rows_of_all_files(await opened.status())
+        planned, open_rows = rows[RowState.planned], rows[RowState.sending] + rows[RowState.unknown]
+        if not planned and not open_rows:
             say("no row waits: there is nothing to cancel", "yellow")
         else:
-            ask(planned, "take these rows out", yes)
+            ask(planned or open_rows, "take these rows out", yes)
             planned = await opened.cancel(reason)
+        if open_rows:
+            are = counted(open_rows, "row is", "rows are")
+            say(f"{are} unknown or on their way: taken out where it turns out that nothing was created", "yellow")
         if json:
             print_status_object(await opened.status(), await opened.reasons(), opened.settings)
         else:

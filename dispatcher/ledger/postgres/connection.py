@@ -29,7 +29,8 @@ SERVER_MIN = 15
 _IDLE_IN_TRANSACTION_MS = 4_000
 #: Whoever only reads locks nothing, but the server keeps old versions of rows for it: a laptop that sleeps ends that.
 _LONG_IDLE_MS = 3_600_000
-_LOCK_MS = 20_000
+#: A process has one thread for all its accounts: shorter than a third of any lease.
+LOCK_MS = 1_500
 #: A machine that is gone says nothing any more.
 _WAY: dict[str, int | str] = {
     "connect_timeout": 5,
@@ -67,7 +68,7 @@ def connect(url: str, *, name: str = "ledger", long: bool = False) -> Connection
         "search_path": SCHEMA,
         "client_min_messages": "warning",
         "idle_in_transaction_session_timeout": _LONG_IDLE_MS if long else _IDLE_IN_TRANSACTION_MS,
-        "lock_timeout": _LOCK_MS,
+        "lock_timeout": LOCK_MS,
     }
     options = [str(given.get("options", "")), *(f"-c {key}={value}" for key, value in settings.items())]
     way = {key: value for key, value in _WAY.items() if key not in given}
@@ -137,7 +138,8 @@ def check(connection: Connection) -> None:
     check_version(version)
     if history != kept:
         raise LedgerGone(
-            "this is not the server that the ledger was on: a copy that was restored, or a standby that was promoted",
+            "these are not the tables that the ledger was in: a dump or a copy that was restored, or a standby that was"
+            " promoted",
             found=f"timeline {history.timeline} of system {history.system_identifier}, the ledger knows"
             f" {kept.timeline} of {kept.system_identifier}",
             fix=InTurn(
@@ -173,7 +175,8 @@ def history_of(connection: Connection) -> History:
             fix=f"upgrade it to PostgreSQL {SERVER_MIN} or newer",
         )
     off = [name for name, value in (("fsync", fsync), ("full_page_writes", full_page_writes)) if value != "on"]
-    if synchronous in ("off", "local"):
+    # remote_write: what the standby has only in its memory.
+    if synchronous in ("off", "local", "remote_write"):
         off.append("synchronous_commit")
     if off:
         raise LedgerError(

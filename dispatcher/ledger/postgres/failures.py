@@ -28,6 +28,11 @@ def is_clash(error: BaseException) -> bool:
     return isinstance(error, _CLASHED)
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether another process has an account, and nothing is done: worth another try in a moment."""
+    return isinstance(error, pg.LockNotAvailable)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone: its transaction is, too, unless it was being committed."""
     if isinstance(error, pg.IdleInTransactionSessionTimeout):

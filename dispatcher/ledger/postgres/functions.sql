@@ -70,6 +70,18 @@ BEGIN
 END
 $$;
 
+-- Until the transaction ends: rows are found one by one, by their keys, and not by going through a table or an index. (One that
+-- was small when a statement was prepared may be large by now.) So no values need a plan of their own.
+CREATE OR REPLACE FUNCTION few_rows(few boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF few <> (current_setting('plan_cache_mode') = 'force_generic_plan') THEN
+    PERFORM set_config('plan_cache_mode', CASE WHEN few THEN 'force_generic_plan' ELSE 'auto' END, true),
+      set_config(name, CASE WHEN few THEN 'off' ELSE 'on' END, true)
+    FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_material']) AS name;
+  END IF;
+END
+$$;
+
 -- Whether somebody has a lease that ends then. No lease lasts for more than five minutes, and each is renewed all the time: one
 -- that ends later was given before the server's clock was set back, by somebody who is gone.
 CREATE OR REPLACE FUNCTION is_leased(until timestamptz) RETURNS boolean LANGUAGE sql VOLATILE AS $$

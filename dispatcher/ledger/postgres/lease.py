@@ -135,15 +135,18 @@ class Leases:
             except LedgerError as error:
                 logger.info("leases could not be renewed: %s", error.code)
 
-    def enter(self, db: Db, account_id: int) -> float:
-        """Be alone on the account, in a transaction, as whoever holds it; returns since when. Raises: LeaseLost."""
+    def enter(self, db: Db, account_id: int, *, few: bool = False) -> float:
+        """Be alone on the account, in a transaction, as whoever holds it; returns since when. Raises: LeaseLost.
+
+        `few`: see `Store._do_for`.
+        """
         held = self._held.get(account_id)
         if held is None:
             # Nobody's: what comes after is fenced by the epoch alone.
-            db.run("account_lock", account_id=account_id)
+            db.run("account_lock", account_id=account_id, few=few)
             if db.one("lease_held", account_id=account_id)[0]:
                 raise _lost()
-        elif not db.run("lease_renew", account_id=account_id, holder=held.token, lease_s=self._lease_s):
+        elif not db.run("lease_renew", account_id=account_id, holder=held.token, lease_s=self._lease_s, few=few):
             raise _lost()
         return time.monotonic()
 
@@ -151,7 +154,7 @@ class Leases:
         """At the end of such a transaction: what has taken long must not have used the lease up."""
         held = self._held.get(account_id)
         if held is not None and time.monotonic() - since_s > self._lease_s / 6:
-            db.run("lease_renew", account_id=account_id, holder=held.token, lease_s=self._lease_s)
+            db.run("lease_renew", account_id=account_id, holder=held.token, lease_s=self._lease_s, few=False)
 
     async def is_wanted(self, account_id: int) -> bool:
         """Whether somebody waits who is to plan for the account."""

@@ -148,15 +148,17 @@ class PostgresLedger(Store):
     async def _do(self, work: Callable[[Db], T]) -> T:
         return await self._writer.do(work)
 
-    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False) -> T:
+    async def _do_for(
+        self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False
+    ) -> T:
         leases = self._leases
 
         def alone(db: Db) -> T:
             # A statement of its own, before anything is read: what is read then is as whoever had the account left it.
             if not fenced:
-                db.run("account_lock", account_id=account_id)
+                db.run("account_lock", account_id=account_id, few=few)
                 return work(db)
-            since_s = leases.enter(db, account_id)
+            since_s = leases.enter(db, account_id, few=few)
             result = work(db)
             leases.leave(db, account_id, since_s)
             return result

@@ -45,6 +45,8 @@ def migrate(url: str, *, accept_history: bool = False) -> Migrated:
             accepted = kept != history and accept_history
             if before == 0:
                 _script(connection, "schema.sql")
+                # With the tables that there are now.
+                kept = history_of(connection)
             for version in range(max(before, 1) + 1, SCHEMA_VERSION + 1):
                 _script(connection, f"migrations/{version:04}.sql")
             _script(connection, "functions.sql")

@@ -896,13 +896,13 @@ WHERE rows.row_id = v.column1 AND rows.last_attempt = v.column2 AND rows.state =
 
 -- name: attempts_end
 -- columns: bigint, bigint, bigint, integer, integer, text, text, text, text
--- Each of {values}: attempt_id and what is set, in that order.
+-- Each of {values}: attempt_id and what is set, in that order. (coalesce: not by attempts_live, which has all that were created.)
 UPDATE attempts SET outcome = :outcome,
   sent_at_ms = coalesce(nullif(v.column2, 0), sent_at_ms, CASE WHEN :late::boolean THEN ended_at_ms END), ended_at_ms = v.column3,
   http_status = nullif(v.column4, 0), error_code = nullif(v.column5, 0), error_message = nullif(v.column6, ''),
   execution_sid = nullif(v.column7, ''), request_id = nullif(v.column8, ''), found_by = nullif(v.column9, '')
 FROM {values} AS v(column1, column2, column3, column4, column5, column6, column7, column8, column9)
-WHERE attempts.attempt_id = v.column1 AND (attempts.outcome IS NULL OR attempts.outcome = 'unknown');
+WHERE attempts.attempt_id = v.column1 AND coalesce(attempts.outcome, 'unknown') = 'unknown';
 
 -- name: row_of_attempt
 -- By its number, or where a newer file has given it another.
@@ -1656,8 +1656,9 @@ SELECT coalesce(r.identity, r.row_id), t.row_key FROM pg_temp.restored AS t JOIN
 -- What only a server needs: leases, its clock, what it is.
 
 -- name: account_lock
--- One writer an account: before anything of it is read.
-SELECT 1 FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE;
+-- One writer an account: before anything of it is read. :few: what is done then is about few rows, which are found by their keys.
+-- Left to itself the server would go through a table that was small when the statement was prepared, be it large by now.
+SELECT few_rows(:few::boolean) FROM accounts WHERE account_id = :account_id FOR NO KEY UPDATE;
 
 -- name: lease_take
 -- An account that somebody writes to just now is somebody's. A lease that would last for longer than any does is of before the
@@ -1669,8 +1670,10 @@ WHERE account_id = (SELECT account_id FROM accounts WHERE account_id = :account_
 RETURNING epoch;
 
 -- name: lease_renew
+-- :few: as account_lock.
 UPDATE accounts SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-WHERE account_id = :account_id AND holder = :holder;
+WHERE account_id = :account_id AND holder = :holder
+RETURNING few_rows(:few::boolean);
 
 -- name: lease_renew_all
 -- Those of one process; an account that is being written to by it is renewed by that.
@@ -1712,10 +1715,11 @@ VALUES (:key, hmac_pad(decode(:key::text, 'hex'), 54), hmac_pad(decode(:key::tex
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
 -- name: server_facts
--- The timeline is that of what is written now: the control file tells of the last checkpoint.
+-- The timeline is that of what is written now: the control file tells of the last checkpoint. A dump that was restored into the
+-- same server has made the tables anew, so the system is told with the number of one of them.
 SELECT current_setting('server_version_num')::integer, current_setting('fsync'), current_setting('full_page_writes'),
   current_setting('synchronous_commit'), pg_is_in_recovery(),
-  (SELECT system_identifier::text FROM pg_control_system()),
+  (SELECT system_identifier::text FROM pg_control_system()) || coalesce('/' || to_regclass('ledger_meta')::oid, ''),
   CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END;
 
 -- name: migrate_lock

@@ -22,7 +22,7 @@ from psycopg.errors import Diagnostic
 from dispatcher.errors import LedgerError, LedgerUnreachable
 from dispatcher.ledger.db import Db
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
-from dispatcher.ledger.postgres.failures import RESUME, is_clash, is_lost, mapped
+from dispatcher.ledger.postgres.failures import RESUME, is_clash, is_locked, is_lost, mapped
 from dispatcher.remedies import Advice, InTurn
 
 T = TypeVar("T")
@@ -31,6 +31,9 @@ T = TypeVar("T")
 GROUP_MAX = 64
 #: Transactions that were in each other's way are tried so often.
 CLASHES_MAX = 8
+#: An account that another process writes to is waited for so long, a moment at a time (`connection.LOCK_MS`): between
+#: two of them come those who want others, and leases that are to be renewed.
+LOCKED_MAX_S = 20.0
 
 
 @dataclass(slots=True)
@@ -39,6 +42,9 @@ class _Operation(Generic[T]):
     writes: bool
     account_id: int
     future: Future[T]
+    asked_s: float
+    #: Its account was another's: it is tried by itself, after all that came meanwhile.
+    was_locked: bool = False
 
 
 class Writer:
@@ -87,7 +93,7 @@ class Writer:
         with self._closing:
             if self._closed or self._pid != os.getpid():
                 raise LedgerError("the ledger is closed")
-            self._queue.put(_Operation(work, writes, account_id, future))
+            self._queue.put(_Operation(work, writes, account_id, future, time.monotonic()))
         return future
 
     def close(self) -> None:
@@ -119,7 +125,13 @@ class Writer:
                     self.busy_since_s = time.monotonic()
                     # Stable: an account's own stay in their order.
                     group.sort(key=lambda one: one.account_id)
-                    self._run(group)
+                    again = [one for one in group if one.was_locked]
+                    if together := [one for one in group if not one.was_locked]:
+                        self._run(together)
+                    for one in again:
+                        self._run([one])
+                    again.clear()
+                    together.clear()
                     self.busy_since_s = None
                     group.clear()
                 # A result must not stay in memory until the next operation comes.
@@ -135,12 +147,23 @@ class Writer:
                 for operation in group:
                     self._run([operation])
                 return
+            if is_locked(error) and self._put_back(group[0]):
+                return
             failure = mapped(error)
             for operation in group:
                 operation.future.set_exception(failure)
             return
         for operation, result in zip(group, results, strict=True):
             operation.future.set_result(result)
+
+    def _put_back(self, operation: _Operation[Any]) -> bool:
+        """Have it done after what waits, if its time is not over; whether that is so."""
+        with self._closing:
+            if self._closed or time.monotonic() - operation.asked_s > LOCKED_MAX_S:
+                return False
+            operation.was_locked = True
+            self._queue.put(operation)
+            return True
 
     def _tried(self, group: list[_Operation[Any]]) -> list[Any]:
         """The results. What was certainly not committed is tried again."""
@@ -154,7 +177,7 @@ class Writer:
                 elif is_lost(error) and not was_lost:
                     # Found out only now, it may have been gone for long.
                     was_lost = True
-                elif isinstance(mapped(error), LedgerUnreachable):
+                elif isinstance(mapped(error), LedgerUnreachable) and not is_locked(error):
                     raise mapped(error) from error
                 else:
                     raise

@@ -61,7 +61,7 @@ class _SqliteStore(Store):
     async def _do(self, work: Callable[[Db], T]) -> T:
         return await self._writer.do(work)
 
-    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False) -> T:
+    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False) -> T:
         # One writer for the whole file, and the lease's locks are the system's: they end with whoever holds them.
         return await self._writer.do(work)
 

@@ -213,7 +213,7 @@ class Checker:
             files=tuple(files),
             planned=draft.planned,
             settings=_as_json(settings),
-            account_sid=account.credentials.account_sid if account.credentials else None,
+            account_sid=account.owner.account_sid if account.owner else None,
             scratch=str(scratch_of(self._store, draft.draft_id)),
             again=draft.again,
         )

@@ -13,9 +13,9 @@ from dispatcher.web.access import Action
 from dispatcher.web.live import look
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, page
-from dispatcher.web.running import Shown, page_state
+from dispatcher.web.running import Shown
 from dispatcher.web.site import SITE, Site
-from dispatcher.web.standing import TONES, all_rows
+from dispatcher.web.standing import TONES, all_rows, sender_of
 from dispatcher.web.store import Draft, Stage
 from dispatcher.web.times import machine_moment, short_moment
 from dispatcher.web.visitor import Visitor
@@ -35,6 +35,8 @@ class Row:
     #: Contacts that have an answer, and all; empty: it is not known yet.
     sent: str
     by: str
+    #: On a cluster, the machine that sends it; empty: none does.
+    sender: str = ""
 
 
 async def show(request: web.Request, _: Visitor) -> web.Response:
@@ -80,11 +82,12 @@ def _of_draft(site: Site, draft: Draft, shown: Shown, status: CampaignStatus | N
         machine=machine_moment(at_ms),
         sent=sent,
         by=draft.launched_by or draft.created_by,
+        sender=sender_of(shown, status),
     )
 
 
 def _of_terminal(site: Site, status: CampaignStatus) -> Row:
-    shown = page_state(None, status, now_ms=now_ms())
+    shown = site.supervisor.look_at_other(status)
     at_ms = status.first_started_at_ms or 0
     return Row(
         href=f"/t/{status.campaign.campaign_id}",
@@ -96,11 +99,12 @@ def _of_terminal(site: Site, status: CampaignStatus) -> Row:
         machine=machine_moment(at_ms),
         sent=_sent(status, site, ""),
         by="a terminal",
+        sender=sender_of(shown, status),
     )
 
 
 def _sent(status: CampaignStatus, site: Site, draft_id: str) -> str:
-    rows = all_rows(status, site.supervisor.running(draft_id) if draft_id else None)
+    rows = all_rows(status, site.supervisor.live(draft_id) if draft_id else None)
     total = sum(rows[state] for state in RowState if state not in (RowState.invalid, RowState.skipped))
     return f"{total - rows[RowState.planned] - rows[RowState.sending]:,} of {total:,}" if total else ""
 

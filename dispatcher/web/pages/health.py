@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError
 from dispatcher.plurals import counted
 from dispatcher.version import __version__
 from dispatcher.web.access import Action
-from dispatcher.web.figures import number
+from dispatcher.web.accounts import Account
+from dispatcher.web.figures import masked_sid, number
 from dispatcher.web.health import Health
 from dispatcher.web.metrics import CONTENT_TYPE, CampaignNumbers, ServerNumbers, exposition
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, open_to_all, page
+from dispatcher.web.running import Serving
 from dispatcher.web.site import SITE, Site
 from dispatcher.web.store import Stage
 from dispatcher.web.visitor import Visitor
@@ -78,7 +81,7 @@ async def _numbers(site: Site) -> ServerNumbers:
     campaigns = []
     for status in await site.supervisor.register.statuses():
         draft = of_name.get(status.campaign.name)
-        live = site.supervisor.running(draft.draft_id) if draft is not None else None
+        live = site.supervisor.live(draft.draft_id) if draft is not None else None
         rows = {state: n + status.earlier_rows.get(state, 0) for state, n in status.rows.items()}
         sid = status.campaign.account.account_sid
         campaigns.append(CampaignNumbers(campaign=status.campaign.name, account_sid=sid, rows=rows, live=live))
@@ -111,9 +114,10 @@ async def _facts(site: Site) -> list[Fact]:
                 name=account.label,
                 tone="good" if ready else "bad",
                 word="ready" if ready else "not ready",
-                found="has its credentials" if ready else "has no credentials: nothing can be sent from it",
+                found=_credentials_found(site, account),
             )
         )
+    found += [_served(one) for one in site.supervisor.workers.all]
     free_mb = shutil.disk_usage(site.accounts.folder).free // _MB
     is_low = free_mb < _LOW_MB
     found.append(
@@ -146,6 +150,27 @@ async def _facts(site: Site) -> list[Fact]:
         )
     )
     return found
+
+
+def _credentials_found(site: Site, account: Account) -> str:
+    if account.problem is not None:
+        return "has no credentials: nothing can be sent from it"
+    if site.accounts.with_profile(account.profile).credentials is None:
+        return "is known here without its secret, which its workers have: tests and the flow's texts need it"
+    return "has its credentials"
+
+
+def _served(serving: Serving) -> Fact:
+    """On a cluster: which machine works for an account of which something is ordered."""
+    name = f"Worker for {masked_sid(serving.account.account_sid)}"
+    if serving.holder is not None:
+        return Fact(name=name, tone="good", word="at work", found=f"on {serving.holder_text}")
+    if serving.is_unserved(now_ms()):
+        found = "no worker has taken the account for half a minute: start one that has its credentials"
+        return Fact(name=name, tone="bad", word="missing", found=found)
+    if serving.idle_since_ms is not None:
+        return Fact(name=name, tone="wait", word="expected", found="one is to take the account in a moment")
+    return Fact(name=name, tone="good", word="at rest", found="nothing is to be sent now")
 
 
 ROUTES: tuple[Route, ...] = (

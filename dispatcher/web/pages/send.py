@@ -167,7 +167,9 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
         contacted = left_out.get(Reason.contacted.value, 0)
     revision = flow.revision
     errors = [finding_words(one) for one in flow.findings if one.severity is Severity.error]
-    off = not_checked(flow) or " ".join(f"{words.message} {words.what_to_do}".strip() for words in errors)
+    # On a cluster the worker compares the file with the flow, where this machine cannot ask.
+    off = not_checked(flow) if account.account is None else ""
+    off = off or " ".join(f"{words.message} {words.what_to_do}".strip() for words in errors)
     most = account.settings.guard.max_rows
     if not off and most and ahead.most > most:
         off = f"{counted(ahead.most, 'contact')} are more than one campaign here may have: {most:,}."
@@ -187,7 +189,7 @@ async def _ahead(request: web.Request, draft: Draft) -> Ahead:
                 waiting,
                 prospect,
                 account.settings,
-                account_sid=account.credentials.account_sid if account.credentials else "",
+                account_sid=account.owner.account_sid if account.owner else "",
                 flow=chosen + (f", revision {revision}" if revision is not None else ""),
                 zone=site.zone,
                 now_ms=now_ms(),

@@ -15,7 +15,6 @@ from dispatcher.web.forms import Form
 from dispatcher.web.pages.check import left_out
 from dispatcher.web.rendering import render
 from dispatcher.web.routes import Route, form, page
-from dispatcher.web.running import page_state
 from dispatcher.web.site import SITE, Site
 from dispatcher.web.standing import TONES, standing
 from dispatcher.web.visitor import Visitor
@@ -26,7 +25,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
     site = request.app[SITE]
     status = await _status(request)
     view = await _view(site, status)
-    shown = page_state(None, status, now_ms=now_ms())
+    shown = site.supervisor.look_at_other(status)
     now = standing(shown, status, None, zone=site.zone, now_ms=now_ms())
     return render(
         request,
@@ -34,6 +33,7 @@ async def show(request: web.Request, _: Visitor) -> web.Response:
         campaign=status.campaign,
         problems={},
         now=now,
+        is_cluster=site.supervisor.is_cluster,
         tone=TONES.get(shown.state, "quiet"),
         buttons={button.value for button in shown.buttons},
         left_out=left_out(await view.reasons()) if view is not None else [],
@@ -78,7 +78,7 @@ async def _view(site: Site, status: CampaignStatus) -> CampaignView | None:
     for profile in site.accounts.profiles:
         account = site.accounts.with_profile(profile)
         try:
-            view = await site.supervisor.register.view(status.campaign.name, account.settings, account.credentials)
+            view = await site.supervisor.register.view(status.campaign.name, account.settings, account.owner)
         except (CampaignNotFound, CampaignMismatch):
             continue
         if view.record.campaign_id == status.campaign.campaign_id:

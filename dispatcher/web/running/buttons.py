@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dispatcher.campaign.entrusting import settings_of_order
+from dispatcher.campaign.witness import CUT_SHORT
 from dispatcher.errors import CampaignPaused, UsageError
 from dispatcher.model import PausedBy
 from dispatcher.web.running.desk import Desk
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from dispatcher.campaign.view import CampaignView
     from dispatcher.ledger.wishes import Wish
     from dispatcher.model import Pause
+    from dispatcher.settings import Settings
+
+#: A file that is being planned stops within this time.
+UNSCHEDULE_S = 20.0
 
 
 class Buttons(Desk):
@@ -42,7 +48,7 @@ class Buttons(Desk):
         if due_ms is not None and due_ms <= now_ms:
             raise UsageError("that time has passed")
         sends = await self.settings_of(draft)
-        view = await self.register.make(draft.name, sends.settings, sends.required())
+        view = await self.register.make(draft.name, sends.settings, sends.sender())
         seen = await view.wish()
         await self._check_free(draft, view, seen)
         detail = {"confirmed": confirmed, "again": again, "due_ms": due_ms, "revision": revision}
@@ -69,15 +75,32 @@ class Buttons(Desk):
 
     async def _check_free(self, draft: Draft, view: CampaignView, seen: Wish) -> None:
         """A name that is new, or one of which nothing was ever planned or ordered. Raises: NameTaken."""
+        if self.is_cluster:
+            # Another page may have ordered it a moment ago; what this draft has left when it was taken back is its own.
+            was_own = draft.launched_at_ms is not None and not (await view.status()).attempts
+            if not was_own and (seen.due_ms is not None or await view.inputs()):
+                raise NameTaken(found=draft.name)
+            return
         named = [one for one in await self.store.drafts.named(draft.name) if one.stage is Stage.launched]
         if await view.inputs() or (seen.due_ms is not None and named):
             raise NameTaken(found=draft.name)
 
     async def unschedule(self, draft: Draft, *, who: str, source: str = "") -> Draft:
-        """Take a launch back that has not begun: it is a checked draft again. Raises: SomebodyWasFirst."""
+        """Take a launch back that has not begun: it is a checked draft again.
+
+        Raises: SomebodyWasFirst; on a cluster AccountBusy: its file is being planned.
+        """
+        if not self.is_cluster:
+            return await self._unschedule(draft, who=who, source=source)
+        line = self.line((await self.view_of(draft)).record.account.account_id)
+        async with line.between(interrupts=True, give_up_s=UNSCHEDULE_S):
+            # What was planned ahead of its time stays in the ledger, and nobody is to send it: a launch plans it anew.
+            return await self._unschedule(await self._fresh(draft), who=who, source=source)
+
+    async def _unschedule(self, draft: Draft, *, who: str, source: str) -> Draft:
         view = await self.view_of(draft)
         wish = await view.wish()
-        if draft.planned or wish.due_ms is None or wish.due_ms <= self._now_ms():
+        if (draft.planned and not self.is_cluster) or wish.due_ms is None or wish.due_ms <= self._now_ms():
             raise SomebodyWasFirst("it has begun meanwhile")
         # The draft first: what is ordered and not launched is not sent.
         changed = await self.store.drafts.change(
@@ -86,6 +109,7 @@ class Buttons(Desk):
             audit=self._audit("unscheduled", draft, who=who, source=source),
             stage=Stage.checked,
             due_ms=None,
+            planned=0,
         )
         taken_back = await self._first(changed, draft)
         await self._order(view, None)
@@ -129,7 +153,13 @@ class Buttons(Desk):
         if wish.pause is not None and wish.pause.by is PausedBy.canary:
             await self.register.accept_canary(view.record)
         now_ms = self._now_ms()
-        if wish.due_ms is None or (wish.due_ms <= now_ms and not draft.planned):
+        if self.is_cluster and draft.planned:
+            # With the settings as they are now: they may be what it was held for.
+            settings = await self._settings_of_order(draft, wish)
+            if not await view.order(wish, now_ms if wish.due_ms is None else wish.due_ms, settings):
+                raise SomebodyWasFirst
+            wish = replace(wish, version=wish.version + 1)
+        elif wish.due_ms is None or (wish.due_ms <= now_ms and not draft.planned):
             # Its time was missed, or it was over: it is sent now.
             if not await view.order(wish, now_ms):
                 raise SomebodyWasFirst
@@ -142,6 +172,14 @@ class Buttons(Desk):
         self._unwritten.pop(view.record.campaign_id, None)
         self._look_soon(view)
         return draft
+
+    async def _settings_of_order(self, draft: Draft, wish: Wish) -> Settings:
+        """What workers are to send it with from now on. Raises: SettingsError."""
+        if wish.pause is not None and wish.pause.by is PausedBy.held and CUT_SHORT in wish.pause.reason:
+            # A worker has told it, and whoever goes on has read it.
+            self._look_short.add(draft.draft_id)
+        settings = (await self.settings_of(draft)).settings
+        return settings_of_order(settings, again=draft.again, look_short=self.may_look_short(draft.draft_id))
 
     async def _confirm_anew(self, draft: Draft, confirmed: int | None, revision: int | None) -> Draft:
         if confirmed is None and revision is None:
@@ -170,7 +208,11 @@ class Buttons(Desk):
             confirmed=confirmed,
         )
         corrected = await self._first(changed, draft)
-        await self._have_sent(view)
+        if self.is_cluster:
+            # It is ordered once it is planned.
+            self._look_soon(view)
+        else:
+            await self._have_sent(view)
         return corrected
 
     async def _have_sent(self, view: CampaignView) -> None:
@@ -182,3 +224,5 @@ class Buttons(Desk):
 
     def _look_soon(self, view: CampaignView) -> None:
         self.line(view.record.account.account_id).wake()
+        if self.is_cluster:
+            self._begin(self.hint(view.record))

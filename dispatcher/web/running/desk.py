@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -12,13 +14,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from dispatcher import clock
 from dispatcher.campaign.register import Register
 from dispatcher.campaign.turns import Came, Outcome
-from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError, LookCutShort, SettingsError
+from dispatcher.errors import (
+    CampaignMismatch,
+    CampaignNotFound,
+    DispatcherError,
+    LedgerError,
+    LookCutShort,
+    SettingsError,
+)
 from dispatcher.ledger.identity import canonical_sid, canonical_url
+from dispatcher.ledger.wishes import Ordered
 from dispatcher.model import Pause, PausedBy
 from dispatcher.web.running.errors import FlowChanged, SomebodyWasFirst
 from dispatcher.web.running.line import Line
+from dispatcher.web.running.ordering import OrderTurn
 from dispatcher.web.running.restart import held_as_late
-from dispatcher.web.running.standing import Entry, Stand, ready, stand
+from dispatcher.web.running.standing import Entry, Stand, ready, stand, to_order
 from dispatcher.web.store import AuditLine, Draft, Stage, Store
 from dispatcher.web.words import words_of
 
@@ -27,7 +38,6 @@ if TYPE_CHECKING:
     from dispatcher.campaign.view import CampaignView
     from dispatcher.events import EventBus
     from dispatcher.ledger.records import Account, CampaignRecord
-    from dispatcher.ledger.wishes import Ordered
     from dispatcher.settings import Settings
     from dispatcher.web.accounts import AccountSettings
 
@@ -35,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 #: An error as a sentence for people without a terminal.
 Words: TypeAlias = Callable[[DispatcherError], str]
+#: Tells workers that a campaign is wanted, the sooner to begin; nothing rests on it.
+Hint: TypeAlias = Callable[["CampaignRecord"], Awaitable[object]]
 #: Who the server is, in the history.
 SERVER = "dispatcher"
 
@@ -67,14 +79,18 @@ class Desk:
         now_ms: Callable[[], int] = clock.now_ms,
         words: Words = page_words,
         zone: tzinfo | None = None,
+        hint: Hint | None = None,
     ) -> None:
-        """`zone`: in which times are told; None: the machine's own."""
+        """`zone`: in which times are told; None: the machine's own. `hint`: tells workers of a cluster of an order."""
         self.store = store
         self.long_work = asyncio.Semaphore(2)
         self._accounts = accounts
         self._now_ms = now_ms
         self._words = words
         self._zone = zone
+        self._hint = hint
+        #: Workers send what the page plans and orders: the ledger is a server's, of many machines.
+        self.is_cluster = accounts.settings.is_cluster
         self._register: Register | None = None
         self._lines: dict[int, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,6 +120,22 @@ class Desk:
         """Whether somebody was told that Studio lists too much to tell whom others have reached, and goes on."""
         return draft_id in self._look_short
 
+    def words(self, error: DispatcherError) -> str:
+        """An error as a sentence for people."""
+        return self._words(error)
+
+    def now_ms(self) -> int:
+        """What time it is."""
+        return self._now_ms()
+
+    async def hint(self, campaign: CampaignRecord) -> None:
+        """Tell the workers of a cluster that a campaign is wanted. They look for themselves, too: it may be lost."""
+        if self._hint is not None:
+            try:
+                await self._hint(campaign)
+            except Exception as error:
+                logger.info("workers could not be told of an order: %s", type(error).__name__)
+
     async def settings_of(self, draft: Draft) -> AccountSettings:
         """What it is sent with, as the settings are now. Raises: SettingsError."""
         return await asyncio.to_thread(self._accounts.of, draft)
@@ -114,7 +146,7 @@ class Desk:
             sends = await self.settings_of(draft)
         except SettingsError:
             return await self.register.view(draft.name, self._accounts.settings, None)
-        return await self.register.view(draft.name, sends.settings, sends.credentials)
+        return await self.register.view(draft.name, sends.settings, sends.owner)
 
     # --- orders ---
 
@@ -127,14 +159,39 @@ class Desk:
                 found.append(Entry(order=order, draft=draft))
         return found
 
+    async def to_do(self) -> list[Entry]:
+        """The same; and on a cluster what the page has begun to add to campaigns of which workers have sent the rest.
+
+        Those are ordered when it is planned: a worker would find nothing to send before, and end the order.
+        """
+        found = await self.entries()
+        if not self.is_cluster:
+            return found
+        known = {entry.draft.draft_id for entry in found}
+        for draft in await self.store.drafts.list():
+            if draft.stage is Stage.launched and 0 < draft.planned < len(draft.uploads) and draft.draft_id not in known:
+                with contextlib.suppress(CampaignNotFound, CampaignMismatch):
+                    found += await self._added(draft)
+        return found
+
+    async def _added(self, draft: Draft) -> list[Entry]:
+        """A campaign that is not ordered; none where somebody has stopped it."""
+        view = await self.view_of(draft)
+        wish = await view.wish()
+        if wish.pause is not None:
+            return []
+        order = Ordered(campaign=view.record, wish=replace(wish, due_ms=self._now_ms()), next_at_ms=None)
+        return [Entry(order=order, draft=draft)]
+
     async def ready(self, account_id: int) -> Sequence[Entry]:
         """Whose turn it is on an account; what has missed its time is held meanwhile."""
         now_ms = self._now_ms()
-        entries = [one for one in await self.entries() if one.order.campaign.account.account_id == account_id]
+        entries = [one for one in await self.to_do() if one.order.campaign.account.account_id == account_id]
         for entry in entries:
             if stand(entry, now_ms) is Stand.late:
                 await self._hold(entry, held_as_late(entry.due, now_ms, self._zone) or "")
-        return [entry for entry in ready(entries, now_ms) if entry.campaign_id not in self._unwritten]
+        wanted = to_order(entries, now_ms) if self.is_cluster else ready(entries, now_ms)
+        return [entry for entry in wanted if entry.campaign_id not in self._unwritten]
 
     async def ended(self, entry: Entry, outcome: Outcome) -> None:
         """A turn has come to this: what a person has to look at is held."""
@@ -146,7 +203,7 @@ class Desk:
             await self._hold(entry, self._words(outcome.error), told=outcome.error.code)
             return
         draft = await self.store.drafts.get(entry.draft.draft_id)
-        if draft is not None and draft.planned < len(draft.uploads):
+        if draft is not None and draft.planned < len(draft.uploads) and not self.is_cluster:
             # Corrected rows came while the last of the others were sent: nothing was left to send by then.
             await self._order_unplanned(draft)
 
@@ -170,15 +227,15 @@ class Desk:
             sends = await self.settings_of(draft)
         except DispatcherError:
             return alone
-        if sends.credentials is None:
+        if sends.owner is None:
             return alone
-        sid, url = canonical_sid(sends.credentials.account_sid), canonical_url(sends.settings.studio_url)
+        sid, url = canonical_sid(sends.owner.account_sid), canonical_url(sends.settings.studio_url)
         return (sid, url) == (account.account_sid, account.base_url)
 
     async def _order_unplanned(self, draft: Draft) -> None:
         """Have a launched draft's files sent that are not in the ledger yet, unless somebody has stopped it."""
         sends = await self.settings_of(draft)
-        view = await self.register.make(draft.name, sends.settings, sends.required())
+        view = await self.register.make(draft.name, sends.settings, sends.sender())
         wish = await view.wish()
         if wish.due_ms is None and wish.pause is None:
             chosen_ms = draft.due_ms if not draft.planned else None
@@ -218,7 +275,7 @@ class Desk:
         """The account's line, begun where there is none."""
         line = self._lines.get(account_id)
         if line is None:
-            line = self._lines[account_id] = Line(account_id, self, self)
+            line = self._lines[account_id] = Line(account_id, self, self, OrderTurn if self.is_cluster else None)
             self._begin(line.run())
         return line
 
@@ -255,6 +312,13 @@ class Desk:
         now = await self.store.drafts.get(draft.draft_id)
         who = now.launched_by if now is not None and now.stage is Stage.launched else None
         raise SomebodyWasFirst(found=f"{who} has launched it" if who and draft.stage is not Stage.launched else None)
+
+    async def _fresh(self, draft: Draft) -> Draft:
+        """The draft as it stands. Raises: SomebodyWasFirst: it is gone."""
+        found = await self.store.drafts.get(draft.draft_id)
+        if found is None:
+            raise SomebodyWasFirst
+        return found
 
     @staticmethod
     async def _order(view: CampaignView, due_ms: int | None) -> None:

@@ -9,18 +9,23 @@ they are told while they cannot have the account.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign import Campaign, open_campaign
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.outlook import outlook, refuse_too_many
 from dispatcher.campaign.turns import Came, Outcome, ended_by
-from dispatcher.errors import DispatcherError
-from dispatcher.model import RowState
+from dispatcher.errors import DispatcherError, LedgerError, LedgerGone, LedgerUnreachable, StudioUnavailable
+from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running.turn import Turn, planned
 
 if TYPE_CHECKING:
     from dispatcher.ledger.records import CampaignRecord, CampaignStatus
+
+
+#: Nothing that a person has to look at.
+_AWAY = (LedgerUnreachable, LedgerGone, StudioUnavailable)
 
 
 class OrderTurn(Turn):
@@ -28,10 +33,13 @@ class OrderTurn(Turn):
 
     async def _go(self) -> Outcome:
         sends = await self._share.settings_of(self.draft)
-        async with self._opened(
-            open_campaign(self.draft.name, sends.settings, sends.sender(), bus=self.bus, wait=False)
-        ) as campaign:
-            record = await self._held_unless_ordered(campaign)
+        opening = open_campaign(self.draft.name, sends.settings, sends.sender(), bus=self.bus, wait=False)
+        try:
+            async with self._opened(opening) as campaign:
+                record = await self._held_unless_ordered(campaign)
+        except _AWAY as error:
+            # It is tried again.
+            return Outcome(came=Came.locked, error=error)
         await self._share.hint(record)
         return Outcome(came=Came.ended)
 
@@ -39,11 +47,19 @@ class OrderTurn(Turn):
         try:
             await self._order(campaign)
         except DispatcherError as error:
-            if ended_by(error, self._stopping).came is Came.failed:
+            if ended_by(error, self._stopping).came is Came.failed and not isinstance(error, _AWAY):
                 # Before a worker has the account again.
-                await campaign.hold(self._share.words(error))
+                with contextlib.suppress(LedgerError):
+                    await self._hold(campaign, error)
             raise
         return campaign.record
+
+    async def _hold(self, campaign: Campaign, error: DispatcherError) -> None:
+        await campaign.hold(self._share.words(error))
+        wish = await campaign.wish()
+        if wish.due_ms is None and wish.pause is not None and wish.pause.by is PausedBy.held:
+            # Rows were added to what was over: once somebody goes on it is sent, unlike what was stopped for good.
+            await campaign.order(wish, self._share.now_ms())
 
     async def _order(self, campaign: Campaign) -> None:
         """Raises: why it is not ordered."""

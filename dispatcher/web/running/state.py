@@ -13,6 +13,7 @@ from dispatcher.web.store import Draft, Stage
 if TYPE_CHECKING:
     from dispatcher.events import Snapshot
     from dispatcher.ledger.records import CampaignStatus
+    from dispatcher.web.running.workers import Serving
 
 
 class State(StrEnum):
@@ -94,6 +95,8 @@ class Shown:
     place: int | None = None
     waits_for: str | None = None
     buttons: tuple[Button, ...] = ()
+    #: On a cluster: who works for its account.
+    serving: Serving | None = None
 
 
 def page_state(

@@ -5,29 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from dispatcher import clock
+from dispatcher.campaign.observed import Pace
 from dispatcher.campaign.register import open_register
-from dispatcher.errors import CampaignNotFound, DispatcherError, LedgerError
+from dispatcher.errors import (
+    CampaignNotFound,
+    DispatcherError,
+    LedgerError,
+    LedgerGone,
+    LedgerNotMigrated,
+    LedgerTooNew,
+)
 from dispatcher.ledger.location import ledger_folder
 from dispatcher.web.figures import masked_sid
-from dispatcher.web.running.desk import Accounts, Words, page_words
+from dispatcher.web.running.desk import Accounts, Hint, Words, page_words
 from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id
 from dispatcher.web.running.line import POLL_S
 from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
-from dispatcher.web.running.standing import Stand, ready, stand
+from dispatcher.web.running.standing import Entry, Stand, is_due, ready, stand, to_order
 from dispatcher.web.running.state import Shown, page_state
+from dispatcher.web.running.workers import Progress, Workers
 from dispatcher.web.running.works import Works
 from dispatcher.web.store import Draft, Stage, Store
 
 if TYPE_CHECKING:
     from dispatcher.events import Snapshot
+    from dispatcher.ledger.records import Account, CampaignStatus
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +46,8 @@ logger = logging.getLogger(__name__)
 ALIVE_EVERY_S = 30.0
 #: At the end, beside what a run has to stop: until its report is written.
 REPORT_S = 5.0
+#: How fast a campaign goes that workers send is forgotten when nobody has looked for so long.
+PROGRESS_KEPT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +63,8 @@ class Queued:
     is_running: bool
     #: Why the first of the queue does not go; None: nothing is in its way.
     waits_for: str | None
+    #: On a cluster, the machine that works for the account; empty: none does.
+    holder: str = ""
 
 
 class Supervisor(Works):
@@ -63,9 +78,18 @@ class Supervisor(Works):
         now_ms: Callable[[], int] = clock.now_ms,
         words: Words = page_words,
         zone: tzinfo | None = None,
+        hint: Hint | None = None,
     ) -> None:
-        """`words`: an error as a sentence; `zone`: in which times are told, None: the machine's own."""
-        super().__init__(store, accounts, now_ms=now_ms, words=words, zone=zone)
+        """`words`: an error as a sentence; `zone`: in which times are told, None: the machine's own.
+
+        `hint`: see `Desk`.
+        """
+        super().__init__(store, accounts, now_ms=now_ms, words=words, zone=zone, hint=hint)
+        #: On a cluster: who works for which account.
+        self.workers = Workers()
+        self._gone: asyncio.Queue[DispatcherError] = asyncio.Queue()
+        #: Of campaigns that workers send and somebody looks at, by draft.
+        self._progress: dict[str, Progress] = {}
         self._stack = contextlib.AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
         self._host_id = ""
@@ -109,11 +133,17 @@ class Supervisor(Works):
         await self._stack.aclose()
         self._register = None
 
+    async def gone(self) -> DispatcherError:
+        """Wait for what this server cannot go on after, though it is there: of a cluster's ledger alone."""
+        return await self._gone.get()
+
     async def _order_what_was_launched(self) -> None:
         """A launch is a change of the draft and an order in the ledger: do the second where a crash came between."""
         for draft in await self.store.drafts.list():
             if draft.stage is not Stage.launched or draft.planned >= len(draft.uploads):
                 continue
+            if self.is_cluster and draft.planned:
+                continue  # ordered once it is planned
             try:
                 await self._order_unplanned(draft)
             except DispatcherError as error:
@@ -123,7 +153,7 @@ class Supervisor(Works):
         """Hold whatever does not go on by itself after this server was away, or is another one."""
         now_ms = self._now_ms()
         for entry in await self.entries():
-            reason = held_at_start(entry.due, mark, self._host_id, now_ms, self._zone)
+            reason = held_at_start(entry.due, mark, self._host_id, now_ms, self._zone, by_workers=self.is_cluster)
             if reason is not None and entry.order.wish.pause is None:
                 await self._hold(entry, reason)
 
@@ -134,14 +164,41 @@ class Supervisor(Works):
         while True:
             try:
                 await self._write_held()
-                for entry in await self.entries():
-                    if stand(entry, self._now_ms()) in (Stand.ready, Stand.late):
+                if self.is_cluster:
+                    await self._look_at_workers()
+                for entry in await self.to_do():
+                    if self._is_for_page(entry):
                         self.line(entry.order.campaign.account.account_id).wake()
             except DispatcherError as error:
                 logger.warning("what is wanted could not be read: %s", error.code)
+                if self.is_cluster and isinstance(error, LedgerGone | LedgerTooNew | LedgerNotMigrated):
+                    # Another server's history, or another program's tables: this process can do nothing more with it.
+                    self._gone.put_nowait(error)
+                    return
             except Exception:
                 logger.exception("a bug in the supervisor")
             await asyncio.sleep(POLL_S)
+
+    def _is_for_page(self, entry: Entry) -> bool:
+        """Whether its line has something to do for it."""
+        now_ms = self._now_ms()
+        if self.is_cluster:
+            return stand(entry, now_ms) is Stand.late or bool(to_order([entry], now_ms))
+        return stand(entry, now_ms) in (Stand.ready, Stand.late)
+
+    async def _look_at_workers(self) -> None:
+        """Who holds which account, of all for which something is ordered, by whomever."""
+        now_ms = self._now_ms()
+        accounts: dict[int, tuple[Account, bool]] = {}
+        for order in await self.register.ordered():
+            account = order.campaign.account
+            _, was_due = accounts.get(account.account_id, (account, False))
+            accounts[account.account_id] = account, was_due or is_due(order, now_ms)
+        for account, due in accounts.values():
+            self.workers.note(account, await self.register.holder(account), is_due=due, now_ms=now_ms)
+        self.workers.keep(set(accounts))
+        late_s = time.monotonic() - PROGRESS_KEPT_S
+        self._progress = {one: found for one, found in self._progress.items() if found.looked_s > late_s}
 
     async def _stay_alive(self) -> None:
         """Write that this server is alive; where it was asleep for long, hold as at a start."""
@@ -171,6 +228,13 @@ class Supervisor(Works):
                 return line.turn.bus.snapshot()
         return None
 
+    def live(self, draft_id: str) -> Snapshot | None:
+        """The same, also of a campaign that workers send, as it was seen by the last look; None: nothing goes on."""
+        found = self.running(draft_id)
+        if found is None and draft_id in self._progress:
+            return self._progress[draft_id].snapshot
+        return found
+
     @property
     def runs_begun(self) -> int:
         """How many turns were taken since this server began; one that was put off by another program counts, too."""
@@ -181,8 +245,9 @@ class Supervisor(Works):
         found: list[Queued] = []
         places: Counter[int] = Counter()
         entries = [one for one in ready(await self.entries(), self._now_ms()) if one.campaign_id not in self._unwritten]
+        sent = {one.campaign_id for one in entries if await self._is_sent(one)}
         # What is sent comes first, whoever was ordered before it and went on just now.
-        for entry in sorted(entries, key=lambda one: self.running(one.draft.draft_id) is None):
+        for entry in sorted(entries, key=lambda one: one.campaign_id not in sent):
             account = entry.order.campaign.account
             line = self._lines.get(account.account_id)
             found.append(
@@ -191,12 +256,18 @@ class Supervisor(Works):
                     draft_id=entry.draft.draft_id,
                     name=entry.draft.name,
                     position=places[account.account_id],
-                    is_running=self.running(entry.draft.draft_id) is not None,
+                    is_running=entry.campaign_id in sent,
                     waits_for=line.waits_for if line is not None else None,
+                    holder=self.workers.of(account).holder_text,
                 )
             )
             places[account.account_id] += 1
         return found
+
+    async def _is_sent(self, entry: Entry) -> bool:
+        if self.running(entry.draft.draft_id) is not None:
+            return True
+        return self.is_cluster and (await self.register.status(entry.order.campaign)).running
 
     async def look(self, draft: Draft) -> Shown:
         """What its page says of it."""
@@ -208,7 +279,7 @@ class Supervisor(Works):
             status = None
         held = self._unwritten.get(status.campaign.campaign_id) if status is not None else None
         queued = next((one for one in await self.queue() if one.draft_id == draft.draft_id), None)
-        return page_state(
+        shown = page_state(
             draft,
             status,
             self.running(draft.draft_id),
@@ -217,3 +288,25 @@ class Supervisor(Works):
             waits_for=queued.waits_for if queued is not None else None,
             held=held[1] if held is not None else None,
         )
+        if not self.is_cluster or status is None:
+            return shown
+        await self._follow(draft, status)
+        return replace(shown, serving=self.workers.of(status.campaign.account))
+
+    def look_at_other(self, status: CampaignStatus) -> Shown:
+        """What the page says of a campaign that a terminal has begun, or ordered."""
+        shown = page_state(None, status, now_ms=self._now_ms())
+        return replace(shown, serving=self.workers.of(status.campaign.account)) if self.is_cluster else shown
+
+    async def _follow(self, draft: Draft, status: CampaignStatus) -> None:
+        """See how fast workers send it."""
+        if not status.running:
+            self._progress.pop(draft.draft_id, None)
+            return
+        found = self._progress.get(draft.draft_id)
+        if found is None:
+            rate = (await self.settings_of(draft)).settings.rate
+            own = await self.register.rate_per_s(status.campaign.account)
+            pace = Pace(per_second=own or rate.per_second, window_s=rate.window_s)
+            found = self._progress.setdefault(draft.draft_id, Progress(status, pace))
+        found.look(status)

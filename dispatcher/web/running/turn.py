@@ -50,6 +50,9 @@ class Share(Protocol):
     def words(self, error: DispatcherError) -> str:
         """An error as a sentence for people."""
 
+    def now_ms(self) -> int:
+        """What time it is."""
+
     async def hint(self, campaign: CampaignRecord) -> None:
         """On a cluster: tell the workers that a campaign is wanted. Never raises."""
 

@@ -80,7 +80,7 @@ class Works(Buttons):
         if (await view.wish()).due_ms is not None:
             await view.pause(f"recalled by {who}")
         await self._note("recalled", draft, who=who, source=source)
-        return await self._work(draft, lambda campaign: campaign.recall())
+        return await self._work(draft, lambda campaign: campaign.recall(), asks=True)
 
     async def reconcile(self, draft: Draft, *, who: str, source: str = "") -> Reconciled:
         """Look up rows in doubt. What is proved not to have been created waits again, and is sent.
@@ -88,7 +88,7 @@ class Works(Buttons):
         Raises: AccountBusy; AuthenticationError, StudioError.
         """
         await self._note("looked_up", draft, who=who, source=source)
-        found, _ = await self._work(draft, lambda campaign: campaign.reconcile())
+        found, _ = await self._work(draft, lambda campaign: campaign.reconcile(), asks=True)
         if found.planned:
             await self._have_sent(await self.view_of(draft))
         return found
@@ -156,14 +156,17 @@ class Works(Buttons):
 
     # --- the account, between two turns ---
 
-    async def _work(self, draft: Draft, work: Callable[[Campaign], Awaitable[T]]) -> T:
-        """Do this to the open campaign; what is being sent on the account stands still meanwhile, and goes on."""
+    async def _work(self, draft: Draft, work: Callable[[Campaign], Awaitable[T]], *, asks: bool = False) -> T:
+        """Do this to the open campaign; what is being sent on the account stands still meanwhile, and goes on.
+
+        `asks`: Studio; on a cluster all else can be done without this machine's having the account's secret.
+        """
         sends = await self.settings_of(draft)
         view = await self.view_of(draft)
         give_up_s = sends.settings.timeouts.stop_s + ROOM_S
 
         async def once() -> T:
-            async with self._open(draft) as campaign:
+            async with self._open(draft, asks=asks) as campaign:
                 return await work(campaign)
 
         line = self.line(view.record.account.account_id)
@@ -171,10 +174,11 @@ class Works(Buttons):
             return await polled(once, give_up_s=ROOM_S)
 
     @contextlib.asynccontextmanager
-    async def _open(self, draft: Draft) -> AsyncIterator[Campaign]:
+    async def _open(self, draft: Draft, *, asks: bool) -> AsyncIterator[Campaign]:
         sends = await self.settings_of(draft)
+        credentials = sends.required() if asks else sends.sender()
         bus = EventBus()
-        async with open_campaign(draft.name, sends.settings, sends.required(), bus=bus, create=False) as campaign:
+        async with open_campaign(draft.name, sends.settings, credentials, bus=bus, create=False) as campaign:
             self._working[draft.draft_id] = campaign, bus
             try:
                 yield campaign
@@ -184,10 +188,3 @@ class Works(Buttons):
     def _stop_working(self, error: DispatcherError, *, hard: bool) -> None:
         for campaign, _ in list(self._working.values()):
             campaign.stop(error, hard=hard)
-
-    async def _fresh(self, draft: Draft) -> Draft:
-        """The draft as it stands. Raises: SomebodyWasFirst: it is gone."""
-        found = await self.store.drafts.get(draft.draft_id)
-        if found is None:
-            raise SomebodyWasFirst
-        return found

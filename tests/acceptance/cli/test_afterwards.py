@@ -108,6 +108,20 @@ def test_cancel_and_retry_of_waiting_rows(ready: Program, sandbox: SandboxProces
     assert (back.code, back.json["rows"]["created"], sandbox.stats()["creates"]) == (0, 5, 5)
 
 
+def test_cancel_of_rows_of_which_nothing_is_known(ready: Program, sandbox: SandboxProcess) -> None:
+    """Where no row waits, `cancel` still takes out those that are not known to have been sent: once that is proved."""
+    write_settings(ready.folder, sandbox.base_url, reconcile={"at_end": False})
+    sandbox.faults(_500_after=1, for_requests=2, then={"500_before": 1, "for_requests": 1})
+    assert ready("run", write_contacts(ready.folder / "spring.csv", 10), "--yes").code == 6
+    cancelled = ready("cancel", "spring", "--reason", "wrong price", "--yes", "--json")
+    assert (cancelled.code, cancelled.json["rows"]["unknown"]) == (0, 3), cancelled.err
+    assert "3 rows are unknown or on their way" in cancelled.err
+    found = ready("reconcile", "spring", "--json")
+    assert (found.json["rows"]["created"], found.json["rows"]["skipped"]) == (9, 1), found.err
+    assert ready("resume", "spring", "--yes").code == 0
+    assert sandbox.stats()["creates"] == 9
+
+
 def test_a_part_of_the_report(ready: Program, sandbox: SandboxProcess) -> None:
     """A part of the report is written beside the whole, and stdout is its path."""
     assert ready("run", write_contacts(ready.folder / "spring.csv", [f"{phone(100)},A", "123,B"]), "--yes").code == 3

@@ -41,7 +41,8 @@ def table(tally: Tally, chosen: int) -> str:
         "campaigns that did not come to their end": f"**{tally.unfinished}**",
         "rows left out, with their reason": counted(tally.left_out),
         "rows unknown when all was sent; after a later execution": f"{tally.unknown}; **{tally.unknown_left}**",
-        "rows claimed after `pause`, after `cancel`": f"**{tally.claimed_while_paused}, {tally.claimed_after_cancel}**",
+        "rows claimed after `pause`, after `cancel`": f"**{tally.claimed_while_paused}, {tally.claimed_after_cancel}**;"
+        f" sent again of those on their way when it was cancelled: {tally.sent_again_after_cancel}",
         "accounts with a window above their limit": f"**{tally.windows_above}** of {tally.accounts}",
         "fullest window, by the server's count": f"{tally.worst_window:,} of {tally.window_limit:,}",
         "campaigns held for a person": counted(tally.held),
@@ -87,7 +88,7 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help=f"repeats a run's choices; also {VARIABLE}")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no more trials after so long")
-    parser.add_argument("--at-once", type=int, default=2, help="trials beside each other, each on its own server")
+    parser.add_argument("--at-once", type=int, default=3, help="trials beside each other, each on its own server")
     names = [trial.name for trial in (*TRIALS, SHORT)]
     parser.add_argument("--trial", action="append", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--keep", type=Path, help="a folder for what trials leave that have broken something")

@@ -204,6 +204,6 @@ class Looking:
             return
         took_s = time.monotonic() - pending.since_s
         self._tally.failovers_s[pending.kind].append(took_s)
-        if took_s > TOLD_S:
+        if took_s > TOLD_S and "kill" in pending.kind:
             since = [f"{at_s - pending.since_s:+.1f} {text}" for at_s, text in self._events]
             self._tally.notes.append(f"{took_s:.1f} s after {pending.kind}, {account}: {'; '.join(since)}")

@@ -83,6 +83,8 @@ class Tally:
     #: Attempts begun after `pause` or `cancel` had returned.
     claimed_while_paused: int = 0
     claimed_after_cancel: int = 0
+    #: Of rows that were on their way when their campaign was cancelled.
+    sent_again_after_cancel: int = 0
     #: Over all accounts: those with a window above their limit, and the fullest window.
     windows_above: int = 0
     worst_window: int = 0

@@ -19,9 +19,13 @@ PATIENCE_S = 90.0
 PLANNED_S = 60.0
 #: After `pause` and `cancel` it is looked for so long whether anything more is claimed.
 WATCHED_S = 1.5
-_ATTEMPTS = """
-SELECT count(*) FROM attempts JOIN runs USING (run_id) JOIN campaigns USING (campaign_id) JOIN accounts AS a
-  ON a.account_id = campaigns.account_id WHERE name = %s AND account_sid = %s
+_NEWEST = "SELECT coalesce(max(attempt_id), 0) FROM attempts"
+#: Attempts since then, and how many of them are their row's first: others were on their way before.
+_SINCE = """
+SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
+  SELECT FROM attempts AS e WHERE e.row_id = t.row_id AND e.attempt_id <= %s))
+FROM attempts AS t JOIN runs USING (run_id) JOIN campaigns USING (campaign_id) JOIN accounts AS a
+  ON a.account_id = campaigns.account_id WHERE name = %s AND account_sid = %s AND attempt_id > %s
 """
 _ORDERED = """
 SELECT 1 FROM campaigns JOIN accounts USING (account_id) JOIN inputs USING (campaign_id)
@@ -73,7 +77,7 @@ class Planner:
         tally = self._site.tally
         if not await self._wanted(client, name, "pause", name):
             return
-        tally.claimed_while_paused += await self._claimed(client, name)
+        tally.claimed_while_paused += (await self._claimed(client, name))[0]
         await self.resume(client, name)
 
     async def resume(self, client: Client, name: str) -> None:
@@ -94,7 +98,9 @@ class Planner:
         if not await self._wanted(client, name, "cancel", name, "--reason", "no more", "--yes"):
             return
         self.cancelled.add((client.sid, name))
-        self._site.tally.claimed_after_cancel += await self._claimed(client, name)
+        again, first = await self._claimed(client, name)
+        self._site.tally.claimed_after_cancel += first
+        self._site.tally.sent_again_after_cancel += again - first
 
     async def command(self, client: Client, *arguments: str, timeout_s: float = PATIENCE_S) -> Said:
         """Any command, to its end."""
@@ -120,14 +126,12 @@ class Planner:
                 raise AssertionError(f"{' '.join(arguments)}: exit code {said.code}: {said.err[-1500:]}")
             await asyncio.sleep(0.5)
 
-    async def _claimed(self, client: Client, name: str) -> int:
-        """How many rows of it are claimed from now on."""
-        before = await self._attempts(client, name)
+    async def _claimed(self, client: Client, name: str) -> tuple[int, int]:
+        """How many attempts of it are begun from now on, and how many of them are their row's first."""
+        newest = int((await self._looking.rows(_NEWEST))[0][0])
         await asyncio.sleep(WATCHED_S)
-        return await self._attempts(client, name) - before
-
-    async def _attempts(self, client: Client, name: str) -> int:
-        return int((await self._looking.rows(_ATTEMPTS, name, client.sid))[0][0])
+        found = await self._looking.rows(_SINCE, newest, name, client.sid, newest)
+        return int(found[0][0]), int(found[0][1])
 
     async def _until_ordered(self, client: Client, name: str, process: Process, wish: str | None = None) -> bool:
         end_s = time.monotonic() + PLANNED_S

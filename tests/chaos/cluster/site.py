@@ -42,7 +42,7 @@ breaker_failures = 1000
 connect_attempts = 1000
 [timeouts]
 connect_s = 1.0
-answer_s = 0.9
+answer_s = {answer_s}
 stop_s = 1.0
 [reconcile]
 settle_s = {settle_s}
@@ -200,6 +200,7 @@ def _client(
         headroom=plan.headroom,
         # A spike has more rows claimed and not yet sent when something happens.
         pace=chance.choice(["even", "spike"]),
+        answer_s=trial.answer_s,
         settle_s=trial.settle_s,
         url=url,
         lease_s=plan.lease_s,

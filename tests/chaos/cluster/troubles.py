@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from tests.chaos.cluster.looking import Account, Looking
@@ -66,8 +66,8 @@ class Troubles:
     async def make(self, trouble: Trouble) -> bool:
         """Begin one; whether there was anything that it could befall."""
         makers: dict[Trouble, Callable[[], Awaitable[bool]]] = {
-            Trouble.kill_holder: lambda: self._kill(trouble, self._holder()),
-            Trouble.kill_any: lambda: self._kill(trouble, self._any()),
+            Trouble.kill_holder: lambda: self._kill(trouble, self._holder(calm=False)),
+            Trouble.kill_any: lambda: self._kill(trouble, self._any(calm=False)),
             Trouble.end_holder: lambda: self._end(trouble, self._holder()),
             Trouble.stop_holder: lambda: self._stop(trouble, self._holder()),
             Trouble.stop_inside: self._stop_inside,
@@ -96,15 +96,17 @@ class Troubles:
 
     # --- whom ---
 
-    def _holder(self) -> Machine | None:
-        """A machine that holds an account with something to send, and to which nothing else is done."""
+    def _holder(self, *, calm: bool = True) -> Machine | None:
+        """A machine that holds an account with something to send; `calm`: and to which nothing else is done."""
         found = {machine for one in self._looking.holders() if (machine := self._site.crew.with_pid(one.pid))}
-        calm = sorted((machine for machine in found if machine.is_calm), key=lambda one: one.number)
-        return self._chance.choice(calm) if calm else None
+        return self._one_of([machine for machine in self._site.crew.machines if machine in found], calm=calm)
 
-    def _any(self) -> Machine | None:
-        calm = [machine for machine in self._site.crew.machines if machine.is_calm]
-        return self._chance.choice(calm) if calm else None
+    def _any(self, *, calm: bool = True) -> Machine | None:
+        return self._one_of(self._site.crew.machines, calm=calm)
+
+    def _one_of(self, machines: Sequence[Machine], *, calm: bool) -> Machine | None:
+        found = [machine for machine in machines if machine.pid and (machine.is_calm or not calm)]
+        return self._chance.choice(found) if found else None
 
     def _held_by(self, *machines: Machine) -> list[Account]:
         pids = {machine.pid for machine in machines if machine.pid}

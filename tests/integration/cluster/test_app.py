@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import pytest
@@ -189,3 +190,17 @@ async def test_a_server_that_is_not_there_is_told_within_seconds() -> None:
         async with opened("postgresql://postgres@127.0.0.1:1/x"):
             pass
     assert asyncio.get_running_loop().time() - begun_s < 10
+
+
+async def test_a_job_that_was_swept_meanwhile_ends_without_a_word(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever stood still is taken for dead, and its job is deleted: it cannot be finished, and nothing is wrong."""
+    await migrate_engine(url)
+    async with opened(url) as engine, doing(engine, ONE) as found:
+        found.lasts_s = 0.3
+        await engine.defer(ONE, 1)
+        await until(lambda: found.at_once == 1)
+        postgres.query(url, "SET search_path = procrastinate; DELETE FROM procrastinate_jobs WHERE task_name = 'shift'")
+        await until(lambda: found.at_once == 0)
+        await asyncio.sleep(0.3)
+        gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from dispatcher import clock
 from dispatcher.errors import LeaseLost
 from dispatcher.model import RowState
 from dispatcher.sending.breaker import BreakerState
@@ -63,6 +64,27 @@ class TestLeaving:
         assert isinstance(r.sender.error, LeaseLost)
         assert r.studio.sent == []
         assert await r.states() == {PLANNED: 50}
+
+    async def test_a_machine_that_slept(self, rig: Rigs, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its timers knew nothing of it: the ledger is asked all the same before anything leaves."""
+        r = await rig(20, per_second=10_000)
+        counted_ns, slept_ns = clock._counted_ns, 0
+        monkeypatch.setattr(clock, "_counted_ns", lambda: counted_ns() + slept_ns)
+
+        def connect_s() -> float:
+            nonlocal slept_ns
+            slept_ns = 600_000_000_000
+            return 0.01
+
+        def fault(method: str) -> None:
+            if method == "begin_rows" and slept_ns:
+                raise LeaseLost(fix="nothing")
+
+        r.studio.connect_s = connect_s
+        r.still.fault = fault
+        await r.send()
+        assert isinstance(r.sender.error, LeaseLost)
+        assert r.studio.sent == []
 
     async def test_a_lease_lost_by_who_only_connects(self, rig: Rigs) -> None:
         """The last rows of a run take long to connect, and nobody else asks the ledger meanwhile: they ask it."""

@@ -137,3 +137,22 @@ def test_a_rehearsal_s_credentials_are_everybody_s(source: Source) -> None:
     assert [one.label for one in accounts.all()] == ["Account …5e1f", "uk …5e1f"]
     assert accounts.with_profile("uk").credentials is EVERYBODYS
     assert Account(profile=None, sid="", problem=DispatcherError()).label == "Account"
+
+
+def test_a_cluster_s_account_without_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be chosen, and its campaigns are ordered: workers have the secret. On one machine that is of no use."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "0" * 28 + "4f2a")
+    for name in ("TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    text = FILE.partition("[profiles.uk")[0]
+    found = Accounts(Source(tmp_path, text)).of(OfDraft())
+    assert (found.owner, isinstance(found.problem, AuthenticationError)) == (None, True)
+    with pytest.raises(AuthenticationError):
+        found.sender()
+    accounts = Accounts(Source(tmp_path, text.replace("[state]", '[state]\nurl = "postgresql://somewhere/ledger"')))
+    (own,) = accounts.all()
+    assert (own.sid, own.problem) == ("…4f2a", None)
+    found = accounts.of(OfDraft())
+    assert (found.credentials, found.sender().has_secret, found.owner) == (None, False, found.sender())
+    with pytest.raises(AuthenticationError):
+        found.required()

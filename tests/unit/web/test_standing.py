@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dispatcher.events import EventBus, Phase, PhaseChanged, Snapshot, WaitKind
 from dispatcher.events.live import Wait
+from dispatcher.ledger.records import LatestRun
 from dispatcher.model import Pause, PausedBy, RowState
-from dispatcher.web.running import Button, Shown, State
+from dispatcher.web.running import Button, Serving, Shown, State
 from dispatcher.web.standing import TONES, all_rows, standing, state_meaning
-from tests.unit.web.running.test_state import status
+from tests.unit.web.running.test_state import ACCOUNT, status
 
 NOW = 1_795_788_180_000  # 14:03 UTC on 27 November 2026
 SENDING = Shown(state=State.sending, buttons=(Button.pause, Button.stop))
@@ -159,3 +161,70 @@ def test_every_state_that_is_launched_has_a_tone() -> None:
     """The steps before have none; each row's state has a meaning."""
     assert set(State) - set(TONES) == {State.draft, State.needs_columns, State.checked}
     assert all(state_meaning(state) for state in RowState)
+
+
+SERVED = Serving(account=ACCOUNT, holder="mars:4711")
+QUEUED = Shown(state=State.queued, serving=SERVED)
+RUNS = {"running": True, "run": LatestRun(run_id=1, host="mars")}
+
+
+@pytest.mark.parametrize(
+    ("shown", "counts", "worker"),
+    [
+        (replace(SENDING, serving=SERVED), RUNS, "Sent by the worker on mars (process 4711)."),
+        # Another has taken it over a moment ago.
+        (replace(SENDING, serving=replace(SERVED, holder="venus:1")), RUNS, "Sent by the worker on mars."),
+        (replace(SENDING, serving=replace(SERVED, holder=None)), RUNS, "Sent by the worker on mars."),
+        (
+            replace(SENDING, serving=SERVED),
+            RUNS | {"run": LatestRun(run_id=1)},
+            "Sent by the worker on a machine that is not known.",
+        ),
+        (QUEUED, {}, ""),
+        (QUEUED, {"run": LatestRun(run_id=1, host="mars")}, ""),
+        (SENDING, RUNS, ""),
+    ],
+)
+def test_which_machine_sends_it(shown: Shown, counts: dict[str, Any], worker: str) -> None:
+    """On a cluster, and only while it is sent."""
+    assert standing(shown, status(**counts), None, zone=BERLIN, now_ms=NOW).texts["worker"] == worker
+
+
+@pytest.mark.parametrize(
+    ("shown", "counts", "text"),
+    [
+        (QUEUED, {}, "mars (process 4711) works for the account, for another campaign or file. It goes on by itself."),
+        (replace(QUEUED, serving=replace(SERVED, holder=None)), {}, "It begins in a moment."),
+        (
+            replace(QUEUED, serving=replace(SERVED, holder=None, idle_since_ms=NOW - 30_000)),
+            {},
+            "No worker serves this account, since today 15:02. It is sent as soon as one does: ask whoever runs this"
+            " server to start one with the credentials of account …0000.",
+        ),
+        (
+            replace(QUEUED, serving=replace(SERVED, holder=None, idle_since_ms=NOW - 29_000)),
+            {},
+            "It begins in a moment.",
+        ),
+        (replace(SENDING, serving=SERVED), RUNS, ""),
+        (
+            replace(SENDING, serving=SERVED),
+            RUNS | {"run": LatestRun(run_id=1, host="mars", waits="Studio asked for a pause")},
+            "Its worker waits: Studio asked for a pause.",
+        ),
+        (
+            replace(SENDING, serving=SERVED),
+            RUNS | {"run": LatestRun(run_id=1, host="mars", waits="429", waits_until_ms=NOW + 60_000)},
+            "Its worker waits: 429. Goes on today 15:04.",
+        ),
+        (
+            replace(SENDING, serving=SERVED),
+            RUNS | {"run": LatestRun(run_id=1, host="mars", waits="run dispatcher resume --now")},
+            "Its worker waits.",
+        ),
+        (replace(pause(PausedBy.user, "x"), serving=SERVED), {}, "Paused since today 15:03: x."),
+    ],
+)
+def test_why_nothing_leaves_on_a_cluster(shown: Shown, counts: dict[str, Any], text: str) -> None:
+    """By what the ledger tells of who works for the account."""
+    assert standing(shown, status(**counts), None, zone=BERLIN, now_ms=NOW).texts["reason"] == text

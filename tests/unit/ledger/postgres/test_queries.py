@@ -96,4 +96,4 @@ def test_empty_lists_and_wide_numbers(url: str) -> None:
         db = PostgresDb(connection)
         assert db.rows("lease_renew_all", holders=[], lease_s=6.0) == []
         for account_id in (1, 1 << 20, 1 << 40):
-            assert db.first("account_lock", account_id=account_id) is None
+            assert db.first("account_lock", account_id=account_id, few=False) is None

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dispatcher.errors import ExtraMissing, LedgerError, LedgerNotMigrated, SettingsError, UsageError
+from dispatcher.errors import ExtraMissing, LedgerError, LedgerGone, LedgerNotMigrated, SettingsError, UsageError
 from dispatcher.ledger import (
     back_up_ledger,
     check_ledger,
@@ -222,3 +222,19 @@ async def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     for opening in (open_ledger(state), check_ledger(state), is_leased(state, "AC1", BASE_URL), migrate_ledger(state)):
         with pytest.raises(LedgerError):
             await opening
+
+
+async def test_a_dump_that_was_restored_is_another_history(state: StateSettings, db: psycopg.Connection[Any]) -> None:
+    """Into the same server, too: it lacks whoever was contacted since. A person has to accept it."""
+    await filled(state)
+    db.execute("VACUUM FULL ledger_meta")
+    await (await open_ledger(state)).close()
+    # As pg_restore does: the same row in a table that is made anew.
+    db.execute("ALTER TABLE ledger_meta RENAME TO dumped")
+    db.execute("CREATE TABLE ledger_meta (LIKE dumped INCLUDING DEFAULTS, PRIMARY KEY (one))")
+    db.execute("INSERT INTO ledger_meta SELECT * FROM dumped")
+    for accepting in (open_ledger(state), check_ledger(state), migrate_ledger(state)):
+        with pytest.raises(LedgerGone):
+            await accepting
+    assert (await migrate_ledger(state, accept_history=True)).accepted
+    await (await open_ledger(state)).close()

@@ -14,6 +14,7 @@ import pytest
 from dispatcher import clock
 from dispatcher.errors import LedgerError, LedgerGone, LedgerUnreachable
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.postgres import writer
 from dispatcher.ledger.postgres.ledger import PostgresLedger
 from dispatcher.model import Outcome, RowState
 from tests.support.ledgers import NONE, campaign, end, lines, planned
@@ -285,3 +286,29 @@ async def test_a_standby_that_is_not_waited_for() -> None:
             assert (await ledger.start_run(spring, window_limit=200, now_ms=3_000)).recovered == 1
         finally:
             await ledger.close()
+
+
+async def test_a_locked_account_is_waited_for_by_its_own(url: str, ledger: PostgresLedger) -> None:
+    """Whoever wants another goes on meanwhile, leases are renewed, and in the end it is done."""
+    first, second = await campaign(ledger), await campaign(ledger, "b", "AC" + "2" * 32)
+    with connected(url) as other, other.transaction():
+        other.execute("SELECT FROM accounts WHERE account_id = %s FOR UPDATE", [first.account.account_id])
+        waiting = asyncio.ensure_future(ledger.set_account_rate(first.account, 1.0))
+        for _ in range(3):
+            await asyncio.wait_for(ledger.set_account_rate(second.account, 1.0), 4)
+            await asyncio.sleep(0.5)
+        assert not waiting.done()
+    await asyncio.wait_for(waiting, 5)
+    assert (await ledger.account_limits(first.account)).per_second == 1.0
+
+
+async def test_one_that_stays_locked(url: str, ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said once its time is over; of those that came with it nobody fails."""
+    monkeypatch.setattr(writer, "LOCKED_MAX_S", 2.0)
+    first, second = await campaign(ledger), await campaign(ledger, "b", "AC" + "2" * 32)
+    with connected(url) as other, other.transaction():
+        other.execute("SELECT FROM accounts WHERE account_id = %s FOR UPDATE", [first.account.account_id])
+        works = [ledger.set_account_rate(one.account, 1.0) for one in (first, second)]
+        failed, done = await asyncio.gather(*works, return_exceptions=True)
+        assert isinstance(failed, LedgerUnreachable)
+        assert done is None

@@ -72,6 +72,18 @@ def test_what_is_held_at_a_start(order: Due, left: Mark, said: str | None) -> No
     assert (found is None) if said is None else (found is not None and said in found)
 
 
+@pytest.mark.parametrize(
+    "left", [mark(1), mark(337), mark(1, "b" * 32), Mark(alive_at_ms=None, host_id=None)], ids=["1", "off", "b", "none"]
+)
+def test_what_workers_send_is_never_held_for_the_page(left: Mark) -> None:
+    """It went on without it; only what the page alone could have begun is looked at as anywhere."""
+    assert held_at_start(due(600), left, HERE, NOW_MS, UTC, by_workers=True) is None
+    order = due(600, is_begun=False)
+    assert held_at_start(order, left, HERE, NOW_MS, UTC, by_workers=True) == held_at_start(
+        order, left, HERE, NOW_MS, UTC
+    )
+
+
 def test_a_time_is_late_after_a_quarter() -> None:
     """Not by the minute, and never once it has begun."""
     assert held_as_late(due(15, is_chosen=True, is_begun=False), NOW_MS, UTC) is None

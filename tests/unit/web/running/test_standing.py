@@ -6,24 +6,32 @@ from dataclasses import replace
 
 import pytest
 
+from dispatcher.cluster.shift import is_wanted
 from dispatcher.ledger.records import Account, CampaignRecord
 from dispatcher.ledger.wishes import Ordered, Wish
 from dispatcher.model import Pause, PausedBy
-from dispatcher.web.running.standing import Entry, Stand, ready, stand
+from dispatcher.web.running.standing import Entry, Stand, is_due, ready, stand, to_order
 from tests.unit.web.running.drafts import LAUNCHED
 
 NOW_MS = 1_795_808_400_000
-MINUTE_MS = 60_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 ACCOUNT = Account(account_id=1, account_sid="AC" + "0" * 32, base_url="http://127.0.0.1")
 PAUSE = Pause(at_ms=1, by=PausedBy.user)
 
 
 def entry(
-    due_ms: int, *, pause: Pause | None = None, next_at_ms: int | None = None, planned: int = 1, chosen: bool = False
+    due_ms: int,
+    *,
+    pause: Pause | None = None,
+    next_at_ms: int | None = None,
+    planned: int = 1,
+    chosen: bool = False,
+    settings: str | None = None,
 ) -> Entry:
     """An order, with its draft's only file planned or not."""
     campaign = CampaignRecord(campaign_id=1, name="spring", account=ACCOUNT, flow_sid="FW" + "0" * 32, input_id=None)
-    order = Ordered(campaign=campaign, wish=Wish(version=1, pause=pause, due_ms=due_ms), next_at_ms=next_at_ms)
+    wish = Wish(version=1, pause=pause, due_ms=due_ms)
+    order = Ordered(campaign=campaign, wish=wish, next_at_ms=next_at_ms, settings=settings)
     return Entry(order=order, draft=replace(LAUNCHED, planned=planned, due_ms=due_ms if chosen else None))
 
 
@@ -55,3 +63,42 @@ def test_the_order_of_the_queue_stays() -> None:
     """Those whose turn it is, as they were ordered."""
     first, second = entry(NOW_MS - 2), entry(NOW_MS - 1)
     assert ready([first, entry(NOW_MS + 5), second], NOW_MS) == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("order", "is_for_page"),
+    [
+        # Workers have all that they need, whenever it begins.
+        (entry(NOW_MS, settings="{}"), False),
+        (entry(NOW_MS + HOUR_MS, settings="{}"), False),
+        # A file to plan, also ahead of its time; or nobody has said how it is sent.
+        (entry(NOW_MS, planned=0, settings="{}"), True),
+        (entry(NOW_MS, planned=0), True),
+        (entry(NOW_MS + HOUR_MS, planned=0, chosen=True), True),
+        (entry(NOW_MS), True),
+        (entry(NOW_MS, planned=0, pause=PAUSE), False),
+        (entry(NOW_MS, pause=PAUSE), False),
+        (entry(NOW_MS - HOUR_MS, planned=0, chosen=True), False),
+        # Begun by workers while the page was away.
+        (entry(NOW_MS - HOUR_MS, planned=0, chosen=True, settings="{}"), True),
+    ],
+)
+def test_what_the_page_does_on_a_cluster(order: Entry, is_for_page: bool) -> None:
+    """It plans and orders, and leaves all else to workers."""
+    assert to_order([order], NOW_MS) == ([order] if is_for_page else [])
+
+
+@pytest.mark.parametrize(
+    ("order", "due"),
+    [
+        (entry(NOW_MS, settings="{}"), True),
+        (entry(NOW_MS + 1, settings="{}"), False),
+        (entry(NOW_MS), False),
+        (entry(NOW_MS, settings="{}", pause=PAUSE), False),
+        (entry(NOW_MS - 1, settings="{}", next_at_ms=NOW_MS), True),
+        (entry(NOW_MS - 1, settings="{}", next_at_ms=NOW_MS + 1), False),
+    ],
+)
+def test_what_a_worker_should_be_at(order: Entry, due: bool) -> None:
+    """By the rules of the workers themselves."""
+    assert is_due(order.order, NOW_MS) is due is is_wanted(order.order, NOW_MS)
