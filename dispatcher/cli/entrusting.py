@@ -66,6 +66,12 @@ async def take_rate(campaign: Campaign) -> None:
         say_fix(Command("ledger rate", (f"{asked:g}",), does="for every machine, from now on"))
 
 
+def tell_notices(settings: Settings) -> None:
+    """Who is told of a run's end is whom the worker's own settings name: a program of this machine may not be there."""
+    if settings.is_cluster and (settings.notify.webhook or settings.notify.command):
+        say("[notify] of this machine does not count: whom the worker's own settings name is told", "yellow")
+
+
 def _tell(text: str, fix: Remedy | None) -> None:
     say(text, "yellow")
     if fix is not None:

@@ -162,6 +162,7 @@ async def send(
     and this process looks on, with `waits` also while rows wait for their hours.
     """
     await entrusting.take_rate(campaign)
+    entrusting.tell_notices(campaign.settings)
     waiting, prospect = await campaign.ahead(whole_campaign=options.whole_campaign, limit=options.limit)
 
     def confirm(ahead: Outlook) -> None:

@@ -23,6 +23,8 @@ from dispatcher.plurals import counted
 
 #: Separates the cells of a row key that has several.
 KEY_SEPARATOR = "\x1f"
+#: A key is found by an index, and a server's takes no entry above some 2,700 bytes (PostgreSQL's, of a key and a contact).
+KEY_MAX_BYTES = 1_024
 #: As long as every row's (see `model.dispatch_id`).
 _SOME_ID = "d-" + "0" * 24
 
@@ -304,7 +306,13 @@ class Screening:
             if not all(parts):
                 column = self._columns.name(self._columns.key[parts.index("")])
                 reasons.setdefault(position, (Reason.key_missing, column, "the cell is empty"))
-            keys.append(KEY_SEPARATOR.join(parts))
+            key = KEY_SEPARATOR.join(parts)
+            if len(key) * 4 > KEY_MAX_BYTES and (size := len(_utf8(key))) > KEY_MAX_BYTES:
+                longest = max(range(len(parts)), key=lambda place: len(parts[place]))
+                sentence = f"the row's key has {size:,} bytes; at most {KEY_MAX_BYTES:,} are allowed"
+                column = self._columns.name(self._columns.key[longest])
+                reasons.setdefault(position, (Reason.row_malformed, column, sentence))
+            keys.append(key)
         return keys
 
 

@@ -38,6 +38,15 @@ def test_the_row_key_may_be_other_columns(tmp_path: Path) -> None:
     assert (rows[2].reason, rows[2].column) == (Reason.key_missing, "id")
 
 
+def test_a_key_that_no_index_takes(tmp_path: Path) -> None:
+    """It is the row's fault, told with the column; one byte less is a key."""
+    path = write(tmp_path / "a.csv", f"phone,id\n{ANN},{'é' * 512}\n{BOB},{'é' * 512}x\n")
+    rows = read(path, key=["id"]).rows
+    assert rows[0].key == "é" * 512
+    assert (rows[1].key, rows[1].reason, rows[1].column) == (None, Reason.row_malformed, "id")
+    assert rows[1].sentence == "the row's key has 1,025 bytes; at most 1,024 are allowed"
+
+
 def test_each_row_may_have_its_own_sender(tmp_path: Path) -> None:
     """A row's own sender is checked and normalised; where it is empty the common one holds."""
     path = write(tmp_path / "a.csv", f"phone,sender\n{ANN},{SERVICE}\n{ANN},(202) 555-0109\n{ANN},\n{ANN},Acme\n")
