@@ -23,7 +23,7 @@ from dispatcher.plurals import counted
 
 #: Separates the cells of a row key that has several.
 KEY_SEPARATOR = "\x1f"
-#: A key is found by an index, and a server's takes no entry above some 2,700 bytes (PostgreSQL's, of a key and a contact).
+#: A key is found by an index, and PostgreSQL takes no entry (of a key and a contact) above some 2,700 bytes.
 KEY_MAX_BYTES = 1_024
 #: As long as every row's (see `model.dispatch_id`).
 _SOME_ID = "d-" + "0" * 24

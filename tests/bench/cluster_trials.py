@@ -76,7 +76,7 @@ class Stage:
             account = await ledger.account(sid(n), settings.studio_url)
             record = await ledger.open_campaign("bench", account, FLOW)
             file = self.folder / f"{n}.csv"
-            lines = "".join(f"Ann{row},+1{202 + n:03d}{2_000_000 + row:07d}\n" for row in range(count))
+            lines = "".join(f"Ann{row},+1202{2_000_000 + 100_000 * n + row:07d}\n" for row in range(count))
             file.write_text("first_name,phone\n" + lines, encoding="utf-8")
             credentials = Credentials(account_sid=sid(n), username=sid(n), password="not-a-secret")
             async with leased_campaign(ledger, record, settings, credentials, bus=EventBus(), wait=True) as campaign:

@@ -59,7 +59,7 @@ class OrderTurn(Turn):
         wish = await campaign.wish()
         if wish.due_ms is None and wish.pause is not None and wish.pause.by is PausedBy.held:
             # Rows were added to what was over: once somebody goes on it is sent, unlike what was stopped for good.
-            pass
+            await campaign.order(wish, self._share.now_ms())
 
     async def _order(self, campaign: Campaign) -> None:
         """Raises: why it is not ordered."""

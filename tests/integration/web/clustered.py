@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,46 @@ class Page(Served):
             await hint_shift(self.accounts.settings, record)
 
         return await super().start(hint=hint, **more)
+
+    @contextlib.asynccontextmanager
+    async def other(self) -> AsyncIterator[Page]:
+        """A page on another machine: the same ledger, and a folder of its own."""
+        folder = self.folder / "other"
+        (folder / "state").mkdir(parents=True)
+        store = await open_store(folder / "state")
+        accounts = replace(self.accounts, folder=str(folder / "state"))
+        page = Page(folder, self.sandboxes, accounts, store, cluster=self.cluster)
+        try:
+            await page.start()
+            yield page
+        finally:
+            await page.stop()
+            await store.close()
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A worker in a process of its own, to be killed."""
+        tables = self.accounts.settings.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        settings = self.folder / "worker.toml"
+        lines = [
+            f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+            for name, table in tables.items()
+        ]
+        settings.write_text("\n".join(lines), "utf-8")
+        environment = os.environ | {
+            "TWILIO_ACCOUNT_SID": CREDENTIALS.account_sid,
+            "TWILIO_AUTH_TOKEN": CREDENTIALS.password,
+        }
+        command = (sys.executable, "-m", "dispatcher", "worker", "--config", str(settings))
+        found = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            yield found
+        finally:
+            if found.returncode is None:
+                found.kill()
+            await found.wait()
 
     async def record(self, draft: Draft) -> CampaignRecord:
         """As the ledger has it."""

@@ -18,7 +18,7 @@ from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running import State
 from dispatcher.web.running.errors import NameTaken
 from dispatcher.web.standing import sender_of, standing
-from dispatcher.web.store import Draft
+from dispatcher.web.store import Draft, Stage
 from tests.integration.cluster.machines import SLOW, until
 from tests.integration.web.clustered import Page, paged
 from tests.support import postgres
@@ -180,15 +180,22 @@ async def test_the_page_comes_back_meanwhile(tmp_path: Path) -> None:
         assert (status.paused, status.run is not None) == (None, True)
 
 
-async def test_a_worker_dies_and_another_goes_on(tmp_path: Path) -> None:
-    """The page says who has it now; nobody twice."""
-    async with paged(tmp_path, overrides=SLOW) as page:
-        async with page.cluster.working() as first:
-            draft = await page.launched("spring", 200)
-            await until_begun(page, 20)
-            await first.stop(hard=True)
+async def test_a_worker_is_killed_and_another_goes_on(tmp_path: Path) -> None:
+    """The page says who has it, and who has it then; nobody is reached twice, or never."""
+    async with paged(tmp_path, overrides=SLOW) as page, page.worker() as first:
+        draft = await page.launched("spring", 200)
+        await until_begun(page, 20)
+
+        async def is_sent_by(pid: int) -> bool:
+            shown = await page.running.look(await page.fresh(draft))
+            return f"(process {pid})" in sender_of(shown, await page.status(draft))
+
+        await until(lambda: is_sent_by(first.pid), most_s=10)
+        first.kill()
+        await first.wait()
         assert 20 <= page.creates() < 200
-        async with page.cluster.working():
+        async with page.worker() as second:
+            await until(lambda: is_sent_by(second.pid), most_s=30)
             await page.until_state(draft, State.finished)
         page.check_each_once(200)
 
@@ -226,16 +233,22 @@ async def test_stopped_for_good_and_put_back(tmp_path: Path) -> None:
         page.check_each_once(200)
 
 
-async def test_two_pages_have_the_same_name(tmp_path: Path) -> None:
-    """Of two pages on one ledger, with stores of their own, the second is told that the name is taken."""
-    async with paged(tmp_path) as page:
-        draft = await page.launched("spring", 20)
-        await until(lambda: planned(page, draft.draft_id, 1), most_s=15)
-        other = await page.store.drafts.create("spring", created_by="Bob", now_ms=now_ms(), profile="one")
-        again = await page.draft("spring", 20)
-        with pytest.raises(NameTaken):
-            await page.running.launch(again, who="Bob", confirmed=20)
-        await page.store.drafts.delete(other.draft_id, other.version)
+async def test_two_pages_on_one_ledger(tmp_path: Path) -> None:
+    """The second is told that the name is taken, planned or not; what is the other's it leaves alone, and sees."""
+    async with paged(tmp_path) as page, page.other() as other:
+        draft = await page.draft("spring", 20)
+        same = await other.draft("spring", 20)
+        await page.running.launch(draft, who="Anna", confirmed=20)
+        for _ in range(2):
+            with pytest.raises(NameTaken):
+                await other.running.launch(await other.fresh(same), who="Bob", confirmed=20)
+            await until(lambda: planned(page, draft.draft_id, 1), most_s=15)
+        assert (await other.fresh(same)).stage is Stage.checked
+        async with page.cluster.working():
+            await page.until_state(draft, State.finished)
+        (status,) = await other.running.register.statuses()
+        assert other.running.look_at_other(status).state is State.finished
+        page.check_each_once(20)
 
 
 async def test_a_worker_s_hold_is_told(tmp_path: Path) -> None:
