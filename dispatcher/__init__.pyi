@@ -14,6 +14,7 @@ from dispatcher.campaign import open_campaign as open_campaign
 from dispatcher.campaign import rehearse_campaign as rehearse_campaign
 from dispatcher.campaign import view_campaign as view_campaign
 from dispatcher.campaign.courier import Posted as Posted
+from dispatcher.campaign.entrusting import Entrusting as Entrusting
 from dispatcher.campaign.flow_check import FlowCheck as FlowCheck
 from dispatcher.campaign.flow_check import NotChecked as NotChecked
 from dispatcher.campaign.flow_check import check_flow as check_flow
@@ -95,6 +96,7 @@ from dispatcher.ledger.records import InputRecord as InputRecord
 from dispatcher.ledger.records import LedgerPlace as LedgerPlace
 from dispatcher.ledger.records import PlanCounts as PlanCounts
 from dispatcher.ledger.records import ReportRow as ReportRow
+from dispatcher.ledger.run_records import LatestRun as LatestRun
 from dispatcher.ledger.suppressed import LeftOut as LeftOut
 from dispatcher.ledger.wishes import Wish as Wish
 from dispatcher.model import ExecutionStatus as ExecutionStatus

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dispatcher.ledger.canaries import Canaries
+from dispatcher.ledger.doubts import Doubts
 from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.foresight import Foresight
@@ -28,20 +29,15 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     EarlierRows,
-    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
-    LastCreated,
-    Look,
     NewInput,
     PlanCounts,
     RowBatch,
     Run,
     RunTotals,
-    SentExecution,
     TestAttempt,
-    UnknownRow,
 )
 from dispatcher.ledger.snapshot import LedgerSnapshot
 from dispatcher.ledger.suppressed import LeftOut
@@ -51,7 +47,7 @@ from dispatcher.model import Outcome, Pause, Reason
 from dispatcher.rules.gate import OPEN, Gate
 
 
-class Ledger(Protocol):
+class Ledger(Doubts, Protocol):
     """The durable store of campaigns, rows, attempts and runs. Opened by `open_ledger`, `open_rehearsal`."""
 
     @property
@@ -396,45 +392,6 @@ class Ledger(Protocol):
         request_id: str | None = None,
     ) -> None:
         """Write what a test send proved. `sent_at_ms`: None: it never left, or that is not known (`unknown`)."""
-
-    # --- unknown rows ---
-
-    async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
-        """The unknown rows of all the campaign's inputs."""
-
-    async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
-        """Keep the evidence why attempts stay unknown: (attempt_id, sentence)."""
-
-    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
-        """Of these executions, those that attempts numbered above `after` have created, test sends included.
-
-        Looks through those attempts: an execution whose answer was lost is not among them.
-        """
-
-    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
-        """The newest execution on the campaign's flow that an attempt numbered above `after` has created."""
-
-    async def last_look(self, campaign: CampaignRecord) -> Look | None:
-        """The last look for others' executions on the campaign's flow, by any campaign of its account."""
-
-    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
-        """Keep what a run's look has found; those that are too old to matter are forgotten. Raises: LeaseLost."""
-
-    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
-        """Those kept of the campaign's flow that were created since then and whose contact has a planned row in it."""
-
-    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
-        """Plan the campaign's unknown rows again, though nothing proves that nothing was created; returns how many.
-
-        `count_only` changes nothing. Their evidence is kept in their attempts. Rows that were taken out meanwhile stay
-        as they are.
-        """
-
-    async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
-        """Move `unknown` rows by what reconcile has proved (created, busy, not_sent).
-
-        Raises: LeaseLost where another run has taken the account over: what was proved may be out of date.
-        """
 
     # --- afterwards ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
@@ -17,13 +17,12 @@ from dispatcher.ledger import (
     suppressed,
     test_sends,
     tracking,
-    unresolved,
     wishes,
-    witnessed,
 )
 from dispatcher.ledger.canaries import Canaries
 from dispatcher.ledger.chunks import ChunkReader
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.doubts import DoubtsStore
 from dispatcher.ledger.erasures import Erasures
 from dispatcher.ledger.executions import CreatedExecution, ExecutionCounts, TrackedExecution
 from dispatcher.ledger.foresight import Foresight
@@ -36,20 +35,15 @@ from dispatcher.ledger.records import (
     CampaignRecord,
     CampaignStatus,
     EarlierRows,
-    ForeignExecution,
     GrantedRow,
     GrantedRows,
     InputRecord,
-    LastCreated,
-    Look,
     NewInput,
     PlanCounts,
     RowBatch,
     Run,
     RunTotals,
-    SentExecution,
     TestAttempt,
-    UnknownRow,
 )
 from dispatcher.ledger.suppressed import LeftOut
 from dispatcher.ledger.waiting import PlacesOfRows, SendersOfRows
@@ -59,7 +53,7 @@ from dispatcher.rules.gate import OPEN, Gate
 T = TypeVar("T")
 
 
-class Store(ABC):
+class Store(DoubtsStore):
     """See `protocol.Ledger`; a database adds its transactions, its lease, its snapshot and its place."""
 
     def __init__(self) -> None:
@@ -73,21 +67,6 @@ class Store(ABC):
         self.canaries = Canaries(self._do_for, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
         self.erasures = Erasures(self._do, self._read, make_key=self._make_key, forgotten=self._chunks.clear)
-
-    @abstractmethod
-    async def _do(self, work: Callable[[Db], T]) -> T:
-        """Run `work` in a transaction; when this returns, it is on disk. It may be run again."""
-
-    @abstractmethod
-    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False) -> T:
-        """As `_do`, alone on the account. `fenced`: and only while nobody else holds its lease. Raises: LeaseLost.
-
-        `few`: it is about few rows, all of them found by their keys, however small a table is taken to be.
-        """
-
-    @abstractmethod
-    async def _read(self, work: Callable[[Db], T]) -> T:
-        """Run `work`, which only reads."""
 
     @abstractmethod
     def _make_key(self) -> None:
@@ -390,62 +369,6 @@ class Store(ABC):
                 request_id=request_id,
             )
         )
-
-    # --- unknown rows ---
-
-    async def unknown_rows(self, campaign: CampaignRecord) -> list[UnknownRow]:
-        return await self._read(
-            lambda db: unresolved.rows(db, [r.input_id for r in planning.inputs(db, campaign.campaign_id)])
-        )
-
-    async def note_unknown(self, notes: Sequence[tuple[int, str]]) -> None:
-        await self._do(lambda db: unresolved.note(db, notes))
-
-    async def sent_executions(self, sids: Collection[str], *, after: int) -> dict[str, SentExecution]:
-        return await self._read(lambda db: unresolved.sent_executions(db, sids, after))
-
-    async def last_created(self, campaign: CampaignRecord, *, after: int) -> LastCreated | None:
-        return await self._read(lambda db: unresolved.last_created(db, campaign, after))
-
-    # --- what Studio shows of others ---
-
-    async def last_look(self, campaign: CampaignRecord) -> Look | None:
-        return await self._read(lambda db: witnessed.last_look(db, campaign))
-
-    async def keep_look(self, run: Run, look: Look, executions: Sequence[ForeignExecution]) -> None:
-        def work(db: Db) -> None:
-            attempts.check_lease(db, run)
-            witnessed.keep_look(db, run, look, executions)
-
-        await self._do_for(run.campaign.account.account_id, work, fenced=True)
-
-    async def foreign_executions(self, campaign: CampaignRecord, *, since_ms: int) -> list[ForeignExecution]:
-        return await self._read(
-            lambda db: witnessed.of_planned(db, campaign, attempts.inputs_planned(db, campaign), since_ms)
-        )
-
-    async def risk_rows(self, campaign: CampaignRecord, *, count_only: bool = False) -> int:
-        def work(db: Db) -> int:
-            input_ids = [record.input_id for record in planning.inputs(db, campaign.campaign_id)]
-            return unresolved.count_risks(db, input_ids) if count_only else unresolved.risk(db, campaign, input_ids)
-
-        return await (self._read(work) if count_only else self._do_for(campaign.account.account_id, work))
-
-    async def resolve_rows(self, run: Run, ends: Sequence[AttemptEnd]) -> None:
-        def work(db: Db) -> None:
-            attempts.check_lease(db, run)
-            attempts.end(db, ends, RowState.unknown)
-            unresolved.keep_absence(db, ends)
-
-        def carefully(db: Db) -> None:
-            attempts.check_lease(db, run)
-            attempts.end_one_by_one(db, ends, (RowState.unknown,))
-            unresolved.keep_absence(db, ends)
-
-        try:
-            await self._do_for(run.campaign.account.account_id, work, fenced=True, few=True)
-        except attempts.RowsMoved:
-            await self._do_for(run.campaign.account.account_id, carefully, fenced=True, few=True)
 
     # --- afterwards ---
 

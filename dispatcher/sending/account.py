@@ -29,7 +29,7 @@ from dispatcher.sending.borrowers import Borrower, Borrowers
 from dispatcher.sending.breaker import Breaker
 from dispatcher.sending.departures import Departures, open_departures
 from dispatcher.sending.gate import ReadGate
-from dispatcher.sending.limiter import Limiter, Past
+from dispatcher.sending.limiter import CLAIM_S, SHARED_CLAIM_S, Limiter, Past
 from dispatcher.settings import Settings
 
 
@@ -213,6 +213,7 @@ class OpenAccount:
             ),
             arrivals=True,
             departures=departures,
+            claim_s=SHARED_CLAIM_S if ledger.is_shared else CLAIM_S,
             bus=self._bus,
         )
 

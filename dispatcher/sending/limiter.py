@@ -35,6 +35,10 @@ CATCH_UP_SHARE = 0.4
 SHORT_S = 1.0
 #: A new bucket for a new rate only where it differs by this share: it starts without a burst.
 RATE_STEP_SHARE = 0.05
+#: How many seconds' worth of rows to claim at a time: few, so that a crash leaves few unknown. A claim in a ledger on a
+#: server costs more than the rows of a slow account's do, and that account waits for it.
+CLAIM_S = 0.25
+SHARED_CLAIM_S = 1.0
 #: The most rows claimed at a time.
 CLAIM_MAX = 200
 CEILING_REASON = "after 429s less than the limit is taken: others seem to use the account, too"
@@ -74,11 +78,13 @@ class Limiter:
         past: Past | None = None,
         arrivals: bool = False,
         departures: Departures | None = None,
+        claim_s: float = CLAIM_S,
         bus: EventBus | None = None,
     ) -> None:
         """`past`: what was sent before, by a run that has ended, say.
 
         `arrivals`: whether these count, too. `departures`: where what leaves is kept for the next run.
+        `claim_s`: how many seconds' worth of rows to claim at a time.
         `bus`: who hears that the window is full, or what a ceiling leaves of it.
         """
         past = past or Past()
@@ -89,6 +95,7 @@ class Limiter:
         self.full_rate_per_s = self.cap / window_s
         self.rate_per_s = self.full_rate_per_s
         self._ceiling = Ceiling(self.cap, window_s)
+        self._claim_s = claim_s
         self._spike = pace == "spike"
         self._window = WindowLog(window_s * (1 + SPIKE_MARGIN_SHARE) if self._spike else window_s)
         #: What was really sent, by the window of the limit.
@@ -130,8 +137,8 @@ class Limiter:
 
     @property
     def claim_size(self) -> int:
-        """How many rows to claim at a time: a quarter of a second's worth, so that a crash leaves few unknown."""
-        share = self.rate_per_s * self.window_s if self._spike else self.rate_per_s / 4
+        """How many rows to claim at a time."""
+        share = self.rate_per_s * (self.window_s if self._spike else self._claim_s)
         return max(1, min(int(share), CLAIM_MAX))
 
     @property

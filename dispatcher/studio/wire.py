@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
 #: and of a create's, which is about 1 KB, and of which as many may be read at once as there are requests in flight.
 CREATED_MAX_BYTES = 1024 * 1024
+_TOO_LONG = "the answer took too long"
 #: Whether the system gives up a connection on which nothing is acknowledged any more (RFC 5482; Linux has it).
 HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")
 #: A socket that is closed while it has something to deliver drops it, and tells the other side so (RST).
@@ -151,7 +152,10 @@ class Deadlines:
             self._timer = self._loop.call_at(sent_at_s + self._answer_s, self._sweep)
 
     def body(self, protocol: ResponseHandler, body: StreamReader) -> None:
-        """It has begun to answer, and waits for the rest of it."""
+        """It has begun to answer, and waits for the rest of it. Raises: SocketTimeoutError: its time is over."""
+        if protocol not in self._waiting:
+            # Whoever stood still finds the end of the time and the beginning of the answer at once.
+            raise aiohttp.SocketTimeoutError(_TOO_LONG)
         self._waiting[protocol] = (self._waiting[protocol][0], body)
 
     def end(self, protocol: ResponseHandler) -> None:
@@ -173,7 +177,7 @@ class Deadlines:
                 self._timer = self._loop.call_at(due_s, self._sweep)
                 return
             del self._waiting[protocol]
-            error = aiohttp.SocketTimeoutError("the answer took too long")
+            error = aiohttp.SocketTimeoutError(_TOO_LONG)
             protocol.set_exception(error)
             if body is not None:
                 body.set_exception(error)

@@ -65,7 +65,6 @@ class Server:
         """A link that lets one person in, once. For a page of this machine's alone."""
         return sign_in_link(self.address.url, await self.site.store.links.make(now_ms=now_ms()))
 
-
     async def until(self, stop: asyncio.Event) -> None:
         """Serve until that is set. Raises: LedgerError: nothing can be done with the ledger any more."""
         gone, told = asyncio.ensure_future(self.site.supervisor.gone()), asyncio.ensure_future(stop.wait())

@@ -1,10 +1,10 @@
-"""What the ledger on a server costs: planning, and a row's begin and end, in core-seconds of this process and PostgreSQL's.
+"""What the ledger on a server costs: planning, and a row's begin and end, in CPU of this process and PostgreSQL.
 
     python -m tests.bench.cluster_speed                          lots of 200 and of 25
     python -m tests.bench.cluster_speed --lots 5 20 250 --seconds 4
     python -m tests.bench.cluster_speed --accounts 50 --lots 20  so many accounts of one process, in turn
 
-A PostgreSQL of its own on this machine, its files on the disk that holds the temporary files, fsync on. The last line is
+A PostgreSQL of its own on this machine, its files on the disk that has the temporary files, fsync on. The last line is
 JSON.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher.ledger.postgres.ledger import PostgresLedger
-from dispatcher.ledger.records import Account, CampaignRecord, NewInput, Run, RunTotals
+from dispatcher.ledger.records import CampaignRecord, NewInput, Run, RunTotals
 from dispatcher.model import dispatch_id
 from tests.bench.ledger_speed import BATCH_ROWS, HEADER, _batch, _created
 from tests.support.postgres import PrivateServer
@@ -74,7 +74,7 @@ async def _measure(
         await lease.__aenter__()
     for campaign in campaigns:
         runs.append(await ledger.start_run(campaign, window_limit=200, now_ms=1))
-    for lot in (*lots, *lots * rounds):
+    for lot in list(lots) * (1 + rounds):
         measured = await _send(ledger, runs, lot, seconds, postgres.pid)
         # The first of each: statements are prepared, pages are in memory.
         figures["lots"][lot].append(measured)

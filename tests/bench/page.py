@@ -24,6 +24,7 @@ TITLES = {
     "web": "The page",
     "growth": "Growth",
     "start": "Start",
+    "cluster": "Many machines, one ledger on PostgreSQL",
 }
 
 

@@ -336,6 +336,46 @@ def web(quick: bool) -> list[Line]:
     ]
 
 
+def cluster(quick: bool) -> list[Line]:
+    """A PostgreSQL on this machine, its files on disk, fsync on; see cluster_speed.py and cluster_trials.py."""
+    words = ("--rows", "150000", "--rounds", "1") if quick else ("--rows", "400000", "--rounds", "3")
+    ledger: dict[str, Any] = _figures("cluster_speed", "--seconds", "2", *words)
+    lines = [at_least("planning, rows/s", statistics.median(_each(ledger["planning"], "rows_per_s")), 30_000, digits=0)]
+    for lot, goal in (("200", 8_000), ("25", 3_500)):
+        found = ledger["lots"][lot]
+        rate, wall = (statistics.median(_each(found, name)) for name in ("rows_per_core_s", "rows_per_s"))
+        lines.append(at_least(f"begin and end, rows per core-second, lots of {lot}", rate, goal, digits=0))
+        lines.append(Line(f"the same by wall-clock, one after the other, lots of {lot}", "", f"{wall:,.0f} rows/s"))
+    seconds = 20 if quick else 60
+    one = _figures("cluster_trials", "rate", "--per-second", 1000, "--seconds", seconds)
+    lines.append(at_least("share of 1,000/s, one account", one["share_median"], 0.95, digits=3))
+    lines.append(Line("cores for that: workers, PostgreSQL", "", _cores(one)))
+    many = _figures("cluster_trials", "rate", "--accounts", 20, "--per-second", 20, "--seconds", seconds)
+    lines.append(at_least("share of 20/s, twenty accounts, median", many["share_median"], 0.98, digits=3))
+    lines.append(Line("the same, the least of them", "", f"{many['share_least']:.3f}"))
+    lines.append(Line("cores for that: workers, PostgreSQL", "", _cores(many)))
+    worst = max(one["worst_window"] / 10_000, many["worst_window"] / 200)
+    lines.append(at_most("worst window, of the limit", worst, 1, digits=3))
+    failover = _figures("cluster_trials", "failover", "--kills", 4 if quick else 12)
+    lines.append(at_most("sending again after kill -9 of the worker, median", failover["median_s"], 12, " s", 1))
+    lines.append(at_most("sending again after kill -9 of the worker, worst", failover["worst_s"], 12, " s", 1))
+    for accounts in (20, 200):
+        idle = _figures("cluster_trials", "idle", "--accounts", accounts, "--seconds", seconds)
+        per_worker = idle["cpu_percent_a_worker"]
+        lines.append(at_most(f"CPU of an idle worker, {accounts} accounts", per_worker, 1, " %"))
+        what = f"connections of a worker, {accounts} accounts"
+        lines.append(at_most(what, idle["connections_a_worker"], 4, digits=1))
+    return lines
+
+
+def _each(found: Sequence[dict[str, float]], name: str) -> list[float]:
+    return [one[name] for one in found]
+
+
+def _cores(figures: dict[str, float]) -> str:
+    return f"{figures['workers_cores']:.2f}, {figures['postgres_cores']:.2f}"
+
+
 def _rules_speed(what: str, rows: int) -> dict[str, float]:
     command = [PY, "-m", "tests.bench.rules_speed", what, "--rows", str(rows)]
     text = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, text=True, check=True).stdout
@@ -343,7 +383,7 @@ def _rules_speed(what: str, rows: int) -> dict[str, float]:
     return found
 
 
-SECTIONS = ("send", "memory", "latency", "rate", "intake", "rules", "web", "growth", "start")
+SECTIONS = ("send", "memory", "latency", "rate", "intake", "rules", "web", "growth", "start", "cluster")
 _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "send": send,
     "memory": memory,
@@ -354,6 +394,7 @@ _SECTIONS: dict[str, Callable[[bool], list[Line]]] = {
     "web": web,
     "growth": growth,
     "start": start,
+    "cluster": cluster,
 }
 
 

@@ -1,15 +1,17 @@
 """The target of the benchmarks: a minimal HTTP server in a process of its own, so that it is never the bottleneck.
 
-    python -m tests.bench.server [--latency-s 0.05] [--limit-per-s 20] [--others-per-s 10]
+    python -m tests.bench.server [--latency-s 0.05] [--limit-per-s 20] [--others-per-s 10] [--accounts]
 
 Prints its port. With a limit it enforces the exact sliding window over 10 s and answers 429 above it; `others` is
-another program that uses up a part of it. GET /stats tells what it saw: requests, 429s, the worst window, arrivals.
+another program that uses up a part of it. `accounts`: it answers each as the account that its credentials name.
+GET /stats tells what it saw: requests, 429s, the worst window, arrivals.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import time
 from collections import deque
@@ -27,6 +29,7 @@ HEAD = (
     b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n"
     b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nTwilio-Request-Id: RQ%032x\r\nTwilio-Concurrent-Requests: 1\r\n\r\n"
 )
+NOBODY = b"AC" + b"0" * 32
 THROTTLED = b'{"code": 20429, "message": "Too Many Requests", "status": 429}'
 
 
@@ -90,9 +93,10 @@ class Counter:
 class Server(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, counter: Counter, latency_s: float) -> None:
+    def __init__(self, counter: Counter, latency_s: float, accounts: bool) -> None:
         self.counter = counter
         self.latency_s = latency_s
+        self.accounts = accounts
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,13 +108,16 @@ class Server(asyncio.Protocol):
         """Answer every whole request in what has come."""
         buffer = self.buffer + data
         while (end := buffer.find(b"\r\n\r\n")) >= 0:
-            head = buffer[:end].lower()
+            given = buffer[:end]
+            head = given.lower()
             at = head.find(b"content-length: ")
             length = int(head[at + 16 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             if len(buffer) < end + 4 + length:
                 break
             buffer = buffer[end + 4 + length :]
             answer = self.answer(head)
+            if self.accounts:
+                answer = answer.replace(NOBODY, _account(given))
             if self.latency_s and not head.startswith(b"get /stats"):
                 asyncio.get_running_loop().call_later(self.latency_s, self.transport.write, answer)
             else:
@@ -132,16 +139,27 @@ class Server(asyncio.Protocol):
         return HEAD % (b"201 Created", len(body), counter.requests) + body
 
 
+def _account(head: bytes) -> bytes:
+    """Whose credentials a request has."""
+    at = head.find(b"Basic ")
+    return NOBODY if at < 0 else base64.b64decode(head[at + 6 :].split(b"\r\n", 1)[0]).split(b":", 1)[0]
+
+
 async def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--limit-per-s", type=float, default=0.0)
     parser.add_argument("--others-per-s", type=float, default=0.0)
+    parser.add_argument("--accounts", action="store_true")
     options = parser.parse_args()
     counter = Counter(options.limit_per_s, options.others_per_s)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Server(counter, options.latency_s), "127.0.0.1", 0, backlog=1024)
+
+    def served() -> Server:
+        return Server(counter, options.latency_s, options.accounts)
+
+    server = await loop.create_server(served, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -43,6 +43,7 @@ from dispatcher import (
     Departures,
     DispatcherError,
     Encoding,
+    Entrusting,
     Event,
     EventBus,
     Execution,
@@ -50,6 +51,7 @@ from dispatcher import (
     ExecutionCounts,
     ExecutionStatus,
     ExitCode,
+    ExtraMissing,
     Facet,
     FileSpread,
     Finding,
@@ -63,6 +65,7 @@ from dispatcher import (
     InputError,
     InputRecord,
     Interrupted,
+    LatestRun,
     Launched,
     LaunchOptions,
     LeaseLost,
@@ -71,6 +74,7 @@ from dispatcher import (
     LedgerFull,
     LedgerGone,
     LedgerKeyLost,
+    LedgerNotMigrated,
     LedgerPlace,
     LedgerTooNew,
     LedgerUnreachable,
@@ -174,6 +178,7 @@ async def send(path: Path) -> int:
         assert_type(result.error, DispatcherError | None)
         status = assert_type(await campaign.status(), CampaignStatus)
         assert_type(dict(status.rows), dict[RowState, int])
+        assert_type(status.run, LatestRun | None)
         assert_type(await campaign.report(path.with_name("spring-report.csv")), int)
         campaign.stop()
         return result.exit_code
@@ -199,6 +204,11 @@ async def rehearse() -> None:
             assert_type(studio, Studio)
 
 
+async def hint(campaign: CampaignRecord) -> None:
+    """Tells workers."""
+    assert_type(campaign.name, str)
+
+
 async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
     """What a page or a program of one's own does, step by step."""
     async with rehearse_campaign("spring", settings, credentials) as rehearsal:
@@ -222,8 +232,11 @@ async def front_end(settings: Settings, credentials: Credentials) -> ExitCode:
         ahead = assert_type(outlook(await campaign.status(), settings), Outlook)
         assert_type(ahead.most, int)
         asked: list[Outlook] = []
-        launched = await launch(campaign, LaunchOptions(report=Path("r.csv"), limit=5), confirm=asked.append)
+        options = LaunchOptions(report=Path("r.csv"), limit=5)
+        launched = await launch(campaign, options, confirm=asked.append)
         assert_type(launched, Launched)
+        workers = Entrusting(hint=hint, tell=lambda text, fix: None, until_done=True)
+        assert_type(await launch(campaign, options, confirm=asked.append, entrusting=workers), Launched)
         assert_type(campaign.stop(StoppedEarly("enough")), bool)
         if await facets(campaign):
             assert_type(await plan_again(campaign, RetryChoice(busy=True)), int)
@@ -386,7 +399,9 @@ ERRORS: tuple[type[DispatcherError], ...] = (
     LedgerCorrupt,
     LedgerKeyLost,
     LedgerTooNew,
+    LedgerNotMigrated,
     LeaseLost,
+    ExtraMissing,
     ReportError,
     Interrupted,
 )

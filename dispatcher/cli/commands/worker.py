@@ -14,10 +14,10 @@ EPILOG = options.examples(
 
 @options.reads_settings("account.base_url", sends=True)
 def worker(asked: options.Asked) -> int:
-    """Send what was ordered with a ledger that many machines share (`[state] url`).
+    """Send what was ordered with a ledger that many machines share (`\\[state] url`).
 
-    It sends for the accounts whose credentials it has: the environment's, and those of `[cluster] credentials_dir`. One
-    machine at a time sends for an account; where it stops or dies, another one goes on within seconds.
+    It sends for the accounts whose credentials it has: the environment's, and those of `\\[cluster] credentials_dir`.
+    One machine at a time sends for an account; where it stops or dies, another one goes on within seconds.
     """
     import asyncio
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dispatcher.errors import LedgerError, LedgerGone
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.frozen import reader
 from dispatcher.ledger.postgres.connection import (
     CLOCK_STEP_MAX_S,
     align_clock,
@@ -20,8 +21,9 @@ from dispatcher.ledger.postgres.connection import (
     opened,
 )
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
+from dispatcher.ledger.postgres.failures import mapped
 from dispatcher.ledger.postgres.lease import Leases
-from dispatcher.ledger.postgres.reader import reader
+from dispatcher.ledger.postgres.reader import frozen
 from dispatcher.ledger.postgres.writer import Writer
 from dispatcher.ledger.records import Account, EarlierRows, PlanCounts
 from dispatcher.ledger.snapshot import LedgerSnapshot, Snapshot
@@ -116,7 +118,7 @@ class PostgresLedger(Store):
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[LedgerSnapshot]:
-        async with reader(self._url) as opened_reader:
+        async with reader(frozen(self._url), mapped) as opened_reader:
             yield Snapshot(opened_reader.read)
 
     async def finish_input(
@@ -148,9 +150,7 @@ class PostgresLedger(Store):
     async def _do(self, work: Callable[[Db], T]) -> T:
         return await self._writer.do(work)
 
-    async def _do_for(
-        self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False
-    ) -> T:
+    async def _do_for(self, account_id: int, work: Callable[[Db], T], *, fenced: bool = False, few: bool = False) -> T:
         leases = self._leases
 
         def alone(db: Db) -> T:

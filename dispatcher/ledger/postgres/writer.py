@@ -1,4 +1,4 @@
-"""The one thread that works on the connection: what is asked for meanwhile is committed together (group commit).
+"""PostgreSQL's part of the group commit.
 
 It connects again before a transaction, never inside one: what a lost connection has not committed is not there, and of
 what it was just committing nobody knows.
@@ -6,29 +6,19 @@ what it was just committing nobody knows.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import queue
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from psycopg.errors import Diagnostic
 
 from dispatcher.errors import LedgerError, LedgerUnreachable
-from dispatcher.ledger.db import Db
+from dispatcher.ledger.group_commit import GroupCommit, Operation
 from dispatcher.ledger.postgres.db import Connection, PostgresDb
 from dispatcher.ledger.postgres.failures import RESUME, is_clash, is_locked, is_lost, mapped
 from dispatcher.remedies import Advice, InTurn
 
-T = TypeVar("T")
-
-#: The most operations in one transaction.
-GROUP_MAX = 64
 #: Transactions that were in each other's way are tried so often.
 CLASHES_MAX = 8
 #: An account that another process writes to is waited for so long, a moment at a time (`connection.LOCK_MS`): between
@@ -36,19 +26,8 @@ CLASHES_MAX = 8
 LOCKED_MAX_S = 20.0
 
 
-@dataclass(slots=True)
-class _Operation(Generic[T]):
-    work: Callable[[Db], T]
-    writes: bool
-    account_id: int
-    future: Future[T]
-    asked_s: float
-    #: Its account was another's: it is tried by itself, after all that came meanwhile.
-    was_locked: bool = False
-
-
-class Writer:
-    """Runs operations on one connection. Operations waiting at the same moment share one commit.
+class Writer(GroupCommit):
+    """Runs operations on one connection: see `GroupCommit`.
 
     Those of an account in the order in which they came; accounts are locked in the order of their numbers, so that no
     two processes wait for each other.
@@ -58,96 +37,33 @@ class Writer:
         """`reconnect`: called on the thread. Raises: LedgerError."""
         self._connection: Connection | None = connection
         self._reconnect = reconnect
-        self._pid = os.getpid()
-        self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
-        #: Nothing may be put behind the end of the queue: it would wait for ever.
-        self._closing = threading.Lock()
-        self._closed = False
         #: Since when the server has not answered, by `time.monotonic`; None: nothing is asked of it.
         self.busy_since_s: float | None = None
-        self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    async def do(self, work: Callable[[Db], T], *, account_id: int = 0) -> T:
-        """Run `work` in a transaction; when this returns, the server has it on disk.
+    def _run(self, group: list[Operation[Any]]) -> None:
+        self.busy_since_s = time.monotonic()
+        # Stable: an account's own stay in their order.
+        group.sort(key=lambda one: one.account_id)
+        again = [one for one in group if one.was_locked]
+        if together := [one for one in group if not one.was_locked]:
+            self._work(together)
+        for one in again:
+            self._work([one])
+        self.busy_since_s = None
 
-        A caller that is cancelled does not undo the work. Raises: LedgerError and what `work` raises of ours;
-        LedgerUnreachable also where it is not known whether it was committed.
-        """
-        return await self._put(work, writes=True, account_id=account_id)
+    def _end(self) -> None:
+        self._drop()
 
-    async def read(self, work: Callable[[Db], T]) -> T:
-        """Run `work`, which only reads. Raises: as `do`."""
-        return await self._put(work, writes=False, account_id=0)
-
-    async def _put(self, work: Callable[[Db], T], *, writes: bool, account_id: int) -> T:
-        outer = asyncio.shield(asyncio.wrap_future(self._queued(work, writes=writes, account_id=account_id)))
-        # Whoever is cancelled in the moment in which it fails never asks why: that is no bug to be told of.
-        outer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await outer
-
-    def _queued(self, work: Callable[[Db], T], *, writes: bool, account_id: int) -> Future[T]:
-        future: Future[T] = Future()
-        # From here on it cannot be cancelled: what is queued is done.
-        future.set_running_or_notify_cancel()
-        with self._closing:
-            if self._closed or self._pid != os.getpid():
-                raise LedgerError("the ledger is closed")
-            self._queue.put(_Operation(work, writes, account_id, future, time.monotonic()))
-        return future
-
-    def close(self) -> None:
-        """Finish what is queued, then close the connection. Blocking; safe to call twice."""
-        if self._pid != os.getpid():
-            return
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-        self._thread.join()
-
-    def _loop(self) -> None:
-        try:
-            last = False
-            while not last:
-                operation = self._queue.get()
-                group: list[_Operation[Any]] = []
-                while operation is not None:
-                    group.append(operation)
-                    if len(group) == GROUP_MAX:
-                        break
-                    try:
-                        operation = self._queue.get_nowait()
-                    except queue.Empty:
-                        break
-                last = operation is None
-                if group:
-                    self.busy_since_s = time.monotonic()
-                    # Stable: an account's own stay in their order.
-                    group.sort(key=lambda one: one.account_id)
-                    again = [one for one in group if one.was_locked]
-                    if together := [one for one in group if not one.was_locked]:
-                        self._run(together)
-                    for one in again:
-                        self._run([one])
-                    again.clear()
-                    together.clear()
-                    self.busy_since_s = None
-                    group.clear()
-                # A result must not stay in memory until the next operation comes.
-                operation = None
-        finally:
-            self._drop()
-
-    def _run(self, group: list[_Operation[Any]]) -> None:
+    def _work(self, group: list[Operation[Any]]) -> None:
         try:
             results = self._tried(group)
         except BaseException as error:
             if len(group) > 1 and not isinstance(error, LedgerUnreachable):
                 for operation in group:
-                    self._run([operation])
+                    self._work([operation])
                 return
-            if is_locked(error) and self._put_back(group[0]):
+            if is_locked(error) and self._is_young(group[0]) and self._put_back(group[0]):
                 return
             failure = mapped(error)
             for operation in group:
@@ -156,16 +72,11 @@ class Writer:
         for operation, result in zip(group, results, strict=True):
             operation.future.set_result(result)
 
-    def _put_back(self, operation: _Operation[Any]) -> bool:
-        """Have it done after what waits, if its time is not over; whether that is so."""
-        with self._closing:
-            if self._closed or time.monotonic() - operation.asked_s > LOCKED_MAX_S:
-                return False
-            operation.was_locked = True
-            self._queue.put(operation)
-            return True
+    @staticmethod
+    def _is_young(operation: Operation[Any]) -> bool:
+        return time.monotonic() - operation.asked_s <= LOCKED_MAX_S
 
-    def _tried(self, group: list[_Operation[Any]]) -> list[Any]:
+    def _tried(self, group: list[Operation[Any]]) -> list[Any]:
         """The results. What was certainly not committed is tried again."""
         clashes, was_lost = 0, False
         while True:
@@ -182,7 +93,7 @@ class Writer:
                 else:
                     raise
 
-    def _transaction(self, group: list[_Operation[Any]]) -> list[Any]:
+    def _transaction(self, group: list[Operation[Any]]) -> list[Any]:
         if self._connection is None or self._connection.closed or self._connection.broken:
             self._drop()
             self._connection = self._reconnect()

@@ -15,6 +15,7 @@ from dispatcher.clock import now_ms
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.contacted import RUN_SLACK_MS
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.frozen import reader
 from dispatcher.ledger.notices import Announce
 from dispatcher.ledger.records import (
     Account,
@@ -24,10 +25,11 @@ from dispatcher.ledger.records import (
 from dispatcher.ledger.snapshot import LedgerSnapshot, Snapshot
 from dispatcher.ledger.sqlite import lease
 from dispatcher.ledger.sqlite.connection import connect, ledger_path
+from dispatcher.ledger.sqlite.failures import mapped
 from dispatcher.ledger.sqlite.holder import holder
 from dispatcher.ledger.sqlite.key import make_key
 from dispatcher.ledger.sqlite.presence import Presence
-from dispatcher.ledger.sqlite.reader import reader
+from dispatcher.ledger.sqlite.reader import frozen
 from dispatcher.ledger.sqlite.rehearsal import Elsewhere, rehearse, reopen
 from dispatcher.ledger.sqlite.writer import Writer
 from dispatcher.ledger.store import Store
@@ -124,7 +126,7 @@ class SqliteLedger(_SqliteStore):
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[LedgerSnapshot]:
-        async with reader(self.path) as opened:
+        async with reader(frozen(self.path), mapped) as opened:
             yield Snapshot(opened.read)
 
 

@@ -1,22 +1,16 @@
-"""A second connection that only reads, on a thread of its own: what it sees stays as it was when it was opened."""
+"""The ledger's file as it is now, however long it is read."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
-from dispatcher.ledger.db import Db
 from dispatcher.ledger.sqlite.connection import connect_readonly
 from dispatcher.ledger.sqlite.db import SqliteDb
 from dispatcher.ledger.sqlite.failures import mapped
 from dispatcher.ledger.sqlite.queries import queries
-
-T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -30,39 +24,3 @@ def frozen(path: Path) -> Iterator[SqliteDb]:
             yield SqliteDb(connection)
     except sqlite3.Error as error:
         raise mapped(error) from error
-
-
-class Reader:
-    """Runs functions of a frozen ledger, in order. Made by `reader`."""
-
-    def __init__(self, thread: ThreadPoolExecutor, db: Db) -> None:
-        self._thread = thread
-        self._db = db
-
-    async def read(self, work: Callable[[Db], T]) -> T:
-        """Run `work`. Raises: LedgerError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
-
-    def _run(self, work: Callable[[Db], T]) -> T:
-        try:
-            return work(self._db)
-        except sqlite3.Error as error:
-            failure = mapped(error)
-            raise failure from error
-
-
-@contextlib.asynccontextmanager
-async def reader(path: Path) -> AsyncIterator[Reader]:
-    """Open the file for reading, as it is now. Raises: LedgerError."""
-    loop = asyncio.get_running_loop()
-    # Not the loop's own threads, which are few: the names of hosts are looked up there.
-    thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
-    opened = contextlib.ExitStack()
-    try:
-        db = await loop.run_in_executor(thread, opened.enter_context, frozen(path))
-        yield Reader(thread, db)
-    finally:
-        # After what is still being read, if whoever wanted it has left; the connection is its thread's.
-        closing = thread.submit(opened.close)
-        thread.shutdown(wait=False)
-        await asyncio.shield(asyncio.wrap_future(closing))

@@ -70,7 +70,7 @@ class Buttons(Desk):
             await self.store.drafts.change(launched.draft_id, launched.version, stage=Stage.checked)
             raise NameTaken(found=draft.name)
         self._drafts[view.record.campaign_id] = draft.draft_id
-        self._look_soon(view)
+        self._look_soon(view, is_ordered=False)
         return launched
 
     async def _check_free(self, draft: Draft, view: CampaignView, seen: Wish) -> None:
@@ -210,7 +210,7 @@ class Buttons(Desk):
         corrected = await self._first(changed, draft)
         if self.is_cluster:
             # It is ordered once it is planned.
-            self._look_soon(view)
+            self._look_soon(view, is_ordered=False)
         else:
             await self._have_sent(view)
         return corrected
@@ -222,7 +222,8 @@ class Buttons(Desk):
             await self._order(view, self._now_ms())
         self._look_soon(view)
 
-    def _look_soon(self, view: CampaignView) -> None:
+    def _look_soon(self, view: CampaignView, *, is_ordered: bool = True) -> None:
+        """`is_ordered`: on a cluster workers have all that they need; otherwise the line gives it to them."""
         self.line(view.record.account.account_id).wake()
-        if self.is_cluster:
+        if self.is_cluster and is_ordered:
             self._begin(self.hint(view.record))

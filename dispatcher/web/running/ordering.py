@@ -16,7 +16,7 @@ from dispatcher.campaign import Campaign, open_campaign
 from dispatcher.campaign.flow_check import stop_unless_flow_fits
 from dispatcher.campaign.outlook import outlook, refuse_too_many
 from dispatcher.campaign.turns import Came, Outcome, ended_by
-from dispatcher.errors import DispatcherError, LedgerError, LedgerGone, LedgerUnreachable, StudioUnavailable
+from dispatcher.errors import DispatcherError, LedgerError, LedgerGone, LedgerUnreachable
 from dispatcher.model import PausedBy, RowState
 from dispatcher.web.running.turn import Turn, planned
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: Nothing that a person has to look at.
-_AWAY = (LedgerUnreachable, LedgerGone, StudioUnavailable)
+_AWAY = (LedgerUnreachable, LedgerGone)
 
 
 class OrderTurn(Turn):

@@ -240,11 +240,18 @@ class Supervisor(Works):
         """How many turns were taken since this server began; one that was put off by another program counts, too."""
         return sum(line.turns for line in self._lines.values())
 
-    async def queue(self) -> list[Queued]:
-        """All accounts' queues, each in its order; what is paused, scheduled or waits for its time is in none."""
+    async def queue(self, of: Account | None = None) -> list[Queued]:
+        """All accounts' queues, or one's, each in its order.
+
+        What is paused, scheduled or waits for its time is in none.
+        """
         found: list[Queued] = []
         places: Counter[int] = Counter()
-        entries = [one for one in ready(await self.entries(), self._now_ms()) if one.campaign_id not in self._unwritten]
+        entries = [
+            one
+            for one in ready(await self.entries(), self._now_ms())
+            if one.campaign_id not in self._unwritten and of in (None, one.order.campaign.account)
+        ]
         sent = {one.campaign_id for one in entries if await self._is_sent(one)}
         # What is sent comes first, whoever was ordered before it and went on just now.
         for entry in sorted(entries, key=lambda one: one.campaign_id not in sent):
@@ -278,7 +285,10 @@ class Supervisor(Works):
         except CampaignNotFound:
             status = None
         held = self._unwritten.get(status.campaign.campaign_id) if status is not None else None
-        queued = next((one for one in await self.queue() if one.draft_id == draft.draft_id), None)
+        queued = None
+        if status is None or (status.due_ms is not None and status.paused is None and not status.running):
+            account = status.campaign.account if status is not None else None
+            queued = next((one for one in await self.queue(account) if one.draft_id == draft.draft_id), None)
         shown = page_state(
             draft,
             status,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -77,7 +78,7 @@ class Machine:
             if line.startswith("Traceback"):
                 inside = True
             elif inside and line and not line.startswith(" "):
-                found.append(line[:160])
+                found.append(re.sub(r"\d+", "N", line[:160]))
                 inside = False
         return found
 

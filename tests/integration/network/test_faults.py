@@ -22,7 +22,7 @@ import pytest
 from dispatcher.model import Outcome
 from dispatcher.studio import client, wire
 from dispatcher.studio.client import Studio
-from dispatcher.studio.outcomes import Answer, Verdict, classify
+from dispatcher.studio.outcomes import Answer, Failure, Verdict, classify
 from tests.integration.network.servers import (
     CREATED,
     CREDENTIALS,
@@ -748,3 +748,18 @@ async def test_a_header_that_is_no_text() -> None:
     assert verdict.outcome is Outcome.created
     # It goes into the ledger, which takes only text that can be encoded.
     assert answer.request_id is None or answer.request_id.encode()
+
+
+async def test_an_answer_that_begins_while_its_time_runs_out() -> None:
+    """A process that stood still finds the beginning and the end of the time at once: nothing is known of the row."""
+
+    async def handler(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.answer(http(201, CREATED[:10], length=len(CREATED)))
+        # Everything stands still, this client too.
+        time.sleep(0.5)  # noqa: ASYNC251 - that is what is tested
+        await asyncio.sleep(60)
+
+    async with serve(handler) as server, Studio(CREDENTIALS, base_url=server.url, connect_s=5, answer_s=0.3) as client:
+        answer = await client.create(FLOW_SID, b"To=%2B15550000001&From=%2B15550001111")
+    assert answer.failure is Failure.timeout

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from dispatcher.settings import WebSettings
+from dispatcher.settings import Settings, WebSettings
 from dispatcher.web.access import NEEDS, Action, may
 from dispatcher.web.store import Role
 
@@ -26,12 +26,13 @@ LINES: tuple[tuple[Action, ...], ...] = (
 
 
 def test_each_setting_that_is_named_is_one() -> None:
-    """Every name after `[web]`, in sentences and in the example, is a setting; the example can be loaded."""
+    """Every name after `[web]`, in sentences and in the examples, is a setting; the examples can be loaded."""
     named = set(re.findall(r"`\[web\] (\w+)", TEXT))
-    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    team, cluster = (tomllib.loads(example) for example in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL))
     assert len(named) >= 3
     assert named <= set(WebSettings.model_fields)
-    WebSettings.model_validate(tomllib.loads(example)["web"])
+    WebSettings.model_validate(team["web"])
+    assert Settings.model_validate(cluster).is_cluster
 
 
 def test_what_is_kept_is_as_the_defaults_are() -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from dispatcher.errors import LeaseLost, LedgerError, LedgerUnreachable
 from dispatcher.ledger.db import Db
+from dispatcher.ledger.group_commit import GROUP_MAX
 from dispatcher.ledger.sqlite.db import SqliteDb
-from dispatcher.ledger.sqlite.writer import GROUP_MAX, Writer
+from dispatcher.ledger.sqlite.writer import Writer
 
 Work = Callable[[Db], object]
 
