@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dispatcher import errors
 from dispatcher.errors import DispatcherError
 from dispatcher.reporting.wording import REASONS
 from dispatcher.studio.advice import CODES
@@ -17,7 +18,7 @@ from dispatcher.studio.advice import CODES
 PATH = Path(__file__).with_name("errors.md")
 INTRODUCTION = """# Errors, by code
 
-Written by `python -m docs.errors` from `dispatcher/errors.py`, `dispatcher/reporting/wording.py` and
+Written by `python -m docs.errors` from `dispatcher/errors/`, `dispatcher/reporting/wording.py` and
 `dispatcher/studio/advice.py`.
 
 Whatever ends a command is told with a code that scripts can rely on; sentences may change.
@@ -47,9 +48,9 @@ def kinds(root: type[DispatcherError] = DispatcherError) -> list[type[Dispatcher
 
 
 def _children(kind: type[DispatcherError]) -> list[type[DispatcherError]]:
-    # In the order of the file, whatever was imported first; a class elsewhere is of its parent's code.
-    ours = [child for child in kind.__subclasses__() if child.__module__ == DispatcherError.__module__]
-    return sorted(ours, key=lambda child: inspect.getsourcelines(child)[1])
+    # In the order of the files, whatever was imported first; a class elsewhere is of its parent's code.
+    ours = [child for child in kind.__subclasses__() if child.__module__.startswith(errors.__name__)]
+    return sorted(ours, key=lambda child: (child.__module__, inspect.getsourcelines(child)[1]))
 
 
 def _tree(kind: type[DispatcherError], before: str = "", branch: str = "", last: bool = True) -> Iterator[str]:

@@ -122,4 +122,6 @@ def test_every_error_is_public() -> None:
     kinds = [DispatcherError]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    assert {kind.__name__ for kind in kinds if kind.__module__ == "dispatcher.errors"} <= set(dispatcher.__all__)
+    assert {kind.__name__ for kind in kinds if kind.__module__.startswith("dispatcher.errors")} <= set(
+        dispatcher.__all__
+    )

@@ -119,10 +119,10 @@ def test_the_page_of_errors_is_what_the_tree_says() -> None:
 def test_every_code_has_its_cause_and_its_fix() -> None:
     """No error is without a section of its own, and no two share a code that a script would look for."""
     text = errors.PATH.read_text("utf-8")
-    tree = ast.parse((ROOT / "dispatcher" / "errors.py").read_text("utf-8"))
-    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "dispatcher" / "errors").glob("*.py")]
+    names = {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
     kinds = errors.kinds()
-    assert [kind.__name__ for kind in kinds] == names
+    assert {kind.__name__ for kind in kinds} == names
     assert len({kind.code for kind in kinds}) == len(kinds)
     for kind in kinds:
         _, _, section = text.partition(f"\n## {kind.code}\n")

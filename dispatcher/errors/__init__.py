@@ -3,37 +3,24 @@
 Each carries what happened (the message), what was found, and how to fix it: a remedy, which each front end words
 (remedies.py). Texts never hold secrets or personal data, nor flags or commands of a front end. Of a class's docstring
 the first line is its usual message; `Cause:` and `Fix:` are for the document: `python -m docs.errors` writes it.
+
+The ledger's are in `ledger.py`, what all have in `base.py`; all are imported from here.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from dispatcher.errors.base import DispatcherError as DispatcherError
+from dispatcher.errors.ledger import LeaseLost as LeaseLost
+from dispatcher.errors.ledger import LedgerCorrupt as LedgerCorrupt
+from dispatcher.errors.ledger import LedgerError as LedgerError
+from dispatcher.errors.ledger import LedgerFull as LedgerFull
+from dispatcher.errors.ledger import LedgerGone as LedgerGone
+from dispatcher.errors.ledger import LedgerKeyLost as LedgerKeyLost
+from dispatcher.errors.ledger import LedgerNotMigrated as LedgerNotMigrated
+from dispatcher.errors.ledger import LedgerTooNew as LedgerTooNew
+from dispatcher.errors.ledger import LedgerUnreachable as LedgerUnreachable
+from dispatcher.errors.ledger import LedgerUnwritable as LedgerUnwritable
 from dispatcher.model import ExitCode as ExitCode
-from dispatcher.remedies import Advice, Remedy
-
-
-class DispatcherError(Exception):
-    """Something went wrong that the program has no better word for.
-
-    Cause: a bug, or a library in a release that does not do what is needed of it. Fix: look at the traceback (debug
-    output), and report it with the log; rows in flight are looked up by the next run.
-    """
-
-    code: ClassVar[str] = "internal"
-    exit_code: ClassVar[ExitCode] = ExitCode.BUG
-
-    def __init__(
-        self, message: str | None = None, *, found: str | None = None, fix: Remedy | str | None = None
-    ) -> None:
-        self.message = message or (self.__doc__ or "").strip().splitlines()[0]
-        self.found = found
-        self.fix: Remedy | None = Advice(fix) if isinstance(fix, str) else fix
-        super().__init__(self.message)
-
-    def __str__(self) -> str:
-        found = f" (found: {self.found})" if self.found else ""
-        return f"{self.message}{found}"
 
 
 class UsageError(DispatcherError):
@@ -333,110 +320,6 @@ class NotNotified(StoppedEarly):
     """
 
     code = "notices"
-
-
-class LedgerError(DispatcherError):
-    """The ledger cannot be used now.
-
-    Cause: the database failed in a way that no other code has a word for. Fix: look at the disk and its folder, then
-    resume.
-    """
-
-    code = "ledger"
-    exit_code = ExitCode.STOPPED
-
-
-class LedgerFull(LedgerError):
-    """The disk is full: the ledger can take no more intents, so nothing more is sent.
-
-    Cause: no space, or a quota. Fix: make room, then resume; what was in flight is looked up first.
-    """
-
-    code = "disk_full"
-
-
-class LedgerGone(LedgerError):
-    """The ledger's file is not where it was opened any more.
-
-    Cause: it was deleted, moved or replaced while a run used it; sending stopped at once. Fix: put it back from a copy
-    before anything is sent: without it nobody knows who was reached.
-    """
-
-    code = "ledger_gone"
-
-
-class LedgerUnreachable(LedgerError):
-    """The ledger cannot be reached now.
-
-    Cause: another program keeps it locked, or its disk failed. Fix: close what has it open, or look at the disk, then
-    resume.
-    """
-
-    code = "ledger_unreachable"
-
-
-class LedgerUnwritable(LedgerError):
-    """The state folder cannot be written.
-
-    Cause: no right to write there, or a file system that is read-only. Fix: give the right, or set `[state] dir` to a
-    folder that you may write.
-    """
-
-    code = "state_unwritable"
-    exit_code = ExitCode.USAGE
-
-
-class LedgerCorrupt(LedgerError):
-    """The ledger file is damaged or no ledger.
-
-    Cause: a failing disk, a copy that was made while it was written, or another program's file. Fix: put a backup in
-    its place; do not start with an empty one, which would not know who was reached.
-    """
-
-    code = "ledger_corrupt"
-    exit_code = ExitCode.USAGE
-
-
-class LedgerTooNew(LedgerError):
-    """The ledger was written by a newer version of this program.
-
-    Cause: two installations with one ledger, or a downgrade. Fix: upgrade this one.
-    """
-
-    code = "ledger_too_new"
-    exit_code = ExitCode.USAGE
-
-
-class LedgerNotMigrated(LedgerError):
-    """The database has no tables of this version.
-
-    Cause: it is new, or this program was upgraded and its tables were not. Fix: `dispatcher ledger migrate`, as the
-    database's owner; older workers end then, and are to be upgraded, too.
-    """
-
-    code = "ledger_not_migrated"
-    exit_code = ExitCode.USAGE
-
-
-class LedgerKeyLost(LedgerError):
-    """The key that tells forgotten people is not there.
-
-    Cause: people were forgotten, and the key's file, which tells them again, was lost or left behind. Fix: put the file
-    back where the error says, from a copy; without it nobody can tell who must not be reached.
-    """
-
-    code = "ledger_key"
-    exit_code = ExitCode.USAGE
-
-
-class LeaseLost(LedgerError):
-    """Another run has taken this account over.
-
-    Cause: this process stood still so long (suspended, swapped out) that its lease ran out. Fix: nothing: the other run
-    goes on with the campaign, and looks up what this one had in flight.
-    """
-
-    code = "lease_lost"
 
 
 class ExtraMissing(DispatcherError):
