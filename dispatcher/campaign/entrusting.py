@@ -146,6 +146,9 @@ class Entrusted:
             for event in course.changes(status, time.monotonic()):
                 self._bus.emit(event)
             found = came(status, now_ms())
+            if found is Came.withdrawn and is_held:
+                # Whoever plans another file into it has not ordered it anew yet.
+                found = Came.going
             self._tell_wait(status, is_held)
             if found is Came.going or (found is Came.waiting and self._entrusting.until_done):
                 believed = None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from dispatcher.campaign.entrusting import Entrusting
 from dispatcher.cli.render.remedies import say_fix
 from dispatcher.cli.render.terminal import say
-from dispatcher.errors import UsageError
-from dispatcher.remedies import Advice, AnyOf, Command, Remedy, Setting
+from dispatcher.errors import DispatcherError, Interrupted, LedgerError, UsageError
+from dispatcher.model import RowState
+from dispatcher.plurals import counted
+from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Remedy, Setting
 
 if TYPE_CHECKING:
     from dispatcher.campaign import Campaign
@@ -41,6 +45,63 @@ def refuse_limit(settings: Settings, limit: int | None) -> None:
         raise UsageError(
             "workers of a cluster send all that waits in a campaign, and no part of it",
             fix=AnyOf(Setting("canary.rows", limit), Advice("put so many rows into a file of their own")),
+        )
+
+
+@contextlib.asynccontextmanager
+async def withheld(campaign: Campaign) -> AsyncIterator[None]:
+    """Plan a file into a campaign: workers may send it already, and nobody has agreed to these rows yet.
+
+    So its order is taken back before they are there, and `launch` orders it anew; whatever ends this process before
+    that, none of them is sent. A file that was refused has changed nothing: then it is as it was.
+    """
+    seen = await campaign.wish() if campaign.settings.is_cluster else None
+    if seen is None or seen.due_ms is None:
+        yield
+        return
+    while not await campaign.order(seen, None):
+        seen = await campaign.wish()
+    try:
+        yield
+    except DispatcherError as error:
+        # Of a transaction that was cut off nobody knows whether its rows are there.
+        if not isinstance(error, Interrupted | LedgerError):
+            while not await campaign.order(await campaign.wish(), seen.due_ms):
+                pass
+        raise
+
+
+@contextlib.asynccontextmanager
+async def agreed(campaign: Campaign) -> AsyncIterator[None]:
+    """From the planning of a file to its order: where that comes to nothing, what workers sent before waits, too."""
+    was_ordered = campaign.settings.is_cluster and (await campaign.wish()).due_ms is not None
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(LedgerError):
+            if was_ordered and (await campaign.wish()).due_ms is None:
+                say("nobody has agreed to these rows, so workers send nothing more of the campaign", "yellow")
+                say_fix(Command("resume", (campaign.name,), does="sends what waits of all its files"))
+        raise
+
+
+async def refuse_again(campaign: Campaign, *, again: bool) -> None:
+    """An order is for all that waits: of people in other files nobody was asked whether they may be reached again.
+
+    Raises: UsageError.
+    """
+    if not (again and campaign.settings.is_cluster):
+        return
+    earlier = (await campaign.status()).earlier_rows.get(RowState.planned, 0)
+    if earlier:
+        name = campaign.name
+        raise UsageError(
+            "--again would hold for rows of earlier files, too: workers send all that waits in a campaign",
+            found=f"{counted(earlier, 'row')} of earlier files of campaign {name!r} still to be sent",
+            fix=AnyOf(
+                InTurn(Command("resume", (name,)), Advice("then run the file again, with --again")),
+                Advice("run the file as a campaign of its own (--campaign NAME)"),
+            ),
         )
 
 

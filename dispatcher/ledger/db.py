@@ -6,7 +6,7 @@ the same names and parameters, and a `Db` that runs them; `sqlite/` is the first
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -56,3 +56,9 @@ class WorkFor(Protocol):
     """As `Work`, alone on an account; `fenced`: only while nobody else holds its lease. Raises: LeaseLost."""
 
     def __call__(self, account_id: int, work: Callable[[Db], T], /, *, fenced: bool = False) -> Awaitable[T]: ...
+
+
+class WorkForAll(Protocol):
+    """As `WorkFor` with `fenced`, on several accounts at once. Raises: LeaseLost."""
+
+    async def __call__(self, account_ids: Collection[int], work: Callable[[Db], T], /) -> T: ...

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dispatcher.clock import now_ms
 from dispatcher.errors import AccountLocked, LedgerKeyLost
 from dispatcher.ledger import erasing, pseudonyms
-from dispatcher.ledger.db import Db, Work
+from dispatcher.ledger.db import Db, Work, WorkForAll
 from dispatcher.ledger.erasing import Progress, Traces
 from dispatcher.ledger.records import CampaignRecord
 from dispatcher.ledger.striking import Person
@@ -57,8 +57,10 @@ class Age:
 class Erasures:
     """See `protocol.Ledger.erasures`. Raises: LedgerError; LedgerKeyLost where people cannot be told any more."""
 
-    def __init__(self, do: Work, read: Work, *, make_key: Callable[[], None], forgotten: Callable[[], None]) -> None:
-        """`do`: a transaction that is on disk when it returns; `read`: one that only reads.
+    def __init__(
+        self, do: WorkForAll, read: Work, *, make_key: Callable[[], None], forgotten: Callable[[], None]
+    ) -> None:
+        """`do`: a transaction alone on these accounts, on disk when it returns; `read`: one that only reads.
 
         `make_key`: the key is there from then on, on disk; `forgotten`: cells that are kept in memory are not true now.
         """
@@ -103,7 +105,7 @@ class Erasures:
             return erasing.forget(db, person, progress, suppress=suppress, actor=actor, now_ms=now_ms())
 
         await self._prepared()
-        traces = await self._do(work)
+        traces = await self._do(held or (), work)
         self._forgotten()
         return traces
 
@@ -119,7 +121,7 @@ class Erasures:
             return erasing.prune(db, campaign, actor=actor, now_ms=now_ms())
 
         await self._prepared()
-        rows = await self._do(work)
+        rows = await self._do(held or (), work)
         self._forgotten()
         return rows
 
@@ -141,7 +143,7 @@ class Erasures:
 
     async def cleaned(self) -> None:
         """The file was written anew: nothing is left of what was forgotten until now."""
-        await self._do(lambda db: db.run("erasures_cleaned", now_ms=now_ms()))
+        await self._do((), lambda db: db.run("erasures_cleaned", now_ms=now_ms()))
 
     async def _prepared(self) -> None:
         # Never a new key where people were forgotten by another: they would be strangers.

@@ -74,9 +74,11 @@ class GroupCommit(ABC):
         return await self._put(work, writes=False, account_id=0)
 
     async def _put(self, work: Callable[[Db], T], *, writes: bool, account_id: int) -> T:
-        outer = asyncio.shield(asyncio.wrap_future(self._queued(work, writes=writes, account_id=account_id)))
-        # Whoever is cancelled in the moment in which it fails never asks why: that is no bug to be told of.
-        outer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        inner = asyncio.wrap_future(self._queued(work, writes=writes, account_id=account_id))
+        outer = asyncio.shield(inner)
+        # Whoever is cancelled before or in the moment in which it fails never asks why: that is no bug to be told of.
+        for future in (inner, outer):
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await outer
 
     def _queued(self, work: Callable[[Db], T], *, writes: bool, account_id: int) -> Future[T]:

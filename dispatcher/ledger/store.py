@@ -66,7 +66,7 @@ class Store(DoubtsStore):
         self.wishes = wishes.Wishes(self._do_for, self._read)
         self.canaries = Canaries(self._do_for, self._read, settled=self._reached.clear)
         self.notices = Notices(self._do, self._read)
-        self.erasures = Erasures(self._do, self._read, make_key=self._make_key, forgotten=self._chunks.clear)
+        self.erasures = Erasures(self._do_for_all, self._read, make_key=self._make_key, forgotten=self._chunks.clear)
 
     @abstractmethod
     def _make_key(self) -> None:
@@ -80,6 +80,10 @@ class Store(DoubtsStore):
     @abstractmethod
     def location(self) -> str:
         """See `protocol.Ledger`."""
+
+    async def _do_for_all(self, account_ids: Collection[int], work: Callable[[Db], T]) -> T:
+        """As `_do_for` with `fenced`, for several accounts at once, however long it takes. Raises: LeaseLost."""
+        return await self._do(work)
 
     @abstractmethod
     async def is_leased(self, account: Account) -> bool:

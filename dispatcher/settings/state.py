@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from dispatcher.settings.table import Table
 
 #: What libpq takes in an address and nobody else is to read.
-_SECRETS = frozenset({"password", "sslpassword"})
+_SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 _HOST = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
 #: `loading` shows nothing of a value with these words.
 _NO_PASSWORD = (

@@ -102,7 +102,7 @@ async def run(
                 session, file, campaign, again=again, add=add, limit=limit, check=not no_preflight, as_json=json
             )
         return await rehearsing.send_test(session, file, campaign, to=test_to, row=row, wait=wait, as_json=json)
-    from dispatcher.cli import launching
+    from dispatcher.cli import entrusting, launching
 
     await session.find_flow()
     into, again = await launching.destination_of(session, file, campaign, again=again, yes=yes)
@@ -113,10 +113,15 @@ async def run(
     planning = into.plan_options(again=again, add=add, guard=yes and not remove)
     answers.know(campaign=into.name)
     wait = wait or session.settings.is_cluster  # a worker makes room for whoever plans
-    async with session.working(into.name, create=True, wait=wait) as opened, launching.answered(opened):
+    async with (
+        session.working(into.name, create=True, wait=wait) as opened,
+        launching.answered(opened),
+        entrusting.agreed(opened),
+    ):
         launch = await prepared(opened)
         check = not no_preflight and session.may_ask
         repeats = await launching.plan(opened, file, planning, launch, yes=yes, check=check)
+        await entrusting.refuse_again(opened, again=again)
         launched = await launching.send(
             opened,
             launch,

@@ -165,6 +165,19 @@ class PostgresLedger(Store):
 
         return await self._writer.do(alone, account_id=account_id)
 
+    async def _do_for_all(self, account_ids: Collection[int], work: Callable[[Db], T]) -> T:
+        leases = self._leases
+
+        def alone(db: Db) -> T:
+            # In the order in which everybody locks several.
+            since_s = {account_id: leases.enter(db, account_id) for account_id in sorted(account_ids)}
+            result = work(db)
+            for account_id, at_s in since_s.items():
+                leases.leave(db, account_id, at_s)
+            return result
+
+        return await self._writer.do(alone)
+
     async def _read(self, work: Callable[[Db], T]) -> T:
         return await self._writer.read(work)
 

@@ -120,8 +120,9 @@ ORDER BY coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.account_id = a.ac
   coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.campaign_id = c.campaign_id), 0), due_ms, campaign_id;
 
 -- name: wish_fulfil
--- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
-UPDATE campaigns SET due_ms = NULL, version = version + 1
+-- A run that has lost the account does not know what is left; a row in flight is somebody's to send again. What the order was given
+-- along (that people may be reached again, say) was for its rows.
+UPDATE campaigns SET due_ms = NULL, settings = NULL, version = version + 1
 WHERE campaign_id = :campaign_id AND due_ms IS NOT NULL
   AND (SELECT epoch FROM accounts AS a WHERE a.account_id = campaigns.account_id) = :epoch
   AND NOT EXISTS (SELECT 1 FROM tallies JOIN inputs USING (input_id)
@@ -1662,8 +1663,8 @@ SELECT few_rows(:few::boolean) FROM accounts WHERE account_id = :account_id FOR 
 
 -- name: lease_take
 -- An account that somebody writes to just now is somebody's. A lease that would last for longer than any does is of before the
--- server's clock was set back: its holder would have renewed it since.
-UPDATE accounts SET holder = :holder, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+-- server's clock was set back: its holder would have renewed it since. Whatever run had the account before knows nothing of it now.
+UPDATE accounts SET epoch = epoch + 1, holder = :holder, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
   wanted_until = '-infinity'
 WHERE account_id = (SELECT account_id FROM accounts WHERE account_id = :account_id AND NOT is_leased(lease_until)
                     FOR NO KEY UPDATE SKIP LOCKED)

@@ -209,8 +209,9 @@ ORDER BY coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.account_id = a.ac
   coalesce((SELECT max(r.run_id) FROM runs AS r WHERE r.campaign_id = c.campaign_id), 0), due_ms, campaign_id;
 
 -- name: wish_fulfil
--- A run that has lost the account does not know what is left; a row in flight is somebody's to send again.
-UPDATE campaigns SET due_ms = NULL, version = version + 1
+-- A run that has lost the account does not know what is left; a row in flight is somebody's to send again. What the order was given
+-- along (that people may be reached again, say) was for its rows.
+UPDATE campaigns SET due_ms = NULL, settings = NULL, version = version + 1
 WHERE campaign_id = :campaign_id AND due_ms IS NOT NULL
   AND (SELECT epoch FROM accounts AS a WHERE a.account_id = campaigns.account_id) = :epoch
   AND NOT EXISTS (SELECT 1 FROM tallies JOIN inputs USING (input_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from tests.acceptance.cli.program import (
     write_contacts,
     write_settings,
 )
+from tests.acceptance.cli.test_terminal import terminal
 from tests.support import postgres
 
 ROWS = 200
@@ -329,3 +331,26 @@ def test_a_part_is_not_ordered(cluster: Cluster) -> None:
     assert (result.code, result.json["error"]["code"]) == (2, "usage")
     assert "--canary-rows 5" in result.err or "canary" in result.err
     assert cluster.plans("status", "spring").code == 2
+
+
+def test_rows_that_nobody_has_agreed_to_are_not_sent(cluster: Cluster) -> None:
+    """Another file for a campaign that workers send: where its sending is refused, they send none of it."""
+    cluster.settings(rate={"per_second": 10})
+    cluster.start_worker()
+    order = terminal(cluster.plans, "run", "spring.csv", "--yes")
+    until(lambda: cluster.sandbox.stats()["creates"] >= 10, "the worker begins")
+    write_contacts(cluster.plans.folder / "more.csv", 20, first=5000)
+    asked = terminal(cluster.plans, "run", "more.csv", "--campaign", "spring", "--add")
+    asked.read("to send: ")
+    asked.type("no\n")
+    code, shown = asked.end()
+    assert code == 2
+    assert "nobody has agreed to these rows" in shown
+    code, shown = order.end()
+    assert code == 5
+    assert "the order was taken" in shown
+    sent = cluster.sandbox.stats()["creates"]
+    assert sent < ROWS
+    time.sleep(4)  # two ticks of a worker that would go on
+    assert cluster.sandbox.stats()["creates"] == sent
+    cluster.check_nobody_twice(sent)

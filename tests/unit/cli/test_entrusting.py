@@ -48,6 +48,29 @@ async def test_whom_the_hint_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == [(CLUSTER, status().campaign)]
 
 
+@pytest.mark.parametrize(("settings", "again", "earlier"), [(HERE, True, 3), (CLUSTER, False, 3), (CLUSTER, True, 0)])
+async def test_again_is_for_one_file(settings: Settings, again: bool, earlier: int) -> None:
+    """On one machine it is for what this run sends; on a cluster no row of another file may wait."""
+
+    async def found() -> CampaignStatus:
+        return status(earlier_rows={RowState.planned: earlier})
+
+    campaign: Any = SimpleNamespace(settings=settings, name="spring", status=found)
+    await entrusting.refuse_again(campaign, again=again)
+
+
+async def test_again_with_rows_of_other_files() -> None:
+    """They would be reached again, and nobody has asked for that."""
+
+    async def found() -> CampaignStatus:
+        return status(earlier_rows={RowState.planned: 1})
+
+    campaign: Any = SimpleNamespace(settings=CLUSTER, name="spring", status=found)
+    with pytest.raises(UsageError) as refused:
+        await entrusting.refuse_again(campaign, again=True)
+    assert refused.value.found == "1 row of earlier files of campaign 'spring' still to be sent"
+
+
 def test_a_part_is_refused() -> None:
     """With what does the same; on one machine it is what it always was."""
     entrusting.refuse_limit(CLUSTER, None)

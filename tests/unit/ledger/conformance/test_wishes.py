@@ -327,3 +327,15 @@ async def test_an_order_keeps_its_settings(ledger: Ledger) -> None:
     assert await ordered('{"rate": 1}') == '{"rate": 1}'
     assert await ordered(None) == '{"rate": 1}'
     assert await ordered("{}") == "{}"
+
+
+async def test_what_an_order_was_given_is_for_its_rows(ledger: Ledger) -> None:
+    """Once they are sent the next order begins without it."""
+    record = await campaign(ledger)
+    assert await ledger.wishes.order(record, await ledger.wishes.of(record), 1_000, '{"again": true}')
+    run = await ledger.start_run(record, window_limit=200, now_ms=1_000)
+    await ledger.wishes.fulfil(run)
+    await ledger.stop_run(run, now_ms=2_000, reason=None, totals=NONE)
+    assert await ledger.wishes.order(record, await ledger.wishes.of(record), 3_000)
+    (one,) = await ledger.wishes.ordered()
+    assert one.settings is None

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from dispatcher import clock
 from dispatcher.errors import AccountLocked, LeaseLost, LedgerGone, LedgerNotMigrated, LedgerTooNew
+from dispatcher.ledger import erasing
 from dispatcher.ledger.postgres.connection import SCHEMA_VERSION
+from dispatcher.ledger.postgres.db import PostgresDb
 from dispatcher.ledger.postgres.ledger import PostgresLedger
 from dispatcher.ledger.records import Run, RunTotals
+from dispatcher.ledger.striking import Person
 from dispatcher.model import Outcome
 from tests.support.ledgers import NONE, campaign, end, lines, planned
 from tests.support.postgres import query
@@ -284,3 +288,55 @@ async def test_tables_that_were_migrated_meanwhile(url: str, version: int, error
         with pytest.raises(error):
             async with ledger.lease(spring.account, wait=False):
                 pass
+
+
+class TestWithoutARun:
+    async def test_whoever_takes_the_account_ends_what_its_last_run_knew(self, url: str) -> None:
+        """A planner begins no run; an old one that wakes up must not put its order off."""
+        async with ledger_of(url) as frozen, ledger_of(url) as planner:
+            spring = await campaign(frozen)
+            async with frozen.lease(spring.account, wait=False):
+                run = await begun(frozen)
+                run_out(url)
+                async with planner.lease(spring.account, wait=False):
+                    assert await planner.wishes.order(spring, await planner.wishes.of(spring), 1_000, "{}")
+                    await frozen.wishes.wait(run, 9_000)
+            (order,) = await planner.wishes.ordered()
+            assert order.next_at_ms is None
+
+    async def test_nobody_takes_an_account_while_somebody_is_forgotten(
+        self, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long that takes: who is forgotten would be contacted afterwards."""
+        blank = erasing._blank
+
+        def slowly(db: PostgresDb, *rest: Any) -> None:
+            db.connection.execute("SELECT pg_sleep(0.8)")
+            blank(db, *rest)
+
+        monkeypatch.setattr(erasing, "_blank", slowly)
+        async with ledger_of(url, lease_s=0.5) as forgetting, ledger_of(url) as worker:
+            spring = await campaign(forgetting)
+            await planned(forgetting, spring, lines("+15550100001", "+15550100002"))
+            person, held = Person("+15550100001", ""), {spring.account.account_id}
+            async with forgetting.lease(spring.account, wait=False):
+                task = asyncio.create_task(
+                    forgetting.erasures.forget(person, lambda *_: None, suppress=True, actor="me", held=held)
+                )
+                while not task.done():
+                    with pytest.raises(AccountLocked):
+                        async with worker.lease(spring.account, wait=False):
+                            pass
+                    await asyncio.sleep(0.05)
+                assert not (await task).obstacles
+
+    async def test_who_has_lost_an_account_forgets_nobody(self, url: str) -> None:
+        """Another may be sending to them."""
+        async with ledger_of(url) as forgetting, ledger_of(url) as worker:
+            spring = await campaign(forgetting)
+            person, held = Person("+15550100001", ""), {spring.account.account_id}
+            async with forgetting.lease(spring.account, wait=False):
+                run_out(url)
+                async with worker.lease(spring.account, wait=False):
+                    with pytest.raises(LeaseLost):
+                        await forgetting.erasures.forget(person, lambda *_: None, suppress=True, actor="me", held=held)

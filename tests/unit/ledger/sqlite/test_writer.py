@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -135,6 +136,21 @@ async def test_a_cancelled_caller_loses_no_write(writer: Writer, path: Path) -> 
         assert notes(path) == []
     await writer.do(note("b"))
     assert notes(path) == ["a", "b"]
+
+
+async def test_what_a_cancelled_caller_has_asked_for_fails_without_a_word(
+    writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody asks why any more, and asyncio would print it as a bug's."""
+    async with Busy(writer):
+        failing = asyncio.create_task(writer.do(lambda db: 1 // 0))
+        await asyncio.sleep(0)
+        failing.cancel()
+        await asyncio.wait([failing])
+    await writer.do(note("a"))
+    del failing
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def test_closing_finishes_what_is_queued(writer: Writer, path: Path) -> None:
