@@ -130,8 +130,8 @@ async def test_status_tells_running_from_killed(ledger: Ledger) -> None:
     # The process died: its lease is free, and nobody has written its end.
     assert await seen() == (False, True, None)
     async with ledger.lease(spring.account, wait=False):
-        # Somebody is at work for the account, and spring's run is its newest; a lease that fences earlier runs tells that
-        # it is not this one's.
+        # Somebody is at work for the account, and spring's run is its newest. A lease that fences the runs before it
+        # tells that it is not this one's.
         assert await seen() in ((True, False, None), (False, True, None))
         # Another campaign's run takes the account: what did not stop before is dead.
         await ledger.start_run(summer, window_limit=200, now_ms=9_000)
