@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ from dispatcher.settings import setting_names, tables
 from docs.commands import commands
 
 COMMANDS = {name.removeprefix("dispatcher "): command for name, command in commands(typer.main.get_command(program()))}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_carried() -> Iterator[None]:
+    """What a command was told is carried into the next one's words for as long as its process lives."""
+    yield
+    carry(Asked(None, {}))
 
 
 @pytest.mark.parametrize(
