@@ -132,8 +132,8 @@ class Ledger(Doubts, Protocol):
         """The account's campaign of that name, made where it is new.
 
         Until its first attempt a campaign can be given to another flow or account: this does it. Names are unique per
-        account, yet one that another account has begun to send, or that a server is to send for it, is refused, lest
-        its people are reached once more.
+        account. In one machine's ledger one that another account has begun to send, or that a server is to send for it,
+        is refused all the same, lest its people are reached once more; in a server's, of many teams, each has its own.
         Raises: CampaignMismatch where the name belongs to another flow or account.
         """
 

@@ -41,10 +41,15 @@ def campaigns_named(db: Db, name: str) -> list[CampaignRecord]:
     return [CampaignRecord.of(row) for row in db.rows("campaigns_named", name=name)]
 
 
-def open_campaign(db: Db, name: str, owner: Account, flow_sid: str, now_ms: int, *, leased: bool) -> CampaignRecord:
-    """See `protocol.Ledger.open_campaign`. `leased`: somebody may be at work on it."""
+def open_campaign(
+    db: Db, name: str, owner: Account, flow_sid: str, now_ms: int, *, leased: bool, is_shared: bool
+) -> CampaignRecord:
+    """See `protocol.Ledger.open_campaign`. `leased`: somebody may be at work on it; `is_shared`: the ledger is."""
     known = campaigns_named(db, name)
     own = [record for record in known if record.account == owner]
+    if is_shared:
+        # Another account's is another team's: it has a campaign of that name, and so may this one.
+        known = own
     # A rehearsal's campaign and a real one may have one name.
     others = [record for record in known if is_loopback(record.account.base_url) == is_loopback(owner.base_url)]
     found = next(iter(own or others), None)

@@ -81,6 +81,11 @@ class Store(DoubtsStore):
     def location(self) -> str:
         """See `protocol.Ledger`."""
 
+    @property
+    @abstractmethod
+    def is_shared(self) -> bool:
+        """See `protocol.Ledger`."""
+
     async def _do_for_all(self, account_ids: Collection[int], work: Callable[[Db], T]) -> T:
         """As `_do_for` with `fenced`, for several accounts at once, however long it takes. Raises: LeaseLost."""
         return await self._do(work)
@@ -98,7 +103,12 @@ class Store(DoubtsStore):
         named = await self._read(lambda db: reading.campaigns_named(db, name))
         # A run that has not stopped and whose account nobody holds is dead.
         leased = any([await self.is_leased(record.account) for record in named])
-        return await self._do(lambda db: reading.open_campaign(db, name, account, flow_sid, clock_ms(), leased=leased))
+        is_shared = self.is_shared
+
+        def work(db: Db) -> CampaignRecord:
+            return reading.open_campaign(db, name, account, flow_sid, clock_ms(), leased=leased, is_shared=is_shared)
+
+        return await self._do(work)
 
     async def find_campaign(self, name: str, account: Account | None = None) -> CampaignRecord:
         return await self._read(lambda db: reading.find_campaign(db, name, account))
