@@ -176,7 +176,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"LOOK_S": 0.02, "KEYS_S": 0.02, "AGAIN_S": 0.02, "TICK_MISSED_S": 0.3, "STUCK_S": 0.5}.items():
+    for name, seconds in {
+        "LOOK_S": 0.02,
+        "KEYS_S": 0.02,
+        "AGAIN_S": 0.02,
+        "TICK_MISSED_S": 0.3,
+        "STUCK_S": 0.5,
+    }.items():
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(module, "Shift", FakeShift)
     FakeShift.begun, FakeShift.ends_as = [], None
