@@ -10,6 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
+from dispatcher import clock
 from tests.guard import crashes, home, limits, loopback, signals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +101,19 @@ def _same_limits() -> Iterator[None]:
     yield
     changed = limits.put_back(before)
     assert not changed, f"left this process with other limits: {', '.join(changed)}"
+
+
+@pytest.fixture(autouse=True)
+def _same_clock() -> Iterator[None]:
+    """Fail the test that leaves this process a clock that stands still or is wrong, not the one that waits by it."""
+    counted, origin_ns = clock._counted_ns, clock._ORIGIN_NS
+    yield
+    # A ledger on a server sets it by that, which is on this machine.
+    is_same = clock._counted_ns is counted and abs(clock._ORIGIN_NS - origin_ns) < 1_000_000_000
+    clock._counted_ns = counted
+    if not is_same:
+        clock._ORIGIN_NS = origin_ns
+    assert is_same, "left this process with another clock"
 
 
 @pytest.fixture(autouse=True)
