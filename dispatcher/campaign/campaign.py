@@ -50,6 +50,7 @@ class Campaign(CampaignView):
         keys of the first, values are text, whole numbers, `Decimal`, or None for an empty cell. They are taken one by
         one, in other threads, and not kept. `source` is what such rows are called in messages and in `status`.
 
+        On a cluster workers send nothing more of it until it is ordered anew, by `entrust` or `order_out`.
         Rows that a file has no more are not sent from now on, and taken out by `send`. Rows of your own are a part,
         and take out none, unless the options say that they are the `whole`.
         Raises: InputError, ColumnError, UsageError, SuppressionError, SettingsError, CampaignMismatch, LedgerError;
@@ -108,7 +109,8 @@ class Campaign(CampaignView):
         looking on alone, with Interrupted: the workers go on.
         Raises: only what is a bug or a ledger that cannot be used; SettingsError.
         """
-        from dispatcher.campaign.entrusting import Entrusted, settings_of_order
+        from dispatcher.campaign.entrusting import Entrusted
+        from dispatcher.campaign.ordering import settings_of_order
 
         settings = settings_of_order(self.settings, again=again, look_short=may_look_short)
         with self._stops.operation() as stop:
@@ -121,9 +123,11 @@ class Campaign(CampaignView):
 
         Returns why nobody may, where it is paused. Raises: LedgerError, SettingsError.
         """
-        from dispatcher.campaign.ordering import order
+        from dispatcher.campaign.ordering import order, settings_of_order
 
-        return await order(self._context, due_ms, again=again, may_look_short=may_look_short)
+        await self._context.ledger.remove_rows(await self._context.current())
+        settings = settings_of_order(self.settings, again=again, look_short=may_look_short)
+        return await order(self._context, settings, due_ms)
 
     async def give_back(self) -> None:
         """Give the account's lease back before the campaign is closed: others may plan and send from now on."""

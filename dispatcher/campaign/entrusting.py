@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from dispatcher.campaign.next_steps import rows_of_all_files
 from dispatcher.campaign.observed import UNSERVED_S, Came, Course, Pace, Seen, came, requests_of, wait_of
+from dispatcher.campaign.ordering import order
 from dispatcher.campaign.result import RunCounts, RunResult
-from dispatcher.campaign.starts import moments_of
 from dispatcher.campaign.timing import Waiting, WaitsFor
 from dispatcher.clock import now_ms
 from dispatcher.errors import DispatcherError, Interrupted, LedgerError, LedgerUnreachable, StoppedEarly
@@ -25,7 +25,6 @@ from dispatcher.events import Phase, PhaseChanged, RunStopped, WaitKind
 from dispatcher.ledger.wishes import refusal
 from dispatcher.model import RowState
 from dispatcher.remedies import Command, Remedy
-from dispatcher.settings.ordered import settings_to_send
 
 if TYPE_CHECKING:
     from dispatcher.campaign.context import CampaignContext
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from dispatcher.settings import Settings
 
 POLL_S = 1.0
-#: More than any list has: whoever was told that a look is cut short, and goes on, has the worker read all of it.
-_LOOK_BACK_ALL = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +47,6 @@ class Entrusting:
     until_done: bool = False
     #: How often the ledger is looked at.
     poll_s: float = POLL_S
-
-
-def settings_of_order(settings: Settings, *, again: bool, look_short: bool) -> Settings:
-    """What a worker is to send it with: what this process would have, with what was chosen for this launch alone."""
-    changes: dict[str, object] = {}
-    if again:
-        changes["repeat_after_h"] = 0
-    elif look_short:
-        changes["repeat_look_back_max"] = _LOOK_BACK_ALL
-    return settings.model_copy(update={"campaign": settings.campaign.model_copy(update=changes)})
-
-
-def due_from_ms(settings: Settings, at_ms: int) -> int:
-    """From when on it is to be sent: from its start on, if it has one. Raises: SettingsError."""
-    start, _ = moments_of(settings)
-    return at_ms if start is None else max(at_ms, start.anywhere_ms)
 
 
 class Entrusted:
@@ -87,8 +68,7 @@ class Entrusted:
         """
         await self._context.ledger.remove_rows(await self._context.current())
         first, ordered_ms = await self._status(), now_ms()
-        ledger, account = self._context.ledger, self._context.record.account
-        own = (await ledger.account_limits(account)).per_second
+        own = (await self._context.ledger.account_limits(self._context.record.account)).per_second
         pace = Pace(per_second=own or settings.rate.per_second, window_s=settings.rate.window_s)
         course = Course(first, pace)
         last, waiting = first, list[Waiting]()
@@ -96,9 +76,7 @@ class Entrusted:
         rows = rows_of_all_files(first)
         is_work = any(rows[state] for state in (RowState.planned, RowState.sending, RowState.unknown))
         if is_work:
-            error = self._stop.error or await self._order(settings, due_from_ms(settings, ordered_ms))
-            if own is None and error is None:
-                await ledger.set_account_rate(account, pace.per_second)
+            error = self._stop.error or await order(self._context, settings, ordered_ms)
         self._bus.emit(course.begin())
         await give_back()
         if is_work and error is None:
@@ -109,18 +87,6 @@ class Entrusted:
         reason = None if error is None else error.message
         self._bus.emit(RunStopped(campaign=self._context.name, reason=reason, waits=bool(waiting)))
         return self._result(first, last, ordered_ms, error, waiting)
-
-    # --- the order ---
-
-    async def _order(self, settings: Settings, due_ms: int) -> DispatcherError | None:
-        """Keep it in the ledger; why nobody may, where it is paused."""
-        wishes, record = self._context.ledger.wishes, await self._context.current()
-        while True:
-            seen = await wishes.of(record)
-            if seen.pause is not None:
-                return refusal(record.name, seen.pause)
-            if await wishes.order(record, seen, due_ms, settings_to_send(settings)):
-                return None
 
     # --- looking on ---
 

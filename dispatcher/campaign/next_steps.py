@@ -25,7 +25,7 @@ def next_steps(name: str, status: CampaignStatus, *, by_workers: bool = False) -
     rows = rows_of_all_files(status)
     waiting = rows[RowState.planned]
     found: list[Remedy] = []
-    if waiting and by_workers and status.due_ms is not None and status.paused is None:
+    if waiting and by_workers and status.due_ms is not None and status.is_settled and status.paused is None:
         does = f"has the workers stop, which send the {counted(waiting, 'row that waits', 'rows that wait')}"
         found.append(Command("pause", (name,), does=does))
     elif waiting:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dispatcher.campaign.entrusting import Entrusting
 from dispatcher.cli.render.remedies import say_fix
 from dispatcher.cli.render.terminal import say
-from dispatcher.errors import DispatcherError, Interrupted, LedgerError, UsageError
+from dispatcher.errors import LedgerError, UsageError
 from dispatcher.model import RowState
 from dispatcher.plurals import counted
 from dispatcher.remedies import Advice, AnyOf, Command, InTurn, Remedy, Setting
@@ -49,37 +49,16 @@ def refuse_limit(settings: Settings, limit: int | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def withheld(campaign: Campaign) -> AsyncIterator[None]:
-    """Plan a file into a campaign: workers may send it already, and nobody has agreed to these rows yet.
-
-    So its order is taken back before they are there, and `launch` orders it anew; whatever ends this process before
-    that, none of them is sent. A file that was refused has changed nothing: then it is as it was.
-    """
-    seen = await campaign.wish() if campaign.settings.is_cluster else None
-    if seen is None or seen.due_ms is None:
-        yield
-        return
-    while not await campaign.order(seen, None):
-        seen = await campaign.wish()
-    try:
-        yield
-    except DispatcherError as error:
-        # Of a transaction that was cut off nobody knows whether its rows are there.
-        if not isinstance(error, Interrupted | LedgerError):
-            while not await campaign.order(await campaign.wish(), seen.due_ms):
-                pass
-        raise
-
-
-@contextlib.asynccontextmanager
 async def agreed(campaign: Campaign) -> AsyncIterator[None]:
     """From the planning of a file to its order: where that comes to nothing, what workers sent before waits, too."""
-    was_ordered = campaign.settings.is_cluster and (await campaign.wish()).due_ms is not None
+    was_settled = (await campaign.status()).is_settled
     try:
         yield
     except BaseException:
         with contextlib.suppress(LedgerError):
-            if was_ordered and (await campaign.wish()).due_ms is None:
+            if was_settled and not (await campaign.status()).is_settled:
+                while not await campaign.order(await campaign.wish(), None):
+                    pass
                 say("nobody has agreed to these rows, so workers send nothing more of the campaign", "yellow")
                 say_fix(Command("resume", (campaign.name,), does="sends what waits of all its files"))
         raise

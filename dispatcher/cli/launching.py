@@ -110,7 +110,7 @@ async def plan(
 
     Raises: what planning and checking do.
     """
-    async with entrusting.withheld(campaign), reading(campaign.bus, file):
+    async with reading(campaign.bus, file):
         counts = await campaign.plan(file, planning)
     err().print(shown.planned(file, counts, None if yes else await examples(campaign, counts)))
     if not counts.rows[RowState.planned]:

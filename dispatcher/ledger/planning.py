@@ -186,6 +186,7 @@ def finish(
     applying = suppressed.applying(db, account_id, list_ids)
     repeats = contacted.plan(db, campaign, input_id, since_ms, skip_repeats=skip_repeats, applying=applying)
     db.run("campaign_set_input", campaign_id=campaign_id, input_id=input_id)
+    db.run("wish_unsettle", campaign_id=campaign_id)
     if key_columns is not None:
         db.run("campaign_set_key", campaign_id=campaign_id, key_columns=key_columns)
     if old_key_columns is not None and key_columns not in (None, old_key_columns):

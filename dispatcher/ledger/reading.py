@@ -144,7 +144,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
     requests, throttled, worst, first_ms, duration_ms = db.one("runs_summary", campaign_id=campaign_id)
     latest = db.first("run_latest", campaign_id=campaign_id)
     window_limit, stopped_ms, stop_reason, is_newest, *told = latest or (0, 0, None, False)
-    report_path, next_at_ms, due_ms = db.one("campaign_kept", campaign_id=campaign_id)
+    report_path, next_at_ms, due_ms, is_settled = db.one("campaign_kept", campaign_id=campaign_id)
     # A run that has not stopped and is not the account's newest, or whose account nobody holds, was killed.
     running = stopped_ms is None and leased and bool(is_newest)
     return CampaignStatus(
@@ -166,6 +166,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         # Those that waited may have been cancelled, or forgotten.
         next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
         due_ms=due_ms,
+        is_settled=bool(is_settled),
         paused=wishes.wish_of(db, campaign_id).pause,
         run=_latest_run(*told) if told else None,
     )

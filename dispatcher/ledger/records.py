@@ -398,6 +398,8 @@ class CampaignStatus:
     paused: Pause | None = None
     #: From when on a server is to send it; None: nobody but a terminal does.
     due_ms: int | None = None
+    #: Whether workers are told how to send all that it has: not what was planned after it was ordered.
+    is_settled: bool = False
     #: None: it has none.
     run: LatestRun | None = None
 

@@ -86,6 +86,9 @@ class Store(DoubtsStore):
     def is_shared(self) -> bool:
         """See `protocol.Ledger`."""
 
+    async def _planned(self, counts: PlanCounts) -> None:
+        """What a database does for itself once a file is in it."""
+
     async def _do_for_all(self, account_ids: Collection[int], work: Callable[[Db], T]) -> T:
         """As `_do_for` with `fenced`, for several accounts at once, however long it takes. Raises: LeaseLost."""
         return await self._do(work)
@@ -163,7 +166,9 @@ class Store(DoubtsStore):
             )
 
         account_id = await self._read(lambda db: planning.account_of(db, input_id))
-        return await self._do_for(account_id, work, fenced=True)
+        counts = await self._do_for(account_id, work, fenced=True)
+        await self._planned(counts)
+        return counts
 
     async def rows_to_remove(self, campaign: CampaignRecord) -> int:
         return await self._read(lambda db: removing.pending(db, campaign))

@@ -25,7 +25,7 @@ from dispatcher.ledger.postgres.failures import mapped
 from dispatcher.ledger.postgres.lease import Leases
 from dispatcher.ledger.postgres.reader import frozen
 from dispatcher.ledger.postgres.writer import Writer
-from dispatcher.ledger.records import Account, EarlierRows, PlanCounts
+from dispatcher.ledger.records import Account, PlanCounts
 from dispatcher.ledger.snapshot import LedgerSnapshot, Snapshot
 from dispatcher.ledger.store import Store
 from dispatcher.remedies import Advice
@@ -121,31 +121,11 @@ class PostgresLedger(Store):
         async with reader(frozen(self._url), mapped) as opened_reader:
             yield Snapshot(opened_reader.read)
 
-    async def finish_input(
-        self,
-        input_id: int,
-        sha256: str,
-        *,
-        repeat_after_ms: int = 0,
-        skip_repeats: bool = True,
-        earlier: EarlierRows = EarlierRows.left,
-        remove_share_max: float | None = None,
-        list_ids: Collection[int] = (),
-    ) -> PlanCounts:
-        counts = await super().finish_input(
-            input_id,
-            sha256,
-            repeat_after_ms=repeat_after_ms,
-            skip_repeats=skip_repeats,
-            earlier=earlier,
-            remove_share_max=remove_share_max,
-            list_ids=list_ids,
-        )
+    async def _planned(self, counts: PlanCounts) -> None:
         if counts.total >= FIGURES_ROWS:
             # What is planned is planned, with or without them.
             with contextlib.suppress(LedgerError):
                 await self._do(lambda db: db.run("figures_anew"))
-        return counts
 
     async def _do(self, work: Callable[[Db], T]) -> T:
         return await self._writer.do(work)

@@ -19,8 +19,8 @@ _JSON = re.compile(r"(?<![:\w]):([a-z]\w*)::jsonb")
 SERVERS_OWN = frozenset(
     """
     account_lock lease_take lease_renew lease_renew_all lease_release lease_want lease_is_wanted lease_held lease_holder
-    lease_held_by_others figures_anew key_get key_make clock_now_us server_facts migrate_lock
-    migrate_schema ledger_meta_exists ledger_meta_get ledger_meta_set
+    figures_anew key_get key_make clock_now_us server_facts migrate_lock migrate_schema ledger_meta_exists
+    ledger_meta_get ledger_meta_set
     """.split()  # noqa: SIM905 - a list of words, one a line, would be a page
 )
 

@@ -104,6 +104,10 @@ UPDATE campaigns SET due_ms = :due_ms, settings = coalesce(:settings::text, sett
   next_at_ms = CASE WHEN :settings::text IS NULL THEN next_at_ms END
 WHERE campaign_id = :campaign_id AND version = :seen;
 
+-- name: wish_unsettle
+-- Rows have come that nobody has agreed to: workers pass over what they are not told how to send.
+UPDATE campaigns SET settings = NULL, version = version + 1 WHERE campaign_id = :campaign_id AND settings IS NOT NULL;
+
 -- name: wishes_ordered
 -- What servers are to send; those of one moment in the order in which they were made.
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms, version, wish, wished_by, wish_reason,
@@ -144,7 +148,7 @@ SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account
 SELECT DISTINCT folder, source FROM inputs;
 
 -- name: campaign_kept
-SELECT report_path, next_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT report_path, next_at_ms, due_ms, settings IS NOT NULL FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.
@@ -1698,9 +1702,6 @@ SELECT is_leased(lease_until) FROM accounts WHERE account_id = :account_id;
 
 -- name: lease_holder
 SELECT CASE WHEN is_leased(lease_until) THEN holder END FROM accounts WHERE account_id = :account_id;
-
--- name: lease_held_by_others
-SELECT is_leased(lease_until) AND holder IS DISTINCT FROM :holder::text FROM accounts WHERE account_id = :account_id;
 
 -- name: figures_anew
 SELECT figures_anew();

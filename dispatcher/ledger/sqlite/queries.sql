@@ -193,6 +193,10 @@ UPDATE campaigns SET due_ms = :due_ms, settings = coalesce(:settings, settings),
   next_at_ms = CASE WHEN :settings IS NULL THEN next_at_ms END
 WHERE campaign_id = :campaign_id AND version = :seen;
 
+-- name: wish_unsettle
+-- Rows have come that nobody has agreed to: workers pass over what they are not told how to send.
+UPDATE campaigns SET settings = NULL, version = version + 1 WHERE campaign_id = :campaign_id AND settings IS NOT NULL;
+
 -- name: wishes_ordered
 -- What servers are to send; those of one moment in the order in which they were made.
 SELECT campaign_id, name, account_id, account_sid, base_url, flow_sid, input_id, next_at_ms, version, wish, wished_by, wish_reason,
@@ -233,7 +237,7 @@ SELECT epoch, wish FROM accounts, campaigns WHERE accounts.account_id = :account
 SELECT DISTINCT folder, source FROM inputs;
 
 -- name: campaign_kept
-SELECT report_path, next_at_ms, due_ms FROM campaigns WHERE campaign_id = :campaign_id;
+SELECT report_path, next_at_ms, due_ms, settings IS NOT NULL FROM campaigns WHERE campaign_id = :campaign_id;
 
 -- name: input_insert
 -- Input numbers are never used again, not even those of a load that was cut short: row ids are made from them.

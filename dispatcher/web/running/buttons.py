@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dispatcher.campaign.entrusting import settings_of_order
+from dispatcher.campaign.ordering import settings_of_order
 from dispatcher.campaign.witness import CUT_SHORT
 from dispatcher.errors import CampaignPaused, UsageError
 from dispatcher.model import PausedBy

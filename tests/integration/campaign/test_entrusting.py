@@ -13,8 +13,9 @@ import pytest
 
 from dispatcher.campaign import Campaign, open_campaign, view_campaign
 from dispatcher.campaign import entrusting as room
-from dispatcher.campaign.entrusting import Entrusting, due_from_ms, settings_of_order
+from dispatcher.campaign.entrusting import Entrusting
 from dispatcher.campaign.launch import LaunchOptions, launch
+from dispatcher.campaign.ordering import due_from_ms, settings_of_order
 from dispatcher.clock import now_ms
 from dispatcher.errors import CampaignPaused, ExitCode, Interrupted, StoppedEarly
 from dispatcher.events import Phase

@@ -33,11 +33,11 @@ def test_rows_that_can_still_be_helped_have_a_command(state: RowState, name: str
 
 def test_what_workers_send_nobody_resumes() -> None:
     """Until it is paused, or nobody is to send it any more."""
-    ordered = replace(status({RowState.planned: 2}), due_ms=1)
+    ordered = replace(status({RowState.planned: 2}), due_ms=1, is_settled=True)
     paused = replace(ordered, paused=Pause(at_ms=1, by=PausedBy.user))
-    found = (ordered, paused, replace(ordered, due_ms=None))
+    found = (ordered, paused, replace(ordered, due_ms=None), replace(ordered, is_settled=False))
     names = [step.name for one in found for step in next_steps("spring", one, by_workers=True) if hasattr(step, "name")]
-    assert names == ["pause", "resume", "resume"]
+    assert names == ["pause", "resume", "resume", "resume"]
     (alone,) = next_steps("spring", ordered)
     assert isinstance(alone, Command)
     assert alone.name == "resume"

@@ -24,7 +24,7 @@ def status(
     rows: dict[RowState, int] | None = None, earlier: dict[RowState, int] | None = None, **changes: Any
 ) -> CampaignStatus:
     """Ordered, and nobody sends it."""
-    return replace(values.status(rows or {}, earlier), **({"due_ms": NOW_MS - 1} | changes))
+    return replace(values.status(rows or {}, earlier), **({"due_ms": NOW_MS - 1, "is_settled": True} | changes))
 
 
 PLANNED, SENDING, UNKNOWN = ({state: 3} for state in (RowState.planned, RowState.sending, RowState.unknown))
@@ -49,6 +49,8 @@ PLANNED, SENDING, UNKNOWN = ({state: 3} for state in (RowState.planned, RowState
         (status(SENDING), Came.going),
         (status(PLANNED, due_ms=None), Came.withdrawn),
         (status({}, PLANNED, due_ms=None), Came.withdrawn),
+        # A file came, and whoever has planned it did not order it.
+        (status(PLANNED, is_settled=False), Came.withdrawn),
         (status(PLANNED, next_at_ms=NOW_MS + 1), Came.waiting),
         (status(PLANNED, next_at_ms=NOW_MS), Came.going),
         (status(PLANNED, due_ms=NOW_MS + 1), Came.waiting),

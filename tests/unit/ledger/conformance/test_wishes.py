@@ -11,7 +11,7 @@ from dispatcher.ledger import Ledger
 from dispatcher.ledger.records import Run
 from dispatcher.model import Outcome, Pause, PausedBy, RowState
 from dispatcher.remedies import Command
-from tests.support.ledgers import NONE, campaign, end, lines, planned
+from tests.support.ledgers import NONE, batch, campaign, end, lines, new_input, planned
 from tests.unit.ledger.conformance.harness import Harness
 
 USER = Pause(at_ms=1_000, by=PausedBy.user, reason="wrong price")
@@ -327,6 +327,24 @@ async def test_an_order_keeps_its_settings(ledger: Ledger) -> None:
     assert await ordered('{"rate": 1}') == '{"rate": 1}'
     assert await ordered(None) == '{"rate": 1}'
     assert await ordered("{}") == "{}"
+
+
+async def test_rows_that_come_later_are_not_agreed_to(ledger: Ledger) -> None:
+    """Workers are told anew how to send a campaign once a file has joined it: in the transaction in which it does."""
+    record = await campaign(ledger)
+    await planned(ledger, record, lines("+15550100001"))
+    assert await ledger.wishes.order(record, await ledger.wishes.of(record), 1_000, "{}")
+    assert (await ledger.status(record)).is_settled
+    seen = await ledger.wishes.of(record)
+    new = await ledger.begin_input(record, new_input())
+    await ledger.load_rows(new.input_id, batch(lines("+15550100002")))
+    assert (await ledger.wishes.ordered())[0].settings == "{}"
+    await ledger.finish_input(new.input_id, "")
+    (after,) = await ledger.wishes.ordered()
+    assert (after.settings, after.wish.due_ms) == (None, 1_000)
+    assert not (await ledger.status(record)).is_settled
+    # Whoever has seen the order before does not go by it.
+    assert not await ledger.wishes.order(record, seen, 2_000, "{}")
 
 
 async def test_what_an_order_was_given_is_for_its_rows(ledger: Ledger) -> None:
