@@ -149,15 +149,5 @@ async def order_of(ledger: Ledger, campaign_id: int) -> Ordered | None:
     return next((one for one in await ledger.wishes.ordered() if one.campaign.campaign_id == campaign_id), None)
 
 
-def is_wanted(order: Ordered, now_ms: int) -> bool:
-    """Whether a worker is to send it now: it is due, nothing holds it, and it does not wait for a time.
-
-    Without settings it is a page's own order, which that page's server sends.
-    """
-    due_ms, next_at_ms = order.wish.due_ms, order.next_at_ms
-    is_due = order.settings is not None and due_ms is not None and due_ms <= now_ms
-    return is_due and order.wish.pause is None and (next_at_ms is None or next_at_ms <= now_ms)
-
-
 def _agreed(_: Outlook) -> None:
     """Whoever has ordered it was asked."""

@@ -44,8 +44,8 @@ def to_defer(due: Iterable[CampaignRecord], queued: Collection[int]) -> Iterator
 
 async def tick(ledger: Ledger, queue: Queue) -> int:
     """Look at what is wanted, of all accounts; how many shifts were handed out. Raises: LedgerError."""
-    # What has no settings was ordered by a page, whose server sends it.
-    due = [one.campaign for one in await ledger.wishes.due(now_ms()) if one.settings is not None]
+    at_ms = now_ms()
+    due = [one.campaign for one in await ledger.wishes.due(at_ms) if one.is_for_workers(at_ms)]
     await queue.sweep()
     if not due:
         return 0

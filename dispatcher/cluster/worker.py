@@ -21,7 +21,7 @@ from dispatcher.campaign.handing import HandedOver
 from dispatcher.clock import now_ms
 from dispatcher.cluster.credentials import Keys
 from dispatcher.cluster.ends import End, Ended
-from dispatcher.cluster.shift import Shift, is_wanted, order_of
+from dispatcher.cluster.shift import Shift, order_of
 from dispatcher.cluster.telling import Telling
 from dispatcher.cluster.tick import Queue, queue_of, tick
 from dispatcher.errors import (
@@ -246,7 +246,7 @@ class Worker:
         """Never raises but for its cancellation."""
         try:
             order = await order_of(ledger, campaign_id)
-            if order is None or not is_wanted(order, now_ms()):
+            if order is None or not order.is_for_workers(now_ms()):
                 return
             account = order.campaign.account
             key = self.keys.of(account)
@@ -362,7 +362,7 @@ class Worker:
 def next_of(orders: Iterable[Ordered], now: Ordered) -> int | None:
     """The campaign of the same account whose turn is next: round and round, by their numbers; None: no other waits."""
     campaign, at_ms = now.campaign, now_ms()
-    waiting = [one.campaign for one in orders if one.campaign.account == campaign.account and is_wanted(one, at_ms)]
+    waiting = [one.campaign for one in orders if one.campaign.account == campaign.account and one.is_for_workers(at_ms)]
     others = [one.campaign_id for one in waiting if one.campaign_id != campaign.campaign_id]
     return min((one for one in others if one > campaign.campaign_id), default=min(others, default=None))
 

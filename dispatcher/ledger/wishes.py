@@ -47,6 +47,15 @@ class Ordered:
     #: What it is sent with, as JSON; None: nobody has said, the server's own settings count.
     settings: str | None = None
 
+    def is_for_workers(self, now_ms: int) -> bool:
+        """Whether workers of a cluster are to send it now: it is due, nothing holds it, and it waits for no time.
+
+        Without settings nobody has said how: it is a page's own order, or rows have come that nobody has agreed to.
+        """
+        due_ms, next_at_ms = self.wish.due_ms, self.next_at_ms
+        is_due = self.settings is not None and due_ms is not None and due_ms <= now_ms
+        return is_due and self.wish.pause is None and (next_at_ms is None or next_at_ms <= now_ms)
+
 
 def wish_of(db: Db, campaign_id: int) -> Wish:
     """What is wanted of a campaign now."""

@@ -75,13 +75,6 @@ def stand(entry: Entry, now_ms: int) -> Stand:
     return Stand.ready
 
 
-def is_due(order: Ordered, now_ms: int) -> bool:
-    """Whether a worker of a cluster should be sending it now."""
-    wish, next_at_ms = order.wish, order.next_at_ms
-    is_wanted = order.settings is not None and wish.pause is None and wish.due_ms is not None and wish.due_ms <= now_ms
-    return is_wanted and (next_at_ms is None or next_at_ms <= now_ms)
-
-
 def to_order(entries: Iterable[Entry], now_ms: int) -> list[Entry]:
     """On a cluster, those that the page has to do something for: plan a file, or tell the workers how it is sent.
 

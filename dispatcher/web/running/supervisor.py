@@ -30,7 +30,7 @@ from dispatcher.web.running.errors import ServerStops
 from dispatcher.web.running.host import host_id
 from dispatcher.web.running.line import POLL_S
 from dispatcher.web.running.restart import GRACE_MS, Mark, held_at_start
-from dispatcher.web.running.standing import Entry, Stand, is_due, ready, stand, to_order
+from dispatcher.web.running.standing import Entry, Stand, ready, stand, to_order
 from dispatcher.web.running.state import Shown, page_state
 from dispatcher.web.running.workers import Progress, Workers
 from dispatcher.web.running.works import Works
@@ -193,7 +193,7 @@ class Supervisor(Works):
         for order in await self.register.ordered():
             account = order.campaign.account
             _, was_due = accounts.get(account.account_id, (account, False))
-            accounts[account.account_id] = account, was_due or is_due(order, now_ms)
+            accounts[account.account_id] = account, was_due or order.is_for_workers(now_ms)
         for account, due in accounts.values():
             self.workers.note(account, await self.register.holder(account), is_due=due, now_ms=now_ms)
         self.workers.keep(set(accounts))

@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from dispatcher.cluster.shift import is_wanted
 from dispatcher.cluster.tick import queue_of, to_defer
 from dispatcher.cluster.worker import next_of
 from dispatcher.ledger.records import Account, CampaignRecord
 from dispatcher.ledger.wishes import Ordered, Wish
-from dispatcher.model import Pause, PausedBy
 
 
 def account(n: int) -> Account:
@@ -41,24 +39,10 @@ def test_the_channel_of_a_queue_is_no_longer_than_the_server_allows() -> None:
     assert len("procrastinate_queue_v1#" + queue_of("AC" + "0" * 32)) < 64
 
 
-def order(
-    due_ms: int | None = 1, pause: Pause | None = None, next_at_ms: int | None = None, settings: str | None = "{}"
-) -> Ordered:
-    wish = Wish(version=1, pause=pause, due_ms=due_ms)
-    return Ordered(campaign=campaign(1, 1), wish=wish, next_at_ms=next_at_ms, settings=settings)
-
-
-def test_what_is_wanted_now() -> None:
-    """Due, not paused, and no row's time is awaited: a job that comes too early or too late is for nothing."""
-    held = Pause(at_ms=0, by=PausedBy.user, reason="")
-    assert is_wanted(order(), 1)
-    assert is_wanted(order(next_at_ms=1), 1)
-    assert not is_wanted(order(due_ms=2), 1)
-    assert not is_wanted(order(due_ms=None), 1)
-    assert not is_wanted(order(pause=held), 1)
-    assert not is_wanted(order(next_at_ms=2), 1)
-    # A page's, whose server has the settings.
-    assert not is_wanted(order(settings=None), 1)
+def order(due_ms: int = 1) -> Ordered:
+    return Ordered(
+        campaign=campaign(1, 1), wish=Wish(version=1, pause=None, due_ms=due_ms), next_at_ms=None, settings="{}"
+    )
 
 
 @pytest.mark.parametrize(("now", "others", "following"), [(5, [1, 9], 9), (9, [1, 5], 1), (4, [], None)])

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from dispatcher.cluster.shift import is_wanted
 from dispatcher.ledger.records import Account, CampaignRecord
 from dispatcher.ledger.wishes import Ordered, Wish
 from dispatcher.model import Pause, PausedBy
-from dispatcher.web.running.standing import Entry, Stand, is_due, ready, stand, to_order
+from dispatcher.web.running.standing import Entry, Stand, ready, stand, to_order
 from tests.unit.web.running.drafts import LAUNCHED
 
 NOW_MS = 1_795_808_400_000
@@ -86,19 +85,3 @@ def test_the_order_of_the_queue_stays() -> None:
 def test_what_the_page_does_on_a_cluster(order: Entry, is_for_page: bool) -> None:
     """It plans and orders, and leaves all else to workers."""
     assert to_order([order], NOW_MS) == ([order] if is_for_page else [])
-
-
-@pytest.mark.parametrize(
-    ("order", "due"),
-    [
-        (entry(NOW_MS, settings="{}"), True),
-        (entry(NOW_MS + 1, settings="{}"), False),
-        (entry(NOW_MS), False),
-        (entry(NOW_MS, settings="{}", pause=PAUSE), False),
-        (entry(NOW_MS - 1, settings="{}", next_at_ms=NOW_MS), True),
-        (entry(NOW_MS - 1, settings="{}", next_at_ms=NOW_MS + 1), False),
-    ],
-)
-def test_what_a_worker_should_be_at(order: Entry, due: bool) -> None:
-    """By the rules of the workers themselves."""
-    assert is_due(order.order, NOW_MS) is due is is_wanted(order.order, NOW_MS)
