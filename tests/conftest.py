@@ -76,10 +76,11 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_folder(_same_clock: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths (`.dispatcher/`, reports) land in the test's own folder.
 
-    What the program keeps for all of a user's folders (locks of accounts) lies beside it.
+    What the program keeps for all of a user's folders (locks of accounts) lies beside it. (The clock is looked at once
+    `monkeypatch` has put it back.)
     """
     monkeypatch.chdir(tmp_path)
     own_home = tmp_path.with_name(f"{tmp_path.name}-home")

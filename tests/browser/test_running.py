@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from playwright.async_api import Error, Page, expect
+from playwright.async_api import Error, Page, Route, expect
 
 from tests.acceptance.cli.program import Program, SandboxProcess, finish, write_contacts
 from tests.acceptance.cli.program import write_settings as write
@@ -74,6 +74,31 @@ async def test_a_server_that_stops_says_so(idle: Server, sandbox: SandboxProcess
     await expect(way.page.locator("[data-live-lost]")).to_contain_text("The server is being restarted")
     assert len(sandbox.creates()) < ROWS
     await idle.start()
+    await way.state("Finished")
+    assert reached_once(sandbox)
+
+
+async def test_a_server_that_ends_is_not_asked_for_the_page(
+    idle: Server, sandbox: SandboxProcess, visitors: Visitors
+) -> None:
+    """Other buttons come with the page, which would be the browser's own error page: what is shown stays until then."""
+    way = await begun(idle, sandbox, visitors)
+    way.visitor.watch.allowed.append("503")
+    asked: list[str] = []
+
+    async def ends(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(status=503)
+
+    await way.page.route("**/state.json", ends)
+    other = await visitors.come(idle)
+    await other.page.goto(way.url)
+    await Way(other, idle).button("Pause").click()
+    await until(lambda: asked, "the other buttons are asked for")
+    await asyncio.sleep(0.5)
+    await expect(way.button("Pause")).to_be_visible()
+    await way.page.unroute("**/state.json")
+    await Way(other, idle).button("Go on").click()
     await way.state("Finished")
     assert reached_once(sandbox)
 

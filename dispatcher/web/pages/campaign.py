@@ -195,8 +195,12 @@ async def _failed(request: web.Request, draft: Draft) -> web.Response:
 
 
 async def state(request: web.Request, _: Visitor) -> web.Response:
-    """`GET /c/{draft_id}/state.json`: the same as the stream, asked for."""
-    site, draft = request.app[SITE], await draft_of(request)
+    """`GET /c/{draft_id}/state.json`: the same as the stream, asked for; 503 of a server that ends."""
+    site = request.app[SITE]
+    if site.live.is_over:
+        # Whoever loads the page anew now would be left with the browser's own error page.
+        raise web.HTTPServiceUnavailable
+    draft = await draft_of(request)
     shown, counts = await look(site, draft)
     now = told(site, draft, shown, counts)
     return web.Response(body=orjson.dumps(now.as_json()), content_type="application/json")

@@ -94,16 +94,17 @@ class Live {
     }, afterMs);
   }
 
-  // Other buttons: the page is loaded anew, if somebody answers. A browser's own error page would follow nothing any more.
+  // Other buttons: the page is loaded anew, if somebody answers who stays. A browser's own error page would follow nothing any more.
   async renew() {
     if (this.isRenewing) return;
     this.isRenewing = true;
     try {
-      await fetch(this.root.dataset.state, { redirect: "manual" });
-      location.reload();
+      const answer = await fetch(this.root.dataset.state, { redirect: "manual" });
+      if (answer.status !== 503) return location.reload();
     } catch {
-      this.isRenewing = false;
+      // Nobody answers.
     }
+    this.isRenewing = false;
   }
 
   lost(sentence) {

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from dispatcher.errors import LedgerFull
 from dispatcher.web import live as module
 from dispatcher.web.live import Live
+from dispatcher.web.pages.campaign import state
+from dispatcher.web.site import SITE
 from dispatcher.web.standing import Standing
 from dispatcher.web.store import Draft, Stage, Store
 from tests.integration.web.served import Served, served
@@ -156,6 +160,22 @@ async def test_streams_end_with_the_server(desk: Desk) -> None:
         assert (before, live.is_over) == (False, True)
     async with live.watch(desk, draft.draft_id) as states:
         assert [new async for new in states] == []
+
+
+@dataclass
+class Ending:
+    """As much of a site as a server has that ends."""
+
+    live: Live
+
+
+async def test_a_server_that_ends_shows_no_state() -> None:
+    """Whoever asks whether it is still there, to load its page anew, is told that it is not."""
+    app = web.Application()
+    app[SITE] = Ending(Live())  # type: ignore[misc]
+    app[SITE].live.end()
+    with pytest.raises(web.HTTPServiceUnavailable):
+        await state(make_mocked_request("GET", "/c/1/state.json", app=app), None)  # type: ignore[arg-type]
 
 
 async def test_a_draft_that_is_deleted(desk: Desk) -> None:
