@@ -130,8 +130,11 @@ def campaigns_of_file(db: Db, owner: Account, flow_sid: str, sha256: str) -> lis
     return [name for (name,) in found]
 
 
-def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> CampaignStatus:
-    """A campaign's counts. `location`: where the ledger lies; `leased`: some process holds the account."""
+def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool, is_shared: bool = False) -> CampaignStatus:
+    """A campaign's counts.
+
+    `location`: where the ledger lies; `is_shared`: many machines have it; `leased`: some process holds the account.
+    """
     campaign_id = campaign.campaign_id
     current = find_campaign(db, campaign.name, campaign.account)
     rows = empty_counts()
@@ -166,7 +169,7 @@ def status(db: Db, campaign: CampaignRecord, *, location: str, leased: bool) -> 
         # Those that waited may have been cancelled, or forgotten.
         next_at_ms=next_at_ms if rows[RowState.planned] or earlier[RowState.planned] else None,
         due_ms=due_ms,
-        is_settled=bool(is_settled),
+        is_settled=bool(is_settled) if is_shared else None,
         paused=wishes.wish_of(db, campaign_id).pause,
         run=_latest_run(*told) if told else None,
     )

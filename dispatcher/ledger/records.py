@@ -398,8 +398,9 @@ class CampaignStatus:
     paused: Pause | None = None
     #: From when on a server is to send it; None: nobody but a terminal does.
     due_ms: int | None = None
-    #: Whether workers are told how to send all that it has: not what was planned after it was ordered.
-    is_settled: bool = False
+    #: Whether workers are told how to send all that it has: not what was planned after it was ordered. None: the
+    #: ledger is one machine's, and it has none.
+    is_settled: bool | None = None
     #: None: it has none.
     run: LatestRun | None = None
 

@@ -131,7 +131,9 @@ class Store(DoubtsStore):
 
     async def status(self, campaign: CampaignRecord) -> CampaignStatus:
         leased = await self.is_leased(campaign.account)
-        return await self._read(lambda db: reading.status(db, campaign, location=self.location, leased=leased))
+        return await self._read(
+            lambda db: reading.status(db, campaign, location=self.location, leased=leased, is_shared=self.is_shared)
+        )
 
     # --- planning ---
 

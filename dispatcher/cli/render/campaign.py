@@ -324,7 +324,7 @@ def state_text(status: CampaignStatus) -> Text:
         why = pause_text(status.paused)
         text.append(f" ({why.removeprefix('paused ') if state == 'paused' else why})", style="bright_black")
     elif status.due_ms is not None and state != "running":
-        text.append(f" ({due_text(status.due_ms)})", style="bright_black")
+        text.append(f" ({due_text(status.due_ms, is_settled=status.is_settled)})", style="bright_black")
     elif state == "waiting" and status.next_at_ms is not None:
         text.append(f" (next at {time_text(status.next_at_ms)})", style="bright_black")
     elif status.stop_reason:
@@ -345,9 +345,11 @@ def sender_pairs(status: CampaignStatus, *, is_busy: bool) -> list[tuple[str, Te
     return lines
 
 
-def due_text(due_ms: int) -> str:
-    """That a server is to send it, and from when on."""
-    return f"its server is to send it, from {time_text(due_ms)} on"
+def due_text(due_ms: int, *, is_settled: bool | None = None) -> str:
+    """Who is to send it, and from when on. `is_settled`: see `CampaignStatus`."""
+    if is_settled is False:
+        return "whoever has planned it has not ordered it yet"
+    return f"its {'workers are' if is_settled else 'server is'} to send it, from {time_text(due_ms)} on"
 
 
 def pause_text(pause: Pause) -> str:

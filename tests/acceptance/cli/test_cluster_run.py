@@ -355,3 +355,25 @@ def test_rows_that_nobody_has_agreed_to_are_not_sent(cluster: Cluster) -> None:
     time.sleep(4)  # two ticks of a worker that would go on
     assert cluster.sandbox.stats()["creates"] == sent
     cluster.check_nobody_twice(sent)
+
+
+def test_a_planner_dies_before_it_is_answered(cluster: Cluster) -> None:
+    """kill -9 at the question: workers send nothing of what nobody has agreed to, and that is told; then it goes on."""
+    cluster.settings(rate={"per_second": 20})
+    cluster.start_worker()
+    order = terminal(cluster.plans, "run", "spring.csv", "--yes")
+    until(lambda: cluster.sandbox.stats()["creates"] >= 10, "the worker begins")
+    write_contacts(cluster.plans.folder / "more.csv", 20, first=5000)
+    asked = terminal(cluster.plans, "run", "more.csv", "--campaign", "spring", "--add")
+    asked.read("to send: ")
+    asked.process.kill()
+    asked.end()
+    code, shown = order.end()
+    assert code == 5
+    assert "the order was taken" in shown
+    sent = cluster.sandbox.stats()["creates"]
+    time.sleep(4)  # two ticks of a worker that would go on
+    assert cluster.sandbox.stats()["creates"] == sent < ROWS
+    assert "has not ordered it yet" in cluster.plans("status", "spring").out
+    assert cluster.plans("resume", "spring", "--yes").code == 0
+    cluster.check_nobody_twice(ROWS + 20)

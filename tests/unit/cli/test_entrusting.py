@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dispatcher.cli import entrusting
-from dispatcher.cli.render.campaign import sender_pairs
+from dispatcher.cli.render.campaign import sender_pairs, state_text
 from dispatcher.errors import UsageError
 from dispatcher.ledger.records import CampaignRecord, CampaignStatus, LatestRun
 from dispatcher.model import RowState
@@ -89,3 +89,16 @@ def test_who_sends_is_shown() -> None:
     assert str(lines["waits"]).startswith("Studio answered 429, until 1970-01-01")
     assert [label for label, _ in sender_pairs(status(run=run), is_busy=True)] == ["account"]
     assert sender_pairs(status(run=run), is_busy=False) == []
+
+
+@pytest.mark.parametrize(
+    ("is_settled", "who"),
+    [
+        (None, "its server is to send it"),
+        (True, "its workers are to send it"),
+        (False, "whoever has planned it has not ordered it yet"),
+    ],
+)
+def test_who_is_to_send_it(is_settled: bool | None, who: str) -> None:
+    """On one machine a page's server; on a cluster workers, once they are told how."""
+    assert who in state_text(status(due_ms=1, is_settled=is_settled)).plain
