@@ -1,4 +1,4 @@
-"""On a cluster: what workers are told of an order, and what people are told while they look on."""
+"""What servers send: what workers of a cluster are told of an order, and what people are told while they look on."""
 
 from __future__ import annotations
 
@@ -50,16 +50,25 @@ def refuse_limit(settings: Settings, limit: int | None) -> None:
 
 @contextlib.asynccontextmanager
 async def agreed(campaign: Campaign) -> AsyncIterator[None]:
-    """From the planning of a file to its order: where that comes to nothing, what workers sent before waits, too."""
-    was_settled = (await campaign.status()).is_settled
+    """From the planning of a file to its order: where that comes to nothing, no server sends its rows.
+
+    Nor what it would have sent before: an order is for all that waits. Workers' is taken back, and a page's held.
+    """
+    before = await campaign.status()
     try:
         yield
     except BaseException:
         with contextlib.suppress(LedgerError):
-            if was_settled and not (await campaign.status()).is_settled:
-                while not await campaign.order(await campaign.wish(), None):
-                    pass
-                say("nobody has agreed to these rows, so workers send nothing more of the campaign", "yellow")
+            after = await campaign.status()
+            is_new = after.campaign.input_id != before.campaign.input_id and not after.is_settled
+            if is_new and before.due_ms is not None:
+                if before.is_settled:
+                    while not await campaign.order(await campaign.wish(), None):
+                        pass
+                else:
+                    await campaign.hold("a file was put into it at a terminal, and nobody has agreed to its rows")
+                who = "workers send" if before.is_settled else "its server sends"
+                say(f"nobody has agreed to these rows, so {who} nothing more of the campaign", "yellow")
                 say_fix(Command("resume", (campaign.name,), does="sends what waits of all its files"))
         raise
 

@@ -21,6 +21,7 @@ from tests.acceptance.cli.program import (
     write_contacts,
     write_settings,
 )
+from tests.acceptance.cli.test_terminal import terminal
 from tests.support.ledgers import raw
 
 ROWS = 200
@@ -234,3 +235,21 @@ def test_what_a_server_is_to_send(paced: Program, sandbox: SandboxProcess) -> No
     assert "its server is to send it, from 2030-03-17 " in done.err
     assert (done.code, "due_at" in done.json, "paused" in done.json) == (0, False, False)
     check_nobody_twice(sandbox, ROWS)
+
+
+def test_a_server_does_not_send_what_nobody_agreed_to(paced: Program, sandbox: SandboxProcess) -> None:
+    """A file that is planned at a terminal and refused there holds what a page's server is to send, with the reason."""
+    assert paced("run", "spring.csv", "--yes", "--limit", "5").code == 0
+    with raw(paced.folder / ".dispatcher" / FILE_NAME) as ledger:
+        ledger.execute("UPDATE campaigns SET due_ms = 1900000000000, version = version + 1")
+        ledger.commit()
+    write_contacts(paced.folder / "more.csv", 20, first=5000)
+    asked = terminal(paced, "run", "more.csv", "--campaign", "spring", "--add")
+    asked.read("to send: ")
+    asked.type("no\n")
+    code, shown = asked.end()
+    assert code == 2
+    assert "its server sends nothing more" in shown
+    found = paced("status", "spring", "--json").json["paused"]
+    assert (found["by"], "nobody has agreed" in found["reason"]) == ("held", True)
+    assert sandbox.stats()["creates"] == 5
