@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,12 @@ class Machine:
 
 
 @pytest.fixture(autouse=True)
-def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _machine(_machine_clock: None) -> Iterator[None]:
+    """In the virtual clock's place until it is put back itself; `monkeypatch` would put it back after that."""
     Machine.now_s = 1000.0
-    monkeypatch.setattr(clock, "_counted_ns", lambda: int(Machine.now_s * 1e9))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clock, "_counted_ns", lambda: int(Machine.now_s * 1e9))
+        yield
 
 
 def advance(seconds: float) -> None:
