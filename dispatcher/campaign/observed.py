@@ -48,7 +48,7 @@ def came(status: CampaignStatus, now_ms: int) -> Came:
         return Came.paused
     if not left and (status.due_ms is None or not in_doubt):
         return Came.done
-    if status.due_ms is None or not status.is_settled:
+    if status.due_ms is None or status.is_settled is False:
         return Came.withdrawn
     until_ms = waits_until_ms(status)
     return Came.waiting if until_ms is not None and until_ms > now_ms else Came.going

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: After a second signal: how often it is seen whether the program can end by itself.
+#: How often it is seen whether the program can end by itself, after a second signal; and whether a signal has come, while
+#: a question waits for its answer.
 LOOK_S = 0.25
 
 
@@ -173,13 +174,33 @@ def raised() -> Iterator[None]:
     try:
         for number in before:
             signal.signal(number, signal.default_int_handler)
-        yield
+        with _reads_woken():
+            yield
     except KeyboardInterrupt:
         raise Interrupted("interrupted: nothing was done") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
+
+
+@contextlib.contextmanager
+def _reads_woken() -> Iterator[None]:
+    """A read that blocks inside this block looks for signals every now and then.
+
+    One that arrives between Python's last look and the read, or in another thread, wakes no read: it would count only once
+    a line has been typed.
+    """
+    if sys.platform == "win32":  # has no such timers; there a Ctrl-C ends the read
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _signals() -> list[signal.Signals]:

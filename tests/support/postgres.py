@@ -50,7 +50,11 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] %d ",
 }
 _TEMPLATE = "ledger"
-_ROLE = "CREATE ROLE postgres LOGIN CREATEDB IN ROLE pg_checkpoint, pg_monitor, pg_signal_backend"
+#: A test says which of two that lock each other is ended.
+_ROLE = """\
+CREATE ROLE postgres LOGIN CREATEDB IN ROLE pg_checkpoint, pg_monitor, pg_signal_backend
+GRANT SET ON PARAMETER deadlock_timeout TO postgres
+"""
 _HBA = "host all postgres 127.0.0.1/32 trust\n"
 #: A server whose test process is gone, however it went, hears its end of the pipe close: it ends, and its folder goes.
 #: A word is how it is to end while its data stays.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import threading
+import time
 
 import pytest
 
 from dispatcher.cli import interrupts
-from dispatcher.cli.interrupts import Interrupts, run_async, stopping
+from dispatcher.cli.interrupts import LOOK_S, Interrupts, raised, run_async, stopping
 from dispatcher.errors import Interrupted
 from dispatcher.events import EventBus, Phase, PhaseChanged
 
@@ -150,3 +153,30 @@ async def test_what_works_until_it_is_told_is_told_twice(left: list[int]) -> Non
                     await asyncio.sleep(0.01)
     assert (stops, left) == ([False, True], [1])
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of threads are Unix's")
+def test_a_signal_that_wakes_no_read() -> None:
+    """It comes in the moment before a question waits, or in another thread: the question ends all the same."""
+    here, there = os.pipe()
+    asked, typed = threading.Event(), list[bool]()
+
+    def elsewhere() -> None:
+        time.sleep(0.2)  # until the read waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        typed.append(not asked.wait(20 * LOOK_S))
+        if typed[0]:
+            os.write(there, b"12\n")
+
+    other = threading.Thread(target=elsewhere)
+    alarms = signal.getsignal(signal.SIGALRM)
+    with open(here, encoding="ascii") as lines:
+        with pytest.raises(Interrupted), raised():
+            other.start()
+            lines.readline()
+        asked.set()
+        other.join()
+    os.close(there)
+    assert typed == [False]
+    assert signal.getsignal(signal.SIGALRM) is alarms
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

@@ -108,6 +108,15 @@ async def test_an_outcome_that_is_written_twice(url: str) -> None:
             await ledger.close()
 
 
+def until_waits(url: str) -> None:
+    """Until a session of this database waits for a lock."""
+    waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    end_s = time.monotonic() + 10
+    while not query(url, waits):
+        assert time.monotonic() < end_s, "nobody waits"
+        time.sleep(0.01)
+
+
 async def test_two_that_lock_each_other(url: str, ledger: PostgresLedger) -> None:
     """The server ends one of them, and it is tried again."""
     first, second = await campaign(ledger), await campaign(ledger, "b", "AC" + "2" * 32)
@@ -118,14 +127,15 @@ async def test_two_that_lock_each_other(url: str, ledger: PostgresLedger) -> Non
         db.run("account_set_rate", account_id=second.account.account_id, per_second=1.0)
         if len(tries) == 1:
             met.wait()
+            until_waits(url)
         db.run("account_set_rate", account_id=first.account.account_id, per_second=1.0)
 
     def other() -> None:
         with connected(url) as connection, connection.transaction():
+            # Whoever waits for longer than this looks, and is ended: the ledger's, which is the second to wait.
+            connection.execute("SET LOCAL deadlock_timeout = '1min'")
             connection.execute("UPDATE accounts SET per_second = 2 WHERE account_id = %s", [first.account.account_id])
             met.wait()
-            # The one that waits longer finds out, and is ended: the ledger's.
-            time.sleep(0.5)
             connection.execute("UPDATE accounts SET per_second = 2 WHERE account_id = %s", [second.account.account_id])
 
     await asyncio.gather(ledger._do(work), asyncio.to_thread(other))
