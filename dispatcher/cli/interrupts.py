@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How often it is seen whether the program can end by itself, after a second signal; and whether a signal has come, while
-#: a question waits for its answer.
+#: How often it is seen whether the program can end by itself, after a second signal; and whether a signal has come,
+#: while a question waits for its answer.
 LOOK_S = 0.25
 
 
@@ -188,8 +188,8 @@ def raised() -> Iterator[None]:
 def _reads_woken() -> Iterator[None]:
     """A read that blocks inside this block looks for signals every now and then.
 
-    One that arrives between Python's last look and the read, or in another thread, wakes no read: it would count only once
-    a line has been typed.
+    One that arrives between Python's last look and the read, or in another thread, wakes no read: it would count only
+    once a line has been typed.
     """
     if sys.platform == "win32":  # has no such timers; there a Ctrl-C ends the read
         yield

@@ -170,12 +170,17 @@ def test_a_signal_that_wakes_no_read() -> None:
 
     other = threading.Thread(target=elsewhere)
     alarms = signal.getsignal(signal.SIGALRM)
-    with open(here, encoding="ascii") as lines:
-        with pytest.raises(Interrupted), raised():
+
+    def ask() -> None:
+        with raised():
             other.start()
-            lines.readline()
-        asked.set()
-        other.join()
+            os.read(here, 100)
+
+    with pytest.raises(Interrupted):
+        ask()
+    asked.set()
+    other.join()
+    os.close(here)
     os.close(there)
     assert typed == [False]
     assert signal.getsignal(signal.SIGALRM) is alarms
