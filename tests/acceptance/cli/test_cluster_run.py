@@ -7,123 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from tests.acceptance.cli.nursery import Nursery
+from tests.acceptance.cli.clusters import PER_S, ROWS, Cluster, status
 from tests.acceptance.cli.program import (
     ACCOUNT_SID,
     CREDENTIALS,
-    PROGRAM,
     Program,
-    SandboxProcess,
     finish,
     read_report,
     read_until,
     sandbox_process,
     until,
     write_contacts,
-    write_settings,
 )
 from tests.acceptance.cli.test_terminal import terminal
 from tests.support import postgres
 
-ROWS = 200
-PER_S = 40
 #: What a run's answer has on one machine, whatever its end.
 KEYS = {
     *("schema", "campaign", "state", "exit_code", "error", "ledger", "rows", "skipped", "run", "worst_window"),
     *("window_limit", "attempts", "throttled", "duration_s", "rate_per_s", "report", "waiting", "next_at", "hours"),
 }
-
-
-@dataclass
-class Cluster:
-    """A planner's folder, a ledger on a server, and whatever workers are started."""
-
-    plans: Program
-    sandbox: SandboxProcess
-    url: str
-    workers: contextlib.ExitStack
-
-    def settings(self, **tables: dict[str, Any]) -> None:
-        """The planner's, and those of workers that begin from now on."""
-        own: dict[str, dict[str, Any]] = {
-            "state": {"dir": None, "url": self.url},
-            "cluster": {"tick_s": 1},
-            "rate": {"per_second": PER_S},
-        }
-        write_settings(self.plans.folder, self.sandbox.base_url, **(own | tables))
-
-    def start_worker(self, name: str = "worker") -> subprocess.Popen[str]:
-        """As on another machine: with the account's secret, and without the planner's file."""
-        folder = self.plans.folder / name
-        folder.mkdir(exist_ok=True)
-        text = (self.plans.folder / "config.toml").read_text("utf-8")
-        (folder / "config.toml").write_text(text, "utf-8")
-        return self.workers.enter_context(running(Program(folder, env=dict(CREDENTIALS))))
-
-    def check_nobody_twice(self, creates: int) -> None:
-        stats = self.sandbox.stats()
-        assert (stats["creates"], stats["duplicates"], stats["created_by_dispatch_id_duplicates"]) == (creates, {}, {})
-
-
-@contextlib.contextmanager
-def running(program: Program) -> Iterator[subprocess.Popen[str]]:
-    """A worker for the time of the block. What it says goes to a file: nobody reads a pipe meanwhile."""
-    with (program.folder / "worker.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [*PROGRAM, "worker"],
-            cwd=program.folder,
-            env=program.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[postgres.Postgres, str]]:
-    """A database with the ledger's tables, to be copied."""
-    server = postgres.shared()
-    template = server.create()
-    folder = tmp_path_factory.mktemp("migrated")
-    nursery = Nursery(60)
-    try:
-        write_settings(folder, "http://127.0.0.1:1", state={"dir": None, "url": server.url(template)})
-        result = Program(folder, nursery)("ledger", "migrate")
-        assert result.code == 0, result.err
-    finally:
-        nursery.close()
-    yield server, template
-    server.drop(template)
-
-
-@pytest.fixture
-def cluster(program: Program, sandbox: SandboxProcess, migrated: tuple[postgres.Postgres, str]) -> Iterator[Cluster]:
-    """No worker yet."""
-    program.env = {"TWILIO_ACCOUNT_SID": ACCOUNT_SID}
-    server, template = migrated
-    with server.database(template) as url, contextlib.ExitStack() as workers:
-        found = Cluster(program, sandbox, url, workers)
-        found.settings()
-        write_contacts(program.folder / "spring.csv", ROWS)
-        yield found
 
 
 def test_a_worker_sends_what_was_ordered(cluster: Cluster) -> None:
@@ -188,14 +95,6 @@ def test_ctrl_c_leaves_it_to_the_workers(cluster: Cluster, number: signal.Signal
     until(lambda: cluster.sandbox.stats()["creates"] == ROWS, "the rest")
     until(lambda: status(cluster)["state"] == "finished", "the end")
     cluster.check_nobody_twice(ROWS)
-
-
-def status(cluster: Cluster, *options: str) -> dict[str, Any]:
-    """As whoever looks sees it, without any credentials."""
-    result = cluster.plans("status", "spring", "--json", *options, env={"TWILIO_ACCOUNT_SID": None})
-    assert result.code == 0, result.err
-    found: dict[str, Any] = result.json
-    return found
 
 
 def test_a_pause_from_anywhere(cluster: Cluster) -> None:
