@@ -43,6 +43,8 @@ def texts(array: Any, dates: str = "") -> Any:
         if dates and (pa.types.is_date(array.type) or pa.types.is_timestamp(array.type)):
             return _made(_dated(text, dates) for text in found.to_pylist())
         return found
+    except MemoryError:  # pyarrow's own is an ArrowException, too
+        raise
     except (pa.ArrowException, ArithmeticError, ValueError, LookupError, TypeError, NotImplementedError) as error:
         raise NoTextError(_why(error)) from None
 

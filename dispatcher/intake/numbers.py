@@ -25,6 +25,8 @@ _ZEROS = re.compile(r"\+0|[-+() ]*0[-+() ]*0[-+() 0]*")
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<sign>[^\-\]]*)[^\]]*\]|_.|\*.|\[[^\]]*\]|(?P<bare>.)'
 )
+_SECTION = re.compile(r'(?:^|;)((?:"[^"]*"|\\.|[^;])*)')
+_COLOUR = re.compile(r"\[[^\]]*\]")
 #: What makes a pattern of strftime say a time.
 _CLOCK = re.compile("%-?[HIMSfpcXTRr]")
 
@@ -78,12 +80,12 @@ class Format:
 
 
 def _kind(code: str) -> Kind:
-    section = code.split(";")[0]
+    section, *others = _sections(code)
     bare = _NOTHING.sub("", section)
     letters = bare.lower()
     literal = "".join(text for is_literal, text in _tokens(section) if is_literal)
     if letters in ("", "general", "@", "0") and not literal.strip():
-        return Kind.plain
+        return Kind.plain if _is_shown(section, others) else Kind.other
     if _ZEROS.fullmatch(bare) or literal + bare == "+0":
         return Kind.zeros
     if re.search(r"\[[hms]+\]", letters):
@@ -96,6 +98,18 @@ def _kind(code: str) -> Kind:
     if "%" in letters:
         return Kind.percent
     return Kind.currency if _CURRENCY.search(section) else Kind.other
+
+
+def _sections(code: str) -> list[str]:
+    """Of positive numbers, negative ones, zeros and texts: as many as are given."""
+    return _SECTION.findall(code)
+
+
+def _is_shown(section: str, others: list[str]) -> bool:
+    """Whether a format whose first section is plain shows every number: `;;;` shows none, and `0;;` no other."""
+    positive, *rest = (_COLOUR.sub("", text) for text in (section, *others))
+    signed = (positive, f"-{positive}", f"\\-{positive}")
+    return not rest or (positive != "" and rest[0] in signed and rest[1:2] in ([], [positive]))
 
 
 #: That of a cell without a style.
@@ -115,7 +129,7 @@ def zeros_text(value: float, code: str) -> str:
     """A whole number with its leading zeros and what stands before, between and behind them (D-00000, 00000-0000)."""
     if value < 0 or value != int(value):
         return number_text(value)
-    tokens = [*_tokens(code.split(";")[0])]
+    tokens = [*_tokens(_sections(code)[0])]
     places = tokens.count((False, "0"))
     digits = str(int(value)).rjust(places, "0")
     # More digits than places stand at the first place.

@@ -25,6 +25,8 @@ _ROWS_AT_A_TIME = 1_000
 #: So much text is sent at a time; more in so few rows is refused.
 _BATCH_BYTES = 8 << 20
 _BATCH_BYTES_MAX = 256 << 20
+#: So many cells are sent at a time: empty ones take none of these bytes.
+_BATCH_CELLS = 500_000
 #: More rows than these for each byte of the file are repeated ones, as no list of people has.
 _ROWS_FREE = 1_000_000
 _ROWS_PER_BYTE_MAX = 20
@@ -55,8 +57,8 @@ def _errors() -> Iterator[None]:
 
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     """The child: `PATH DATES`; how dates are written (strftime), empty: ISO 8601."""
-    bound()
     path = Path(arguments[0])
+    bound(path)
     try:
         with _errors():
             file = pq.ParquetFile(
@@ -77,14 +79,21 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
         out.write(orjson.dumps({"error": error.as_json}) + b"\n")
         out.flush()
         return
-    floating = [at for at, field in enumerate(schema) if _is_floating(field.type)]
-    out.write(orjson.dumps({"header": names, "rows": rows, "floating": floating}) + b"\n")
+    no_numbers = {at: why for at, field in enumerate(schema) if (why := _why_no_number(field.type))}
+    told = {"header": names, "rows": rows, "no_numbers": no_numbers}
+    out.write(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS) + b"\n")
     out.flush()
     _stream(file, len(names), arguments[1], out)
 
 
-def _is_floating(kind: Any) -> bool:
-    return bool(pa.types.is_floating(kind.value_type if pa.types.is_dictionary(kind) else kind))
+def _why_no_number(kind: Any) -> str | None:
+    """What a column of this type holds, where none of its values is a phone number, however it is written."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_floating(kind):
+        return "floating-point numbers, whose last digits may be lost"
+    if pa.types.is_nested(kind):
+        return "lists or records, and not one value each"
+    return None
 
 
 def _stream(file: Any, width: int, dates: str, out: IO[bytes]) -> None:
@@ -128,7 +137,7 @@ def _batches(file: Any, width: int, dates: str, bad: dict[int, str]) -> Iterator
             waiting[at].append(pa.array([""] * batch.num_rows, pa.large_string()))
         rows += batch.num_rows
         size += batch.nbytes
-        if rows >= 10 * _ROWS_AT_A_TIME or size >= _BATCH_BYTES:
+        if rows >= 10 * _ROWS_AT_A_TIME or rows * width >= _BATCH_CELLS or size >= _BATCH_BYTES:
             yield [_one_array(parts) for parts in waiting]
             waiting, rows, size = [[] for _ in range(width)], 0, 0
     if rows:

@@ -143,7 +143,7 @@ class ParquetTable:
             raise
         self.header: Sequence[str] = opening["header"]
         self._row_count: int = opening["rows"]
-        self._floating = frozenset(opening["floating"])
+        self._no_numbers: dict[str, str] = opening["no_numbers"]
 
     @property
     def total_bytes(self) -> int | None:
@@ -161,12 +161,12 @@ class ParquetTable:
         self._source.close()
 
     def check_used(self, to: int, used: Collection[int]) -> None:
-        """See `rows.Table`: a number that was a floating one has lost digits, however it is written."""
+        """See `rows.Table`: a number that was a floating one, say, has lost digits, however it is written."""
         self._used = frozenset(used)
-        if to in self._floating:
+        why = self._no_numbers.get(str(to))
+        if why is not None:
             raise InputError(
-                f'{self._source.name}: the column "{shown(self.header[to])}" holds floating-point numbers, whose last'
-                " digits may be lost",
+                f'{self._source.name}: the column "{shown(self.header[to])}" holds {why}',
                 fix="write the file with the column as text",
             )
 

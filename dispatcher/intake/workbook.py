@@ -142,11 +142,12 @@ def cell_text(value: Any) -> str:
 
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     """The child: `PATH WANTED`, lines of JSON to `out`."""
-    bound()
+    path = Path(arguments[0])
+    bound(path)
     # Rows are made and written out; there are no circles to look for.
     gc.disable()
     try:
-        for line in _lines(Path(arguments[0]), **orjson.loads(arguments[1])):
+        for line in _lines(path, **orjson.loads(arguments[1])):
             out.write(orjson.dumps(line) + b"\n")
             go_on()
         out.write(orjson.dumps({"end": True}) + b"\n")

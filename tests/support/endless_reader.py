@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from dispatcher.intake import child
 
@@ -10,7 +11,7 @@ from dispatcher.intake import child
 def main() -> None:
     """The child: `SILENT_MAX_S`."""
     child.SILENT_MAX_S = int(sys.argv[1])
-    child.bound()
+    child.bound(Path(__file__))
     while True:
         pass
 

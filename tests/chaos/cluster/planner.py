@@ -27,10 +27,15 @@ SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
 FROM attempts AS t JOIN runs USING (run_id) JOIN campaigns USING (campaign_id) JOIN accounts AS a
   ON a.account_id = campaigns.account_id WHERE name = %s AND account_sid = %s AND attempt_id > %s
 """
+#: A file was put there, and there is an order for its rows, or none is left in any file: where the command was given
+#: again, the newer file alone has them.
 _ORDERED = """
-SELECT 1 FROM campaigns JOIN accounts USING (account_id) JOIN inputs USING (campaign_id)
-WHERE name = %s AND account_sid = %s AND ready_at_ms IS NOT NULL AND (due_ms IS NOT NULL OR NOT EXISTS (
-  SELECT 1 FROM tallies AS t WHERE t.input_id = inputs.input_id AND state = 'planned' AND n > 0))
+SELECT 1 FROM campaigns AS c JOIN accounts USING (account_id)
+WHERE name = %s AND account_sid = %s
+AND EXISTS (SELECT FROM inputs AS i WHERE i.campaign_id = c.campaign_id AND ready_at_ms IS NOT NULL)
+AND (due_ms IS NOT NULL AND settings IS NOT NULL OR NOT EXISTS (
+  SELECT FROM inputs AS i JOIN tallies USING (input_id)
+  WHERE i.campaign_id = c.campaign_id AND state = 'planned' AND n > 0))
 """
 
 

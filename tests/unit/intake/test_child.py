@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from dispatcher.errors import InputError
 from dispatcher.intake import child, tables, workbook
 from dispatcher.intake.child import Child
+from tests.support.sheets import book
 from tests.unit.intake.reading import ANN, read
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="bounds of a process are POSIX's")
@@ -64,3 +66,40 @@ def test_only_the_child_is_bounded() -> None:
 def test_a_refusal_comes_within_a_minute() -> None:
     """What is promised of every file."""
     assert child.SILENT_MAX_S < 60
+
+
+#: Reads a file, and prints why not, and the largest child's peak memory.
+PEAK = """
+import resource, sys
+from dispatcher.errors import InputError
+from tests.unit.intake.reading import read
+try:
+    read(sys.argv[1])
+except InputError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("kind", ["one text for each row", "long texts", "a long cell"])
+def test_a_few_bytes_do_not_fill_the_memory(tmp_path: Path, kind: str) -> None:
+    """A small file that stands for gigabytes is refused for what it is, before it takes them."""
+    rows, path = 100_000, tmp_path / "a.parquet"
+    if kind == "one text for each row":
+        texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * 1_000_000])
+        pq.write_table(pa.table({"phone": [ANN] * rows, "a": texts}), path, compression="zstd")
+    elif kind == "long texts":
+        columns = {"phone": [ANN] * 200, "a": ["x" * 5_000_000] * 200}
+        pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=False)
+    else:
+        # Less than 400:1, which is refused before.
+        noise = random.Random(1).randbytes(200_000).hex()
+        cell = '<c r="A1" t="inlineStr"><is><t>phone</t></is></c>'
+        path = book(
+            tmp_path / "a.xlsx", f'<row r="1">{cell}</row><row r="2"><c r="A2"><v>{noise}{"x" * 10**8}</v></c></row>'
+        )
+    found = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=False)
+    said, _, kib = found.stdout.strip().rpartition("\n")
+    assert "needs too much memory" in said, found
+    # Beside it whoever reads has some 130 MiB: 400 in all.
+    assert int(kib) < 270 << (20 if sys.platform == "darwin" else 10)

@@ -18,6 +18,18 @@ BERLIN = "Europe/Berlin"
 NOON = dt.datetime(2026, 1, 2, 12, 30)  # noqa: DTZ001 - a file's naive timestamp
 
 
+TEXT_BY_TEXT = pa.map_(pa.string(), pa.string())
+
+
+@pytest.mark.parametrize("values", [pa.array([[ANN]]), pa.array([{"n": ANN}]), pa.array([[("n", ANN)]], TEXT_BY_TEXT)])
+def test_a_nested_phone_column_is_refused(tmp_path: Path, values: Any) -> None:
+    """By its type as well: one address is wanted, and not a list that has one."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": values}), path)
+    with pytest.raises(InputError, match='the column "phone" holds lists or records, and not one value each'):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("values", "texts"),
     [

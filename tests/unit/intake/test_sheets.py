@@ -153,6 +153,13 @@ def test_numbers_have_fifteen_digits(tmp_path: Path, value: str, text: str) -> N
         ("[h]:mm", "-0.0625", "-1:30:00"),
         ("mm:ss.0", "0.0007", "00:01:00.48"),
         ('"Red" 0', "5", "5"),
+        # What shows nothing of a number, or another one.
+        (";;;", "5", "5"),
+        ("0;-0;;@", "0", "0"),
+        ("0;(0)", "-5", "-5"),
+        ("General;", "5", "5"),
+        ("0;\\-0", "5", "5"),
+        ('0";"0', "5", "0;5"),
     ],
 )
 def test_formats_say_what_a_number_is(tmp_path: Path, code: str, value: str, text: str) -> None:
@@ -163,6 +170,18 @@ def test_formats_say_what_a_number_is(tmp_path: Path, code: str, value: str, tex
     assert reading.rows[0].cells[1] == text
     kind = Format(200, code).kind
     assert any('"v": 1 cell' in note for note in reading.notes) == (kind not in (Kind.plain, Kind.zeros))
+
+
+@pytest.mark.parametrize("code", ["0", "General", "@", "0;-0", "0;\\-0", "General;-General;General;@", "0;[Red]-0"])
+def test_formats_that_show_the_number_itself(code: str) -> None:
+    """Whatever its sign."""
+    assert Format(200, code).kind is Kind.plain
+
+
+@pytest.mark.parametrize("code", [";;;", "0;-0;;@", "0;", "0;(0)", "General;-General;", '"";0'])
+def test_formats_that_show_something_else(code: str) -> None:
+    """Nothing, of some numbers or of all, or more."""
+    assert Format(200, code).kind is Kind.other
 
 
 def test_a_column_of_dates_is_written_in_one_way(tmp_path: Path) -> None:
