@@ -133,7 +133,8 @@ def load(
     problems: list[str] = []
     file: ConfigFile | None = None
     profiles = Profiles()
-    if not no_file and (config is not None or path.is_file()):
+    # A folder in its place, as containers make of a file that they do not find, or a link to nothing: no defaults then.
+    if not no_file and (config is not None or os.path.lexists(path)):
         file = config_file.read(path)
         profiles = read_profiles(file.tables)
         problems += [*file.problems, *_problems_of_profiles(profiles, file)]

@@ -49,6 +49,18 @@ def test_the_folder_s_file_is_found(tmp_path: Path) -> None:
         load(tmp_path / "other.toml", environ={})
 
 
+def test_what_stands_in_the_file_s_place_is_not_passed_over(tmp_path: Path) -> None:
+    """A folder of its name, as containers make of a file that they do not find, or a link to nothing: no defaults."""
+    place = tmp_path / "config.toml"
+    place.mkdir()
+    with pytest.raises(SettingsError, match=r"config\.toml cannot be read"):
+        load(environ={})
+    place.rmdir()
+    place.symlink_to("nowhere.toml")
+    with pytest.raises(SettingsError, match=r"config\.toml does not exist"):
+        load(environ={})
+
+
 def test_twilio_s_own_variables_count() -> None:
     """TWILIO_REGION and TWILIO_EDGE, as in Twilio's own client."""
     loaded = load(environ={"TWILIO_REGION": "ie1", "TWILIO_EDGE": "dublin"})
