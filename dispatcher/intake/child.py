@@ -14,11 +14,11 @@ try:
 except ImportError:  # no such bounds on Windows
     resource = None  # type: ignore[assignment]
 
-#: Address space of the child; and what of it holds data: some for any file, and so much for each of the file's bytes.
-#: A sheet of a million rows takes some thirty times its file, and a few hundred bytes may stand for gigabytes.
+#: Address space of the child; and what of it the file may fill: some for any, and so much for each of its bytes. A
+#: sheet of a million rows takes some twenty times its file, and a few hundred bytes may stand for gigabytes.
 MEMORY_MAX_BYTES = 4 << 30
-_DATA_BYTES = 208 << 20
-_DATA_BYTES_PER_BYTE = 48
+FILLED_MAX_BYTES = 160 << 20
+FILLED_MAX_PER_BYTE = 48
 #: Seconds of its processor time between two things that it has to say: a refusal comes within a minute.
 SILENT_MAX_S = 45
 
@@ -65,9 +65,9 @@ def bound(path: Path) -> None:
     global _is_bound
     _is_bound = True
     if resource is not None:
-        data_bytes = _DATA_BYTES + path.stat().st_size * _DATA_BYTES_PER_BYTE
+        filled_bytes = FILLED_MAX_BYTES + path.stat().st_size * FILLED_MAX_PER_BYTE
         _limit(resource.RLIMIT_AS, MEMORY_MAX_BYTES)
-        _limit(resource.RLIMIT_DATA, min(data_bytes, MEMORY_MAX_BYTES))
+        _limit(resource.RLIMIT_DATA, min(_taken_bytes() + filled_bytes, MEMORY_MAX_BYTES))
         _limit(resource.RLIMIT_CORE, 0)
     go_on()
 
@@ -79,6 +79,15 @@ def go_on() -> None:
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + SILENT_MAX_S)
+
+
+def _taken_bytes() -> int:
+    """What its libraries have taken by now, the more the more processors there are (proc(5): the sixth of statm)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
+    except OSError:
+        return 0  # only Linux counts towards the limit what is not in use yet
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _limit(kind: int, most: int) -> None:

@@ -58,6 +58,8 @@ def _errors() -> Iterator[None]:
 def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     """The child: `PATH DATES`; how dates are written (strftime), empty: ISO 8601."""
     path = Path(arguments[0])
+    # Each of its threads would take a stack.
+    pa.set_io_thread_count(1)
     bound(path)
     try:
         with _errors():

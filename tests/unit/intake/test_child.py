@@ -103,3 +103,20 @@ def test_a_few_bytes_do_not_fill_the_memory(tmp_path: Path, kind: str) -> None:
     assert "needs too much memory" in said, found
     # Beside it whoever reads has some 130 MiB: 400 in all.
     assert int(kib) < 270 << (20 if sys.platform == "darwin" else 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux counts towards the limit what is not in use yet")
+def test_what_libraries_take_is_not_the_file_s(tmp_path: Path) -> None:
+    """On a machine with many processors they take gigabytes of address space before anything is read."""
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(b"PK")
+    program = (
+        "import mmap, pathlib, sys\nfrom dispatcher.intake import child\n"
+        "libraries = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE)\nchild.bound(pathlib.Path(sys.argv[1]))\n"
+        "half = mmap.mmap(-1, child.FILLED_MAX_BYTES // 2, flags=mmap.MAP_PRIVATE)\nprint('half')\n"
+        "mmap.mmap(-1, child.FILLED_MAX_BYTES, flags=mmap.MAP_PRIVATE)"
+    )
+    found = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+    assert found.stdout == "half\n", found.stderr
+    assert found.returncode == 1
+    assert "Cannot allocate memory" in found.stderr
