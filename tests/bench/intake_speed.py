@@ -92,7 +92,7 @@ def make(path: Path, kind: str, rows: int) -> None:
                 if kind.startswith("typed"):
                     sheet.write_number(number + 1, 0, number, formats[0])
                     sheet.write_number(number + 1, 5, 46_024 + number % 1440 / 1440, formats[1])
-                    sheet.write_number(number + 1, 6, number / 7, formats[2])
+                    sheet.write_number(number + 1, 6, number % 10_007 / 100, formats[2])
 
 
 def read(path: Path) -> int:
