@@ -6,6 +6,7 @@ A number format says whether a number is a date, a time, a duration, a share or 
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -27,6 +28,8 @@ _TOKEN = re.compile(
 )
 _SECTION = re.compile(r'(?:^|;)((?:"[^"]*"|\\.|[^;])*)')
 _COLOUR = re.compile(r"\[[^\]]*\]")
+#: A digit's place among a format's parts.
+_PLACE = (False, "0")
 #: What makes a pattern of strftime say a time.
 _CLOCK = re.compile("%-?[HIMSfpcXTRr]")
 
@@ -129,13 +132,21 @@ def zeros_text(value: float, code: str) -> str:
     """A whole number with its leading zeros and what stands before, between and behind them (D-00000, 00000-0000)."""
     if value < 0 or value != int(value):
         return number_text(value)
-    tokens = [*_tokens(_sections(code)[0])]
-    places = tokens.count((False, "0"))
+    tokens, places = _places(code)
     digits = str(int(value)).rjust(places, "0")
+    if places == len(tokens):
+        return digits
     # More digits than places stand at the first place.
     extra = len(digits) - places
     runs = iter([digits[: extra + 1], *digits[extra + 1 :]])
-    return "".join(next(runs) if token == (False, "0") else token[1] for token in tokens).strip()
+    return "".join(next(runs) if token == _PLACE else token[1] for token in tokens).strip()
+
+
+@functools.lru_cache(maxsize=100)
+def _places(code: str) -> tuple[tuple[tuple[bool, str], ...], int]:
+    """A format's parts, and how many of them are a digit's place: the same few formats come in every row."""
+    tokens = tuple(_tokens(_sections(code)[0]))
+    return tokens, tokens.count(_PLACE)
 
 
 def _tokens(section: str) -> Iterator[tuple[bool, str]]:
