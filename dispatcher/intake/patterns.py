@@ -133,8 +133,14 @@ def _valid(calling_code: str) -> str:
 
 
 def _kinds(metadata: Any) -> str:
+    """What makes a number valid in a region.
+
+    But for one that is a mobile number with the country's code before it once more: where lengths vary it passes for
+    a landline's, and nobody has it.
+    """
     general = metadata.general_desc
     kinds: list[str] = []
+    twice = ""
     for name in _KINDS:
         kind = getattr(metadata, name)
         if kind is None or not kind.national_number_pattern:
@@ -143,7 +149,10 @@ def _kinds(metadata: Any) -> str:
             continue
         # A kind's lengths are among the general ones; without any of its own it has those.
         lengths = _lengths(kind.possible_length) or _lengths(general.possible_length)
-        kinds.append(rf"{lengths}(?:{kind.national_number_pattern})\Z")
+        pattern = rf"{lengths}(?:{kind.national_number_pattern})\Z"
+        kinds.append(twice + pattern)
+        if name == "mobile":
+            twice = f"(?!{metadata.country_code}{pattern})"
     if not kinds:
         return ""
     return f"{_fullmatch(general.national_number_pattern)}(?:{'|'.join(kinds)})"

@@ -6,7 +6,6 @@ The safe answer to a number that is not certain is a refusal with its reason: a 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +13,16 @@ from itertools import pairwise
 import phonenumbers
 
 from dispatcher.intake import patterns
+from dispatcher.intake.spellings import (
+    PUNCTUATION,
+    clean,
+    is_date,
+    is_nothing,
+    is_sheet_error,
+    mangling,
+    obstacle,
+    shown,
+)
 from dispatcher.model import Reason, Refusal
 
 Fullmatch = Callable[[str], re.Match[str] | None]
@@ -23,18 +32,6 @@ ADDRESSES_MAX_BYTES = 300
 
 #: What plain national numbers start with; and besides digits they hold only `()- `, not dots: "15551234567.0".
 _PLAIN_START = frozenset("(0123456789")
-#: Everything that a number may be written with, besides digits and plus.
-_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_PUNCTUATION = str.maketrans("", "", " \t()./" + _DASHES)
-_ALLOWED = re.compile(rf"[\d+\s()./{_DASHES[1:]}\-]*", re.ASCII)
-
-_EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+", re.ASCII)
-_FLOAT = re.compile(r"\+?\d{5,}[.,]\d{1,2}0*", re.ASCII)
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?", re.ASCII)
-_SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
-_EXTENSION = re.compile(
-    r"(?:(?<![a-z])(?:ext\w*|x|poste|anexo|int|durchwahl|доб)|#)\.?\s*:?\s*\d{1,7}\s*#?\Z", re.IGNORECASE
-)
 _BETWEEN_NUMBERS = re.compile(r"[/,;|&\n\r]|\bor\b|\band\b|\bund\b|\bou\b|\bet\b", re.IGNORECASE)
 #: A part of a cell with fewer digits is no number by itself, whatever numbering plans say of short ones.
 _WHOLE_DIGITS = 7
@@ -44,7 +41,7 @@ _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"\d{5,6}", re.ASCII)
 _SIP = re.compile(
-    r"(sips?:)?([^\s@:;<>\"]+(?::[^\s@;<>\"]*)?)@([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([;?]\S*)?",
+    r"(sips?:)?([^\s@:;<>\"]+(?::[^\s@;<>\"]+)?)@([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?([;?][^\s@]*)?",
     re.IGNORECASE,
 )
 _CLIENT = re.compile(r"client:\S+", re.IGNORECASE)
@@ -53,11 +50,7 @@ _SIP_SCHEMES = ("sip", "sips")
 _TEL = re.compile(r"tel:(?://)?([^;]+)(;.*)?", re.IGNORECASE)
 #: What is dialled before a country code, in most countries, in North America, in Australia.
 _DIALLED = ("00", "011", "0011")
-#: Marks that a spreadsheet is told with to keep a text, or that typing makes of them.
-_GUARDS = ("'", "\u2019", "\u2018", "`", "\u00b4", "\u2032")
 _OPTIONAL_ZERO = re.compile(r"(\d[\s./\-]*)\(\s*0\s*\)", re.ASCII)
-#: Words that people and programs write where there is nothing.
-_NOTHING = frozenset({"-", "--", "n/a", "na", "nan", "none", "null", "nil", "nat", "unknown", "tbd", "?"})
 
 
 class Addresses:
@@ -103,7 +96,7 @@ class Addresses:
                 append(text)
                 continue
             answer: str | Refusal | None = None
-            if text[:1] in _PLAIN_START:
+            if text[:1] in _PLAIN_START and not ("-" in text and is_date(text)):
                 answer = national(text.replace("-", "").replace(" ", "").replace("(", "").replace(")", ""))
             answer = answer or read(text)
             if isinstance(answer, Refusal):
@@ -115,23 +108,23 @@ class Addresses:
 
     def read(self, text: str) -> str | Refusal:
         """One contact's address, normalised: numbers as E.164, `whatsapp:` with E.164, the rest as written."""
-        text = _clean(text)
-        if not text or text.lower() in _NOTHING:
-            return Refusal(Reason.to_missing, f"{_shown(text)} is no number" if text else "the cell is empty")
-        if ":" in text or "@" in text:
+        text = clean(text)
+        if is_nothing(text):
+            return Refusal(Reason.to_missing, f"{shown(text)} is no number" if text else "the cell is empty")
+        if (":" in text or "@" in text) and not is_sheet_error(text):
             return self._read_identifier(text)
         return self._read_number(text)
 
     def read_sender(self, text: str) -> str | Refusal:
         """One sender: an address as `read` takes it, a Messaging Service SID, or a short code."""
-        cleaned = _clean(text)
-        if not cleaned or cleaned.lower() in _NOTHING:
+        cleaned = clean(text)
+        if is_nothing(cleaned):
             return Refusal(Reason.from_missing, "no sender is given")
         if cleaned[:2] == "MG" and not cleaned[2:3].isspace():
             if _SERVICE.fullmatch(cleaned):
                 return cleaned
             return Refusal(
-                Reason.from_invalid, f"{_shown(cleaned)} is no Messaging Service SID: it is MG and 32 hex digits"
+                Reason.from_invalid, f"{shown(cleaned)} is no Messaging Service SID: it is MG and 32 hex digits"
             )
         # The sender is the account's own: Twilio knows it, and a numbering plan need not (test numbers, new ranges).
         if _SHORT_CODE.fullmatch(cleaned) or _E164.fullmatch(cleaned):
@@ -145,7 +138,7 @@ class Addresses:
         scheme, colon, rest = text.partition(":")
         kind = scheme.strip().lower() if colon else ""
         if kind == "whatsapp":
-            number = self._read_number(_clean(rest)) if rest.strip() else None
+            number = self._read_number(clean(rest)) if rest.strip() else None
             if number is None:
                 return Refusal(Reason.to_invalid, "whatsapp: is not followed by a number")
             return number if isinstance(number, Refusal) else f"whatsapp:{number}"
@@ -155,11 +148,11 @@ class Addresses:
             return Refusal(Reason.to_invalid, "client: must be followed by a name without spaces")
         tel = _TEL.fullmatch(text)
         if tel and ";ext=" in (tel[2] or "").lower():
-            return Refusal(Reason.to_invalid, f"{_shown(text)} has an extension, which cannot be reached")
+            return Refusal(Reason.to_invalid, f"{shown(text)} has an extension, which cannot be reached")
         if tel:
-            return self._read_number(_clean(tel[1]))
+            return self._read_number(clean(tel[1]))
         if kind.isalpha() and kind not in _SIP_SCHEMES:
-            what = f"{_shown(kind)}: is no kind of address that Studio takes"
+            what = f"{shown(kind)}: is no kind of address that Studio takes"
             return Refusal(Reason.to_invalid, "is an e-mail address" if kind == "mailto" else what)
         sip = _SIP.fullmatch(text)
         if sip:
@@ -171,16 +164,16 @@ class Addresses:
         return self._read_number(text)
 
     def _read_number(self, text: str) -> str | Refusal:
-        mangled = _mangled(text)
+        mangled = mangling(text)
         if mangled:
             return Refusal(Reason.to_mangled, mangled)
         several = self._several(text)
-        unusable = f"the cell holds {several} numbers" if several else _unusable(text)
+        unusable = f"the cell holds {several} numbers" if several else obstacle(text)
         if unusable:
             return Refusal(Reason.to_invalid, unusable)
         if _OPTIONAL_ZERO.search(text):
             return self._read_optional_zero(text)
-        digits = text.translate(_PUNCTUATION)
+        digits = text.translate(PUNCTUATION)
         if digits[:1] == "+":
             if self._is_international(digits):
                 return digits
@@ -192,18 +185,18 @@ class Addresses:
 
     def _read_optional_zero(self, text: str) -> str | Refusal:
         """A number with (0) in it: a country code stands before it, and the 0 is only for calls within the country."""
-        before = text[: text.index("(", 1)].translate(_PUNCTUATION)
+        before = text[: text.index("(", 1)].translate(PUNCTUATION)
         if before[:1] not in ("+", "0"):
             return Refusal(
-                Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it has a country code before (0))"
+                Reason.to_mangled, f"{shown(text)} seems to have lost its + (it has a country code before (0))"
             )
-        kept = text.translate(_PUNCTUATION)
-        left_out = _OPTIONAL_ZERO.sub(r"\1", text, 1).translate(_PUNCTUATION)
+        kept = text.translate(PUNCTUATION)
+        left_out = _OPTIONAL_ZERO.sub(r"\1", text, 1).translate(PUNCTUATION)
         with_zero, without = self._read_special(text, kept), self._read_special(text, left_out)
         if isinstance(without, Refusal):
             return with_zero
         if isinstance(with_zero, str) and with_zero != without:
-            return Refusal(Reason.to_invalid, f"{_shown(text)} is one number with its (0), and another without")
+            return Refusal(Reason.to_invalid, f"{shown(text)} is one number with its (0), and another without")
         return without
 
     def _several(self, text: str) -> int:
@@ -217,7 +210,7 @@ class Addresses:
             return 0
         if text.count("/") == len(parts) - 1:
             digits = ""
-            for part, following in pairwise(part.translate(_PUNCTUATION) for part in parts):
+            for part, following in pairwise(part.translate(PUNCTUATION) for part in parts):
                 digits += part
                 is_end = len(following) <= _END_DIGITS and len(digits) + len(following) > _WHOLE_DIGITS + _END_DIGITS
                 if is_end or self._is_whole(digits):
@@ -245,45 +238,53 @@ class Addresses:
     def _read_special(self, text: str, digits: str) -> str | Refusal:
         """What the patterns left over: rules of single countries, and everything that is wrong."""
         plus = digits[:1] == "+"
+        if digits[:2] == "+0":
+            # phonenumbers would take the plus away, and read what is left as dialled in the region.
+            return Refusal(Reason.to_invalid, f"{shown(text)} has a 0 after its +, where the country code belongs")
         dialled = None if plus else self._dialled_from_elsewhere(digits)
         if dialled:
-            return Refusal(Reason.to_invalid, f"{_shown(text)} {dialled}")
+            return Refusal(Reason.to_invalid, f"{shown(text)} {dialled}")
         if not plus and self.region is None:
-            return Refusal(Reason.to_no_country, f"{_shown(text)} has no country code")
+            return Refusal(Reason.to_no_country, f"{shown(text)} has no country code")
         if not plus and self._is_own(digits):
             code = f"it starts with {self.region}'s own country code, {self._calling_code}"
-            return Refusal(Reason.to_mangled, f"{_shown(text)} seems to have lost its + ({code})")
+            return Refusal(Reason.to_mangled, f"{shown(text)} seems to have lost its + ({code})")
         foreign = not plus and self._is_foreign(digits) and not digits.startswith("0")
         try:
             number = phonenumbers.parse(digits, self.region)
         except phonenumbers.NumberParseException:
-            return Refusal(Reason.to_invalid, f"{_shown(text)} is no phone number")
+            return Refusal(Reason.to_invalid, f"{shown(text)} is no phone number")
         if not phonenumbers.is_valid_number(number):
             if foreign:
                 return Refusal(
-                    Reason.to_mangled, f"{_shown(text)} seems to have lost its + (it is a number of another country)"
+                    Reason.to_mangled, f"{shown(text)} seems to have lost its + (it is a number of another country)"
                 )
-            return Refusal(Reason.to_invalid, f"{_shown(text)} {self._what_is_wrong(number)}")
+            return Refusal(Reason.to_invalid, f"{shown(text)} {self._what_is_wrong(number)}")
+        if _has_code_twice(number):
+            return Refusal(Reason.to_mangled, f"{shown(text)} has its country code, {number.country_code}, twice")
         if foreign and self._is_ambiguous(digits):
             match = self._national(digits)
             if match is None or match["bare"] is not None:
                 lost = " that lost its leading 0" if self._optional_trunk else ""
                 return Refusal(
                     Reason.to_mangled,
-                    f"{_shown(text)} may be a number of {self.region}{lost}, or one of another country that lost its +",
+                    f"{shown(text)} may be a number of {self.region}{lost}, or one of another country that lost its +",
                 )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
     def _dialled_from_elsewhere(self, digits: str) -> str | None:
         """What is wrong where the digits before the country code are those of another country's telephones."""
+        here = _e164(digits, self.region)
         for prefix in _DIALLED:
-            number = _e164(f"+{digits.removeprefix(prefix)}") if digits.startswith(prefix) else None
-            if number is None:
+            rest = f"+{digits.removeprefix(prefix)}" if digits.startswith(prefix) else None
+            # Some regions dial 00 and more: a wrong number behind 00 may be a right one of a third country there.
+            number = rest and (_e164(rest) or (_e164(rest, valid=False) if here and prefix == "00" else None))
+            if not number:
                 continue
             if self.region is None:
                 return f"starts with {prefix}; without a region it must start with + and the country code"
             # Some countries dial more digits than these, so that the rest is another number.
-            if _e164(digits, self.region) != number:
+            if here != number:
                 code = patterns.calling_code_of(number[1:])
                 return f"starts with {prefix}, which is not what {self.region} dials: it must start with +{code}"
         return None
@@ -353,81 +354,27 @@ def national_digits(contact: str) -> str:
         return contact[1:] if contact[1:].isdecimal() else ""
 
 
+def _has_code_twice(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether a mobile number stands behind its country's code, and once more behind that (patterns._kinds)."""
+    code, national = str(number.country_code), phonenumbers.national_significant_number(number)
+    if not national.startswith(code) or phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE:
+        return False
+    once = _e164(f"+{national}")
+    return once is not None and (
+        phonenumbers.number_type(phonenumbers.parse(once)) == phonenumbers.PhoneNumberType.MOBILE
+    )
+
+
 def _never(text: str) -> None:
     return None
 
 
-def _e164(text: str, region: str | None = None) -> str | None:
-    """The number as phonenumbers reads it; None: it is not valid."""
+def _e164(text: str, region: str | None = None, *, valid: bool = True) -> str | None:
+    """The number as phonenumbers reads it; None: it is not valid, or has not even as many digits as it may have."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    if not (phonenumbers.is_valid_number(number) if valid else phonenumbers.is_possible_number(number)):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _clean(text: str) -> str:
-    """Without what nobody sees: outer spaces, no-break spaces, zero-width and direction marks, Excel's apostrophe.
-
-    Decimal digits of other scripts (full-width, Arabic-Indic) become ASCII digits: they are the same numbers.
-    """
-    if not text.isascii():
-        characters = []
-        for character in text:
-            if character.isdecimal():
-                characters.append(str(unicodedata.digit(character)))
-            elif character == "\uff0b":  # full-width plus
-                characters.append("+")
-            elif (category := unicodedata.category(character)) == "Zs":
-                characters.append(" ")
-            elif category != "Cf":
-                characters.append(character)
-        text = "".join(characters)
-    text = text.strip()
-    if text[:2] == '="' and text[-1:] == '"' and len(text) > 3:
-        text = text[2:-1].strip()  # Excel's other way to keep a text
-    if text[:1] in _GUARDS and len(text) > 1:
-        text = text[1:].lstrip()
-    return text
-
-
-def _mangled(text: str) -> str | None:
-    """What a spreadsheet did to the number, if it did."""
-    first = text[0]
-    if _SHEET_ERROR.match(text):
-        return f"{text[:12]} is a spreadsheet's error, not a number"
-    if first == "=":
-        return "the cell holds a formula, not its result"
-    if _EXPONENT.fullmatch(text):
-        return f"{_shown(text)} is a rounded number (E-notation): its last digits are lost"
-    if _FLOAT.fullmatch(text):
-        return f"{_shown(text)} was turned into a decimal number; its + or leading zeros may be lost"
-    if _THOUSANDS.fullmatch(text):
-        return f"{_shown(text)} was turned into an amount; its + or leading zeros may be lost"
-    if first in _DASHES and text[1:2].isdigit():
-        return f"{_shown(text)} is a negative number"
-    return None
-
-
-def _unusable(text: str) -> str | None:
-    """Why the text is not one plain number, if it is not."""
-    if text.count("+") > 1 or "+" in text.lstrip("( \t")[1:]:
-        return f"{_shown(text)} has a + inside: two numbers in one cell?"
-    if _ALLOWED.fullmatch(text):
-        return None
-    if _EXTENSION.search(text) and sum(map(str.isdigit, text)) >= 7:
-        return f"{_shown(text)} has an extension, which cannot be reached"
-    letters = [character for character in text if character.isalpha()]
-    if letters:
-        return f"{_shown(text)} has letters in it"
-    strange = next(character for character in text if not _ALLOWED.fullmatch(character))
-    return f"{_shown(text)} has {strange!r} in it"
-
-
-def _shown(text: str) -> str:
-    """The value as a message may show it: numbers by their last digits only, other texts by their beginning."""
-    if sum(map(str.isdigit, text)) >= 7 and not _EXPONENT.fullmatch(text):
-        return f"…{text[-4:]}"
-    return repr(text if len(text) <= 20 else text[:17] + "…")

@@ -152,6 +152,8 @@ def test_what_a_spreadsheet_mangled_is_refused(text: str, sentence: str) -> None
         ("whatsapp:", "whatsapp: is not followed by a number"),
         ("client:", "client: must be followed by a name without spaces"),
         ("client:two words", "client: must be followed by a name without spaces"),
+        ("sip:@example.org", "is neither a phone number nor a SIP address (name@host)"),
+        ("a@example.org;b@example.org", "is neither a phone number nor a SIP address (name@host)"),
         ("ann@", "is neither a phone number nor a SIP address (name@host)"),
         ("a b@example.com", "is neither a phone number nor a SIP address (name@host)"),
     ],
@@ -293,6 +295,78 @@ def test_any_text_has_an_answer(text: str) -> None:
         assert re.fullmatch(r"(whatsapp:)?\+[1-9]\d{6,14}|client:\S+|\S+@\S+", answer)
 
 
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("+494915112345678", None),
+        ("+49 4915112345678", "US"),
+        ("00494915112345678", "DE"),
+        ("049 151 12345678", "DE"),
+        ("(0)4915112345678", "DE"),
+        ("+6262812345678", None),
+        ("062812345678", "ID"),
+        ("+38338343201234", None),
+    ],
+)
+def test_a_country_code_twice(text: str, region: str | None) -> None:
+    """A mobile number behind its code twice, which phonenumbers takes for a long one of a landline, is refused."""
+    answer = Addresses(region).read(text)
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.to_mangled
+    assert "twice" in answer.sentence
+    column, _ = Addresses(region).read_column([text])
+    assert column == [None]
+
+
+@pytest.mark.parametrize("text", ["+49 4921 12345", "+46 46 8123456", "+62 62 8350123", "+55 55 40041234"])
+def test_an_area_code_may_be_the_countrys(text: str) -> None:
+    """An area's landlines may begin as the country's code does."""
+    assert read(text, None) == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("+0093 23 456 7890", "KR"),
+        ("+0049 151 12345678", "DE"),
+        ("+0151 12345678", "DE"),
+        ("+011 44 7400 123456", "US"),
+        ("+02486412345", "SC"),
+        ("+(0)2486412345", "SC"),
+        ("whatsapp:+0093234567890", "KR"),
+    ],
+)
+def test_no_country_code_begins_with_a_zero(text: str, region: str) -> None:
+    """A + before a 0 is refused: read as a number of the region it may be somebody else's."""
+    answer = Addresses(region).read(text)
+    assert isinstance(answer, Refusal)
+    assert answer.sentence.endswith("has a 0 after its +, where the country code belongs")
+
+
+@pytest.mark.parametrize(
+    ("text", "region"), [("0044 74001 2345", "SG"), ("0065 6581234567", "SG"), ("00666621234567", "TH")]
+)
+def test_two_zeros_that_are_a_part_of_what_a_region_dials(text: str, region: str) -> None:
+    """Where one dials 00 and a digit more, 00 and a wrong number of another country are not a third one's."""
+    answer = Addresses(region).read(text)
+    assert isinstance(answer, Refusal)
+    assert "starts with 00" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("001 44 7400 123456", "SG", "+447400123456"),
+        ("001 1 202 555 0123", "KR", "+12025550123"),
+        ("009 57 300 1234567", "CO", "+573001234567"),
+        ("0015 55 11 91234 5678", "BR", "+5511912345678"),
+    ],
+)
+def test_what_a_region_dials_is_read(text: str, region: str, number: str) -> None:
+    """What a region dials before country codes is left out."""
+    assert Addresses(region).read(text) == number
+
+
 def _international(number: phonenumbers.PhoneNumber) -> Iterator[str]:
     """A number with its country code, as people and programs write it."""
     code, national = str(number.country_code), phonenumbers.national_significant_number(number)
@@ -301,7 +375,7 @@ def _international(number: phonenumbers.PhoneNumber) -> Iterator[str]:
     yield phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.RFC3966)
     yield f"+{code} ({national[:3]}) {national[3:]}"
     yield f"+{code} (0) {national}"
-    for before in ("", "00"):
+    for before in ("", "00", "+00"):
         yield f"{before}{code}{national}"
         yield f"{before} {code} {national[:2]} {national[2:]}"
         yield f"{before}{code}/{national}"
