@@ -26,7 +26,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dispatcher.intake.numbers import has_clock, moment_text
+from dispatcher.intake.numbers import moment_text
 
 #: What pyarrow writes where no calendar has the time.
 _OUT_OF_RANGE = "<value out of range"
@@ -36,17 +36,28 @@ class NoTextError(Exception):
     """A column's values cannot be written as text: why."""
 
 
-def texts(array: Any, dates: str = "") -> Any:
-    """The column as large_string without nulls. `dates`: how dates are written (strftime). Raises: NoTextError."""
+def texts(array: Any, dates: str = "", *, with_clock: bool = False) -> Any:
+    """The column as large_string without nulls. `dates`: how dates are written (strftime), with their times or not.
+
+    Raises: NoTextError.
+    """
     try:
         found = pc.cast(_texts(array), pa.large_string())
         if dates and (pa.types.is_date(array.type) or pa.types.is_timestamp(array.type)):
-            return _made(_dated(text, dates) for text in found.to_pylist())
+            return _made(_dated(text, dates, with_clock=with_clock) for text in found.to_pylist())
         return found
     except MemoryError:  # pyarrow's own is an ArrowException, too
         raise
     except (pa.ArrowException, ArithmeticError, ValueError, LookupError, TypeError, NotImplementedError) as error:
         raise NoTextError(_why(error)) from None
+
+
+def has_times(array: Any) -> bool:
+    """Whether one of these timestamps is more than a day alone."""
+    try:
+        return not pc.all(pc.match_substring_regex(texts(array), r"^$|T00:00:00(?:$|[-+Z])")).as_py()
+    except NoTextError:
+        return False
 
 
 def _why(error: Exception) -> str:
@@ -55,6 +66,8 @@ def _why(error: Exception) -> str:
 
 def _texts(array: Any) -> Any:
     kind = array.type
+    if isinstance(kind, pa.Bool8Type):
+        return _texts(pc.cast(array.storage, pa.bool_()))
     if isinstance(kind, pa.BaseExtensionType):
         return _texts(array.storage) if not pa.types.is_fixed_size_binary(kind.storage_type) else _each(array)
     if pa.types.is_dictionary(kind):
@@ -120,13 +133,13 @@ def _timestamps(array: Any) -> Any:
     return _made(map(_iso, _in_range(found).to_pylist()))
 
 
-def _dated(iso: str, dates: str) -> str:
-    """A midnight is a date; times that Python's calendar has not stay as they are."""
+def _dated(iso: str, dates: str, *, with_clock: bool) -> str:
+    """Times that Python's calendar has not stay as they are."""
     try:
         when = datetime.datetime.fromisoformat(iso) if iso else None
     except ValueError:
         return iso
-    return "" if when is None else moment_text(when, dates, with_clock=has_clock(when))
+    return "" if when is None else moment_text(when, dates, with_clock=with_clock)
 
 
 def _each(array: Any) -> Any:
@@ -145,7 +158,9 @@ def _float(value: Any) -> str:
         return ""
     if np.isinf(value):
         return str(value)
-    if value == 0 or 1e-7 <= abs(value) < 1e21:
+    if value == 0:  # which has no sign
+        return "0"
+    if 1e-7 <= abs(value) < 1e21:
         return str(np.format_float_positional(value, unique=True, trim="-"))
     return str(value)
 

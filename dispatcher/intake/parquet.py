@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dispatcher.intake.arrow_text import NoTextError, texts
+from dispatcher.intake.arrow_text import NoTextError, has_times, texts
 from dispatcher.intake.child import bound, go_on
 from dispatcher.intake.rows import COLUMNS_MAX
 
@@ -27,9 +27,11 @@ _BATCH_BYTES = 8 << 20
 _BATCH_BYTES_MAX = 256 << 20
 #: So many cells are sent at a time: empty ones take none of these bytes.
 _BATCH_CELLS = 500_000
-#: More rows than these for each byte of the file are repeated ones, as no list of people has.
+#: More rows than these for each byte of the file are repeated ones, as no list of people has; more cells are empty.
 _ROWS_FREE = 1_000_000
 _ROWS_PER_BYTE_MAX = 20
+_CELLS_FREE = 50_000_000
+_CELLS_PER_BYTE_MAX = 100
 
 
 class Unreadable(Exception):
@@ -49,7 +51,7 @@ def _errors() -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise Unreadable("has a column whose name is no text", str(error.reason), "write the file again") from None
     except (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError, NotImplementedError) as error:
-        encrypted = "encrypt" in str(error).lower() or "PARE" in str(error)
+        encrypted = "crypt" in str(error) or "PARE" in str(error)
         what = "encrypted" if encrypted else "damaged, cut off, or no Parquet file"
         how = "write the file again" + (" without encryption" if encrypted else "")
         raise Unreadable(f"is {what}", type(error).__name__, how) from None
@@ -71,12 +73,16 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
         if path.read_bytes()[:4] == b"PARE":
             raise Unreadable("is encrypted", None, "write the file again without encryption")
         if len(names) > COLUMNS_MAX:
-            raise Unreadable(f"has more than {COLUMNS_MAX:,} columns", f"{len(names):,} columns")
+            how = "leave out the columns that are not needed"
+            raise Unreadable(f"has more than {COLUMNS_MAX:,} columns", f"{len(names):,} columns", how)
         size = path.stat().st_size
         if rows > max(_ROWS_FREE, size * _ROWS_PER_BYTE_MAX):
             raise Unreadable(
                 "holds far more rows than bytes", f"{rows:,} rows in {size:,} bytes", "write the rows to a new file"
             )
+        if (cells := rows * len(names)) > max(_CELLS_FREE, size * _CELLS_PER_BYTE_MAX):
+            what = f"{cells:,} cells in {size:,} bytes"
+            raise Unreadable("holds far more cells than bytes", what, "write the file without its empty columns")
     except Unreadable as error:
         out.write(orjson.dumps({"error": error.as_json}) + b"\n")
         out.flush()
@@ -85,7 +91,7 @@ def main(arguments: Sequence[str], out: IO[bytes]) -> None:
     told = {"header": names, "rows": rows, "no_numbers": no_numbers}
     out.write(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS) + b"\n")
     out.flush()
-    _stream(file, len(names), arguments[1], out)
+    _stream(file, schema, arguments[1], out)
 
 
 def _why_no_number(kind: Any) -> str | None:
@@ -98,15 +104,18 @@ def _why_no_number(kind: Any) -> str | None:
     return None
 
 
-def _stream(file: Any, width: int, dates: str, out: IO[bytes]) -> None:
+def _stream(file: Any, columns: Any, dates: str, out: IO[bytes]) -> None:
+    """`columns`: their schema."""
+    width = len(columns)
     schema = pa.schema([(str(at), pa.large_string()) for at in range(width)])
     told: dict[str, Any] = {"end": True}
     with pa.ipc.new_stream(out, schema) as stream:
-        bad: dict[int, str] = {}
+        bad = {at: why for at, field in enumerate(columns) if (why := _why_no_text(field))}
         try:
             with _errors():
-                for columns in _batches(file, width, dates, bad):
-                    stream.write_batch(pa.record_batch(columns, schema=schema), custom_metadata=_told({"bad": bad}))
+                clocked = _clocked(file, columns) if dates else frozenset()
+                for texts_of in _batches(file, columns, dates, clocked, bad):
+                    stream.write_batch(pa.record_batch(texts_of, schema=schema), custom_metadata=_told({"bad": bad}))
                     go_on()
         except Unreadable as error:
             told = {"error": error.as_json}
@@ -114,12 +123,38 @@ def _stream(file: Any, width: int, dates: str, out: IO[bytes]) -> None:
         stream.write_batch(pa.record_batch(empty, schema=schema), custom_metadata=_told(told))
 
 
+def _why_no_text(field: Any) -> str | None:
+    """What a column of another program's own type holds, where a number stands for something else (a month, say)."""
+    name = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode("utf-8", "replace")
+    is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    return f"values of the type {name}, which only the program that wrote them knows" if name and is_number else None
+
+
+def _clocked(file: Any, columns: Any) -> frozenset[str]:
+    """The names of columns with timestamps of which one is more than a day alone: then all are written with a time."""
+    names = {field.name for field in columns if pa.types.is_timestamp(field.type)}
+    found: set[str] = set()
+    if not names:
+        return frozenset()
+    for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=[*names], use_threads=False):
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            # A name with a dot may bring others with it.
+            if name in names - found and pa.types.is_timestamp(array.type) and has_times(array):
+                found.add(name)
+        if found == names:
+            break
+        go_on()
+    return frozenset(found)
+
+
 def _told(what: dict[str, Any]) -> dict[str, bytes]:
     return {"told": orjson.dumps(what, option=orjson.OPT_NON_STR_KEYS)}
 
 
-def _batches(file: Any, width: int, dates: str, bad: dict[int, str]) -> Iterator[list[Any]]:
+def _batches(file: Any, columns: Any, dates: str, clocked: frozenset[str], bad: dict[int, str]) -> Iterator[list[Any]]:
     """Columns of text, some thousand rows at a time. `bad`: columns that have none, and why; their cells are empty."""
+    width = len(columns)
+    with_clock = [name in clocked for name in columns.names]
     waiting: list[list[Any]] = [[] for _ in range(width)]
     rows = size = 0
     for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, use_threads=False):
@@ -132,7 +167,7 @@ def _batches(file: Any, width: int, dates: str, bad: dict[int, str]) -> Iterator
         for at in range(width):
             if at not in bad:
                 try:
-                    waiting[at].append(texts(batch.column(at), dates))
+                    waiting[at].append(texts(batch.column(at), dates, with_clock=with_clock[at]))
                     continue
                 except NoTextError as error:
                     bad[at] = str(error)

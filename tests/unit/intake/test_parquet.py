@@ -86,6 +86,38 @@ def test_dates_are_written_as_the_setting_says(tmp_path: Path, values: Any, text
     assert [cells[1] for cells in read(path, dates="%d.%m.%Y").cells] == texts
 
 
+def test_dates_of_a_column_are_all_with_a_time_or_none(tmp_path: Path) -> None:
+    """As in a workbook: one midnight among times is one, however far down the first time stands."""
+    days = [dt.datetime(2026, 1, 2)] * 1_500  # noqa: DTZ001
+    table = {
+        "phone": [ANN] * 1_501,
+        "t": pa.array([*days, NOON], pa.timestamp("us")),
+        "day": pa.array([*days, None], pa.timestamp("ns")),
+    }
+    pq.write_table(pa.table(table), tmp_path / "a.parquet", row_group_size=700)
+    cells = read(tmp_path / "a.parquet", dates="%d.%m.%Y").cells
+    assert {one[1:] for one in cells} == {("02.01.2026 00:00", "02.01.2026"), ("02.01.2026 12:30", "")}
+
+
+def test_numbers_of_another_programs_own_type(tmp_path: Path) -> None:
+    """pandas keeps a month as a number: 672 is not what anybody is to be told."""
+    field = pa.field("month", pa.int64(), metadata={"ARROW:extension:name": "pandas.period"})
+    schema = pa.schema([pa.field("phone", pa.string()), field])
+    pq.write_table(pa.table([[ANN], [672]], schema=schema), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match='the column "month" holds values of the type pandas'):
+        read(tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", parameters=[]).cells == [(ANN, "")]
+
+
+def test_far_more_cells_than_bytes_are_refused(tmp_path: Path) -> None:
+    """Nothing, again and again, takes a minute to look at all the same."""
+    nothing = pa.nulls(300_000, pa.string())
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": nothing, **{f"c{n}": nothing for n in range(200)}}), path)
+    with pytest.raises(InputError, match="holds far more cells than bytes"):
+        read(path)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     """A column of bytes that are not UTF-8 is refused by its name."""
     path = tmp_path / "a.parquet"
@@ -115,7 +147,8 @@ def test_a_floating_phone_column_is_refused(tmp_path: Path, kind: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "texts"),
     [
-        (pa.array([0.1, 120.0], pa.float32()), ["0.1", "120"]),
+        (pa.array([0.1, 120.0, -0.0], pa.float32()), ["0.1", "120", "0"]),
+        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), ["true", "false"]),
         (pa.array([120.0, None]), ["120", ""]),
         (pa.array([1e22, 1.5e-9, float("inf")]), ["1e+22", "1.5e-09", "inf"]),
         (pa.array([[0.1]], pa.list_(pa.float32())), ["[0.1]"]),
