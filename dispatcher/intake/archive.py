@@ -9,10 +9,11 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from dispatcher.intake.book_parts import read_formats
@@ -32,7 +33,7 @@ _PIECE = 1 << 20
 #: say that they stand.
 _NOT_PLAIN = (
     *(b"<f>", b"<f ", b"<f/", b't="e"', b"t='", b't="d"', b't="inlineStr"'),
-    *(b"hidden=", b"<mergeCell ", b"<phoneticPr", b"<c>", b":c ", b":row", b'width="0"', b' ht="0"'),
+    *(b"hidden=", b"<mergeCell ", b"<phoneticPr", b"<c>", b":c ", b":row", b'width="0', b' ht="0'),
     # Comments and the like, escaped characters, and any encoding of two bytes to a character.
     *(b"<!", b"&#", b"_x00", b"\0"),
 )
@@ -57,6 +58,8 @@ class Archive:
     path: Path
     #: Name with slashes -> name in the archive.
     names: Mapping[str, str]
+    #: Those that are there twice: programs do not agree which of them counts.
+    twice: frozenset[str] = frozenset()
     sheets: list[Sheet] = field(default_factory=list)
     #: All sheets' names, other kinds (charts, macros, dialogs) among them.
     all_names: list[str] = field(default_factory=list)
@@ -94,15 +97,22 @@ def read_archive(path: Path) -> Archive:
                 )
             if any(entry.flag_bits & 1 for entry in entries):
                 raise Unopenable("is encrypted", None, "save it without a password")
-            found = Archive(path, {_slashed(entry.filename): entry.filename for entry in entries})
-            _inflate(archive, _relate(archive, found))
+            found = _relate(archive, _listed(path, entries))
+            _inflate(archive, found)
             return found
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise Unopenable("is damaged or cut off", type(error).__name__, "fetch or save the file again") from None
 
 
-def _slashed(name: str) -> str:
-    return name.replace("\\", "/").lstrip("/")
+def _listed(path: Path, entries: Sequence[zipfile.ZipInfo]) -> Archive:
+    names: dict[str, str] = {}
+    twice: set[str] = set()
+    for entry in entries:
+        name = posixpath.normpath(entry.filename.replace("\\", "/").lstrip("/"))
+        if name in names:
+            twice.add(name)
+        names[name] = entry.filename
+    return Archive(path, names, frozenset(twice))
 
 
 def _relate(archive: zipfile.ZipFile, found: Archive) -> Archive:
@@ -133,6 +143,11 @@ def _relate(archive: zipfile.ZipFile, found: Archive) -> Archive:
         if kind == "worksheet" and target in found.names:
             is_visible = element.get("state", "visible") == "visible"
             found.sheets.append(Sheet(name, target, is_visible))
+    if not found.all_names:
+        raise Unopenable("is no XLSX workbook", "a zip archive of something else", "save the contacts as .xlsx or CSV")
+    used = {workbook, found.strings, found.styles, *(sheet.entry for sheet in found.sheets)}
+    if twice := sorted(found.twice & used):
+        raise Unopenable("is damaged", f"{twice[0]} is in it twice", "save it again, or as CSV")
     usual = {name: original for name, original in found.names.items() if name == original}
     found.is_usual = workbook == "xl/workbook.xml" and len(usual) == len(found.names)
     found.is_usual &= len(found.sheets) == len(found.all_names)
@@ -149,14 +164,21 @@ def _relations(archive: zipfile.ZipFile, found: Archive, part: str) -> Iterator[
     for element in _xml(archive, found, posixpath.join(folder, "_rels", f"{base}.rels")):
         if element.tag == "Relationship" and element.get("TargetMode") != "External":
             target = element.get("Target", "").replace("\\", "/")
-            name = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
-            if name not in found.names:
-                name = next((other for other in found.names if other.lower() == name.lower()), name)
-            yield posixpath.basename(element.get("Type", "")), element.get("Id", ""), name
+            name = posixpath.normpath(posixpath.join(folder, target) if target[:1] != "/" else target.lstrip("/"))
+            yield posixpath.basename(element.get("Type", "")), element.get("Id", ""), _named(found, name)
+
+
+def _named(found: Archive, name: str) -> str:
+    """The name of an entry as it stands there: capitals do not count, and what is escaped as in a URI (ISO 29500-2)."""
+    if name in found.names:
+        return name
+    wanted = {name.lower(), unquote(name).lower()}
+    return next((other for other in found.names if other.lower() in wanted), name)
 
 
 def _xml(archive: zipfile.ZipFile, found: Archive, name: str) -> Iterator[ElementTree.Element]:
     """An entry's elements, their tags without namespaces; none where it is missing or no XML."""
+    name = _named(found, name)
     if name not in found.names:
         return
     with archive.open(found.names[name]) as file:

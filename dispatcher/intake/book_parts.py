@@ -13,7 +13,10 @@ from dispatcher.intake.unopenable import Unopenable
 
 #: A text as Excel writes nearly all; others are the parser's: escapes, entities, letters beyond ASCII, formatted runs.
 _PLAIN_STRING = re.compile(rb'<si><t(?: xml:space="preserve")?>([ -%\'-;=?-\\^`-~]*)</t></si>')
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+#: A character by its number; one beyond the first 65,536 by two.
+_ESCAPED = re.compile(
+    "_x([Dd][89ABab][0-9A-Fa-f]{2})__x([Dd][C-Fc-f][0-9A-Fa-f]{2})_|_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_"
+)
 
 
 def refuse_entity(*_: object) -> None:
@@ -22,7 +25,13 @@ def refuse_entity(*_: object) -> None:
 
 def unescaped(text: str) -> str:
     """A text with the characters that XML cannot hold: _x000D_ is a carriage return (22.9.2.19)."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    return _ESCAPED.sub(_character, text) if "_x" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    if found[3]:
+        return chr(int(found[3], 16))
+    return bytes.fromhex(found[1] + found[2]).decode("utf-16-be")
 
 
 class _Strings:
@@ -90,7 +99,7 @@ def read_strings(file: IO[bytes]) -> list[str]:
 
 
 def read_formats(file: IO[bytes]) -> dict[int, Format]:
-    """The number format of each style of a cell, by its number."""
+    """The number format of each style of a cell, by its number. Raises: Unopenable: they cannot be read."""
     codes: dict[int, str] = {}
     formats: dict[int, Format] = {}
     inside: list[str] = []
@@ -112,6 +121,7 @@ def read_formats(file: IO[bytes]) -> dict[int, Format]:
     parser.EntityDeclHandler = refuse_entity
     try:
         parser.Parse(file.read(64 << 20), True)
-    except (expat.ExpatError, ValueError):
-        return {}
+    except (expat.ExpatError, ValueError) as error:
+        # Without them a date would go out as the number of its day.
+        raise Unopenable("is damaged: its styles cannot be read", str(error), "save it again, or as CSV") from None
     return formats

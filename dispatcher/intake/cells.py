@@ -15,7 +15,7 @@ _PLAIN_CELL = (
     rb'<c r="([A-Z]{1,3})[0-9]++"(?: s="([0-9]{1,6})"|)(?: t="(s|n|b|str)"|)(?:><v>([ -%\'-;=?-~]*+)</v></c>|/>)'
 )
 _PLAIN_ROW = (
-    rb'<row r="([0-9]{1,7})"(?: (?:spans|s|customFormat|customHeight|x14ac:dyDescent|ht(?!="0"))="[ -!#-;=?-~]*+")*>'
+    rb'<row r="([0-9]{1,7})"(?: (?:spans|s|customFormat|customHeight|x14ac:dyDescent|ht(?!="0))="[ -!#-;=?-~]*+")*>'
     rb"((?:" + re.sub(rb"\((?![?])", b"(?:", _PLAIN_CELL) + rb")*)</row>"
 )
 #: One row, its number and its cells; rows one behind the other; a cell's letters, style, kind and value.
@@ -43,7 +43,7 @@ class Columns(dict[str, int]):
 
 
 def column_of(letters: str) -> int:
-    """A column's place, from 0, by its letters."""
+    """A column's place, from 0, by its letters; -1: there are none."""
     number = 0
     for letter in letters.replace("$", ""):
         number = number * 26 + ord(letter.upper()) - 64

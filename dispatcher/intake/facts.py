@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dispatcher.intake.cells import Columns, Row, column_of
-from dispatcher.intake.numbers import GENERAL, Format, Kind, has_clock, moment
+from dispatcher.intake.numbers import GENERAL, Format, Kind, has_clock, moment, zeros_text
 
 TRUE = ("1", "true")
 #: So many values are remembered with what they come to.
@@ -51,7 +51,7 @@ class Facts:
 
     def note(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element that is neither row nor cell."""
-        if name == "col" and (attributes.get("hidden") in TRUE or attributes.get("width") == "0"):
+        if name == "col" and (attributes.get("hidden") in TRUE or is_nought(attributes.get("width"))):
             self.hidden_columns.append((int(attributes.get("min", 1)) - 1, int(attributes.get("max", 1)) - 1))
         elif name == "mergeCell":
             found = _RANGE.fullmatch(attributes.get("ref", "").replace("$", ""))
@@ -63,7 +63,7 @@ class Facts:
         """The next row."""
         if not row.cells:
             return
-        self.last_row = row.number
+        self._go_to(row.number)
         self.hidden_rows += row.is_hidden
         self.used.update(row.cells.keys())
         for column, (kind, value, style) in row.cells.items():
@@ -88,14 +88,21 @@ class Facts:
         while rows.startswith("<v></v>", last):
             last = rows.rfind("<v>", 0, last)
         if last >= 0:
-            self.last_row = last_number(rows[:last])
+            for number in map(int, _ROW_NUMBER.findall(rows[:last])):
+                self._go_to(number)
         for (one, style, value), count in Counter(_STYLED.findall(rows)).items():
             self._learn_value(columns[one], "n", value, int(style), count)
         return True
 
+    def _go_to(self, number: int) -> None:
+        """Raises: ValueError: the rows are not in order, and no number may stand for two of them."""
+        if number <= self.last_row:
+            raise ValueError(f"row {number} behind row {self.last_row}")
+        self.last_row = number
+
     def _learn_value(self, column: int, kind: str, value: str, style: int, count: int = 1) -> None:
         form = _ISO_DATE if kind == "d" else self.styles.get(style, GENERAL)
-        if form.kind in (Kind.plain, Kind.zeros):
+        if form.kind is Kind.plain or (form.kind is Kind.zeros and _has_zeros(value, form.code)):
             return
         self.formats.setdefault(column, Counter())[form] += count
         if form.kind in (Kind.date, Kind.date_time) and column not in self.clocked and value not in self._days:
@@ -104,6 +111,22 @@ class Facts:
                 self.clocked.add(column)
             elif len(self._days) < KEPT_MAX:
                 self._days.add(value)
+
+
+def _has_zeros(value: str, code: str) -> bool:
+    """Whether a number is sent as its format of zeros shows it."""
+    try:
+        return zeros_text(float(value), code) is not None
+    except (ValueError, OverflowError):
+        return True
+
+
+def is_nought(size: str | None) -> bool:
+    """Whether a height or width leaves nothing to be seen."""
+    try:
+        return size is not None and float(size) == 0
+    except ValueError:
+        return False
 
 
 def last_number(rows: str) -> int:

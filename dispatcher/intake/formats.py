@@ -72,6 +72,8 @@ _UNREADABLE = {
 _PEEK = 4096
 #: More control characters than this share make it something else than text.
 _CONTROL_SHARE = 0.05
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b")
 _WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|table|head|meta)\b", re.IGNORECASE)
 _DOCUMENTS = {b"%PDF-": "a PDF document", b"{\\rtf": "a text document (RTF)", b"BEGIN:VCARD": "an address book (vCard)"}
 _TEXT_CONTROLS = b"\t\n\r\x0b\x0c\x1a\x1b"
@@ -97,6 +99,10 @@ def _open(source: Source, settings: InputSettings, delimiter: str | None) -> Tab
     if suffix in _UNREADABLE:
         raise InputError(f"{source.name}: {suffix} files are not read", fix=_UNREADABLE[suffix])
     said = _BY_SUFFIX.get(suffix)
+    if source.peek(8).startswith(_OLE):
+        raise InputError(
+            f"{source.name} is encrypted, or an old .xls file", fix="save it as .xlsx without a password, or as CSV"
+        )
     shown = _by_content(source)
     if said and shown and said is not shown:
         raise InputError(
@@ -169,8 +175,7 @@ def _by_content(source: Source) -> Format | None:
     head = source.peek(8)
     if head.startswith((b"PAR1", b"PARE")):
         return Format.parquet
-    # Encrypted workbooks are OLE files; their reader says so.
-    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+    if head.startswith(b"PK\x03\x04"):
         return Format.workbook
     return None
 
@@ -210,6 +215,9 @@ def _check_document(name: str, head: bytes) -> None:
     kind = next((kind for start, kind in _DOCUMENTS.items() if head.startswith(start)), None)
     if kind is not None:
         raise InputError(f"{name} is {kind}, no table", fix="give a CSV, XLSX, Parquet or JSON Lines file")
+    if _XML.match(head):
+        how = "open it in a spreadsheet program and save it as CSV"
+        raise InputError(f"{name} is an XML document, no table", fix=how)
     if _WEB_PAGE.match(head):
         raise InputError(
             f"{name} is a web page (HTML), no table",

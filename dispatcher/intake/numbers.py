@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 import functools
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 
@@ -30,6 +31,20 @@ _SECTION = re.compile(r'(?:^|;)((?:"[^"]*"|\\.|[^;])*)')
 _COLOUR = re.compile(r"\[[^\]]*\]")
 #: A digit's place among a format's parts.
 _PLACE = (False, "0")
+#: For which numbers a section is, where it is not for positive, negative or no numbers by its place: [<=99999].
+_CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)\s*(-?[0-9.]+)\]")
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "<>": operator.ne,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+#: The letters of dates and times, in English, German and French, of eras and of AM/PM, and ISO's T and Z.
+_OF_DATES = frozenset("ymdhsapgebtjz")
+#: A number from here on (the year 1927) is a day's, and a format of times shows its time; fewer are a duration.
+_DAYS_MIN = 10_000
 #: What makes a pattern of strftime say a time.
 _CLOCK = re.compile("%-?[HIMSfpcXTRr]")
 
@@ -53,12 +68,14 @@ class Kind(Enum):
 #: Formats that every program knows by their numbers (18.8.30); what is not here is plain.
 _BUILT_IN = {
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), Kind.date),
-    22: Kind.date_time,
-    **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), Kind.time),
-    46: Kind.duration,
-    **dict.fromkeys((9, 10), Kind.percent),
+    # From 59 on: Thailand's.
+    **dict.fromkeys((71, 72, 73, 74, 81), Kind.date),
+    **dict.fromkeys((22, 77), Kind.date_time),
+    **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47, 75, 76, 78, 80), Kind.time),
+    **dict.fromkeys((46, 79), Kind.duration),
+    **dict.fromkeys((9, 10, 67, 68), Kind.percent),
     **dict.fromkeys((5, 6, 7, 8, 41, 42, 43, 44), Kind.currency),
-    **dict.fromkeys((2, 3, 4, 11, 12, 13, 37, 38, 39, 40, 48), Kind.other),
+    **dict.fromkeys((2, 3, 4, 11, 12, 13, 37, 38, 39, 40, 48, 59, 60, 61, 62, 69, 70), Kind.other),
 }
 _BUILT_IN_CODES = {
     9: "0%",
@@ -88,11 +105,15 @@ def _kind(code: str) -> Kind:
     letters = bare.lower()
     literal = "".join(text for is_literal, text in _tokens(section) if is_literal)
     if letters in ("", "general", "@", "0") and not literal.strip():
+        if any(map(_is_zeros, others)):
+            return Kind.zeros
         return Kind.plain if _is_shown(section, others) else Kind.other
-    if _ZEROS.fullmatch(bare) or literal + bare == "+0":
+    if any(map(_is_zeros, (section, *others))):
         return Kind.zeros
     if re.search(r"\[[hms]+\]", letters):
         return Kind.duration
+    if {*re.findall("[a-z]", letters.replace("general", ""))} - _OF_DATES:
+        return Kind.other
     has_clock = bool(re.search(r"[hs]", letters.replace("general", "")))
     if re.search(r"[yd]", letters) or (re.search("m", letters) and not has_clock):
         return Kind.date_time if has_clock else Kind.date
@@ -103,16 +124,27 @@ def _kind(code: str) -> Kind:
     return Kind.currency if _CURRENCY.search(section) else Kind.other
 
 
-def _sections(code: str) -> list[str]:
+# The same few formats come in every row.
+@functools.lru_cache(maxsize=1_000)
+def _is_zeros(section: str) -> bool:
+    bare = _NOTHING.sub("", section)
+    literal = "".join(text for is_literal, text in _tokens(section) if is_literal)
+    return bool(_ZEROS.fullmatch(bare)) or literal + bare == "+0"
+
+
+@functools.lru_cache(maxsize=1_000)
+def _sections(code: str) -> tuple[str, ...]:
     """Of positive numbers, negative ones, zeros and texts: as many as are given."""
-    return _SECTION.findall(code)
+    return tuple(_SECTION.findall(code))
 
 
 def _is_shown(section: str, others: list[str]) -> bool:
     """Whether a format whose first section is plain shows every number: `;;;` shows none, and `0;;` no other."""
     positive, *rest = (_COLOUR.sub("", text) for text in (section, *others))
-    signed = (positive, f"-{positive}", f"\\-{positive}")
-    return not rest or (positive != "" and rest[0] in signed and rest[1:2] in ([], [positive]))
+    signed = (f"-{positive}", f"\\-{positive}")
+    if not rest:
+        return '"' not in section or positive.strip('"') != ""
+    return positive != "" and rest[0] in signed and rest[1:2] in ([], [positive])
 
 
 #: That of a cell without a style.
@@ -121,32 +153,53 @@ GENERAL = Format(0, None)
 
 def number_text(value: float) -> str:
     """Fifteen significant digits, as Excel shows them, and no E-notation for what one would write out."""
-    text = f"{value:.15g}"
+    text = f"{value or 0:.15g}"  # a nought has no sign
     if "e" not in text:
         return text
     exact = Decimal(text)
     return f"{exact:f}" if abs(exact) < _LARGEST_PLAIN and exact.adjusted() > -_PLACES_MAX else text
 
 
-def zeros_text(value: float, code: str) -> str:
-    """A whole number with its leading zeros and what stands before, between and behind them (D-00000, 00000-0000)."""
-    if value < 0 or value != int(value):
-        return number_text(value)
-    tokens, places = _places(code)
-    digits = str(int(value)).rjust(places, "0")
+def zeros_text(value: float, code: str) -> str | None:
+    """A whole number with its leading zeros and what stands before, between and behind them (D-00000, 00000-0000).
+
+    None: what the sheet shows of it is something else.
+    """
+    section, sign = _section_of(value, _sections(code))
+    if value != int(value) or not _is_zeros(section):
+        plain = _COLOUR.sub("", section).strip().lower() in ("0", "general", "@")
+        return number_text(value) if plain and (value >= 0 or sign) else None
+    tokens, places = _places(section)
+    digits = str(int(abs(value))).rjust(places, "0")
     if places == len(tokens):
-        return digits
+        return sign + digits
     # More digits than places stand at the first place.
     extra = len(digits) - places
     runs = iter([digits[: extra + 1], *digits[extra + 1 :]])
-    return "".join(next(runs) if token == _PLACE else token[1] for token in tokens).strip()
+    return sign + "".join(next(runs) if token == _PLACE else token[1] for token in tokens).strip()
 
 
-@functools.lru_cache(maxsize=100)
-def _places(code: str) -> tuple[tuple[tuple[bool, str], ...], int]:
-    """A format's parts, and how many of them are a digit's place: the same few formats come in every row."""
-    tokens = tuple(_tokens(_sections(code)[0]))
+@functools.lru_cache(maxsize=1_000)
+def _places(section: str) -> tuple[tuple[tuple[bool, str], ...], int]:
+    """A section's parts, and how many of them are a digit's place."""
+    tokens = tuple(_tokens(section))
     return tokens, tokens.count(_PLACE)
+
+
+def _section_of(value: float, sections: Sequence[str]) -> tuple[str, str]:
+    """The section that shows a number, and the sign that it gets before it (18.8.31)."""
+    conditions = [_CONDITION.search(section) if "[" in section else None for section in sections[:2]]
+    if any(conditions):
+        for section, condition in zip(sections, conditions, strict=False):
+            if condition is not None and _COMPARED[condition[1]](value, float(condition[2])):
+                return section, "-" if value < 0 else ""
+        rest = [section for section, condition in zip(sections, [*conditions, None], strict=False) if condition is None]
+        return rest[0] if rest else "", "-" if value < 0 else ""
+    if value < 0 and len(sections) > 1:
+        return sections[1], ""
+    if value == 0 and len(sections) > 2:
+        return sections[2], ""
+    return sections[0], "-" if value < 0 else ""
 
 
 def _tokens(section: str) -> Iterator[tuple[bool, str]]:
@@ -195,7 +248,9 @@ def clock_text(text: str) -> str:
 
 
 def time_text(serial: float) -> str:
-    """A time of day, 24 hours at most; what is longer is a duration."""
+    """A time of day, 24 hours at most, whatever its day; what is longer is a duration."""
+    if serial >= _DAYS_MIN:
+        serial %= 1
     if serial < 0 or serial >= 1:
         return duration_text(serial)
     hours, rest = divmod(_seconds(serial) % _DAY_S, 3600)

@@ -17,7 +17,7 @@ from dispatcher.intake.archive import Archive
 from dispatcher.intake.book_parts import read_strings, refuse_entity, unescaped
 from dispatcher.intake.cells import PLAIN_CELLS, PLAIN_ROW, PLAIN_ROWS, Columns, Raw, Row
 from dispatcher.intake.child import go_on
-from dispatcher.intake.facts import KEPT_MAX, TRUE, Facts, iso_moment, last_number
+from dispatcher.intake.facts import KEPT_MAX, TRUE, Facts, is_nought, iso_moment, last_number
 from dispatcher.intake.numbers import (
     GENERAL,
     Format,
@@ -76,8 +76,8 @@ class _Parser:
         if ":" in name:
             name = name.rpartition(":")[2]
         if name == "c":
-            reference = attributes.get("r")
-            self._column = self._column + 1 if reference is None else self._columns[reference.rstrip("0123456789")]
+            at = self._columns[attributes.get("r", "").rstrip("0123456789")]
+            self._column = at if at >= 0 else self._column + 1
             self._kind = attributes.get("t", "n")
             self._style = int(attributes.get("s", 0))
             self._value, self._has_formula = None, False
@@ -88,7 +88,7 @@ class _Parser:
             self._has_formula = True
         elif name == "row":
             self._last_row = int(attributes.get("r", self._last_row + 1))
-            self._row = Row(self._last_row, attributes.get("hidden") in TRUE or attributes.get("ht") == "0")
+            self._row = Row(self._last_row, attributes.get("hidden") in TRUE or is_nought(attributes.get("ht")))
             self._column = -1
         elif name == "rPh":
             self._phonetic += 1
@@ -261,7 +261,7 @@ class ExactSheet:
             return number_text(number) if math.isfinite(number) else value
         match form.kind:
             case Kind.zeros:
-                return zeros_text(number, form.code)
+                return zeros_text(number, form.code) or number_text(number)
             case Kind.date | Kind.date_time:
                 when = moment(number, self._archive.is_1904) if number >= 0 else None
                 if when is None:

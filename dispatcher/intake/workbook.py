@@ -11,9 +11,9 @@ import difflib
 import gc
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -30,9 +30,11 @@ from dispatcher.intake.unopenable import Unopenable
 from dispatcher.plurals import counted
 from dispatcher.remedies import Setting
 
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
 _ROWS_PER_LINE = 2_000
 _TEXT = {str}
-_OLE = b"\xd0\xcf\x11\xe0"
 #: So many columns without a name, behind the last that has one, belong to the table.
 _NAMELESS_COLUMNS_MAX = 50
 _EXAMPLES = 3
@@ -178,14 +180,11 @@ class _Unreadable(Unopenable):
 
 
 def _lines(path: Path, sheet: str | None, header_row: int, dates: str) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        if file.read(4) == _OLE:
-            how = "save it as .xlsx without a password, or as CSV"
-            raise Unopenable("is encrypted, or an old .xls file", None, how)
     archive = read_archive(path)
     chosen, notes = _choose_sheet(archive, sheet)
-    if archive.is_usual and chosen.entry not in archive.special:
-        yield from _plain_lines(path, chosen, notes, header_row)
+    plain = _plain_sheet(path, chosen.name) if archive.is_usual and chosen.entry not in archive.special else None
+    if plain is not None:
+        yield from _plain_lines(plain, chosen, notes, header_row)
     else:
         yield from _exact_lines(ExactSheet(archive, chosen.entry, dates), chosen.name, notes, header_row)
 
@@ -201,7 +200,11 @@ def _choose_sheet(archive: Archive, wanted: str | None) -> tuple[Sheet, list[str
         raise _Unreadable(f'has no sheet "{wanted}"', f"the sheets {_listed(names)}", setting=setting)
     filled = [sheet for sheet in archive.sheets if sheet.is_visible and sheet.entry in archive.filled]
     if not filled:
-        raise Unopenable("has no rows in any visible sheet", _listed(archive.all_names))
+        what = "has no rows in any visible sheet"
+        if hidden := [sheet.name for sheet in archive.sheets if sheet.entry in archive.filled]:
+            raise _Unreadable(what, f"hidden sheets with rows: {_listed(hidden)}", setting=("input.sheet", hidden[0]))
+        how = "put a row with the columns' names, and the contacts below it, into a sheet"
+        raise Unopenable(what, _listed(archive.all_names), how)
     if len(filled) > 1:
         # Not the first: "Contacts" may stand behind "Do not contact".
         names = [sheet.name for sheet in filled]
@@ -214,28 +217,32 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _plain_lines(path: Path, chosen: Sheet, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:
+def _plain_sheet(path: Path, name: str) -> CalamineSheet | None:
+    """The sheet, read whole; None: calamine cannot, for a cell perhaps that is wrong, and the exact reader says why."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
-        sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(chosen.name)
-        rows: Iterator[list[str]] = (
-            # Most rows are text only: one look at all types costs half of one at each.
-            cast("list[str]", row)
-            if {*map(type, row)} == _TEXT
-            else [cell if type(cell) is str else cell_text(cell) for cell in row]
-            for row in sheet.iter_rows()
-        )
-        at, header = next(
-            ((at, row) for at, row in enumerate(rows, 1) if at == header_row or (not header_row and _is_filled(row))),
-            (0, []),
-        )
-        _check_header(header, chosen.name, header_row)
-        yield {"header": header, "first_row": at + 1, "row_count": sheet.total_height, "notes": notes}
-        while batch := list(islice(rows, _ROWS_PER_LINE)):
-            yield {"rows": batch}
-    except (CalamineError, OSError, ValueError) as error:
-        raise Unopenable("cannot be read as a workbook", type(error).__name__, "save the sheet as CSV") from None
+        return CalamineWorkbook.from_path(path).get_sheet_by_name(name)
+    except (CalamineError, OSError, ValueError):
+        return None
+
+
+def _plain_lines(sheet: CalamineSheet, chosen: Sheet, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:
+    rows: Iterator[list[str]] = (
+        # Most rows are text only: one look at all types costs half of one at each.
+        cast("list[str]", row)
+        if {*map(type, row)} == _TEXT
+        else [cell if type(cell) is str else cell_text(cell) for cell in row]
+        for row in sheet.iter_rows()
+    )
+    at, header = next(
+        ((at, row) for at, row in enumerate(rows, 1) if at == header_row or (not header_row and _is_filled(row))),
+        (0, []),
+    )
+    _check_header(header, chosen.name, header_row)
+    yield {"header": header, "first_row": at + 1, "row_count": sheet.total_height, "notes": notes}
+    while batch := list(islice(rows, _ROWS_PER_LINE)):
+        yield {"rows": batch}
 
 
 def _is_filled(row: Sequence[str]) -> bool:
@@ -247,17 +254,21 @@ def _check_header(header: Sequence[str], sheet: str, header_row: int) -> None:
         if header_row:
             what = f"nothing stands there in the sheet {sheet!r}"
             raise _Unreadable(f"has no names in row {header_row}", what, setting=("input.header_row", 1))
-        raise Unopenable("has no header row", f'the sheet "{sheet}"')
+        how = "put a row with the columns' names above the contacts"
+        raise Unopenable("has no header row", f'the sheet "{sheet}"', how)
     if len(header) > COLUMNS_MAX:
-        raise Unopenable(f"has more than {COLUMNS_MAX:,} columns", f"{len(header):,}")
+        what = "leave out the columns that are not needed"
+        raise Unopenable(f"has more than {COLUMNS_MAX:,} columns", f"{len(header):,}", what)
 
 
 def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int) -> Iterator[dict[str, Any]]:
     facts, rows = sheet.facts, sheet.rows()
     first: Row | None = None
     named: dict[int, str] = {}
-    # The names of columns whose header cells begin above the row that was asked for.
-    tops = {(top, left): bottom for top, bottom, left, _ in facts.merged if top < header_row <= bottom}
+    # The names of columns whose header cells begin above the row that was asked for, or stand there beside wide ones.
+    tops = {(top, left) for top, bottom, left, _ in facts.merged if top < header_row <= bottom}
+    if wide := _covered(facts, header_row - 1):
+        tops |= {(header_row - 1, column) for column, count in facts.used.items() if column not in wide and count > 1}
     above: dict[int, str] = {}
     for row in rows:
         if row.number == header_row or not header_row:
@@ -275,7 +286,9 @@ def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int
         _check_header((), name, header_row)
         raise AssertionError
     if not header_row:
-        _check_lines_of_header(facts, first.number, named)
+        below = next(rows, None)
+        rows = chain([] if below is None else [below], rows)
+        _check_lines_of_header(facts, first.number, named, below)
     left, last_named = min(facts.used), max(named)
     right = max(column for column in facts.used if column <= last_named + _NAMELESS_COLUMNS_MAX)
     columns = range(left, max(right, last_named) + 1)
@@ -303,14 +316,26 @@ def _exact_lines(sheet: ExactSheet, name: str, notes: list[str], header_row: int
         yield {"rows": lines, "numbers": [row.number for row in batch], "faults": faults}
 
 
-def _check_lines_of_header(facts: Facts, top: int, named: Collection[int]) -> None:
-    """Names that are merged downwards stand beside others in the rows below; one cell alone is a title."""
-    tall = [merge for merge in facts.merged if merge[0] == top < merge[1] and merge[2] in named]
-    if tall and len(named) > 1:
-        last = max(bottom for _, bottom, _, _ in tall)
-        what = f"merged cells in the header: {_merges(tall)}"
+def _check_lines_of_header(facts: Facts, top: int, named: Collection[int], below: Row | None) -> None:
+    """Names that are merged downwards stand beside others in the rows below; one cell alone is a title.
+
+    And so do names beside one that is merged over several columns, where the row below has something in these alone.
+    """
+    merged = [merge for merge in facts.merged if merge[0] == top and merge[2] in named]
+    last = max((bottom for _, bottom, _, _ in merged), default=top)
+    wide = _covered(facts, top)
+    if last == top and wide and below is not None and below.number == top + 1:
+        last += wide >= set(below.cells) > wide & set(named)
+    if last > top and len(named) > 1:
+        what = f"merged cells in the header: {_merges(merged)}"
         message = f"has the columns' names in several rows, {top} to {last}"
         raise _Unreadable(message, what, setting=("input.header_row", last))
+
+
+def _covered(facts: Facts, number: int) -> set[int]:
+    """The columns of cells in a row that are merged over more than one."""
+    wide = [(left, right) for top, bottom, left, right in facts.merged if top == bottom == number and left < right]
+    return {column for left, right in wide for column in range(left, right + 1)}
 
 
 def _merges(merged: Sequence[tuple[int, int, int, int]]) -> str:
@@ -326,6 +351,9 @@ def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[st
     facts = sheet.facts
     if header.is_hidden:
         yield f"the columns' names stand in row {header.number}, which is hidden"
+    for column, (kind, _, _) in header.cells.items():
+        if kind == "no result":
+            yield f"column {letters_of(column)} has no name: it is a formula without its result"
     hidden = facts.hidden_rows - header.is_hidden
     if hidden:
         yield f"{counted(hidden, 'hidden row is', 'hidden rows are')} included"
@@ -339,7 +367,7 @@ def _notes(sheet: ExactSheet, header: Row, names: dict[int, str]) -> Iterator[st
     merged = [
         (top, bottom, left, right)
         for top, bottom, left, right in facts.merged
-        if bottom > header.number and any(left <= column <= right for column in names)
+        if (top == header.number or bottom > header.number) and any(left <= column <= right for column in names)
     ]
     if merged:
         yield f"merged cells ({_merges(merged)}): only the first of each has the value, the others are empty"

@@ -160,11 +160,28 @@ def test_numbers_have_fifteen_digits(tmp_path: Path, value: str, text: str) -> N
         ("General;", "5", "5"),
         ("0;\\-0", "5", "5"),
         ('0";"0', "5", "0;5"),
+        # The section of this number.
+        ("[<=99999]00000;00000-0000", "7102", "07102"),
+        ("[<=99999]00000;00000-0000", "71021234", "07102-1234"),
+        ("[>99999]00000\\-0000;00000", "7102", "07102"),
+        ("[<100]0;00000", "7", "7"),
+        ("00000;-00000", "-7102", "-07102"),
+        ("00000;00000", "-7102", "07102"),
+        ("00000", "-7102", "-07102"),
+        # A time of a day.
+        ("h:mm", "46083.5", "12:00:00"),
+        ("[h]:mm", "0.5", "12:00:00"),
+        # What is no date, though it has a d in it.
+        ("Standard", "57.7", "57.7"),
+        ("TT.MM.JJJJ", "46083", "2026-03-02"),
+        ("yyyy年m月d日", "46083", "2026-03-02"),
+        ("yyyy-mm-ddThh:mm:ssZ", "46083.5", "2026-03-02T12:00:00"),
+        ("0", "-0", "0"),
     ],
 )
 def test_formats_say_what_a_number_is(tmp_path: Path, code: str, value: str, text: str) -> None:
     """Postcodes keep their zeros, days and times are such; amounts and shares are sent as numbers, and told."""
-    escaped = code.replace('"', "&quot;")
+    escaped = code.replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
     rows = HEADER + row(2, phone(2), cell("B2", value, style=1))
     reading = read(book(tmp_path / "a.xlsx", rows, styles=(escaped,)))
     assert reading.rows[0].cells[1] == text
@@ -178,10 +195,42 @@ def test_formats_that_show_the_number_itself(code: str) -> None:
     assert Format(200, code).kind is Kind.plain
 
 
-@pytest.mark.parametrize("code", [";;;", "0;-0;;@", "0;", "0;(0)", "General;-General;", '"";0'])
+@pytest.mark.parametrize("code", [";;;", "0;-0;;@", "0;", "0;(0)", "0;0", "General;-General;", '"";0', '""'])
 def test_formats_that_show_something_else(code: str) -> None:
     """Nothing, of some numbers or of all, or more."""
     assert Format(200, code).kind is Kind.other
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("00000", "7102.4"),
+        ("00000;;", "-5"),
+        ('00000;-00000;"none"', "0"),
+        ('[>0]00000;"none"', "0"),
+        ("[>0]00000", "0"),
+    ],
+)
+def test_zeros_that_show_something_else_are_told(tmp_path: Path, code: str, value: str) -> None:
+    """A part of a number that is cut, or another section's text: the number itself is sent."""
+    rows = HEADER + row(2, phone(2), cell("B2", value, style=1))
+    reading = read(book(tmp_path / "a.xlsx", rows, styles=(code.replace('"', "&quot;").replace(">", "&gt;"),)))
+    assert reading.rows[0].cells[1] == value
+    assert reading.notes == (f'"v": 1 cell shown as {code}, sent as the number itself',)
+
+
+def test_thailands_formats_have_numbers_of_their_own() -> None:
+    """Excel names none of these in the file."""
+    kinds = {number: Format(number, None).kind for number in (59, 67, 71, 75, 77, 79, 81)}
+    assert [*kinds.values()] == [
+        Kind.other,
+        Kind.percent,
+        Kind.date,
+        Kind.time,
+        Kind.date_time,
+        Kind.duration,
+        Kind.date,
+    ]
 
 
 def test_a_column_of_dates_is_written_in_one_way(tmp_path: Path) -> None:
@@ -206,7 +255,7 @@ def test_days_count_from_1904_where_the_book_says_so(tmp_path: Path) -> None:
     assert str(moment(59, False)) == "1900-02-28 00:00:00"
     assert str(moment(61, False)) == "1900-03-01 00:00:00"
     assert moment(1e9, False) is None
-    assert (time_text(0.5), duration_text(-0.0), zeros_text(1.5, "00")) == ("12:00:00", "0:00:00", "1.5")
+    assert (time_text(0.5), duration_text(-0.0), zeros_text(1.5, "00")) == ("12:00:00", "0:00:00", None)
 
 
 # --- what is not seen ---
