@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from typing import Any
 from unittest import mock
@@ -76,13 +77,17 @@ def learned(rows: str, *, is_scanned: bool = True) -> Any:
 
 
 @settings(max_examples=400, deadline=None)
-@example([row(1, TIME, DAY)], 1 << 18).via("only the last of a row's cells in one column counts")
-@example([row(1, DAY), row(2, '<c r="A2"><v></v></c>')], 1 << 18).via("the last row has nothing in it")
-@example([row(1, DAY), "<row><c><v>1</v></c></row>"], 1 << 18).via("a row without a number follows plain ones")
-@given(ROWS, st.sampled_from([1, 7, 64, 1 << 18]))
-def test_facts_are_the_same_by_scan_and_parser(rows: list[str], piece: int) -> None:
+@example([row(1, TIME, DAY)], 1 << 18, False).via("only the last of a row's cells in one column counts")
+@example([row(1, DAY), row(2, '<c r="A2"><v></v></c>')], 1 << 18, False).via("the last row has nothing in it")
+@example([row(1, DAY), "<row><c><v>1</v></c></row>"], 1 << 18, False).via("a row without a number follows plain ones")
+@example([row(2, DAY), row(1, DAY)], 1 << 18, False).via("rows out of order")
+@given(ROWS, st.sampled_from([1, 7, 64, 1 << 18]), st.booleans())
+def test_facts_are_the_same_by_scan_and_parser(rows: list[str], piece: int, is_in_order: bool) -> None:
     """Rows of the plain form and others, in any order, cut anywhere."""
     text = "".join(rows)
+    if is_in_order:
+        numbers = itertools.count(1)
+        text = re.sub(r'(?<=<row r=")\d+', lambda _: str(next(numbers)), text)
     with mock.patch.object(scanning, "_PIECE", piece):
         assert learned(text) == learned(text, is_scanned=False)
 
@@ -98,9 +103,10 @@ def test_plain_rows_are_learned_together(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Facts, "learn_plain", counted)
     monkeypatch.setattr(Facts, "learn", None)
-    day = row(3, '<c r="A3" t="s"><v>0</v></c>', DAY, '<c r="C3" s="2"/>')
-    found = learned(day * 9_999 + row(8, TIME) + row(9, '<c r="A9" s="2"/>'))
-    assert found == (8, 0, {"A": 9_999, "B": 10_000}, {"B"}, {"B": [(DATES, 10_000)]})
+    cells = ('<c r="A3" t="s"><v>0</v></c>', DAY, '<c r="C3" s="2"/>')
+    days = "".join(row(n, *cells) for n in range(1, 10_000))
+    found = learned(days + row(10_000, TIME) + row(10_001, '<c r="A9" s="2"/>'))
+    assert found == (10_000, 0, {"A": 9_999, "B": 10_000}, {"B"}, {"B": [(DATES, 10_000)]})
     assert 1 <= len(looks) <= 10
 
 
@@ -113,7 +119,10 @@ def test_formats_are_told_in_the_rows_order() -> None:
 def test_the_child_keeps_no_row_while_it_learns() -> None:
     """Memory is flat: neither plain rows nor others are gathered."""
     parser = sheets._Parser(Facts(STYLES, is_1904=False), is_uncalculated=False)
-    data = f"<sheetData>{row(1, DAY) * 50}{'<row/>' * 50}{row(2, DAY, TIME) * 50}</sheetData>".encode()
+    days, times = (
+        "".join(row(n, *cells) for n in range(first, first + 50)) for first, cells in ((1, [DAY]), (101, [DAY, TIME]))
+    )
+    data = f"<sheetData>{days}{'<row/>' * 50}{times}</sheetData>".encode()
     rest = scanning.read_piece(
         parser, io.BytesIO(data), b"", container=b"<sheetData", element=b"<row ", ending=b"</row>"
     )
