@@ -21,16 +21,21 @@ from typing import Any, NamedTuple
 from dispatcher.errors import SettingsError
 from dispatcher.remedies import Advice, Command, InTurn, Option, Remedy
 from dispatcher.settings.credentials import without_secrets
-from dispatcher.settings.repairs import QUOTED, reads, repaired, value_of
+from dispatcher.settings.repairs import QUOTED, UNREADABLE, reads, repaired, value_of
 from dispatcher.settings.schema import tables, takes_list
 
 DEFAULT_CONFIG = "config.toml"
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z_][\w.-]*)\s*\]\s*(?:#.*)?")
+_ONE_LINE = re.compile(r"\s*\[\s*([A-Za-z_][\w.-]*)\s*\]\s*([A-Za-z_][\w-]*\s*=.*)", re.DOTALL)
 _NAME = re.compile(r"\s*\"?([A-Za-z_][\w-]*)\"?\s*[=:]")
 #: A profile's settings are named as the others are, behind its own name: profiles.eu.rate.per_second.
 _PROFILE = re.compile(r"profiles\.[\w-]+\.?")
 _YAML_TABLE = re.compile(r"\s*([A-Za-z_]\w*)\s*:\s*(?:#.*)?")
 _SHOWN_MAX = 60
+#: So many problems are told; whoever has corrected these is told the next ones.
+_PROBLEMS_MAX = 100
+#: The example has 18,000 bytes; a file of contacts that was named by mistake may have any number.
+_BYTES_MAX = 200_000
 
 
 class _Statement(NamedTuple):
@@ -69,6 +74,9 @@ class ConfigFile:
     def _lines(self) -> dict[str, _Statement]:
         found: dict[str, _Statement] = {}
         for table, statement in _in_tables(self.text):
+            one_line = _ONE_LINE.fullmatch(statement.text)
+            if one_line is not None:
+                table, statement = one_line[1], _Statement(statement.line, one_line[2])
             name = _NAME.match(statement.text)
             # [columns.parameters] sets columns.parameters.
             profile = _PROFILE.match(table)
@@ -86,12 +94,15 @@ class ConfigFile:
 def read(path: Path) -> ConfigFile:
     """Raises: SettingsError: it is not there, or may not be read."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_BYTES_MAX + 1)
     except FileNotFoundError:
         raise SettingsError(f"{path} does not exist", fix=_written_by(path)) from None
     except OSError as error:
         fix = Advice("name the file in it") if path.is_dir() else Advice(f"chmod u+r {quote(str(path))}")
         raise SettingsError(f"{path} cannot be read", found=error.strerror, fix=fix) from None
+    if len(data) > _BYTES_MAX:
+        raise _no_settings(path, f"more than {_BYTES_MAX:,} bytes")
     try:
         text = _text(data)
     except UnicodeDecodeError as error:
@@ -99,9 +110,16 @@ def read(path: Path) -> ConfigFile:
         return ConfigFile(path, "", {}, (f"{path}, line {line}: not UTF-8; save the file as UTF-8",))
     try:
         return ConfigFile(path, text, tomllib.loads(text), ())
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         meant, problems = _taken_apart(text, str(error))
+        if not meant and len(problems) > 1 and not any(_NAME.match(one.text) for one in _statements(text)):
+            # Its lines may be contacts: they are not shown.
+            raise _no_settings(path, "no line is a [table], and none is a setting") from None
         return ConfigFile(path, text, meant, tuple(f"{path}, {problem}" for problem in problems))
+
+
+def _no_settings(path: Path, found: str) -> SettingsError:
+    return SettingsError(f"{path} holds no settings", found=found, fix=Option("config", "config.toml"))
 
 
 def _written_by(path: Path) -> Remedy:
@@ -140,6 +158,9 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
     seen: dict[str, int] = {}
     table = ""
     for line, statement in _statements(text):
+        if len(problems) >= _PROBLEMS_MAX:
+            problems.append((line, "and what follows was not looked at"))
+            break
         yaml = _YAML_TABLE.fullmatch(statement)
         if yaml and yaml[1] in dict(tables()):
             statement = f"[{yaml[1]}]"
@@ -172,7 +193,7 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
         seen.setdefault(key, line)
     try:
         meant = tomllib.loads("\n".join(kept))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except UNREADABLE:
         meant = {}
     if not problems:
         return meant, [without_secrets(error)]
@@ -181,6 +202,9 @@ def _taken_apart(text: str, error: str) -> tuple[dict[str, Any], list[str]]:
 
 def _unreadable(statement: str) -> str:
     shown = _shown(statement)
+    if one_line := _ONE_LINE.fullmatch(statement):  # as an error's fix says it, and as TOML does not
+        table, assignment = one_line[1], _shown(one_line[2])
+        return f"a table and a setting in one line; it must read: {assignment}, in a line of its own below [{table}]"
     if re.fullmatch(r"\s*[\w-]+\s*[=:]\s*(#.*)?", statement):
         return f"no value; write one, or put # before the line; it reads: {shown}"
     if _NAME.match(statement) is None:

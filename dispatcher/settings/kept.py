@@ -21,6 +21,7 @@ from dispatcher.errors import AuthenticationError
 from dispatcher.hosts import canonical_url
 from dispatcher.remedies import Advice, AnyOf, Command
 from dispatcher.settings.credentials import Credentials, check_credentials
+from dispatcher.settings.repairs import UNREADABLE
 
 #: All that a file has: a key and its secret are some 200 bytes.
 _FILE_MAX_BYTES = 10_000
@@ -61,7 +62,7 @@ def read_kept(profile: str | None, studio_url: str) -> Credentials | None:
             found=f"{path}: {error.strerror}",
             fix=AnyOf(Advice(f"chmod 600 {quote(str(path))}"), Command("login")),
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except UNREADABLE:
         raise _not_ours(path) from None
     if values.get("host") != canonical_url(studio_url) or values.get("profile", "") != (profile or ""):
         raise _not_ours(path)

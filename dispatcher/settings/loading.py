@@ -31,7 +31,8 @@ from dispatcher.settings.config_file import DEFAULT_CONFIG, ConfigFile
 from dispatcher.settings.credentials import variable_meant, without_secrets
 from dispatcher.settings.profiles import TABLE as PROFILES
 from dispatcher.settings.profiles import Profiles, asked_profile, read_profiles, unknown_profile, variable_of
-from dispatcher.settings.schema import Settings, setting_names, tables, takes_list
+from dispatcher.settings.repairs import UNREADABLE
+from dispatcher.settings.schema import Settings, setting_names, tables, takes_list, takes_table
 from dispatcher.settings.variables import misnamed, variable_names
 
 #: Kinds of pydantic's errors: what a value must be, and those where it is of another kind than a list.
@@ -100,7 +101,7 @@ def _beside(config: Path, names: Any) -> Any:
     """File names as the program finds them; what is none is left for the check of the settings."""
     if config.parent == Path() or not isinstance(names, list):
         return names
-    return [str(config.parent / name) if isinstance(name, str) and name else name for name in names]
+    return [str(config.parent / Path(name).expanduser()) if isinstance(name, str) and name else name for name in names]
 
 
 def load(
@@ -224,7 +225,7 @@ def _from_text(dotted: str, text: str) -> Any:
     if text[:1] in "[{":
         try:
             return tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except UNREADABLE:
             return text
     if dotted in ("columns.parameters", "columns.key", "tracking.variables", "notify.on"):
         return [part.strip() for part in text.split(",")]
@@ -304,11 +305,14 @@ def _words(item: ErrorDetails, location: Sequence[str], raw: str | None) -> str:
     dotted = ".".join(location[:2])
     shown = without_secrets(str(found).lower() if isinstance(found, bool) else repr(found))
     if takes_list(dotted) and item["type"] in _WRONG_TYPES:
-        as_table = "" if dotted == "columns.key" else f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}'
+        as_table = f', or a table {{ name = "{"column" if raw else "COLUMN"}" }}' if takes_table(dotted) else ""
         return f'must be a list, ["first", "second"]{as_table}; found {shown}'
     if item["type"] == "string_type" and isinstance(found, (bool, int, float, date, time)):
-        text = raw if raw is not None else str(found)
-        return f'a text stands in quotation marks; it must read: {location[-1]} = "{without_secrets(text)}"'
+        # In a table it is one of the table's names; else what may follow the setting's is the kind that was tried.
+        in_table = takes_table(dotted, alone=True)
+        text = str(found).lower() if isinstance(found, bool) else str(found) if raw is None or in_table else raw
+        name = location[2] if in_table else location[1]
+        return f'a text stands in quotation marks; it must read: {name} = "{without_secrets(text)}"'
     if item["type"] in _PLAIN_WORDS:
         return f"must be {_PLAIN_WORDS[item['type']]}; found {shown}"
     if message.startswith("Input should be"):

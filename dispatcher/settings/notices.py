@@ -34,7 +34,7 @@ def settings_notices(environ: Mapping[str, str] | None = None) -> list[Notice]:
     names = unused(os.environ if environ is None else environ)
     if not names:
         return []
-    fix = Advice("remove them, or correct their names")
+    fix = Advice("remove it, or correct its name" if len(names) == 1 else "remove them, or correct their names")
     return [Notice(about="environment", text=f"no setting of this program: {', '.join(names)}", fix=fix)]
 
 

@@ -10,6 +10,8 @@ import re
 import tomllib
 from collections.abc import Callable
 
+#: What tomllib raises: its own error is a ValueError, and a number of thousands of digits is another one.
+UNREADABLE = (ValueError, RecursionError)
 #: What word processors make of quotation marks, in pairs.
 _PAIRS = (
     re.compile('[\u201c\u201d\u201e\u00ab\u00bb]([^\u201c\u201d\u201e\u00ab\u00bb"]*)[\u201c\u201d\u00ab\u00bb]'),
@@ -65,7 +67,7 @@ def reads(text: str) -> bool:
     """Whether it is TOML."""
     try:
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 

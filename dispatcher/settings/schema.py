@@ -363,10 +363,20 @@ def tables() -> Iterator[tuple[str, type[Table]]]:
 
 def takes_list(dotted: str) -> bool:
     """Whether a setting, `table.name`, may be a list."""
+    return "list[" in _kinds(dotted)
+
+
+def takes_table(dotted: str, *, alone: bool = False) -> bool:
+    """Whether a setting may be a table of names and texts; `alone`: and nothing else."""
+    return _kinds(dotted).startswith("dict[") if alone else "dict[" in _kinds(dotted)
+
+
+def _kinds(dotted: str) -> str:
+    """What a setting may be, as Python writes it; "" where there is none of that name."""
     table, _, name = dotted.partition(".")
     model = dict(tables()).get(table)
     field = setting_names(model).get(name) if model is not None else None
-    return model is not None and field is not None and "list[" in str(model.model_fields[field].annotation)
+    return str(model.model_fields[field].annotation) if model is not None and field is not None else ""
 
 
 def setting_names(model: type[Table]) -> dict[str, str]:

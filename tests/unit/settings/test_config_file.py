@@ -116,6 +116,14 @@ def test_a_wrong_line_says_how_it_must_look(tmp_path: Path, line: str, told: str
             "[columns]\nparameters = ['a']\n[columns.parameters]\nx = 'y'",
             "line 3: [columns.parameters]: parameters stands in line 2 already; keep one of them",
         ),
+        ("[hours]\nopen = 5", 'it must read: open = "5" ({}, line 2)'),
+        ("[columns]\nconstants = { n = 5, b = 'x' }", 'it must read: n = "5" ({}, line 2)'),
+        ("[columns.constants]\nn = true", 'a text stands in quotation marks; it must read: n = "true"'),
+        ("[suppress]\nfiles = 'a.csv'", '[suppress] files: must be a list, ["first", "second"]; found \'a.csv\''),
+        (
+            '[columns] parameters = { a = "b" }',
+            'a table and a setting in one line; it must read: parameters = { a = "b" }, in a line of its own below',
+        ),
         ('[state]\ndir = "C:\\temp\\new"', "[state] dir: holds a control character"),
     ],
 )
@@ -216,3 +224,26 @@ def test_bytes_that_are_no_text_name_their_line(tmp_path: Path) -> None:
     path.write_bytes(b"[campaign]\n# caf\xe9\n")
     with pytest.raises(SettingsError, match="line 2: not UTF-8; save the file as UTF-8"):
         load(path, environ={})
+
+
+def test_another_file_named_by_mistake_is_told_in_a_line(tmp_path: Path) -> None:
+    """Contacts are not settings: none of them is shown, and none is taken apart for its mistakes."""
+    path = tmp_path / "contacts.csv"
+    for lines in (3, 100_000):
+        path.write_text("phone,first_name\n" + "+12025550123,Ada\n" * lines)
+        with pytest.raises(SettingsError, match="holds no settings") as caught:
+            load(path, environ={})
+        assert "2025550123" not in f"{caught.value} {caught.value.found}"
+
+
+def test_a_file_of_mistakes_is_told_to_its_hundredth(tmp_path: Path) -> None:
+    """Nobody reads more, and a broken file takes no minutes."""
+    told = problems(tmp_path, "[rate]\n" + "per_second = 20 = 20\n" * 5_000)
+    assert 100 <= len(told.splitlines()) < 120
+    assert "and what follows was not looked at" in told
+
+
+def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path) -> None:
+    """Python itself refuses to read it."""
+    assert "line 2" in problems(tmp_path, "[rate]\nper_second = " + "9" * 5_000)
+    assert "must be" in problems(tmp_path, "", DISPATCHER_COLUMNS_KEY="[" + "9" * 5_000 + "]")

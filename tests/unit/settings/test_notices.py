@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.remedies import Advice
 from dispatcher.settings import load
-from dispatcher.settings.notices import credentials_notices
+from dispatcher.settings.notices import credentials_notices, settings_notices
 
 ELSEWHERE = '[account]\nbase_url = "https://studio.twilio.com.elsewhere.example"\n'
 
@@ -47,3 +48,11 @@ def test_secrets_that_anybody_may_read(tmp_path: Path, mode: int, told: bool) ->
     found = credentials_notices(load(environ={}), {"TWILIO_API_SECRET_FILE": str(secret)})
     assert bool(found) is told
     assert all("not-a-real" not in notice.text and str(secret) in notice.text for notice in found)
+
+
+def test_one_name_is_not_many() -> None:
+    """The fix is of as many as there are."""
+    for names, fix in ((["DISPATCHER_FOO"], "remove it,"), (["DISPATCHER_FOO", "DISPATCHER_BAR"], "remove them,")):
+        (notice,) = settings_notices(dict.fromkeys(names, "1"))
+        assert isinstance(notice.fix, Advice)
+        assert notice.fix.text.startswith(fix)
